@@ -143,16 +143,23 @@ def positive_int(text: str) -> int:
     return number
 
 
-def refuse_public_folder(target: str, what: str) -> None:
+def refuse_public_folder(target: str | Path, what: str) -> None:
     """Refuses to write something private to a delivery or to the agency's log.
 
     Args:
-        target: A file or folder, or an s3:// prefix.
+        target: A file or folder, or an s3:// prefix; a `Path` can only be local.
         what: What would be written, in the plural, for the message.
 
     Raises:
-        InputError: If others are given what is in that place.
+        InputError: If others are given what is in that place, or a path was meant as a bucket.
     """
+    if isinstance(target, Path) and target.parts[:1] == ("s3:",):
+        raise InputError(
+            f"{what} are written to a local file or folder",
+            f"--to {target}",
+            "Give a local path, and copy it to the bucket afterwards.",
+        )
+    target = str(target)
     if in_delivery(target):
         raise InputError(
             f"{what} are not for a buyer and cannot be added to a signed delivery",

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     _, progress = consoles(options)
     if options.to is not None:
-        refuse_public_folder(str(options.to), "Journals")
+        refuse_public_folder(options.to, "Journals")
     _, log = open_books(options)
     text = "".join(journal(transactions(log)))
     if options.to is None:

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     if options.to is not None:
-        refuse_public_folder(str(options.to), "Payment runs")
+        refuse_public_folder(options.to, "Payment runs")
     day, recorded_at = event_day(options)
     name = one_line(options.name, "--name") if options.name else day.isoformat()
     terms = load_payout_terms(options.terms)

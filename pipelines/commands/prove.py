@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     results, _ = consoles(options)
     question = _question(options)
     target = options.to or Path(_file_name(question))
-    refuse_public_folder(str(target), "Proofs")
+    refuse_public_folder(target, "Proofs")
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
     store, key = open_store(options.out), log_key(load_key(path), path)
     if not question.delivery and question.subject != "delivery":

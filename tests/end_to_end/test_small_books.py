@@ -233,3 +233,20 @@ def test_an_empty_name_of_a_new_pool_is_refused(folder: Path) -> None:
     assert done.code == 2
     assert "--new-pool is empty" in done.err
     assert sorted((folder / "out" / "small").iterdir()) == before
+
+
+def test_a_bucket_is_not_taken_for_a_local_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = records(folder)
+    monkeypatch.chdir(tmp_path)
+    out = ["--out", folder / "out"]
+    for done in (
+        payout(folder, "--to", "s3://bucket/run"),
+        in_process("journal", *out, "--to", "s3://bucket/ledger.journal"),
+        in_process("prove", *out, "--asset", "a-0", "--to", "s3://bucket/a.json"),
+    ):
+        assert (done.code, done.out) == (2, "")
+        assert "local file or folder: --to s3:/bucket" in done.err
+    assert records(folder) == before
+    assert not (tmp_path / "s3:").exists()
