@@ -19,9 +19,11 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
+from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
-from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
+from schemas.errors import RunError
+from schemas.ledger import HOLDS_SCHEMA, PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
 
 _WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
 
@@ -172,6 +174,9 @@ def held_by_deals(log: AgencyLog) -> dict[tuple[str, str], str]:
     """Returns why deals hold money, by contributor and currency of the credit.
 
     A hold of a delivery ends when another one replaces it that does not hold the money.
+
+    Raises:
+        RunError: If a table of holds is damaged.
     """
     store, found = log.books.store, dict[tuple[str, str], str]()
     for pool in pools_that_count(booked_pools(log)):
@@ -179,10 +184,25 @@ def held_by_deals(log: AgencyLog) -> dict[tuple[str, str], str]:
         key = f"{layout.agency_prefix(deal_id, version)}/{layout.HOLDS}"
         if not pool.is_price or not store.exists(key):
             continue
-        for row in read_parquet(store, key).to_pylist():
+        for row in _holds(store, key).to_pylist():
             reason = f"by the deal {deal_id}: {row['reason']}"
             found.setdefault((row["contributor_id"], row["currency"]), reason)
     return found
+
+
+def _holds(store: Store, key: str) -> pa.Table:
+    try:
+        table = read_parquet(store, key)
+        found = "other columns" if table.schema != HOLDS_SCHEMA else ""
+    except pa.ArrowInvalid as error:
+        found = str(error)
+    if found:
+        raise RunError(
+            "The holds of a delivery are damaged",
+            f"{store.uri}/{key}: {found}",
+            "Nothing was recorded. Restore the agency's folder from a copy, then run again.",
+        )
+    return table
 
 
 def _credits(log: AgencyLog, pool: BookedPool) -> pa.Table:

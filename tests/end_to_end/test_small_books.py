@@ -141,6 +141,13 @@ def test_money_that_a_deal_holds_is_paid_when_it_no_longer_does(tmp_path: Path) 
     [left] = first.json["unpaid"]
     assert (left["contributor_id"], left["amount_minor"], left["reason"]) == ("c-2", 300, "held")
     assert "paid in EUR, credited in USD" in left["detail"]
+    table = made.agency / "pool" / "holds.parquet"
+    sound = table.read_bytes()
+    table.write_bytes(sound[:-9])
+    damaged = payout(made.folder, date="2026-12-16")
+    assert damaged.code == 1
+    assert "The holds of a delivery are damaged" in damaged.err
+    table.write_bytes(sound)
     made.deal = made.deal.replace('"hold"', '"convert"')
     assert made.package(as_of="2026-07-02").code == 0
     later = payout(made.folder, "--json", date="2026-12-16")
