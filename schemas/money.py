@@ -42,6 +42,10 @@ EXPONENTS: dict[str, int] = {
 }
 
 
+#: The largest amount that tables of the ledger can have, in minor units.
+MAX_MINOR = 2**63 - 1
+
+
 def exponent(currency: str) -> int:
     """Returns how many decimal digits a currency has.
 

@@ -47,7 +47,7 @@ def _check_currency(value: object) -> str:
     try:
         exponent(value)
     except InputError as error:
-        raise ValueError(f"{error.what}. {error.remedy}") from error
+        raise ValueError(f"{error.what}. {error.remedy}".rstrip(".")) from error
     return value
 
 
@@ -57,8 +57,15 @@ def _check_country(value: object) -> str:
     raise ValueError("must be an ISO 3166-1 alpha-2 code in capitals")
 
 
+def _check_source_country(value: object) -> str:
+    if value == ANY_SOURCE or (isinstance(value, str) and value in COUNTRIES):
+        return str(value)
+    raise ValueError(f'must be an ISO 3166-1 alpha-2 code in capitals, or "{ANY_SOURCE}"')
+
+
 Currency = Annotated[str, BeforeValidator(_check_currency)]
 Country = Annotated[str, BeforeValidator(_check_country)]
+SourceCountry = Annotated[str, BeforeValidator(_check_source_country)]
 ExchangeRate = Annotated[Decimal, BeforeValidator(_read_rate)]
 
 
@@ -95,7 +102,7 @@ class Threshold(DatedTerms):
             try:
                 parse_amount(value, info.data["currency"])
             except InputError as error:
-                raise ValueError(f"{error.what}. {error.remedy}") from error
+                raise ValueError(f"{error.what}. {error.remedy}".rstrip(".")) from error
         return value
 
     @field_validator("contributors")
@@ -123,7 +130,7 @@ class Hold(DatedTerms):
 class Withholding(DatedTerms):
     """What is withheld from income of a source country."""
 
-    source_country: Country | Literal["any"]
+    source_country: SourceCountry
     rate: ExactShare
     source: OneLine
     countries: list[Country] = Field(default=[])
@@ -150,6 +157,13 @@ class Exchange(DealSection):
     date: CalendarDate
     source: OneLine
 
+    @field_validator("into")
+    @classmethod
+    def _check_into(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("currency"):
+            raise ValueError("must be another currency than the one that is exchanged")
+        return value
+
     @property
     def minor_rate(self) -> Fraction:
         """Minor units of `into` for one minor unit of `currency`."""
@@ -163,6 +177,13 @@ class PayoutTerms(DealSection):
     holds: list[Hold] = Field(default=[])
     withholding: list[Withholding] = Field(default=[])
     rates: list[Exchange] = Field(default=[])
+
+    def named_contributors(self) -> dict[str, str]:
+        """Returns the contributors that the terms name, with the first key that names each."""
+        named = [(hold.contributor, "holds") for hold in self.holds]
+        named += [(who, "withholding") for one in self.withholding for who in one.contributors]
+        named += [(who, "thresholds") for one in self.thresholds for who in one.contributors]
+        return dict(reversed(named))
 
 
 def parse_payout_terms(text: str, origin: str) -> PayoutTerms:

@@ -40,7 +40,12 @@ MakeRecord = Callable[[int, AllSets], NewRecord]
 
 
 def append_record(
-    log: AgencyLog, kind: Kind, event: tuple[str, ...], recorded_at: str, make: MakeRecord
+    log: AgencyLog,
+    kind: Kind,
+    event: tuple[str, ...],
+    recorded_at: str,
+    make: MakeRecord,
+    on_created: Callable[[int], object] = lambda _: None,
 ) -> Record:
     """Appends the record of an event, or returns the one that exists.
 
@@ -50,6 +55,8 @@ def append_record(
         event: What identifies the event, the kind first: the same event is recorded once.
         recorded_at: ISO 8601 instant.
         make: Returns the content.
+        on_created: Called with the record's index if this call wrote it, and not another process
+            that recorded the same event at the same time.
 
     Raises:
         RunError: If the log was forked, rolled back or altered, or is signed by another key.
@@ -57,11 +64,16 @@ def append_record(
     """
     log.refresh()
     _use_key(log, recorded_at)
-    return _append(log, kind, event, recorded_at, make)
+    return _append(log, kind, event, recorded_at, make, on_created)
 
 
 def _append(
-    log: AgencyLog, kind: Kind, event: tuple[str, ...], recorded_at: str, make: MakeRecord
+    log: AgencyLog,
+    kind: Kind,
+    event: tuple[str, ...],
+    recorded_at: str,
+    make: MakeRecord,
+    on_created: Callable[[int], object] = lambda _: None,
 ) -> Record:
     for _ in range(_MAX_ATTEMPTS):
         found = log.books.index_of(event)
@@ -79,7 +91,8 @@ def _append(
             item_salt(salt, Domain.RECORD, str(index), *event),
         )
         record.leaf()  # refuses what cannot be written before anything is
-        log.books.create_record(index, record.to_bytes())
+        if log.books.create_record(index, record.to_bytes()):
+            on_created(index)
         log.refresh()  # reads whichever record has the index
     raise RunError(
         "The record cannot be appended to the agency's log",

@@ -46,9 +46,13 @@ class Books:
         except FileNotFoundError:
             return None
 
-    def create_record(self, index: int, data: bytes) -> None:
-        """Writes a record unless its index is taken; what is stored then decides, not the reply."""
-        self.store.write_new(self.record_key(index), data, private=True)
+    def create_record(self, index: int, data: bytes) -> bool:
+        """Writes a record unless its index is taken; what is stored then decides, not the reply.
+
+        Returns:
+            Whether this call is known to have written it.
+        """
+        return self.store.write_new(self.record_key(index), data, private=True)
 
     def index_of(self, event: tuple[str, ...]) -> int | None:
         """Returns the index of the record of an event, or None."""

@@ -25,13 +25,12 @@ from pipelines.format.manifest import open_manifest
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
 from pipelines.ledger.merkle import HASH_BYTES
-from pipelines.ledger.record import AllSets, Kind, Record
+from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
 from pipelines.ledger.set_tree import Rows, merge_rows, sort_rows, sorted_rows
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from schemas import layout
-from schemas.deal_values import MAX_INTEGER
 from schemas.errors import RunError
 from schemas.manifest import Manifest
 
@@ -203,17 +202,7 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
             f"{pool['lines_sha256']}",
             "Restore the agency's folder from a copy, then run again.",
         )
-    return {"pool": _in_canonical_form(pool | {"lines_sha256": digest})}
-
-
-def _in_canonical_form(value: object) -> object:
-    """Returns a value of JSON with texts for integers that canonical JSON cannot have."""
-    if isinstance(value, dict):
-        return {name: _in_canonical_form(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_in_canonical_form(item) for item in value]
-    is_large = isinstance(value, int) and abs(value) > MAX_INTEGER
-    return str(value) if is_large else value
+    return {"pool": in_canonical_form(pool | {"lines_sha256": digest})}
 
 
 def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import cast
 
 import pyarrow as pa
 
@@ -18,19 +17,19 @@ from pipelines.accounts.pools import (
     booked_pools,
     carried_in,
     lines_of,
+    pool_of,
     pools_that_count,
 )
 from pipelines.ledger.division import divide
 from pipelines.ledger.pool import DividedPool, pool_lines
-from pipelines.ledger.record import AllSets, Kind, Record
+from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
 from pipelines.ledger.rules import SHARE, Bounded
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, read_parquet
 from schemas import layout
 from schemas.errors import InputError
-from schemas.ledger import PoolRecord
-from schemas.money import round_half_down
+from schemas.money import MAX_MINOR, format_amount, round_half_down
 from schemas.price_terms import Deduction, deduct
 
 
@@ -97,13 +96,17 @@ class RecordedPayment:
 
     Attributes:
         record: Its record.
+        pool: The pool that it divides.
         lines: Its lines, POOL_LINES_SCHEMA.
         is_new: Whether it was recorded now; otherwise, it had been before.
+        replaced_by: The delivery that replaces the one whose weights it uses, or "".
     """
 
     record: Record
+    pool: BookedPool
     lines: pa.Table
     is_new: bool
+    replaced_by: str
 
 
 def record_payment(
@@ -118,28 +121,45 @@ def record_payment(
         recorded_at: ISO 8601 instant.
 
     Raises:
-        InputError: If the delivery is not in the books, nobody has a weight, or the name is taken
-            by a payment with other terms.
+        InputError: If the amount is zero or too large, the delivery is not in the books, nobody has
+            a weight, or the name is taken by a payment with other terms.
         RunError: If the books are damaged.
     """
-    made: list[int] = []
+    _check_amount(payment)
+    created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        made.append(index)
         pools = booked_pools(log)
         pool = _divided(log, store, payment, pools)
         lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
         private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
-        return NewRecord({"delivery": payment.delivery}, {"pool": private}, sets)
+        canonical = in_canonical_form(private)
+        return NewRecord({"delivery": payment.delivery}, {"pool": canonical}, sets)
 
     event = ("payment", payment.deal_id, payment.name)
-    record = append_record(log, Kind.PAYMENT, event, recorded_at, make)
-    fields = record.private["pool"]
-    if not isinstance(fields, dict):
+    record = append_record(log, Kind.PAYMENT, event, recorded_at, make, created.append)
+    pool = pool_of(record)
+    if pool is None:
         raise AssertionError("a payment has a pool")
-    _check_same(payment, fields, record)
-    pool = BookedPool(record, cast(PoolRecord, fields))
-    return RecordedPayment(record, lines_of(log, pool), record.index in made)
+    _check_same(payment, pool.fields, record)
+    following = replacement_of(payment.delivery, booked_pools(log))
+    return RecordedPayment(record, pool, lines_of(log, pool), record.index in created, following)
+
+
+def replacement_of(delivery: str, pools: Sequence[BookedPool]) -> str:
+    """Returns the delivery that replaces a delivery in the books, or ""."""
+    found = [p.delivery for p in pools if p.is_price and p.fields["replaces"] == delivery]
+    return found[-1] if found else ""
+
+
+def _check_amount(payment: Payment) -> None:
+    if not 0 < payment.gross_minor <= MAX_MINOR:
+        largest = format_amount(MAX_MINOR, payment.currency)
+        raise InputError(
+            "The amount cannot be shared",
+            f"{format_amount(payment.gross_minor, payment.currency)[:60]} {payment.currency}",
+            f"Nothing was recorded. Give more than 0 and at most {largest}.",
+        )
 
 
 def _check_same(payment: Payment, fields: Mapping[str, object], record: Record) -> None:
@@ -181,19 +201,29 @@ def _weights(
     log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool]
 ) -> dict[str, int]:
     """Returns the frozen weights of the delivery's contributors, or their uses."""
-    own = [pool for pool in pools if pool.is_price and pool.delivery == payment.delivery]
-    if not own:
-        known = sorted({p.delivery for p in pools_that_count(pools)})
-        raise InputError(
-            "The delivery is not in the agency's books",
-            f"{payment.delivery}; there are: {', '.join(known) or 'none'}",
-            "Name one of these, or publish the delivery with fairshard package.",
-        )
+    price = price_of(payment.delivery, pools)
     if payment.uses is None:
-        lines = lines_of(log, own[-1])
+        lines = lines_of(log, price)
         weights = map(int, values_of(lines["weight"], str))
         return dict(zip(values_of(lines["contributor_id"], str), weights, strict=True))
     return uses_by_contributor(store, payment.deal_id, payment.version, payment.uses)
+
+
+def price_of(delivery: str, pools: Sequence[BookedPool]) -> BookedPool:
+    """Returns the pool of what was paid for a delivery.
+
+    Raises:
+        InputError: If the delivery is not in the books.
+    """
+    own = [pool for pool in pools if pool.is_price and pool.delivery == delivery]
+    if not own:
+        known = sorted({pool.delivery for pool in pools_that_count(pools)})
+        raise InputError(
+            "The delivery is not in the agency's books",
+            f"{delivery[:80]!a}; there are: {', '.join(known) or 'none'}",
+            "Name one of these, or publish the delivery with fairshard package.",
+        )
+    return own[-1]
 
 
 def uses_by_contributor(

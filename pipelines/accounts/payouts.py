@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.pools import balances
+from pipelines.accounts.pools import balances, held_by_deals
 from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
 from pipelines.ledger.record import AllSets, Kind, Record
 from pipelines.storage.tables import parquet_bytes
@@ -78,11 +78,10 @@ def record_payout(
             themselves.
         RunError: If the books are damaged.
     """
-    made: list[int] = []
+    created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        made.append(index)
-        plan = plan_payouts(balances(log), payees, terms, day)
+        plan = plan_payouts(balances(log, day), payees, terms, day, held_by_deals(log))
         if not plan.payouts:
             raise NothingToPayError(plan)
         lines = log.books.write_lines(parquet_bytes(payout_table(plan)))
@@ -96,7 +95,7 @@ def record_payout(
         }
         return NewRecord({}, private, sets)
 
-    record = append_record(log, Kind.PAYOUT, ("payout", name), recorded_at, make)
+    record = append_record(log, Kind.PAYOUT, ("payout", name), recorded_at, make, created.append)
     if record.private["day"] != day.isoformat():
         raise InputError(
             "There is another payout with this name",
@@ -107,7 +106,7 @@ def record_payout(
         record,
         log.books.read_lines(str(record.private["lines_sha256"]), PAYOUT_LINES_SCHEMA),
         log.books.read_lines(str(record.private["unpaid_sha256"]), UNPAID_LINES_SCHEMA),
-        record.index in made,
+        record.index in created,
     )
 
 

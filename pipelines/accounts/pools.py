@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import cast
 
@@ -19,7 +20,11 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
-from schemas.ledger import PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
+from schemas.errors import RunError
+from schemas.ledger import HOLDS_SCHEMA, PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
 
 _WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
 
@@ -40,6 +45,11 @@ class BookedPool:
     def index(self) -> int:
         """The index of its record."""
         return self.record.index
+
+    @property
+    def day(self) -> date:
+        """The day on which it was recorded, in UTC."""
+        return date.fromisoformat(self.record.recorded_at[:10])
 
     @property
     def currency(self) -> str:
@@ -70,11 +80,18 @@ def booked_pools(log: AgencyLog) -> list[BookedPool]:
     """
     found = []
     for index in range(log.size):
-        record = log.record(index)
-        pool = record.private.get("pool")
-        if record.kind in _WITH_POOLS and isinstance(pool, dict):
-            found.append(BookedPool(record, _pool_record(pool)))
+        pool = pool_of(log.record(index))
+        if pool is not None:
+            found.append(pool)
     return found
+
+
+def pool_of(record: Record) -> BookedPool | None:
+    """Returns the pool that a record divides, or None if it divides none."""
+    pool = record.private.get("pool")
+    if record.kind not in _WITH_POOLS or not isinstance(pool, dict):
+        return None
+    return BookedPool(record, _pool_record(pool))
 
 
 def _pool_record(pool: Mapping[str, object]) -> PoolRecord:
@@ -139,13 +156,18 @@ def payout_lines(log: AgencyLog) -> Iterator[pa.Table]:
             yield log.books.read_lines(digest, PAYOUT_LINES_SCHEMA)
 
 
-def balances(log: AgencyLog) -> list[Balance]:
+def balances(log: AgencyLog, day: date | None = None) -> list[Balance]:
     """Returns what every contributor is owed: credits less payouts, without zeros.
+
+    Args:
+        log: The agency's log.
+        day: Only credits that were recorded up to this day; None for all. Payouts count always.
 
     Raises:
         RunError: If the books are damaged.
     """
-    credits = [_credits(log, pool) for pool in pools_that_count(booked_pools(log))]
+    known = [pool for pool in booked_pools(log) if day is None or pool.day <= day]
+    credits = [_credits(log, pool) for pool in pools_that_count(known)]
     paid = [
         table.select(["contributor_id", "currency", "source_country", "amount_minor"])
         for table in payout_lines(log)
@@ -157,6 +179,41 @@ def balances(log: AgencyLog) -> list[Balance]:
         database.register("paid", pa.concat_tables(paid or [_NO_PAYOUTS]))
         rows = database.execute(_BALANCES).fetchall()
     return [Balance(who, currency, country, int(minor)) for who, currency, country, minor in rows]
+
+
+def held_by_deals(log: AgencyLog) -> dict[tuple[str, str], str]:
+    """Returns why deals hold money, by contributor and currency of the credit.
+
+    A hold of a delivery ends when another one replaces it that does not hold the money.
+
+    Raises:
+        RunError: If a table of holds is damaged.
+    """
+    store, found = log.books.store, dict[tuple[str, str], str]()
+    for pool in pools_that_count(booked_pools(log)):
+        deal_id, _, version = pool.delivery.partition("/")
+        key = f"{layout.agency_prefix(deal_id, version)}/{layout.HOLDS}"
+        if not pool.is_price or not store.exists(key):
+            continue
+        for row in _holds(store, key).to_pylist():
+            reason = f"by the deal {deal_id}: {row['reason']}"
+            found.setdefault((row["contributor_id"], row["currency"]), reason)
+    return found
+
+
+def _holds(store: Store, key: str) -> pa.Table:
+    try:
+        table = read_parquet(store, key)
+        found = "other columns" if table.schema != HOLDS_SCHEMA else ""
+    except pa.ArrowInvalid as error:
+        found = str(error)
+    if found:
+        raise RunError(
+            "The holds of a delivery are damaged",
+            f"{store.uri}/{key}: {found}",
+            "Nothing was recorded. Restore the agency's folder from a copy, then run again.",
+        )
+    return table
 
 
 def _credits(log: AgencyLog, pool: BookedPool) -> pa.Table:

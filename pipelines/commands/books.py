@@ -11,6 +11,7 @@ from pipelines.commands.common import OptionsParent, parse_as_of
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from schemas.errors import InputError
 
 
 def add_books_options(parser: OptionsParent) -> None:
@@ -48,5 +49,16 @@ def event_day(options: argparse.Namespace) -> tuple[date, str]:
     Raises:
         InputError: If the text is not a day.
     """
-    instant = parse_as_of(options.date)
+    instant = parse_as_of(options.date, "--date")
     return instant.date(), instant.isoformat()
+
+
+def one_line(text: str, option: str) -> str:
+    """Returns the value of an option that must be one line of text.
+
+    Raises:
+        InputError: If it is not, or is empty.
+    """
+    if not text.strip() or not text.isprintable():
+        raise InputError("Not one line of text", f"{option} {text!a}"[:100], "Write a short text.")
+    return text

@@ -26,8 +26,8 @@ def consoles(options: argparse.Namespace) -> tuple[Console, Console]:
     return Console(soft_wrap=False), Console(stderr=True, quiet=options.quiet)
 
 
-def parse_as_of(text: str | None) -> datetime:
-    """Reads `--as-of`: a date means its last microsecond in UTC; the default is today.
+def parse_as_of(text: str | None, option: str = "--as-of") -> datetime:
+    """Reads a day or instant; a date means its last microsecond in UTC.
 
     The default is today, not now, so that the same command resumes an interrupted run.
 
@@ -40,17 +40,17 @@ def parse_as_of(text: str | None) -> datetime:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), _END_OF_DAY)
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _as_of_error(text) from error
-    if instant.tzinfo is None:
-        raise _as_of_error(text)
-    return instant.astimezone(UTC)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # in UTC, a day may be before the year 1
+        raise _as_of_error(text, option) from error
+    raise _as_of_error(text, option)
 
 
-def _as_of_error(text: str) -> InputError:
+def _as_of_error(text: str, option: str) -> InputError:
     return InputError(
         "Not a date or instant with a time zone",
-        f"--as-of {text}",
+        f"{option} {text!a}"[:100],
         "Write 2026-01-31 or 2026-01-31T12:00:00+00:00.",
     )
 
@@ -143,12 +143,48 @@ def positive_int(text: str) -> int:
     return number
 
 
+def refuse_public_folder(target: str | Path, what: str) -> None:
+    """Refuses to write something private to a delivery or to the agency's log.
+
+    Args:
+        target: A file or folder, or an s3:// prefix; a `Path` can only be local.
+        what: What would be written, in the plural, for the message.
+
+    Raises:
+        InputError: If others are given what is in that place, or a path was meant as a bucket.
+    """
+    if isinstance(target, Path) and target.parts[:1] == ("s3:",):
+        raise InputError(
+            f"{what} are written to a local file or folder",
+            f"--to {target}",
+            "Give a local path, and copy it to the bucket afterwards.",
+        )
+    target = str(target)
+    if in_delivery(target):
+        raise InputError(
+            f"{what} are not for a buyer and cannot be added to a signed delivery",
+            target,
+            "Give --to another folder.",
+        )
+    if _lies_in(target, layout.AGENCY_LOG.rpartition("/")[2], layout.LOG_VKEY):
+        raise InputError(
+            f"{what} are private and cannot be added to the agency's log, which anybody may read",
+            target,
+            "Give --to another folder.",
+        )
+
+
 def in_delivery(target: str) -> bool:
     """Returns whether a file written there would be an unexpected file in a delivery."""
+    return _lies_in(target, layout.DELIVERY, layout.MANIFEST)
+
+
+def _lies_in(target: str, folder_name: str, mark: str) -> bool:
+    """Returns whether a place is, or is in, a folder with a name and a file that marks it."""
     store = open_store(target)
     path = store.root.resolve().as_posix() if isinstance(store, LocalStore) else store.uri
     parts = path.split("/")
     ancestors = [
-        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == layout.DELIVERY
+        "/".join(parts[: end + 1]) for end, part in enumerate(parts) if part == folder_name
     ]
-    return any(open_store(folder).exists(layout.MANIFEST) for folder in {path, *ancestors})
+    return any(open_store(folder).exists(mark) for folder in {path, *ancestors})

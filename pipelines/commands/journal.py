@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.accounts.bookkeeping import transactions
 from pipelines.commands.books import add_books_options, open_books
-from pipelines.commands.common import add_general_options, consoles
+from pipelines.commands.common import add_general_options, consoles, refuse_public_folder
 from pipelines.ledger.journal import journal
 from schemas.errors import InputError
 
@@ -29,6 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     _, progress = consoles(options)
+    if options.to is not None:
+        refuse_public_folder(options.to, "Journals")
     _, log = open_books(options)
     text = "".join(journal(transactions(log)))
     if options.to is None:

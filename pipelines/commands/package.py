@@ -36,6 +36,7 @@ from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import retry_failed_assets
 from pipelines.steps.runner import check_engine
+from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
@@ -72,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--new-pool",
-        default="",
+        default=None,
         metavar="NAME",
         help="the buyer pays the price once more: divide a pool of this name in full "
         "(default: replace the latest version and owe only the differences)",
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             debug=options.debug,
             beam_options=tuple(options.beam),
             progress_path=str(path),
-            new_pool=options.new_pool,
+            new_pool=_new_pool(options.new_pool),
         )
         prepared = retry_failed_assets(prepare_job(request))
         if prepared.version.complete:
@@ -218,3 +219,13 @@ def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int
             f"Nothing to do: {where} was made from the same inputs.{more}", soft_wrap=True
         )
     return 0
+
+
+def _new_pool(name: str | None) -> str:
+    if name == "":  # such as an unset variable, which must not replace a version instead
+        raise InputError(
+            "--new-pool is empty",
+            "''",
+            "Name the pool, or leave the option out to replace the latest version.",
+        )
+    return name or ""

@@ -11,13 +11,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.accounts.payments import Payment, RecordedPayment, record_payment
+from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
+from pipelines.accounts.pools import booked_pools
 from pipelines.catalogue.mapping import load_use_mapping
 from pipelines.catalogue.mapping_tables import TableMapping
 from pipelines.catalogue.use_statement import read_use_statement
-from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
+from pipelines.commands.books import (
+    add_books_options,
+    add_date_option,
+    event_day,
+    one_line,
+    open_books,
+)
 from pipelines.commands.common import add_general_options, consoles, print_json
-from pipelines.ledger.use import AssetIndex, MatchedUse, match_use
+from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -80,16 +87,25 @@ def run(options: argparse.Namespace) -> int:
     _, recorded_at = event_day(options)
     deal_id, _, version = options.delivery.partition("/")
     store, log = open_books(options)
-    matched = _matched_use(options, store, deal_id, version)
+    matched = None
+    if options.use is not None:
+        price_of(options.delivery, booked_pools(log))  # refuses a delivery that is not in the books
+        matched = _matched_use(options, store, deal_id, version)
+    elif options.use_mapping is not None:
+        raise InputError(
+            "--use-mapping was given without --use",
+            str(options.use_mapping),
+            "Nothing was recorded. Give the statement of use with --use, or leave it out.",
+        )
     payment = Payment(
-        name=_one_line(options.name, "--name"),
+        name=one_line(options.name, "--name"),
         deal_id=deal_id,
         version=version,
         gross_minor=parse_amount(options.amount, options.currency),
         currency=options.currency,
         agency_share=_share(options.agency_share),
-        source=_one_line(options.source, "--source"),
-        period=_one_line(options.period, "--period"),
+        source=one_line(options.source, "--source"),
+        period=one_line(options.period, "--period"),
         source_country=_country(options.source_country),
         deductions=tuple(_deduction(text, options.currency) for text in options.deduct),
         uses=None if matched is None else matched.quantities,
@@ -101,12 +117,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done, matched)
     return 0
-
-
-def _one_line(text: str, option: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise InputError("Not one line of text", f"{option} {text!a}"[:100], "Write a short text.")
-    return text
 
 
 def _share(text: str) -> Decimal:
@@ -127,9 +137,13 @@ def _country(code: str) -> str:
 
 
 def _deduction(text: str, currency: str) -> Deduction:
-    name, _, amount = text.rpartition("=")
+    name, equals, amount = text.rpartition("=")
+    if not equals:
+        raise InputError(
+            "Not a deduction", f"--deduct {text!a}"[:100], 'Write "legal fee=30.00", for example.'
+        )
     parse_amount(amount, currency)
-    return Deduction(name=_one_line(name, "--deduct"), amount=amount)
+    return Deduction(name=one_line(name, "--deduct"), amount=amount)
 
 
 def _digest(path: Path) -> str:
@@ -138,9 +152,7 @@ def _digest(path: Path) -> str:
 
 def _matched_use(
     options: argparse.Namespace, store: Store, deal_id: str, version: str
-) -> MatchedUse | None:
-    if options.use is None:
-        return None
+) -> MatchedUse:
     mapping = TableMapping(where=USE)
     if options.use_mapping is not None:
         mapping = load_use_mapping(options.use_mapping)
@@ -151,7 +163,20 @@ def _matched_use(
             f"{len(statement.failed):,} rows; the first: {statement.failed[0].detail}",
             "Nothing was recorded. Correct the file or its mapping.",
         )
-    return match_use(statement.tables, AssetIndex(_assets(store, deal_id, version)))
+    matched = match_use(statement.tables, AssetIndex(_assets(store, deal_id, version)))
+    if not matched.quantities:
+        first = "".join(f"; the first: {_in_words(row)}" for row in matched.unmatched[:1])
+        raise InputError(
+            "No row of the statement of use leads to a use of a delivered asset",
+            f"{options.use}: {matched.rows:,} rows{first}",
+            "Nothing was recorded. Check --delivery, and the columns in --use-mapping.",
+        )
+    return matched
+
+
+def _in_words(row: UnmatchedRow) -> str:
+    ids = ", ".join(f"{name} {value!r}" for name, value in row.ids)
+    return f"row {row.position}, {row.reason.value}, {ids[:60]}"
 
 
 def _assets(store: Store, deal_id: str, version: str) -> list[Mapping[str, str]]:
@@ -183,7 +208,8 @@ def _payment_json(done: RecordedPayment, matched: MatchedUse | None) -> dict[str
         "record": done.record.index,
         "is_new": done.is_new,
         "recorded_at": done.record.recorded_at,
-        "pool": done.record.private["pool"],
+        "pool": dict(done.pool.fields),
+        "replaced_by": done.replaced_by or None,
         "credits": [
             {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
             for row in done.lines.to_pylist()
@@ -193,9 +219,7 @@ def _payment_json(done: RecordedPayment, matched: MatchedUse | None) -> dict[str
 
 
 def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -> None:
-    pool = done.record.private["pool"]
-    if not isinstance(pool, dict):
-        raise AssertionError("a payment has a pool")
+    pool = done.pool.fields
     currency = pool["currency"]
 
     def amount(minor: int) -> str:
@@ -211,6 +235,11 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
     ]
     if pool["rounding_minor"]:
         lines.append(f"  not divisible, kept: {amount(pool['rounding_minor'])}")
+    if done.replaced_by:
+        lines.append(
+            f"  {pool['delivery']} was replaced by {done.replaced_by}; this revenue is shared by "
+            f"the weights of {pool['delivery']}."
+        )
     for line in lines:
         console.print(line, markup=False, highlight=False)
     table = Table("contributor", "credit")
@@ -229,11 +258,7 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
 
 def _show_use(console: Console, matched: MatchedUse) -> None:
     lines = [f"{matched.matched_rows:,} of {matched.rows:,} rows of the statement of use count."]
-    lines += [
-        f"  row {row.position}: {row.reason.value}, "
-        + ", ".join(f"{name} {value}" for name, value in row.ids)[:60]
-        for row in matched.unmatched[:_SHOWN]
-    ]
+    lines += [f"  {_in_words(row)}" for row in matched.unmatched[:_SHOWN]]
     if len(matched.unmatched) > _SHOWN:
         lines.append(f"  and {len(matched.unmatched) - _SHOWN:,} more; --json lists all")
     for line in lines:

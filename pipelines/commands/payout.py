@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.accounts.payees import check_payees, read_payees
 from pipelines.accounts.payouts import (
     NothingToPayError,
     RecordedPayout,
@@ -20,13 +22,24 @@ from pipelines.accounts.payouts import (
 )
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue, read_table
-from pipelines.commands.books import add_books_options, add_date_option, event_day, open_books
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.books import (
+    add_books_options,
+    add_date_option,
+    event_day,
+    one_line,
+    open_books,
+)
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    print_json,
+    refuse_public_folder,
+)
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.ledger.payable import Payee
 from schemas.errors import InputError
 from schemas.money import format_amount
-from schemas.payout_terms import load_payout_terms
+from schemas.payout_terms import PayoutTerms, load_payout_terms
 
 EXAMPLES = """\
 examples:
@@ -64,12 +77,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
+    if options.to is not None:
+        refuse_public_folder(options.to, "Payment runs")
     day, recorded_at = event_day(options)
+    name = one_line(options.name, "--name") if options.name else day.isoformat()
     terms = load_payout_terms(options.terms)
-    payees = _payees(options)
+    payees = _payees(options, terms, day)
     _, log = open_books(options)
     try:
-        done = record_payout(log, options.name or day.isoformat(), terms, payees, day, recorded_at)
+        done = record_payout(log, name, terms, payees, day, recorded_at)
     except NothingToPayError as nothing:
         unpaid = unpaid_table(nothing.plan)
         if options.json:
@@ -95,22 +111,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _payees(options: argparse.Namespace) -> dict[str, Payee]:
+def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[str, Payee]:
     """Returns what the catalogue says of contributors as payees."""
     if options.catalogue is None:
         return {}
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     table = read_table(open_catalogue(options.catalogue, mapping), "contributors")
-    return {
-        row["contributor_id"]: Payee(
-            row["contributor_id"],
-            row["display_name"] or "",
-            row["country"] or "",
-            row["currency"] or "",
-            row["payee_ref"] or "",
-        )
-        for row in table.to_pylist()
-    }
+    payees = read_payees(table)
+    check_payees(payees, terms, day)
+    return payees
 
 
 def _write(folder: Path, payments: Iterable[Mapping[str, object]], unpaid: pa.Table) -> None:

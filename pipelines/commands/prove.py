@@ -9,7 +9,12 @@ from pathlib import Path
 from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
 from pipelines.accounts.proofs import Question, prove
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    print_json,
+    refuse_public_folder,
+)
 from pipelines.ledger.agency_check import check_proof_file
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
@@ -55,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     question = _question(options)
+    target = options.to or Path(_file_name(question))
+    refuse_public_folder(target, "Proofs")
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
     store, key = open_store(options.out), log_key(load_key(path), path)
     if not question.delivery and question.subject != "delivery":
@@ -62,7 +69,6 @@ def run(options: argparse.Namespace) -> int:
     log = open_log(store, key)
     data = prove(log, question)
     found = check_proof_file(data, [log.vkey])  # what is handed out has been checked
-    target = options.to or Path(_file_name(question))
     try:
         target.write_bytes(data)
     except OSError as error:
@@ -82,6 +88,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _question(options: argparse.Namespace) -> Question:
+    for option in ("asset", "contributor", "delivery", "delivery_in"):
+        if getattr(options, option) == "":
+            name = option.removeprefix("delivery_")
+            raise InputError(f"--{name} is empty", "''", "Name what is to be proved.")
     if options.delivery is not None:
         if options.delivery_in or options.as_of_log:
             raise InputError(

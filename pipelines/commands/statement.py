@@ -6,7 +6,12 @@ import argparse
 
 from pipelines.accounts.period import parse_period
 from pipelines.accounts.statement import contributor_account, open_accounts
-from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    print_json,
+    refuse_public_folder,
+)
 from pipelines.ledger.statement_names import statement_filenames
 from pipelines.statements.account import Account
 from pipelines.statements.files import account_csv, account_json
@@ -56,12 +61,7 @@ def run(options: argparse.Namespace) -> int:
     results, progress = consoles(options)
     period, store = parse_period(options.period), open_store(options.out)
     target = options.to or join_uri(options.out, f"{layout.ACCOUNTS}/{period.name}")
-    if in_delivery(target):
-        raise InputError(
-            "Statements are not for a buyer and cannot be added to a signed delivery",
-            target,
-            "Give --to another folder.",
-        )
+    refuse_public_folder(target, "Statements")
     versions = [
         accounts
         for accounts in open_accounts(store, options.deal)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeVar
 
 from schemas.errors import InputError
-from schemas.money import format_amount
+from schemas.money import MAX_MINOR, format_amount
 from schemas.payout_terms import ANY_SOURCE, Exchange, PayoutTerms, Threshold, Withholding
 
 _Terms = TypeVar("_Terms", Threshold, Withholding)
@@ -150,7 +151,11 @@ class PayoutPlan:
 
 
 def plan_payouts(
-    balances: Iterable[Balance], payees: Mapping[str, Payee], terms: PayoutTerms, day: date
+    balances: Iterable[Balance],
+    payees: Mapping[str, Payee],
+    terms: PayoutTerms,
+    day: date,
+    held: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> PayoutPlan:
     """Decides for every balance whether it is paid on a day.
 
@@ -162,11 +167,14 @@ def plan_payouts(
         payees: What is known of contributors, by id; all others are known by their id only.
         terms: Thresholds, holds, withholding and rates.
         day: The day of the payout.
+        held: Why a deal holds money, by contributor and currency of the credit.
 
     Raises:
-        InputError: If two thresholds, withholding rules or rates apply equally, or two balances
-            are of the same contributor, currency and source.
+        InputError: If an amount is too large for the tables; if two thresholds, withholding rules
+            or rates apply equally; or if two balances are of the same contributor, currency and
+            source.
     """
+    terms_of_day = _Day(terms, day, held)
     groups: dict[tuple[str, str], list[Balance]] = defaultdict(list)
     seen: set[tuple[str, str, str]] = set()
     for one in sorted(balances, key=_place):
@@ -192,7 +200,7 @@ def plan_payouts(
         convertible = [one for one in found if one not in stuck]
         if not convertible:
             continue
-        outcome = _settle(payee, currency, convertible, rates, terms, day)
+        outcome = _settle(payee, currency, convertible, rates, terms_of_day)
         if isinstance(outcome, Payout):
             plan.payouts.append(outcome)
         else:
@@ -204,14 +212,41 @@ def _place(balance: Balance) -> tuple[str, str, str]:
     return balance.contributor_id, balance.currency, balance.source_country
 
 
+@dataclass(frozen=True)
+class _Day:
+    terms: PayoutTerms
+    day: date
+    held: Mapping[tuple[str, str], str]
+
+    def hold(self, contributor_id: str, balances: Iterable[Balance]) -> str | None:
+        """Returns why a contributor is not paid for now, or None."""
+        for hold in self.terms.holds:
+            if hold.contributor == contributor_id and hold.holds_on(self.day):
+                return hold.reason + (f": {hold.note}" if hold.note else "")
+        reasons = (self.held.get((contributor_id, balance.currency)) for balance in balances)
+        return next((reason for reason in reasons if reason is not None), None)
+
+
+def _check_size(balance: Balance, minor: int, currency: str) -> None:
+    if abs(minor) > MAX_MINOR:
+        raise InputError(
+            "A balance is too large to be paid",
+            f"contributor {balance.contributor_id!r} is owed {format_amount(minor, currency)} "
+            f"{currency}",
+            "Nothing was recorded. The largest amount is "
+            f"{format_amount(MAX_MINOR, currency)} {currency}.",
+        )
+
+
 def _settle(
     payee: Payee,
     currency: str,
     balances: Sequence[Balance],
     rates: Mapping[str, Exchange | None],
-    terms: PayoutTerms,
-    day: date,
+    terms_of_day: _Day,
 ) -> Payout | Unsettled:
+    terms, day = terms_of_day.terms, terms_of_day.day
+
     def unsettled(reason: Unpaid, detail: str) -> Unsettled:
         return Unsettled(payee, tuple(balances), reason, detail)
 
@@ -219,15 +254,21 @@ def _settle(
     for balance in balances:
         rate = rates[balance.currency] if balance.currency != currency else None
         converted = balance.amount_minor
+        _check_size(balance, converted, balance.currency)
         if rate is not None:
             converted = round(converted * rate.minor_rate)  # half to even
+            _check_size(balance, converted, currency)
         parts.append(PaidBalance(balance, rate, converted, None, 0))
     gross = sum(part.converted_minor for part in parts)
-    if gross <= 0:
+    if gross < 0:
         return unsettled(Unpaid.NEGATIVE, f"{format_amount(gross, currency)} {currency}")
-    for hold in terms.holds:
-        if hold.contributor == payee.contributor_id and hold.holds_on(day):
-            return unsettled(Unpaid.HELD, hold.reason + (f": {hold.note}" if hold.note else ""))
+    if gross == 0:  # balances that cancel out, or less than half a minor unit after conversion
+        return unsettled(
+            Unpaid.BELOW_THRESHOLD, f"{format_amount(0, currency)} {currency} to be paid"
+        )
+    hold = terms_of_day.hold(payee.contributor_id, balances)
+    if hold is not None:
+        return unsettled(Unpaid.HELD, hold)
     threshold = _threshold(terms.thresholds, payee, currency, day)
     if threshold is not None and gross < threshold.amount_minor:
         return unsettled(

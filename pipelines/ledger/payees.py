@@ -81,11 +81,18 @@ def check_payees(price: PriceTerms, contributors: pa.Table) -> None:
     """Checks that every contributor can be paid as the deal says.
 
     Raises:
-        InputError: If an agency share or a currency cannot be read, or a currency is another one
-            than the deal's and the deal refuses that.
+        InputError: If an agency share or a currency cannot be read, a currency is another one than
+            the deal's and the deal refuses that, or a level lists a contributor who has no row.
     """
     _check_agency_shares(contributors)
     payees = read_payees(contributors)
+    listed = {name: level.name for level in price.levels for name in level.contributors}
+    if missing := {name: level for name, level in listed.items() if name not in payees}:
+        raise InputError(
+            "price.levels lists a contributor whom the catalogue does not have",
+            _named(missing),
+            "Correct the id, or remove it: a misspelt id would change somebody's share.",
+        )
     unknown = {
         name: payee.currency
         for name, payee in payees.items()

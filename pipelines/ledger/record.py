@@ -229,6 +229,16 @@ def read_canonical(data: bytes, what: str) -> dict[str, object]:
     raise _damaged(what, f"not a JSON object in canonical form: {data[:60]!r}")
 
 
+def in_canonical_form(value: object) -> object:
+    """Returns a value of JSON with texts for integers that canonical JSON cannot have."""
+    if isinstance(value, dict):
+        return {name: in_canonical_form(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [in_canonical_form(item) for item in value]
+    is_large = isinstance(value, int) and abs(value) > _MAX_EXACT
+    return str(value) if is_large else value
+
+
 def _canonical(value: dict[str, object]) -> bytes:
     try:
         return canonical_json(value)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.accounts.bookkeeping import transactions
+from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import Payment, record_payment, uses_by_contributor
 from pipelines.accounts.payouts import NothingToPayError, payments_of, record_payout
@@ -131,7 +132,7 @@ def test_a_delivery_that_is_not_in_the_books_is_refused(books: tuple[Store, Agen
     publish(log, "other", {"ada": 1}, 0)
     size = log.size
     with pytest.raises(
-        InputError, match=r"not in the agency's books: acme/v0001; there are: other"
+        InputError, match=r"not in the agency's books: 'acme/v0001'; there are: other"
     ):
         record_payment(log, store, PAYMENT, AS_OF)
     assert log.size == size
@@ -307,3 +308,38 @@ def test_hledger_agrees_with_the_balances(events: list[tuple[str, object, int]])
             if account.startswith(prefix)
         }
         assert found == owed(log)
+
+
+class _Overtaken(dict[str, Payee]):
+    """Payees; while they are read, another process records the same payout."""
+
+    def __init__(self, store: Store, key: LogKey) -> None:
+        super().__init__()
+        self.other: AgencyLog | None = open_log(store, key)
+
+    def get(self, who: str, default: Payee) -> Payee:  # type: ignore[override]
+        other, self.other = self.other, None
+        if other is not None:
+            assert record_payout(other, "p", TERMS, {}, DAY, AS_OF).is_new
+        return default
+
+
+def test_of_two_at_once_one_says_that_it_recorded_the_payout(tmp_path: Path) -> None:
+    store, key = begun(tmp_path)
+    log = open_log(store, key)
+    publish(log, "acme", {"ada": 3, "bo": 1}, 400)
+    done = record_payout(log, "p", TERMS, _Overtaken(store, key), DAY, AS_OF)
+    assert not done.is_new
+    assert list(payments_of(done.lines))
+    assert balances(log) == []
+
+
+def test_credits_of_later_days_are_not_paid(books: tuple[Store, AgencyLog]) -> None:
+    store, log = books
+    publish(log, "acme", {"ada": 1}, 1_000)
+    record_payment(log, store, PAYMENT, "2027-01-05T00:00:00+00:00")
+    paid = record_payout(log, "december", TERMS, {}, DAY, AS_OF)
+    assert [one["net_minor"] for one in payments_of(paid.lines)] == [1_000]
+    assert owed(log) == {"ada": 600}
+    with pytest.raises(NothingToPayError):
+        record_payout(log, "earlier", TERMS, {}, date(2026, 6, 1), AS_OF)

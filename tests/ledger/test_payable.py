@@ -239,3 +239,39 @@ def test_every_balance_is_paid_in_full_or_stays(
             assert abs(part.converted_minor - exact) <= Fraction(1, 2)
     shuffled = data.draw(st.permutations(balances))
     assert plan_payouts(shuffled, payees, terms(), DAY) == found
+
+
+def test_money_that_a_deal_holds_is_not_paid() -> None:
+    balances = [
+        Balance("c-1", "USD", "", 5_00),
+        Balance("c-1", "EUR", "", 5_00),
+        Balance("c-2", "USD", "", 5_00),
+    ]
+    reason = "by the deal acme: paid in EUR, credited in USD"
+    plan = plan_payouts(balances, {}, PayoutTerms(), DAY, {("c-1", "USD"): reason})
+    paid = [(payout.payee.contributor_id, payout.currency) for payout in plan.payouts]
+    assert paid == [("c-1", "EUR"), ("c-2", "USD")]
+    assert [(one.reason, one.detail) for one in plan.unsettled] == [(Unpaid.HELD, reason)]
+
+
+def test_a_sum_of_zero_is_not_called_negative() -> None:
+    terms = parse_payout_terms(
+        '[[rates]]\ncurrency = "USD"\ninto = "EUR"\nrate = "0.4"\ndate = 2026-12-01\nsource = "x"',
+        "payout.toml",
+    )
+    payees = {"c-1": Payee("c-1", currency="EUR")}
+    plan = plan_payouts([Balance("c-1", "USD", "", 1)], payees, terms, DAY)
+    assert [(one.reason, one.detail) for one in plan.unsettled] == [
+        (Unpaid.BELOW_THRESHOLD, "0.00 EUR to be paid")
+    ]
+
+
+@pytest.mark.parametrize(("owed", "currency"), [(2**63, ""), (-(2**63), ""), (2**62, "JPY")])
+def test_an_amount_beyond_the_tables_is_refused_by_name(owed: int, currency: str) -> None:
+    terms = parse_payout_terms(
+        '[[rates]]\ncurrency = "USD"\ninto = "JPY"\nrate = "250"\ndate = 2026-12-01\nsource = "x"',
+        "payout.toml",
+    )
+    payees = {"c-1": Payee("c-1", currency=currency)}
+    with pytest.raises(InputError, match=r"too large to be paid: contributor 'c-1' is owed"):
+        plan_payouts([Balance("c-1", "USD", "", owed)], payees, terms, DAY)

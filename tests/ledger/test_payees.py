@@ -98,3 +98,19 @@ def test_only_a_deal_that_holds_money_holds_it() -> None:
         "cy": "paid in EUR, credited in USD"
     }
     assert held_payees(price(other_currencies="convert"), payees) == {}
+
+
+def test_a_level_of_somebody_who_is_not_in_the_catalogue_is_refused() -> None:
+    def levels(who: str) -> PriceTerms:
+        classes = [
+            {"level": "exclusive", "agency_share": "0.1"},
+            {"level": "other", "agency_share": "0.5"},
+        ]
+        level = {"name": "exclusive", "contributors": ["ada", who]}
+        return PriceTerms.model_validate(
+            {"currency": "USD", "pool": "1.00", "levels": [level], "agency_classes": classes}
+        )
+
+    check_payees(levels("bo"), table(ROWS))
+    with pytest.raises(InputError, match=r"price.levels lists .*: 1 contributor: 'Bo'"):
+        check_payees(levels("Bo"), table(ROWS))

@@ -1,0 +1,259 @@
+"""Revenue and payouts of a small output: what is refused, and what is said of what is recorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import CommandResult
+from tests.end_to_end.small_library import SmallLibrary, in_process
+
+pytestmark = pytest.mark.long
+
+REVENUE = {
+    "--delivery": "small/v0001",
+    "--name": "licences",
+    "--amount": "100.00",
+    "--currency": "USD",
+    "--agency-share": "0.40",
+    "--source": "licences",
+    "--period": "2026-H2",
+    "--date": "2026-12-01",
+}
+RATE = """
+[[rates]]
+currency = "USD"
+into = "EUR"
+rate = "0.9"
+date = 2026-06-01
+source = "x"
+"""
+WITHHOLDING = """
+[[withholding]]
+source_country = "any"
+rate = "0"
+source = "x"
+"""
+
+
+def library(folder: Path) -> SmallLibrary:
+    """A library of two contributors, of whom one is paid in euros."""
+    folder.mkdir()
+    made = SmallLibrary(folder)
+    made.add_contributor("c-2", currency="EUR")
+    made.add(1, side=600)
+    made.add(1, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
+    return made
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = library(tmp_path_factory.mktemp("small") / "library")
+    assert made.package().code == 0
+    return made.folder
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    shutil.copytree(published, tmp_path / "library")
+    return tmp_path / "library"
+
+
+def pay(folder: Path, *more: object, **changes: str) -> CommandResult:
+    options = REVENUE | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    words = [word for pair in options.items() for word in pair]
+    return in_process("pay", "--out", folder / "out", *words, *more)
+
+
+def payout(folder: Path, *more: object, date: str = "2026-12-15", terms: str = "") -> CommandResult:
+    (folder / "payout.toml").write_text(terms + RATE)
+    words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
+    return in_process(*words, "--catalogue", folder / "catalogue", "--date", date, *more)
+
+
+def records(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "out/agency/books/records").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("asset_id\n", "0 rows"),
+        ("asset_id\nelsewhere\n", "1 rows; the first: row 2, unknown_asset, asset_id 'elsewhere'"),
+        ("asset_id,quantity\na-0,0\n", "1 rows; the first: row 2, no_quantity, asset_id 'a-0'"),
+    ],
+)
+def test_use_of_no_delivered_asset_is_refused(folder: Path, rows: str, message: str) -> None:
+    before = records(folder)
+    (folder / "use.csv").write_text(rows)
+    done = pay(folder, "--use", folder / "use.csv")
+    assert (done.code, records(folder)) == (2, before)
+    assert "leads to a use of a delivered asset" in done.err
+    assert message in done.err
+
+
+@pytest.mark.parametrize("delivery", ["../small/v0001", "small/../small/v0001", "a\0b/v0001"])
+def test_use_of_a_delivery_outside_the_output_is_refused(folder: Path, delivery: str) -> None:
+    before = records(folder)
+    (folder / "use.csv").write_text("asset_id\na-0\n")
+    done = pay(folder, "--use", folder / "use.csv", delivery=delivery)
+    assert (done.code, records(folder)) == (2, before)
+    assert "not in the agency's books" in done.err
+    assert "there are: small/v0001" in done.err
+
+
+def test_an_amount_beyond_the_integers_of_json_is_shared_exactly(folder: Path) -> None:
+    done = pay(folder, "--json", amount="92233720368547758.07")
+    assert done.code == 0, done.err
+    pool = done.json["pool"]
+    assert pool["gross_minor"] == 2**63 - 1
+    shared = sum(row["credit_minor"] for row in done.json["credits"])
+    assert shared + pool["agency_minor"] == 2**63 - 1
+    again = pay(folder, "--json", amount="92233720368547758.07")
+    assert {**done.json, "is_new": False} == again.json
+    assert pay(folder, amount="92233720368547758.06").code == 2
+    assert "92233720368547758.07 USD" in pay(folder, amount="92233720368547758.07").out
+
+
+def test_revenue_of_a_replaced_delivery_says_so(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    assert made.package().code == 0
+    made.consents = [{**made.consents[0]}, {**made.consents[1], "value": "deny"}]
+    assert made.package(as_of="2026-07-02").code == 0
+    done = pay(made.folder)
+    assert done.code == 0, done.err
+    assert "small/v0001 was replaced by small/v0002" in done.out
+    assert pay(made.folder, "--json").json["replaced_by"] == "small/v0002"
+    newest = pay(made.folder, name="newest", delivery="small/v0002")
+    assert newest.code == 0
+    assert "replaced" not in newest.out
+
+
+def test_money_that_a_deal_holds_is_paid_when_it_no_longer_does(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    made.deal += 'other_currencies = "hold"\n'
+    assert made.package().code == 0
+    first = payout(made.folder, "--json")
+    assert [row["contributor_id"] for row in first.json["payments"]] == ["c-1"]
+    [left] = first.json["unpaid"]
+    assert (left["contributor_id"], left["amount_minor"], left["reason"]) == ("c-2", 300, "held")
+    assert "paid in EUR, credited in USD" in left["detail"]
+    table = made.agency / "pool" / "holds.parquet"
+    sound = table.read_bytes()
+    table.write_bytes(sound[:-9])
+    damaged = payout(made.folder, date="2026-12-16")
+    assert damaged.code == 1
+    assert "The holds of a delivery are damaged" in damaged.err
+    table.write_bytes(sound)
+    made.deal = made.deal.replace('"hold"', '"convert"')
+    assert made.package(as_of="2026-07-02").code == 0
+    later = payout(made.folder, "--json", date="2026-12-16")
+    [paid] = later.json["payments"]
+    assert (paid["contributor_id"], paid["currency"], paid["net_minor"]) == ("c-2", "EUR", 270)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", " ", "a\udcff"])
+def test_a_payout_has_a_name_of_one_line(folder: Path, name: str) -> None:
+    before = records(folder)
+    done = payout(folder, "--name", name)
+    assert (done.code, records(folder)) == (2, before)
+    assert "Not one line of text: --name" in done.err
+
+
+@pytest.mark.parametrize("date", ["2026-13-01", "0001-01-01T00:00:00+05:00"])
+def test_a_day_that_is_none_is_refused_by_its_option(folder: Path, date: str) -> None:
+    done = payout(folder, date=date)
+    assert done.code == 2
+    assert f"--date '{date}'" in done.err
+
+
+@pytest.mark.parametrize("public", ["small/v0001/delivery", "agency/log"])
+@pytest.mark.parametrize("below", ["", "new/folder"])
+def test_nothing_private_is_written_where_others_read(
+    folder: Path, public: str, below: str
+) -> None:
+    place = folder / "out" / public
+    before = records(folder), sorted(place.rglob("*"))
+    to, out = place / below, ["--out", folder / "out"]
+    for done in (
+        payout(folder, "--to", to),
+        in_process("journal", *out, "--to", to / "ledger.journal"),
+        in_process("prove", *out, "--contributor", "c-1", "--to", to / "c-1.json"),
+        in_process("statement", *out, "--contributor", "c-1", "--to", to),
+    ):
+        assert done.code == 2, done.out
+        assert "cannot be added to" in done.err
+    assert (records(folder), sorted(place.rglob("*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("terms", "row", "message"),
+    [
+        ('[[holds]]\ncontributor = "C-2"\nreason = "sanctions"\n', {}, "'C-2' ('holds')"),
+        (
+            WITHHOLDING + 'countries = ["DE"]\n',
+            {"contributor_id": "c-3", "country": "Germany"},
+            "'c-3' ('Germany')",
+        ),
+        ("", {"contributor_id": "c-3", "currency": "XXX"}, "'c-3' ('XXX')"),
+        ("", {"contributor_id": "c-2", "currency": "USD"}, "'c-2' ('2 rows')"),
+        (
+            RATE.replace("EUR", "USD"),
+            {},
+            "must be another currency",
+        ),
+        (
+            WITHHOLDING.replace("any", "us"),
+            {},
+            "withholding.0.source_country = 'us': must be an ISO 3166-1 alpha-2 code in capitals",
+        ),
+    ],
+)
+def test_terms_and_payees_that_would_miss_each_other_are_refused(
+    folder: Path, terms: str, row: dict[str, str], message: str
+) -> None:
+    before = records(folder)
+    with (folder / "catalogue" / "contributors.jsonl").open("a") as table:
+        table.write(json.dumps(row) + "\n" if row else "")
+    done = payout(folder, terms=terms)
+    assert (done.code, records(folder)) == (2, before)
+    assert message in done.err
+
+
+def test_a_currency_in_small_letters_is_read_as_package_reads_it(tmp_path: Path) -> None:
+    made = library(tmp_path / "library")
+    made.contributors = [{"contributor_id": "c-1", "currency": "usd"}, made.contributors[1]]
+    assert made.package().code == 0
+    done = payout(made.folder, "--json")
+    assert done.code == 0, done.err
+    paid = [(row["contributor_id"], row["currency"]) for row in done.json["payments"]]
+    assert paid == [("c-1", "USD"), ("c-2", "EUR")]
+
+
+def test_an_empty_name_of_a_new_pool_is_refused(folder: Path) -> None:
+    before = sorted((folder / "out" / "small").iterdir())
+    words = ["package", "--catalogue", folder / "catalogue", "--deal", folder / "deal.toml"]
+    done = in_process(*words, "--out", folder / "out", "--as-of", "2026-07-02", "--new-pool", "")
+    assert done.code == 2
+    assert "--new-pool is empty" in done.err
+    assert sorted((folder / "out" / "small").iterdir()) == before
+
+
+def test_a_bucket_is_not_taken_for_a_local_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = records(folder)
+    monkeypatch.chdir(tmp_path)
+    out = ["--out", folder / "out"]
+    for done in (
+        payout(folder, "--to", "s3://bucket/run"),
+        in_process("journal", *out, "--to", "s3://bucket/ledger.journal"),
+        in_process("prove", *out, "--asset", "a-0", "--to", "s3://bucket/a.json"),
+    ):
+        assert (done.code, done.out) == (2, "")
+        assert "local file or folder: --to s3:/bucket" in done.err
+    assert records(folder) == before
+    assert not (tmp_path / "s3:").exists()
