@@ -284,8 +284,11 @@ def test_a_predecessor_of_an_earlier_program_is_replaced_too(library: SmallLibra
 
 
 def test_a_version_signed_with_another_key_is_replaced_too(library: SmallLibrary) -> None:
-    save_key(library.folder / "other.key", demonstration_key(5))
-    printed = package(library, SECOND, "--key", library.folder / "other.key")
+    first, other = library.out / "agency" / "signing.key", library.folder / "other.key"
+    save_key(other, demonstration_key(5))
+    shutil.copy(first, f"{other}.previous")  # the log is handed over to the new key, and back
+    shutil.copy(other, f"{first}.previous")
+    printed = package(library, SECOND, "--key", other)
     assert printed["replaces"]["contributors"]["same"] == 3
     change_row(agency(library, 2) / "ledger/ledger-00000.parquet", "key", "0" * 9)
     ended = library.package(as_of=THIRD)  # with the first key again
