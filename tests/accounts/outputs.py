@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from decimal import Decimal
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from pipelines.steps.attribute import record_attribution
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, write_table
 from schemas.manifest import EndRecord, FileRecord, LedgerRecord, Manifest, ShardRecord
+from schemas.money import format_amount
+from schemas.price_terms import PriceTerms
 from tests.format.test_manifest import unsigned
 from tests.ledger.ledger_cases import SECRET, DeliveredAsset, delivered, digest
 
@@ -40,15 +42,15 @@ def facts(number: int) -> dict[str, Any]:
 
 
 def job_of(deal_id: str, version: str, pool_minor: int, currency: str, share: str) -> Job:
-    price = SimpleNamespace(
-        pool_minor=pool_minor,
-        currency=currency,
-        allocation="weighted",
-        agency_share=Decimal(share),
-    )
+    terms = {"currency": currency, "pool": format_amount(pool_minor, currency)}
+    terms |= {"allocation": "weighted", "agency_share": share}
+    price = PriceTerms.model_validate(terms)
     job = SimpleNamespace(
         deal=SimpleNamespace(deal_id=deal_id, price=price),
+        as_of=datetime(2026, 6, 30, tzinfo=UTC),
         version=version,
+        pool="price",
+        replaces="",
         terms_sha256=digest("terms"),
         salt=deal_salt(SECRET, deal_id),
         work=f"agency/work/{deal_id}-{version}",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.ledger.signed_note import FileKey
+from pipelines.ledger.signed_note import FileKey, sign_note
 from pipelines.statements.account import make_account
 from pipelines.statements.page import account_page
 from tests.accounts.outputs import SIGNER
@@ -123,7 +123,7 @@ def swap_checkpoints(account: Any) -> None:
 
 def resign_checkpoint(account: Any) -> None:
     item = first(account)
-    item["checkpoint"] = OTHER.sign(item["checkpoint"].rpartition("\n\n")[0] + "\n")
+    item["checkpoint"] = sign_note(OTHER, item["checkpoint"].rpartition("\n\n")[0] + "\n")
 
 
 def set_key(account: Any) -> None:
