@@ -82,7 +82,7 @@ class Payment:
             "period": self.period,
             "source_country": self.source_country or None,
             "rule": {
-                "agency_share": str(self.agency_share),
+                "agency_share": f"{self.agency_share.normalize():f}",  # 0.40 and 0.4 are the same
                 "deductions": [item.model_dump(mode="json") for item in self.deductions],
                 "weights": "use" if self.uses is not None else "delivery",
                 "use_sha256": self.uses_source or None,

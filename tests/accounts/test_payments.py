@@ -98,7 +98,8 @@ def test_the_same_payment_is_recorded_once(books: tuple[Store, AgencyLog]) -> No
     store, log = books
     publish(log, "acme", {"ada": 1}, 0)
     first = record_payment(log, store, PAYMENT, AS_OF)
-    again = record_payment(log, store, PAYMENT, "2027-01-01T00:00:00+00:00")
+    same = replace(PAYMENT, agency_share=Decimal("0.4"))
+    again = record_payment(log, store, same, "2027-01-01T00:00:00+00:00")
     assert (again.record, again.is_new) == (first.record, False)
     assert [one.amount_minor for one in balances(log)] == [600]
     for other in (
