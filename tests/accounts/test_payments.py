@@ -225,7 +225,7 @@ EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("delivery"), WEIGHTS, st.integers(0, 500)),
         st.tuples(st.just("replace"), WEIGHTS, st.integers(0, 500)),
-        st.tuples(st.just("payment"), st.integers(0, 500), st.integers(0, 99)),
+        st.tuples(st.just("payment"), st.integers(1, 500), st.integers(0, 99)),
         st.tuples(st.just("payout"), st.just(0), st.just(0)),
     ),
     max_size=9,
@@ -265,7 +265,7 @@ def play(store: Store, log: AgencyLog, events: list[tuple[str, object, int]]) ->
 
 
 @pytest.mark.long
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(events=EVENTS)
 def test_dues_credits_and_payouts_agree(events: list[tuple[str, object, int]]) -> None:
     with new_books() as (store, log, _):

@@ -12,6 +12,8 @@ import webdataset
 from tests.contributing.follow import check_style, copy_program, edit, python, run_all
 from tests.end_to_end.command import Demo, tables
 
+pytestmark = pytest.mark.slow  # a copy of the program is changed and checked
+
 PAGE = "add-a-profile.md"
 MOST_LOST_BP = 3_000
 

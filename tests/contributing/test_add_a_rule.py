@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from tests.contributing.follow import check_style, copy_program, edit, python, run_all
 from tests.contributing.library import decisions, delivered, make_library
 from tests.end_to_end.command import Demo
+
+pytestmark = pytest.mark.slow  # a copy of the program is changed and checked
 
 PAGE = "add-a-rule.md"
 CODE = "source.after_term"

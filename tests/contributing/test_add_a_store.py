@@ -6,9 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.contributing.follow import check_style, copy_program, edit, run_all
 from tests.contributing.library import delivered, make_library
 from tests.end_to_end.command import Demo
+
+pytestmark = pytest.mark.slow  # a copy of the program is changed and checked
 
 PAGE = "add-a-store.md"
 

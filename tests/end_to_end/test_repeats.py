@@ -96,6 +96,7 @@ def client(endpoint: str) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_bucket_output_has_the_bytes_of_a_folder(
     demo: Demo, bucket: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -305,7 +305,14 @@ def test_a_version_that_another_run_is_making_is_left_alone(library: SmallLibrar
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("moment", ["statements", "pool/pool.json", "pool/replaces.json"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "pool/pool.json",
+        pytest.param("statements", marks=pytest.mark.slow),
+        pytest.param("pool/replaces.json", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_run_ends_with_the_same_bytes(library: SmallLibrary, moment: str) -> None:
     library.rows.pop()
     other = library.folder / "whole"

@@ -135,7 +135,7 @@ def workers_live_s(run: CommandRun) -> float:
     return lived
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(RANDOM_KILLS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(RANDOM_KILLS, marks=pytest.mark.slow)])
 def test_command_ends_soon_after_a_worker_is_killed(
     kills: int, library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_demos_shares_are_the_manifest_and_the_pool(demo: Demo, by: str) -> 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(f"{s3_client.__module__}._clients", {})  # made for other endpoints
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
