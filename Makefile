@@ -96,7 +96,8 @@ coverage: $(VENV)/.test
 	$(BIN)/python -m pytest --cov --cov-report=term $(UNIT_PYTEST)
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder \
+		--hypothesis-profile=exploring
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -9,9 +9,12 @@ from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
 from tests.shared import made_once
 
-# Speed is measured by the benchmarks; property tests must not fail on a busy machine.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# Speed is measured by the benchmarks; property tests must not fail on a busy machine. The fast
+# tests try the same examples on every run, so that only a change can make them fail; the slow tests
+# try new ones (`--hypothesis-profile=exploring`).
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
+settings.load_profile("repeatable")
 
 # The smallest library with every reason has 90; with 180 every family has several samples.
 ASSETS = 180
