@@ -18,6 +18,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.end_to_end.warm import run_warm
+
 AS_OF = "2026-06-30"
 DEALS = {
     "demo-main": "deal.toml",
@@ -54,15 +56,7 @@ def command(*arguments: object) -> list[str]:
 
 def fairshard(*arguments: object, env: Mapping[str, str] | None = None) -> CommandResult:
     """Runs a command until it ends."""
-    done = subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        env=environment(env),
-        check=False,
-    )
-    return CommandResult(done.returncode, done.stdout, done.stderr)
+    return CommandResult(*run_warm([*map(str, arguments)], environment(env), _TIMEOUT_S))
 
 
 def kill_when(arguments: list[object], ready: Callable[[], bool]) -> bool:
