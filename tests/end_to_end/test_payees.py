@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import tarfile
-from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.verify.statement import check_statement, read_statement
+from tests.end_to_end.names import found_in
 from tests.end_to_end.small_library import SmallLibrary
 
 PAYEE = {
@@ -87,36 +83,12 @@ def test_a_payee_may_be_paid_in_the_deals_currency(library: SmallLibrary) -> Non
     assert PAYEE["display_name"] in csv and PAYEE["payee_ref"] in csv
 
 
-def contents(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, and what is inside it: tar members, Parquet values, compressed data."""
-    data = path.read_bytes()
-    yield data
-    if path.suffix == ".gz":
-        yield gzip.decompress(data)
-    if path.suffix == ".parquet":
-        table = pq.read_table(path)
-        yield json.dumps(table.to_pylist(), default=str, ensure_ascii=False).encode()
-        yield b"".join((table.schema.metadata or {}).values())
-    if path.suffix == ".tar":
-        with tarfile.open(fileobj=BytesIO(data)) as tar:
-            for member in tar:
-                file = tar.extractfile(member)
-                yield member.name.encode() + (file.read() if file else b"")
-
-
 def test_nothing_of_a_payee_is_in_the_delivery(library: SmallLibrary) -> None:
     say(library, "convert")
     assert library.package().code == 0
-    searched = [str(PAYEE["display_name"]), str(PAYEE["payee_ref"]), "contributor-4711"]
-    forms = [form for text in searched for form in (text, json.dumps(text)[1:-1])]
-    files = [path for path in library.agency.parent.rglob("*") if path.is_file()]
-    found: dict[str, set[str]] = {"delivery": set(), "agency": set()}
-    for path in files:
-        side = path.relative_to(library.agency.parent).parts[0]
-        for data in contents(path):
-            found[side] |= {form for form in forms if form.encode() in data}
-    assert found["delivery"] == set()
-    assert {PAYEE["display_name"], PAYEE["payee_ref"], "contributor-4711"} <= found["agency"]
+    names = {str(PAYEE["display_name"]), str(PAYEE["payee_ref"]), "contributor-4711"}
+    assert found_in(library.agency.parent / "delivery", names) == {}
+    assert found_in(library.agency, names).keys() == names
 
 
 def test_a_hold_is_another_version_of_the_same_deal(library: SmallLibrary) -> None:

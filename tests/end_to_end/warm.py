@@ -1,8 +1,7 @@
 """Runs commands in processes that start with the libraries imported, which takes seconds otherwise.
 
-A command differs from one that is started from a shell only by that: it is a process of its own
-with its own environment, and imports of libraries have no effects that depend on it. Tests of how
-the command starts, of signals and of its workers start it themselves.
+Each command is a process of its own with its own environment, but variables that libraries read on
+import have no effect. Tests of how the command starts, of signals and of kills start it themselves.
 """
 
 from __future__ import annotations
