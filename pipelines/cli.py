@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "statement": "write statements of earnings, and pages that check themselves",
     "pay": "share later revenue of a delivery among its contributors",
     "payout": "settle all balances that are due on a day, and write the payment run",
+    "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "journal": "write the agency's books as a double-entry journal",
     "clean": "remove what interrupted runs left behind",
 }

@@ -16,7 +16,8 @@ from schemas.deal_values import (
     OneLine,
     refuse_repeats,
 )
-from schemas.notice import MoneyEffect, RecurringEffect, RemovalWay
+from schemas.manifest import RemovalWay
+from schemas.notice import MoneyEffect, RecurringEffect
 from schemas.rights import Purpose
 
 # Stands for every contributor in an agreement.

@@ -10,6 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+#: How samples are taken out of a delivery. `patch`: the shards concerned are written again without
+#: them. `tombstone`: their bytes are overwritten in place, and everything else stays where it is.
+RemovalWay = Literal["patch", "tombstone"]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -11,13 +11,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.deal_values import OneLine
+from schemas.manifest import RemovalWay
 
 #: Why assets are removed.
 RemovalReason = Literal[
     "consent_withdrawn", "takedown", "release_invalid", "expiry", "minor", "legal"
 ]
-#: How the agency takes samples out of a delivery.
-RemovalWay = Literal["patch", "tombstone"]
 #: What becomes of what was credited for removed assets from a delivery's price.
 MoneyEffect = Literal["keep", "reverse"]
 #: What becomes of removed assets' weights in later revenue.

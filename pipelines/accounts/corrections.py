@@ -8,6 +8,7 @@ and the order of removals changes no sum. Nobody else has a line.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -26,7 +27,7 @@ from pipelines.accounts.pools import (
 )
 from pipelines.accounts.removals import RecordedNotice, removed_parts
 from pipelines.ledger.pool import fraction_text
-from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
+from pipelines.ledger.record import AllSets, Kind, in_canonical_form
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
@@ -45,7 +46,7 @@ class _NothingLeftError(Exception):
 
 def record_corrections(
     log: AgencyLog, store: Store, notice: RecordedNotice, recorded_at: str
-) -> list[Record]:
+) -> list[BookedPool]:
     """Takes back what prices credited for the assets of a notice, once for each asset and price.
 
     Prices that a later version replaced are left out: they are owed no more.
@@ -57,24 +58,23 @@ def record_corrections(
         recorded_at: ISO 8601 instant.
 
     Returns:
-        The records of this notice, new or not.
+        The corrections of this notice, new or not.
 
     Raises:
         InputError: If a price does not tell what the assets count.
         RunError: If the books are damaged.
     """
     log.refresh()
-    found = []
     for pool in pools_that_count(booked_pools(log)):
         if pool.is_price and pool.delivery in notice.assets:
-            record = _record_correction(log, store, notice, pool, recorded_at)
-            found += [] if record is None else [record]
-    return found
+            _record_correction(log, store, notice, pool, recorded_at)
+    pools = booked_pools(log)
+    return [one for one in pools if one.record.public.get("notice") == notice.notice_id]
 
 
 def _record_correction(
     log: AgencyLog, store: Store, notice: RecordedNotice, pool: BookedPool, recorded_at: str
-) -> Record | None:
+) -> None:
     def make(index: int, sets: AllSets) -> NewRecord:
         pools = booked_pools(log)
         left = set(notice.assets[pool.delivery]) - corrected_assets(pool, pools)
@@ -91,10 +91,8 @@ def _record_correction(
         return NewRecord({"delivery": pool.delivery, "notice": notice.notice_id}, private, sets)
 
     event = ("correction", REMOVAL, notice.notice_id, str(pool.index))
-    try:
-        return append_record(log, Kind.CORRECTION, event, recorded_at, make)
-    except _NothingLeftError:
-        return None
+    with contextlib.suppress(_NothingLeftError):
+        append_record(log, Kind.CORRECTION, event, recorded_at, make)
 
 
 def corrected_assets(pool: BookedPool, pools: Sequence[BookedPool]) -> set[str]:
@@ -136,7 +134,7 @@ def _lines(
 def _pool(
     log: AgencyLog, notice: RecordedNotice, pool: BookedPool, lines: pa.Table
 ) -> dict[str, object]:
-    """Returns the correction as a pool of nothing: what contributors lose is held as a deduction."""
+    """Returns the correction as a pool of nothing, in which what is taken back is a deduction."""
     taken = -sum(values_of(lines["credit_minor"], int))
     return {
         "name": pool.fields["name"],
