@@ -66,7 +66,7 @@ def record_delivery(
     def make(index: int, sets: AllSets) -> NewRecord:
         public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
         public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
-        if patched := _patched(manifest):
+        if patched := patched_from(manifest):
             public["patches"] = patched
         named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
@@ -108,7 +108,7 @@ def recorded_at_of(manifest: Manifest) -> datetime:
     return datetime.fromisoformat(manifest.as_of if patches is None else patches.as_of)
 
 
-def _patched(manifest: Manifest) -> str:
+def patched_from(manifest: Manifest) -> str:
     """Returns the delivery that a patch was made from, or ""."""
     patches = getattr(manifest, "patches", None)
     return "" if patches is None else str(patches.delivery)
