@@ -26,6 +26,9 @@ RemovalScope = Literal["media", "texts", "embeddings", "shots", "copies"]
 
 SCOPE: tuple[RemovalScope, ...] = ("media", "texts", "embeddings", "shots", "copies")
 
+#: Type of a reply in a DSSE envelope.
+REPLY_TYPE = "application/vnd.fairshard.removal-reply+json"
+
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
