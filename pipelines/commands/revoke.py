@@ -49,6 +49,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         what.add_argument(
             f"--{name}", nargs="+", action="extend", default=[], metavar="ID", help=text
         )
+    what.add_argument(
+        "--asset-file", type=Path, metavar="FILE", help="ids of assets, one on each line"
+    )
+    what.add_argument("--deal", default="", metavar="ID", help="only in this deal (default: all)")
     how = parser.add_argument_group("why and how (a default that is not shown is the deal's)")
     how.add_argument("--reason", required=True, choices=get_args(RemovalReason))
     how.add_argument(
@@ -72,12 +76,14 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     wanted = Wanted(
-        frozenset(options.asset), frozenset(options.contributor), frozenset(options.release)
+        frozenset([*options.asset, *_listed(options.asset_file)]),
+        frozenset(options.contributor),
+        frozenset(options.release),
     )
     if wanted == Wanted():
         raise InputError(
             "Nothing was named to be removed",
-            "no --asset, --contributor or --release",
+            "no asset, contributor or release",
             "Name at least one.",
         )
     removal = Removal(
@@ -89,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         options.way,
         options.money,
         options.recurring,
+        options.deal,
     )
     done = revoke(open_agency(options.out, options.key), removal)
     if options.json:
@@ -96,6 +103,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done)
     return 0
+
+
+def _listed(path: Path | None) -> list[str]:
+    """Reads the ids of a file."""
+    try:
+        text = "" if path is None else path.read_text("utf-8")
+        return [line for line in text.split("\n") if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The list of assets cannot be read", f"--asset-file {path}: {error}", "Give its path."
+        ) from error
 
 
 def open_agency(out: str, key: str) -> Agency:

@@ -42,6 +42,7 @@ class Removal:
         way: How it is taken out of deliveries.
         money: What becomes of what was credited for it.
         recurring: What becomes of its weights in later revenue.
+        deal_id: Only in this deal; empty for all.
     """
 
     wanted: Wanted
@@ -52,6 +53,7 @@ class Removal:
     way: RemovalWay | None = None
     money: MoneyEffect | None = None
     recurring: RecurringEffect | None = None
+    deal_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
         RunError: If the log is not as it was, a version is damaged or held by another process.
     """
     record_missing(agency.store, agency.key)
-    found = find_samples(agency.store, removal.wanted, agency.secrets)  # 1
+    found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
     log = open_log(agency.store, agency.key)
     return [
         _revoke_in_deal(agency, log, removal, deal_id, list(versions))
