@@ -104,14 +104,13 @@ def record_missing(store: Store, key: LogKey) -> list[Record]:
 
 def recorded_at_of(manifest: Manifest) -> datetime:
     """Returns the instant that a delivery's record has: its run's `as_of`, or its patch's."""
-    patches = getattr(manifest, "patches", None)
-    return datetime.fromisoformat(manifest.as_of if patches is None else patches.as_of)
+    made = manifest.as_of if manifest.patches is None else manifest.patches.as_of
+    return datetime.fromisoformat(made)
 
 
 def patched_from(manifest: Manifest) -> str:
     """Returns the delivery that a patch was made from, or ""."""
-    patches = getattr(manifest, "patches", None)
-    return "" if patches is None else str(patches.delivery)
+    return "" if manifest.patches is None else manifest.patches.delivery
 
 
 def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:

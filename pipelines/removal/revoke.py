@@ -22,6 +22,7 @@ from pipelines.accounts.pools import BookedPool, booked_pools
 from pipelines.accounts.removals import RecordedNotice, patched_deliveries, pool_holder
 from pipelines.ledger.signed_note import FileKey
 from pipelines.removal.notices import NoticeTerms, publish_notice, record_notice
+from pipelines.removal.patch import make_patch
 from pipelines.removal.search import FoundVersion, Wanted, find_samples
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
@@ -173,19 +174,18 @@ def _patch(
         if len(one.samples) == one.published.manifest.end.samples:
             emptied.append(delivery)
             continue
-        version = _make_patch(agency, one, way, notice, issued_at)  # 5
+        version = make_patch(  # 5
+            agency.store,
+            notice.deal_id,
+            one.published.version,
+            one.samples,
+            way,
+            [notice.notice_id],
+            issued_at,
+            agency.signer,
+        )
         patched[delivery] = version
         record_delivery(agency.store, agency.key, notice.deal_id, version, issued_at)  # 6
-
-
-def _make_patch(
-    agency: Agency,
-    found: FoundVersion,
-    way: RemovalWay,
-    notice: RecordedNotice,
-    issued_at: datetime,
-) -> str:
-    raise NotImplementedError
 
 
 def _terms(log: AgencyLog, removal: Removal, found: Sequence[FoundVersion]) -> NoticeTerms:
