@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby
 
+from pipelines.format.manifest import original_delivery
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.signed_note import open_checkpoint
@@ -194,7 +195,7 @@ def _check_entries(
             found.add(index)
             wanted = {
                 "version": LEAF_VERSION,
-                "delivery": manifest.delivery,
+                "delivery": original_delivery(manifest),
                 "terms_sha256": manifest.deal.terms_sha256,
                 "shard": record.name,
                 "media_sha256": row["media_sha256"],
