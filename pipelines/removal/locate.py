@@ -27,6 +27,7 @@ _LEDGER_COLUMNS = ["asset_id", "contributor_id", "shard", "key", "asset_commitme
 _ROW_COLUMNS = [
     "key",
     "asset",
+    "status",
     *("media_member", "media_offset", "media_length", "media_sha256"),
     *("txt_offset", "txt_length", "txt_sha256", "json_offset", "json_length", "json_sha256"),
 ]

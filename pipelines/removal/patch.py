@@ -2,9 +2,10 @@
 
 The steps, numbered in the code: 1. find the version that an earlier call made; 2. hold the next
 number, and record whose it is; 3. keep the files of all shards that lose nothing, as they are;
-4. write the other shards again; 5. write the ledger and the log without the removed entries;
-6. write cards and indexes; 7. sign the manifest, which is written last. A call that is interrupted
-leaves nothing published; the next one starts over, and writes the same bytes.
+4. write the other shards again, or overwrite samples in them; 5. write the ledger and the log
+without the removed entries; 6. write cards and indexes; 7. sign the manifest, which is written
+last. A call that is interrupted leaves nothing published; the next one starts over, and writes the
+same bytes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pipelines.removal.locate import FoundSample
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor, open_predecessor
 from pipelines.removal.shards import patch_shard
+from pipelines.removal.tombstone import overwrite_shard
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.receipts import ShardReceipt
 from pipelines.run.versions import WORK_FORMAT, version_number
@@ -105,8 +107,6 @@ def make_patch(
         RunError: If the version is damaged, another patch of it is published, or another process
             makes the next version.
     """
-    if way != "patch":
-        raise InputError("This way of removal is not available yet", way, "Use patch.")
     before = open_predecessor(store, deal_id, version)
     patch = _Patch(
         before,
@@ -214,7 +214,8 @@ def _write(patch: _Patch, name: str, signer: Signer) -> Manifest:
     receipts, dropped = [], list(_dropped_before(before))
     for number, record in numbered_shards(before.manifest):
         if record.name in patch.removed:
-            receipt = patch_shard(output, number, record, patch.removed[record.name])  # 4
+            write = patch_shard if patch.way == "patch" else overwrite_shard
+            receipt = write(output, number, record, patch.removed[record.name])  # 4
         else:
             receipt = ShardReceipt(record, number, digests[layout.tar_path(record.name)], ())
         if receipt is None:

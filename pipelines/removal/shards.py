@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.delivery.tables import shard_stats
 from pipelines.format.tar import Member, TarWriter
-from pipelines.format.tar_comparison import KINDS, places_of_row
+from pipelines.format.tar_comparison import KINDS, REMOVED, places_of_row
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
@@ -49,6 +49,10 @@ def patch_shard(
     table = before.table(layout.shard_table_path(record.name))
     left = without(table, removed)
     check_found(record, len(table) - len(left), removed)
+    # What an earlier removal overwrote goes as well.
+    overwritten = table["key"].filter(pc.equal(table["status"], pa.scalar(REMOVED)))
+    removed = frozenset(removed) | frozenset(values_of(overwritten, str))
+    left = without(left, removed)
     if not len(left):
         return None
     tar, md5, members = _copy_samples(output, record, left)
