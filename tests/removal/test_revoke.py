@@ -114,7 +114,7 @@ def test_a_removal_is_made_once_and_the_next_version_goes_on_from_it(folder: Pat
 
 
 def test_a_contributor_is_removed_with_what_they_share(folder: Path) -> None:
-    [done] = revoke(folder, "--contributor", "c-2", "--money", "reverse")
+    [done] = revoke(folder, "--contributor", "c-2", "--money", "reverse", "--way", "tombstone")
     assert done["samples"] == {"small/v0001": 3}
     assert owed(folder) == {"c-1": 3_00}
     [everything] = revoke(folder, "--contributor", "c-1", "--money", "reverse")
