@@ -20,6 +20,7 @@ from pipelines.format.notice import NoticeError, open_notice
 from pipelines.ledger.dsse import envelope
 from pipelines.ledger.signed_note import FileKey, sign_note
 from pipelines.run.signing_key import load_key, log_key
+from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from schemas.notice import REPLY_TYPE, SCOPE
 from tests.end_to_end.command import CommandResult, fairshard, kill_when
@@ -67,7 +68,7 @@ def revoke(folder: Path, *words: object) -> Any:
 
 def delivered(folder: Path, version: str) -> set[str]:
     path = folder / f"out/small/{version}/agency/ledger/ledger-00000.parquet"
-    return set(pq.read_table(path)["asset_id"].to_pylist())
+    return set(values_of(pq.read_table(path)["asset_id"], str))
 
 
 def files(folder: Path) -> dict[str, str]:
