@@ -27,6 +27,9 @@ COMMANDS: dict[str, str] = {
     "statement": "write statements of earnings, and pages that check themselves",
     "pay": "share later revenue of a delivery among its contributors",
     "payout": "settle all balances that are due on a day, and write the payment run",
+    "revoke": "remove assets from all deliveries, with signed notices for their buyers",
+    "removals": "list notices of removal and what became of them; take buyers' replies",
+    "sweep": "find delivered assets whose rights have ended, and draft their notices",
     "journal": "write the agency's books as a double-entry journal",
     "clean": "remove what interrupted runs left behind",
 }

@@ -24,6 +24,7 @@ from schemas.deal_terms import (
     SelectTerms,
     ShardTerms,
     SourceTerms,
+    WithdrawalTerms,
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.errors import InputError
@@ -61,6 +62,7 @@ class Deal(DealSection):
     sources: SourceTerms = SourceTerms()
     gate: GateTerms = GateTerms()
     limits: LimitTerms = LimitTerms()
+    withdrawal: WithdrawalTerms = WithdrawalTerms()
 
     # Each contradiction is checked at the later of its keys, so that the error names that key and
     # all contradictions are reported at once.
@@ -147,8 +149,15 @@ class Deal(DealSection):
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms as RFC 8785 JSON; the output location is not a term."""
-        terms = self.model_dump(mode="json", exclude={"output"})
+        """Digest of the deal's terms as RFC 8785 JSON; the output location is not a term.
+
+        Withdrawal terms are part of it unless they are the defaults: a deal that says nothing of
+        withdrawals has the digest that it had before there were such terms.
+        """
+        excluded = {"output"}
+        if self.withdrawal == WithdrawalTerms():
+            excluded.add("withdrawal")
+        terms = self.model_dump(mode="json", exclude=excluded)
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
 

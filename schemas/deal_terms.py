@@ -16,6 +16,8 @@ from schemas.deal_values import (
     OneLine,
     refuse_repeats,
 )
+from schemas.manifest import RemovalWay
+from schemas.notice import MoneyEffect, RecurringEffect
 from schemas.rights import Purpose
 
 # Stands for every contributor in an agreement.
@@ -160,6 +162,15 @@ class GateTerms(DealSection):
     """Catalogue check rules that do not stop the run; screening refuses their rows instead."""
 
     divert: list[str] = []
+
+
+class WithdrawalTerms(DealSection):
+    """What a removal does, unless `fairshard revoke` is told otherwise."""
+
+    money: MoneyEffect = "keep"
+    recurring: RecurringEffect = "stop"
+    way: RemovalWay = "patch"
+    deadline_days: int = Field(default=30, ge=1, le=3_650)
 
 
 class LimitTerms(DealSection):

@@ -2,6 +2,7 @@
 
 <output>/<deal_id>/<version>/delivery/…   what the buyer gets
 <output>/<deal_id>/<version>/agency/…     what the buyer never gets
+<output>/<deal_id>/notices/<id>.json      notices of removal, for the buyer
 <output>/agency/features/…                features of media, shared by all deals
 <output>/agency/log/…                     the agency's log, which can be given to anyone
 <output>/agency/books/…                   the records behind the log; private
@@ -85,6 +86,11 @@ def delivery_prefix(deal_id: str, version: str) -> str:
 def agency_prefix(deal_id: str, version: str) -> str:
     """Returns the key prefix of what stays with the agency."""
     return f"{version_prefix(deal_id, version)}/{AGENCY}"
+
+
+def notice_path(deal_id: str, notice_id: str) -> str:
+    """Returns the key of a notice of removal, as the buyer is given it."""
+    return f"{deal_id}/notices/{notice_id}.json"
 
 
 def work_prefix(run_id: str) -> str:

@@ -116,6 +116,7 @@ class PoolRecord(TypedDict):
     source: str
     period: str | None
     source_country: NotRequired[str | None]
+    withdrawal: NotRequired[dict[str, object]]
     replaces: str | None
     lines_sha256: str
 

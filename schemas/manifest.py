@@ -10,6 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+#: How samples are taken out of a delivery. `patch`: the shards concerned are written again without
+#: them. `tombstone`: their bytes are overwritten in place, and everything else stays where it is.
+RemovalWay = Literal["patch", "tombstone"]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -72,10 +76,29 @@ class EndRecord(_Record):
     bytes: int
 
 
-class Manifest(_Record):
-    """Everything a delivery consists of. `signature` is over the manifest without it."""
+class PatchRecord(_Record):
+    """What a patched delivery was made from, and what was done to it.
 
-    fairshard_manifest: Literal[2]
+    All files of a shard that is not in `shards` have the same names and bytes as before.
+    """
+
+    delivery: str  # the delivery that was patched
+    manifest_sha256: str  # of its manifest, hex
+    original: str  # the delivery that was packaged, for which the ledger's entries were made
+    way: RemovalWay
+    notices: list[str]  # ids of the removal notices, sorted
+    as_of: str  # ISO 8601 instant, UTC
+    shards: list[str]  # names of the shards that lost samples, sorted
+    dropped: list[int]  # numbers of shards that lost all samples and are gone, here or earlier
+
+
+class Manifest(_Record):
+    """Everything a delivery consists of. `signature` is over the manifest without it.
+
+    A patched delivery has number 3 and `patches`; any other has number 2 and no such field.
+    """
+
+    fairshard_manifest: Literal[2, 3]
     delivery: str  # <deal_id>/<version>
     as_of: str  # ISO 8601 instant, UTC
     run_id: str
@@ -86,4 +109,5 @@ class Manifest(_Record):
     files: list[FileRecord]
     vkey: str  # the signer's verifier key, signed-note form
     end: EndRecord
+    patches: PatchRecord | None = None
     signature: str = ""  # a signed-note line

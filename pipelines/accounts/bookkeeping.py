@@ -8,18 +8,23 @@ from datetime import date
 from itertools import groupby
 
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.pools import BookedPool, booked_pools, lines_of, replaced_by
+from pipelines.accounts.pools import (
+    BookedPool,
+    booked_pools,
+    corrections_of,
+    credits_of,
+    replaced_by,
+)
 from pipelines.ledger.journal import Transaction
 from pipelines.ledger.postings import Settled, payout_transaction, pool_transaction
 from pipelines.ledger.record import Kind, Record
-from pipelines.storage.columns import values_of
 from schemas.ledger import PAYOUT_LINES_SCHEMA
 
 
 def transactions(log: AgencyLog) -> Iterator[Transaction]:
     """Yields the transactions of all records in their order.
 
-    A pool that replaces an earlier one moves only the differences.
+    A pool that replaces an earlier one moves only the differences to it and its corrections.
 
     Raises:
         RunError: If the books are damaged.
@@ -41,16 +46,17 @@ def _day(record: Record) -> date:
 
 def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> Transaction | None:
     replaced = replaced_by(pool, pools.values())
+    before = [] if replaced is None else [replaced, *corrections_of(replaced, pools.values())]
     return pool_transaction(
         _day(pool.record),
         f"r{pool.index}",
         str(pool.fields["deal_id"]),
         str(pool.fields["name"]),
         pool.currency,
-        pool.fields["agency_minor"] - (replaced.fields["agency_minor"] if replaced else 0),
-        _less(_credits(log, pool), {} if replaced is None else _credits(log, replaced)),
-        _less(_deductions(pool), {} if replaced is None else _deductions(replaced)),
-        pool.fields["rounding_minor"] - (replaced.fields["rounding_minor"] if replaced else 0),
+        pool.fields["agency_minor"] - sum(one.fields["agency_minor"] for one in before),
+        _less(credits_of(log, [pool]), credits_of(log, before)),
+        _less(_deductions([pool]), _deductions(before)),
+        pool.fields["rounding_minor"] - sum(one.fields["rounding_minor"] for one in before),
     )
 
 
@@ -58,16 +64,11 @@ def _less(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, 
     return [(name, now.get(name, 0) - before.get(name, 0)) for name in sorted({*now, *before})]
 
 
-def _credits(log: AgencyLog, pool: BookedPool) -> dict[str, int]:
-    lines = lines_of(log, pool)
-    credits = values_of(lines["credit_minor"], int)
-    return dict(zip(values_of(lines["contributor_id"], str), credits, strict=True))
-
-
-def _deductions(pool: BookedPool) -> dict[str, int]:
+def _deductions(pools: Sequence[BookedPool]) -> dict[str, int]:
     found: dict[str, int] = defaultdict(int)
-    for item in pool.fields["deductions"]:
-        found[str(item["name"])] += int(item["minor"])
+    for pool in pools:
+        for item in pool.fields["deductions"]:
+            found[str(item["name"])] += int(item["minor"])
     return found
 
 

@@ -5,6 +5,7 @@
 <output>/agency/books/sets/<root>.npy           a sorted set, one commitment of 32 bytes per row
 <output>/agency/books/sets/<root>.blocks.npy    the hashes of its whole blocks
 <output>/agency/books/lines/<sha256>.parquet    a pool's lines
+<output>/agency/books/documents/<sha256>.json   a notice of removal, or a buyer's reply to one
 """
 
 from __future__ import annotations
@@ -92,6 +93,29 @@ class Books:
             raise _damaged_lines(key, "its columns are others")
         return table
 
+    def write_document(self, data: bytes) -> str:
+        """Keeps a notice or a reply under its digest, which is returned."""
+        digest = hashlib.sha256(data).hexdigest()
+        key = _document_key(digest)
+        if not self.store.exists(key):
+            self.store.write_bytes(key, data, private=True)
+        return digest
+
+    def read_document(self, digest: str) -> bytes:
+        """Reads a notice or a reply, which must have its digest.
+
+        Raises:
+            RunError: If it is missing or damaged.
+        """
+        key = _document_key(digest)
+        try:
+            data = self.store.read_bytes(key)
+        except FileNotFoundError as error:
+            raise _damaged_document(key, "the file is missing") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise _damaged_document(key, "its digest is another one")
+        return data
+
     def write_set(self, rows: Rows) -> str:
         """Keeps a sorted set under its root, which is returned, hex."""
         root, blocks = set_root(rows)
@@ -164,6 +188,16 @@ def _event_key(event: tuple[str, ...]) -> str:
 
 def _set_key(root: str) -> str:
     return f"{layout.BOOKS}/sets/{root}"
+
+
+def _document_key(digest: str) -> str:
+    return f"{layout.BOOKS}/documents/{digest}.json"
+
+
+def _damaged_document(key: str, why: str) -> RunError:
+    return RunError(
+        "A document of the agency's books is damaged", f"{key}: {why}", "Restore it from a copy."
+    )
 
 
 def _damaged_lines(key: str, why: str) -> RunError:

@@ -47,7 +47,7 @@ def record_delivery(
         key: The agency's key.
         deal_id: The deal.
         version: Name of the version, which has its manifest.
-        recorded_at: The run's `as_of`.
+        recorded_at: The run's `as_of`, or the day of the patch.
 
     Raises:
         RunError: If the log was forked, rolled back or altered, or is signed by another key; or if
@@ -66,6 +66,8 @@ def record_delivery(
     def make(index: int, sets: AllSets) -> NewRecord:
         public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
         public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
+        if patched := patched_from(manifest):
+            public["patches"] = patched
         named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
 
@@ -93,11 +95,22 @@ def record_missing(store: Store, key: LogKey) -> list[Record]:
         data = store.read_bytes(item.key)
         manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()
         if log.books.index_of((str(Kind.DELIVERY), manifest.delivery, digest)) is None:
-            missing.append((datetime.fromisoformat(manifest.as_of), match[1], match[2]))
+            missing.append((recorded_at_of(manifest), match[1], match[2]))
     return [
         record_delivery(store, key, deal_id, version, as_of)
         for as_of, deal_id, version in sorted(missing)
     ]
+
+
+def recorded_at_of(manifest: Manifest) -> datetime:
+    """Returns the instant that a delivery's record has: its run's `as_of`, or its patch's."""
+    made = manifest.as_of if manifest.patches is None else manifest.patches.as_of
+    return datetime.fromisoformat(made)
+
+
+def patched_from(manifest: Manifest) -> str:
+    """Returns the delivery that a patch was made from, or ""."""
+    return "" if manifest.patches is None else manifest.patches.delivery
 
 
 def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,6 +20,14 @@ from pipelines.accounts.pools import (
     lines_of,
     pool_of,
     pools_that_count,
+)
+from pipelines.accounts.removals import (
+    patched_deliveries,
+    pool_holder,
+    recorded_notices,
+    removed_parts,
+    stopped_assets,
+    without_parts,
 )
 from pipelines.ledger.division import divide
 from pipelines.ledger.pool import DividedPool, pool_lines
@@ -108,6 +117,12 @@ class RecordedPayment:
     is_new: bool
     replaced_by: str
 
+    @property
+    def stopped(self) -> int:
+        """How many removed assets do not share in it."""
+        found = self.record.private.get("stopped")
+        return found if isinstance(found, int) else 0
+
 
 def record_payment(
     log: AgencyLog, store: Store, payment: Payment, recorded_at: str
@@ -130,11 +145,13 @@ def record_payment(
 
     def make(index: int, sets: AllSets) -> NewRecord:
         pools = booked_pools(log)
-        pool = _divided(log, store, payment, pools)
+        weights, stopped = _weights(log, store, payment, pools, recorded_at)
+        pool = _divided(log, payment, pools, weights)
         lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
         private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
         canonical = in_canonical_form(private)
-        return NewRecord({"delivery": payment.delivery}, {"pool": canonical}, sets)
+        more = {"stopped": len(stopped)} if stopped else {}
+        return NewRecord({"delivery": payment.delivery}, {"pool": canonical, **more}, sets)
 
     event = ("payment", payment.deal_id, payment.name)
     record = append_record(log, Kind.PAYMENT, event, recorded_at, make, created.append)
@@ -142,7 +159,8 @@ def record_payment(
     if pool is None:
         raise AssertionError("a payment has a pool")
     _check_same(payment, pool.fields, record)
-    following = replacement_of(payment.delivery, booked_pools(log))
+    holder = pool_holder(payment.delivery, patched_deliveries(log))
+    following = replacement_of(holder, booked_pools(log))
     return RecordedPayment(record, pool, lines_of(log, pool), record.index in created, following)
 
 
@@ -176,12 +194,11 @@ def _check_same(payment: Payment, fields: Mapping[str, object], record: Record) 
 
 
 def _divided(
-    log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool]
+    log: AgencyLog, payment: Payment, pools: list[BookedPool], weights: dict[str, int]
 ) -> DividedPool:
     deductions = deduct(payment.gross_minor, list(payment.deductions), payment.currency)
     net = payment.gross_minor - sum(minor for _, minor in deductions)
     agency = round_half_down(net * Fraction(payment.agency_share))
-    weights = _weights(log, store, payment, pools)
     carried = carried_in(log, pools, payment.currency)
     division = divide(net - agency, weights, carried, log.salt)
     due = Bounded(weights, dict.fromkeys(weights, SHARE))
@@ -198,15 +215,34 @@ def _outcome(pool: DividedPool) -> dict[str, object]:
 
 
 def _weights(
-    log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool]
-) -> dict[str, int]:
-    """Returns the frozen weights of the delivery's contributors, or their uses."""
-    price = price_of(payment.delivery, pools)
-    if payment.uses is None:
-        lines = lines_of(log, price)
-        weights = map(int, values_of(lines["weight"], str))
-        return dict(zip(values_of(lines["contributor_id"], str), weights, strict=True))
-    return uses_by_contributor(store, payment.deal_id, payment.version, payment.uses)
+    log: AgencyLog, store: Store, payment: Payment, pools: list[BookedPool], recorded_at: str
+) -> tuple[dict[str, int], set[str]]:
+    """Returns contributors' frozen weights, or uses, less those of removed assets that stopped.
+
+    Returns:
+        The weights, and the assets that stopped.
+    """
+    price = price_of(pool_holder(payment.delivery, patched_deliveries(log)), pools)
+    day = date.fromisoformat(recorded_at[:10])
+    notices = recorded_notices(log)
+    stopped = stopped_assets(notices, price.delivery, day, payment.period)
+    if payment.uses is not None:
+        uses = {asset: count for asset, count in payment.uses.items() if asset not in stopped}
+        stopped &= payment.uses.keys()
+        return uses_by_contributor(store, payment.deal_id, payment.version, uses), stopped
+    lines = lines_of(log, price)
+    counted = map(int, values_of(lines["weight"], str))
+    weights = dict(zip(values_of(lines["contributor_id"], str), counted, strict=True))
+    if not stopped:
+        return weights, stopped
+    weights = without_parts(weights, removed_parts(log, store, price, stopped))
+    if not any(weights.values()):
+        raise InputError(
+            "Nobody is left to share in this revenue",
+            f"{payment.delivery}: all {len(stopped):,} assets with a weight were removed",
+            "Nothing was recorded. The notices say that removed assets do not share in it.",
+        )
+    return weights, stopped
 
 
 def price_of(delivery: str, pools: Sequence[BookedPool]) -> BookedPool:

@@ -67,6 +67,12 @@ class BookedPool:
         return self.record.kind is Kind.DELIVERY
 
     @property
+    def corrects(self) -> int | None:
+        """The index of the record whose pool it corrects, or None."""
+        found = self.record.private.get("corrects")
+        return found if isinstance(found, int) else None
+
+    @property
     def source_country(self) -> str:
         """Where the income comes from, or ""."""
         return str(self.fields.get("source_country") or "")
@@ -109,9 +115,15 @@ def _pool_record(pool: Mapping[str, object]) -> PoolRecord:
 
 
 def pools_that_count(pools: Sequence[BookedPool]) -> list[BookedPool]:
-    """Returns the pools that no later one replaces."""
+    """Returns the pools that no later one replaces; a correction counts as long as its pool."""
     replaced = {pool.fields["replaces"] for pool in pools}
-    return [pool for pool in pools if not pool.is_price or pool.delivery not in replaced]
+    gone = {pool.index for pool in pools if pool.is_price and pool.delivery in replaced}
+    return [pool for pool in pools if not gone.intersection((pool.index, pool.corrects))]
+
+
+def corrections_of(pool: BookedPool, pools: Iterable[BookedPool]) -> list[BookedPool]:
+    """Returns the corrections of a pool, in the order of their records."""
+    return [one for one in pools if one.corrects == pool.index]
 
 
 def replaced_by(pool: BookedPool, pools: Iterable[BookedPool]) -> BookedPool | None:
@@ -127,6 +139,17 @@ def lines_of(log: AgencyLog, pool: BookedPool) -> pa.Table:
         RunError: If they are missing or changed.
     """
     return log.books.read_lines(str(pool.fields["lines_sha256"]), POOL_LINES_SCHEMA)
+
+
+def credits_of(log: AgencyLog, pools: Iterable[BookedPool]) -> dict[str, int]:
+    """Returns what pools credit to each contributor together, in minor units."""
+    found: dict[str, int] = defaultdict(int)
+    for pool in pools:
+        lines = lines_of(log, pool)
+        people, credits = lines["contributor_id"], lines["credit_minor"]
+        for who, minor in zip(values_of(people, str), values_of(credits, int), strict=True):
+            found[who] += minor
+    return dict(found)
 
 
 def carried_in(log: AgencyLog, pools: Sequence[BookedPool], currency: str) -> dict[str, Fraction]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.format.manifest import open_manifest
+from pipelines.format.tar_comparison import REMOVED
 from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_leaves
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.storage.store import Store
@@ -171,7 +173,8 @@ def read_shard_tables(store: Store, published: Published, columns: list[str]) ->
                 "Run fairshard verify --repair on the delivery.",
             )
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            table = file.read(columns=columns, use_threads=False)
+            table = file.read(columns=[*columns, "status"], use_threads=False)
+        table = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED))).select(columns)
         if len(table) != shard.samples:
             raise RunError(
                 "A shard's table has another number of samples than the manifest",

@@ -199,6 +199,8 @@ class PublishedAccounts:
 def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
     """Returns the accounts of all published versions, by deal and number.
 
+    Patched versions are left out: they have no pool of their own.
+
     Args:
         store: The output.
         deal_id: Only this deal; empty for all.
@@ -208,6 +210,7 @@ def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
         RunError: If a version replaces one that is not published before it.
     """
     found: dict[str, PublishedAccounts] = {}
+    with_pool = []
     for published in find_versions(store, deal_id):
         key, name = f"{published.agency}/{layout.REPLACES}", ""
         if store.exists(key):
@@ -220,7 +223,9 @@ def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
                 )
         accounts = PublishedAccounts(store, published, found.get(name))
         found[published.manifest.delivery] = accounts
-    return list(found.values())
+        if published.manifest.patches is None:
+            with_pool.append(accounts)
+    return with_pool
 
 
 def contributor_account(

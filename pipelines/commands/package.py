@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.accounts.deliveries import record_delivery
+from pipelines.accounts.log import open_log
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
@@ -27,6 +28,7 @@ from pipelines.report.summary import packaged_json, show_packaged, show_unstated
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
 from pipelines.run.changes import known_changes
+from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
 from pipelines.run.pools import read_history
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
@@ -154,6 +156,8 @@ def look_at_versions(prepared: PreparedJob, console: Console) -> EarlierMoney:
     job, store = prepared.job, prepared.store
     history = read_history(store, job.deal)
     replaced = read_replaced(store, job, prepared.signer.vkey)
+    if replaced is not None:
+        replaced = after_removals(open_log(store, prepared.log_key), replaced)
     changes = None if replaced is None else known_changes(store, job, replaced)
     show_versions(console, job, history, changes)
     return EarlierMoney(replaced, versions_json(job, history, changes))

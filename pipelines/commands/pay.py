@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
 from pipelines.accounts.pools import booked_pools
+from pipelines.accounts.removals import patched_deliveries, pool_holder
 from pipelines.catalogue.mapping import load_use_mapping
 from pipelines.catalogue.mapping_tables import TableMapping
 from pipelines.catalogue.use_statement import read_use_statement
@@ -89,7 +90,8 @@ def run(options: argparse.Namespace) -> int:
     store, log = open_books(options)
     matched = None
     if options.use is not None:
-        price_of(options.delivery, booked_pools(log))  # refuses a delivery that is not in the books
+        # Refuses a delivery that is not in the books.
+        price_of(pool_holder(options.delivery, patched_deliveries(log)), booked_pools(log))
         matched = _matched_use(options, store, deal_id, version)
     elif options.use_mapping is not None:
         raise InputError(
@@ -210,6 +212,7 @@ def _payment_json(done: RecordedPayment, matched: MatchedUse | None) -> dict[str
         "recorded_at": done.record.recorded_at,
         "pool": dict(done.pool.fields),
         "replaced_by": done.replaced_by or None,
+        "stopped_assets": done.stopped,
         "credits": [
             {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
             for row in done.lines.to_pylist()
@@ -240,6 +243,8 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
             f"  {pool['delivery']} was replaced by {done.replaced_by}; this revenue is shared by "
             f"the weights of {pool['delivery']}."
         )
+    if done.stopped:
+        lines.append(f"  {done.stopped:,} removed assets do not share in it.")
     for line in lines:
         console.print(line, markup=False, highlight=False)
     table = Table("contributor", "credit")

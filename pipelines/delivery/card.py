@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
+from schemas.manifest import ShardRecord
 
 DEMONSTRATION_NOTICE = (
     "Captions and embeddings were made by the demonstration model, which knows drawn scenes alone. "
@@ -15,17 +17,67 @@ DEMONSTRATION_NOTICE = (
 )
 
 
+@dataclass(frozen=True)
+class CardFacts:
+    """What the cards say about a delivery besides its shards.
+
+    Attributes:
+        deal_id: The deal.
+        version: Name of the version.
+        profile: The deal's profile.
+        purposes: What the samples are licensed for.
+        territory: Where.
+        starts: From which day, ISO 8601.
+        ends: To which day.
+        judged_on: The day on which rights were judged.
+        demonstration: Whether a model is the demonstration model.
+        note: A paragraph about this version, or "".
+    """
+
+    deal_id: str
+    version: str
+    profile: str
+    purposes: Sequence[str]
+    territory: Sequence[str]
+    starts: str
+    ends: str
+    judged_on: str
+    demonstration: bool
+    note: str = ""
+
+    @classmethod
+    def of_job(cls, job: Job) -> CardFacts:
+        """Returns the facts of a run."""
+        deal = job.deal
+        return cls(
+            deal_id=deal.deal_id,
+            version=job.version,
+            profile=deal.profile,
+            purposes=deal.purposes,
+            territory=deal.territory,
+            starts=str(deal.starts),
+            ends=str(deal.ends),
+            judged_on=str(job.as_of.date()),
+            demonstration=job.models.demonstration,
+        )
+
+
+def families_of(shards: Sequence[ShardRecord]) -> list[str]:
+    """Returns the families in shards, in order."""
+    return sorted({shard.family for shard in shards})
+
+
 def delivered_families(receipts: Sequence[ShardReceipt]) -> list[str]:
     """Returns the families in a delivery, in order."""
-    return sorted({receipt.shard.family for receipt in receipts})
+    return families_of([receipt.shard for receipt in receipts])
 
 
-def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
+def wids_index(deal_id: str, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
     """Returns the wids index of one family; its URLs are relative to the delivery's folder."""
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
-        "name": f"{job.deal.deal_id}-{family}",
+        "name": f"{deal_id}-{family}",
         "shardlist": [
             {
                 "url": receipt.tar.path,
@@ -39,29 +91,29 @@ def wids_index(job: Job, family: str, receipts: Sequence[ShardReceipt]) -> dict[
     }
 
 
-def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
+def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     """Returns the delivery's README: a dataset card that `datasets.load_dataset` understands."""
-    deal = job.deal
-    paths = {
-        family: f"shards/{deal.deal_id}-{family}-*.tar" for family in delivered_families(receipts)
-    }
-    lines = [*_configs(paths), "", f"# Delivery {deal.deal_id}/{job.version}", ""]
-    if job.models.demonstration:
+    families = families_of(shards)
+    paths = {family: f"shards/{facts.deal_id}-{family}-*.tar" for family in families}
+    lines = [*_configs(paths), "", f"# Delivery {facts.deal_id}/{facts.version}", ""]
+    if facts.demonstration:
         lines += [f"> **Demonstration model.** {DEMONSTRATION_NOTICE}", ""]
+    if facts.note:
+        lines += [facts.note, ""]
     lines += [
-        f"Licensed for {', '.join(deal.purposes)} in {', '.join(deal.territory)}, "
-        f"{deal.starts} to {deal.ends}. Rights were judged as of {job.as_of.date()}.",
+        f"Licensed for {', '.join(facts.purposes)} in {', '.join(facts.territory)}, "
+        f"{facts.starts} to {facts.ends}. Rights were judged as of {facts.judged_on}.",
         "",
         "| family | shards | samples | bytes |",
         "| --- | ---: | ---: | ---: |",
     ]
-    for family in delivered_families(receipts):
-        own = [receipt.shard for receipt in receipts if receipt.shard.family == family]
+    for family in families:
+        own = [shard for shard in shards if shard.family == family]
         samples, size = sum(item.samples for item in own), sum(item.bytes for item in own)
         lines.append(f"| {family} | {len(own):,} | {samples:,} | {size:,} |")
     lines += [
         "",
-        *_profile_notes(job, receipts),
+        *_profile_notes(facts.profile, families),
         "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
         "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
         "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
@@ -76,32 +128,27 @@ def delivery_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
     return "\n".join(lines)
 
 
-def _profile_notes(job: Job, receipts: Sequence[ShardReceipt]) -> list[str]:
+def _profile_notes(profile_name: str, families: Sequence[str]) -> list[str]:
     """Returns the notes on each profile that the samples use."""
     lines: list[str] = []
-    for kind in sorted(
-        {media_type_of(parse_format(name)) for name in delivered_families(receipts)}
-    ):
-        profile = profile_for(job.deal.profile, kind)
+    for kind in sorted({media_type_of(parse_format(name)) for name in families}):
+        profile = profile_for(profile_name, kind)
         if profile is not None:
             lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
     return lines
 
 
-def tables_card(job: Job, receipts: Sequence[ShardReceipt]) -> str:
+def tables_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     """Returns the card of the shards folder, by which `datasets` opens the tables.
 
     It is a separate card because `datasets` reads all configs of one card in one format.
     """
-    deal = job.deal
     paths = {"all": "*.parquet"}
-    paths |= {
-        family: f"{deal.deal_id}-{family}-*.parquet" for family in delivered_families(receipts)
-    }
+    paths |= {family: f"{facts.deal_id}-{family}-*.parquet" for family in families_of(shards)}
     lines = [
         *_configs(paths, default="all"),
         "",
-        f"# Tables of delivery {deal.deal_id}/{job.version}",
+        f"# Tables of delivery {facts.deal_id}/{facts.version}",
         "",
         "One row a sample, in the order of its tar; the columns are in the delivery's",
         "documentation. The tars are opened by the card of the folder above.",

@@ -102,7 +102,7 @@ def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
         "conditionsOfAccess": "For the deal's buyer alone, within the deal's term and territory.",
         **_rai(job),
         "distribution": [
-            *(_file_object(file) for item in receipts for file in (item.tar, item.table)),
+            *(file_object(file) for item in receipts for file in (item.tar, item.table)),
             *(_tables(job, family) for family in families),
         ],
         "recordSet": [_record_set(family) for family in families],
@@ -155,7 +155,8 @@ def _rai(job: Job) -> Node:
     }
 
 
-def _file_object(file: FileRecord) -> Node:
+def file_object(file: FileRecord) -> Node:
+    """Returns the description of a tar or a table."""
     return {
         "@type": "cr:FileObject",
         "@id": file.path,

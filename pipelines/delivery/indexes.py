@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.delivery.card import delivered_families, delivery_card, tables_card, wids_index
+from pipelines.delivery.card import (
+    CardFacts,
+    delivered_families,
+    delivery_card,
+    tables_card,
+    wids_index,
+)
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
 from pipelines.format.energon_index import INDEX_DATABASE, energon_files
@@ -32,11 +38,12 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
     prefix = job.delivery
     _remove_stale_indexes(store, prefix, receipts)
     for family in delivered_families(receipts):
-        index = json_bytes(wids_index(job, family, receipts))
+        index = json_bytes(wids_index(job.deal.deal_id, family, receipts))
         store.write_bytes(f"{prefix}/wids-{family}.json", index)
-    store.write_bytes(f"{prefix}/README.md", delivery_card(job, receipts).encode())
-    store.write_bytes(f"{prefix}/shards/README.md", tables_card(job, receipts).encode())
-    for path, chunks in energon_files(store, prefix, [item.shard for item in receipts]):
+    facts, shards = CardFacts.of_job(job), [item.shard for item in receipts]
+    store.write_bytes(f"{prefix}/README.md", delivery_card(facts, shards).encode())
+    store.write_bytes(f"{prefix}/shards/README.md", tables_card(facts, shards).encode())
+    for path, chunks in energon_files(store, prefix, shards):
         with store.open_write(f"{prefix}/{path}") as sink:
             for chunk in chunks:
                 sink.write(chunk)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipelines.format.energon import EXTENT_COLUMNS, SampleDatabase, metadata_files, tar_index
+from pipelines.format.tar_comparison import REMOVED
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
@@ -31,7 +35,8 @@ def energon_files(
         for shard in ordered:
             path = layout.shard_table_path(shard.name)
             key = f"{prefix}/{path}" if prefix else path
-            extents = read_parquet(store, key, [*EXTENT_COLUMNS])
+            rows = read_parquet(store, key, [*EXTENT_COLUMNS, "status"])
+            extents = rows.filter(pc.not_equal(rows["status"], pa.scalar(REMOVED)))
             database.add_shard(extents)
             yield layout.tar_index_path(shard.name), iter([tar_index(extents)])
         yield INDEX_DATABASE, database.content()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import count
 
 from pydantic import ValidationError
 
 from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
 from pipelines.storage.tables import json_bytes
 from schemas.errors import InputError, RunError
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, ShardRecord
 
 
 class ManifestError(RunError):
@@ -26,14 +27,31 @@ def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Returns the manifest as it is published."""
-    return json_bytes(manifest.model_dump(mode="json"))
+    left_out = {"patches"} if manifest.patches is None else None
+    return json_bytes(manifest.model_dump(mode="json", exclude=left_out))
+
+
+def numbered_shards(manifest: Manifest) -> list[tuple[int, ShardRecord]]:
+    """Returns the shards with the numbers by which their embeddings and shots are named.
+
+    Numbers are positions in the delivery as it was packaged: a patch that drops a shard changes
+    none of the others.
+    """
+    dropped = frozenset(manifest.patches.dropped if manifest.patches is not None else ())
+    numbers = (number for number in count() if number not in dropped)
+    return list(zip(numbers, manifest.shards, strict=False))
+
+
+def original_delivery(manifest: Manifest) -> str:
+    """Returns the id of the delivery that the ledger's entries were made for."""
+    return manifest.delivery if manifest.patches is None else manifest.patches.original
 
 
 def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifest:
     """Reads a manifest and checks its form, its end record and its signature.
 
     1. The bytes are in the canonical form, so that no byte of the file can change unnoticed.
-    2. The end record matches the lists.
+    2. The end record matches the lists, and the number says whether it is a patch.
     3. The signature is by the key that the manifest names, which must be pinned if any keys are.
 
     Args:
@@ -56,6 +74,10 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
     if listed != (end.shards, end.samples, end.files, end.bytes):
         raise ManifestError(
             "The manifest was truncated or altered", "its lists and its end record disagree"
+        )
+    if (manifest.fairshard_manifest == 3) != (manifest.patches is not None):
+        raise ManifestError(
+            "The manifest was altered", "only number 3 says what it patches, and it must"
         )
     _check_signature(manifest, pinned)  # 3
     return manifest

@@ -31,6 +31,9 @@ END = bytes(2 * BLOCK)
 PADDINGS = tuple(map(bytes, range(BLOCK)))
 # Possessive: a match contains no dot, so backtracking is never needed.
 _MEMBER = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9]++)++")
+# What is left of a removed sample. No reader takes a name without an ending for a sample's.
+_TOMBSTONE = re.compile(r"__removed-\d{5,}-\d{5,}__")
+FILLER = b"\xff"  # no text in UTF-8, no JSON, no picture
 _MAX_LENGTH = 8**11 - 1  # eleven octal digits
 # A header is name, _OWNER, size, _TIME, checksum, _REST; its sum counts the checksum as spaces.
 # Octal digits are looked up four at a time, since formatting them takes far longer.
@@ -76,6 +79,16 @@ class Member(NamedTuple):
     sha256: str
 
 
+def tombstone_name(shard: int, row: int) -> str:
+    """Returns the name of what is left of a removed sample: by its shard's number and its row."""
+    return f"__removed-{shard:05d}-{row:05d}__"
+
+
+def is_tombstone(name: str) -> bool:
+    """Returns whether a name is that of what is left of a removed sample."""
+    return _TOMBSTONE.fullmatch(name) is not None
+
+
 def header(name: str, length: int) -> bytes:
     """Returns the 512-byte header of a regular file.
 
@@ -87,7 +100,7 @@ def header(name: str, length: int) -> bytes:
 
 def _header(name: str, length: int) -> tuple[bytes, ...]:
     """Returns the header in pieces, for callers that join pieces anyway."""
-    if len(name) > 100 or _MEMBER.fullmatch(name) is None:
+    if len(name) > 100 or not (_MEMBER.fullmatch(name) or _TOMBSTONE.fullmatch(name)):
         raise ValueError(f"not a valid member name: {name!r}")
     if not 0 <= length <= _MAX_LENGTH:
         raise ValueError(f"{name}: {length} bytes do not fit a USTAR member")

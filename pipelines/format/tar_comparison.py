@@ -7,16 +7,20 @@ gives the digests of its members and of the tar itself.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from pipelines.format.tar import BLOCK, END, PADDINGS, header
+from pipelines.format.tar import BLOCK, END, FILLER, PADDINGS, header
 from pipelines.format.tar_parser import ParsedMember, Piece, first_difference
 from pipelines.format.tar_reader import HashingTarReader
 from schemas.shard_table import ShardRow
 
 KINDS = ("media", "txt", "json")
+REMOVED = "removed"  # status of a removed sample's row, and kind of what is left of its members
+_FILLER_BYTES = 1 << 20
+_NOT_KEPT = ("media", REMOVED)
 
 
 class MemberPlace(NamedTuple):
@@ -24,7 +28,7 @@ class MemberPlace(NamedTuple):
 
     Attributes:
         key: Key of its sample.
-        kind: `media`, `txt` or `json`.
+        kind: `media`, `txt`, `json` or `removed`.
         name: Its name in the tar.
         offset: Offset of its data in bytes.
         length: Length of its data in bytes.
@@ -96,6 +100,9 @@ def places_of(rows: Sequence[ShardRow]) -> list[MemberPlace]:
 def places_of_row(row: ShardRow) -> list[MemberPlace]:
     """Returns the places of one sample's members from its row, unchecked."""
     key = row["key"]
+    if row["status"] == REMOVED:
+        place = (row["media_member"], row["media_offset"], row["media_length"], row["media_sha256"])
+        return [MemberPlace(key, REMOVED, *place)]
     names = (row["media_member"], f"{key}.txt", f"{key}.json")
     offsets = (row["media_offset"], row["txt_offset"], row["json_offset"])
     lengths = (row["media_length"], row["txt_length"], row["json_length"])
@@ -106,12 +113,21 @@ def places_of_row(row: ShardRow) -> list[MemberPlace]:
     ]
 
 
+def filler_sha256(length: int) -> str:
+    """Returns the digest of what overwrites a removed sample, hex."""
+    digest, block = hashlib.sha256(), FILLER * min(length, _FILLER_BYTES)
+    for _ in range(length // _FILLER_BYTES):
+        digest.update(block)
+    digest.update(block[: length % _FILLER_BYTES])
+    return digest.hexdigest()
+
+
 class _PlacedMember(ParsedMember):
     """A member that is being read at its expected place.
 
     Attributes:
         place: Its place.
-        kept: Its bytes; None for media, whose bytes are not needed.
+        kept: Its bytes; None for media and removed samples, whose bytes are not needed.
     """
 
     __slots__ = ("kept", "place")
@@ -119,7 +135,7 @@ class _PlacedMember(ParsedMember):
     def __init__(self, place: MemberPlace) -> None:
         super().__init__(place.name, place.offset, place.length)
         self.place = place
-        self.kept: bytearray | None = None if place.kind == "media" else bytearray()
+        self.kept: bytearray | None = None if place.kind in _NOT_KEPT else bytearray()
 
 
 class _PlaceComparer:

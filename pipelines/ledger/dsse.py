@@ -44,24 +44,29 @@ def delivery_statement(name: str, manifest_sha256: str, predicate: dict[str, obj
     )
 
 
-def envelope(signer: Signer, body: bytes) -> bytes:
+def envelope(signer: Signer, body: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Returns a statement in a signed envelope, as one line of JSON."""
     signature = {
         "keyid": parse_vkey(signer.vkey).fingerprint,
-        "sig": to_base64(signer.sign(pae(PAYLOAD_TYPE, body))),
+        "sig": to_base64(signer.sign(pae(payload_type, body))),
     }
     found = {
         "payload": to_base64(body),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [signature],
     }
     return canonical_json(found) + b"\n"
 
 
-def open_envelope(data: bytes, vkey: str) -> dict[str, object]:
+def open_envelope(data: bytes, vkey: str, expected_type: str = PAYLOAD_TYPE) -> dict[str, object]:
     """Checks an envelope's signature and returns its statement.
 
     Base64 may be of the standard or the URL-safe alphabet, as the specification demands.
+
+    Args:
+        data: The file's bytes.
+        vkey: The key that must have signed.
+        expected_type: The type that the payload must have.
 
     Raises:
         NoteError: If it is malformed, of another type, or not signed by the key.
@@ -77,7 +82,7 @@ def open_envelope(data: bytes, vkey: str) -> dict[str, object]:
     verifier = parse_vkey(vkey)
     if not any(verifier.has_signed(pae(payload_type, body), one) for one in signatures):
         raise NoteError("the envelope is not signed by the key", verifier.name)
-    if payload_type != PAYLOAD_TYPE:
+    if payload_type != expected_type:
         raise NoteError("the envelope is of another type", ascii(payload_type))
     return read_canonical(body, "the statement")
 

@@ -14,19 +14,20 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.format.manifest import open_manifest
+from pipelines.format.manifest import numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, ShardRecord
 from schemas.shard_table import ShardRow
 
 _LEDGER_COLUMNS = ["asset_id", "contributor_id", "shard", "key", "asset_commitment"]
 _ROW_COLUMNS = [
     "key",
     "asset",
+    "status",
     *("media_member", "media_offset", "media_length", "media_sha256"),
     *("txt_offset", "txt_length", "txt_sha256", "json_offset", "json_length", "json_sha256"),
 ]
@@ -111,9 +112,9 @@ def locate(
     found = _assets(read_parquet(store, ledger, _LEDGER_COLUMNS), asset_ids, contributor_ids)
     return [
         sample
-        for index, shard in enumerate(manifest.shards)
+        for index, shard in numbered_shards(manifest)
         if shard.name in found
-        for sample in _samples(store, delivery, manifest, index, found[shard.name])
+        for sample in _samples(store, delivery, manifest, index, shard, found[shard.name])
     ]
 
 
@@ -139,10 +140,14 @@ def _assets(
 
 
 def _samples(
-    store: Store, delivery: str, manifest: Manifest, index: int, assets: dict[str, _Asset]
+    store: Store,
+    delivery: str,
+    manifest: Manifest,
+    index: int,
+    shard: ShardRecord,
+    assets: dict[str, _Asset],
 ) -> Iterator[FoundSample]:
     """Yields the samples of assets in one shard."""
-    shard = manifest.shards[index]
     table = read_parquet(store, f"{delivery}/{layout.shard_table_path(shard.name)}", _ROW_COLUMNS)
     wanted = pc.is_in(table["asset"], pa.array(list(assets), pa.string()))
     rows = pc.indices_nonzero(wanted)

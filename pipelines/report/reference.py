@@ -31,6 +31,7 @@ from schemas.deal_values import (
     TerritoryCode,
 )
 from schemas.manifest import Manifest
+from schemas.notice import Notice, Reply
 from schemas.profiles import profile_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +134,12 @@ DEAL_KEY_MEANINGS = {
     "limits.dead_letter_share": "maximum share of catalogue rows that may become failed assets",
     "limits.max_pixels": "maximum number of pixels of an image or a video frame",
     "limits.max_media_bytes": "maximum size of a file in bytes",
+    "withdrawal.money": "what was credited for assets that are removed later: contributors keep "
+    "it, or it is taken back ([removal.md](removal.md))",
+    "withdrawal.recurring": "removed assets' weights in later revenue: go on, stop at once, or "
+    "stop with the next period",
+    "withdrawal.way": "how samples are taken out: in new shards, or overwritten in place",
+    "withdrawal.deadline_days": "days that the buyer has to delete, from the effective date",
 }
 
 
@@ -278,6 +285,8 @@ def json_schemas() -> dict[str, str]:
     schemas = {
         "deal": _deal_schema(),
         "manifest": _published_schema(Manifest),
+        "notice": _published_schema(Notice),
+        "removal-reply": _published_schema(Reply),
     }
     return {
         f"schemas/jsonschema/{name}.json": json.dumps(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.format.manifest import open_manifest
+from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.ledger.differences import fault_of_differences
 from pipelines.ledger.merkle import ProofError, RootBuilder
 from pipelines.ledger.reopening import reopen_rows
@@ -157,7 +157,10 @@ def _checked_rows(
         for at, index in enumerate(values_of(rows["entry_index"], int), builder.size):
             if index != at:
                 raise ProofError("an entry of the ledger is missing or moved", f"entry {at}")
-        for name, wanted in (("delivery", manifest.delivery), ("currency", currency)):
+        for name, wanted in (
+            ("delivery", original_delivery(manifest)),
+            ("currency", currency),
+        ):
             for value in set(values_of(rows[name], str)) - {wanted}:
                 raise ProofError(f"the ledger has an entry of another {name}", repr(value))
         for hashed in reopen_rows(rows, salt):  # 3

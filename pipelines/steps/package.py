@@ -20,6 +20,7 @@ from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.read import read_table
 from pipelines.ledger.payees import read_payees
 from pipelines.ledger.signed_note import Signer
+from pipelines.run.corrected import after_removals
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
@@ -102,7 +103,7 @@ def package(
         job: The run.
         key: The agency's key.
         take_over: Whether to treat a lease holder on another machine as dead.
-        replaced: What `read_replaced` returned, if the caller has read it.
+        replaced: What `after_removals` returned, if the caller has read it.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
@@ -115,9 +116,9 @@ def package(
     """
     store = open_store(job.output_uri)
     store.ensure_writable()
-    open_log(store, key)  # an altered log is noticed before anything is computed
+    log = open_log(store, key)  # an altered log is noticed before anything is computed
     if replaced is None:
-        replaced = read_replaced(store, job, key.signer.vkey)
+        replaced = after_removals(log, read_replaced(store, job, key.signer.vkey))
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)

@@ -16,6 +16,7 @@ from pipelines.storage.columns import Column
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
 from schemas import layout
+from schemas.deal_terms import WithdrawalTerms
 
 _COLUMNS = ["asset_id", "media_type", "contributors", "weight"]
 _DUPLICATE = "duplicate."  # how the codes of all reasons for duplicates begin
@@ -64,4 +65,6 @@ def write_pool(
     record = price_pool(
         pool, terms.price, job.deal.deal_id, terms.delivery, digest, job.pool, replaces
     )
+    if job.deal.withdrawal != WithdrawalTerms():  # for `fairshard revoke`, which has no deal
+        record["withdrawal"] = job.deal.withdrawal.model_dump(mode="json")
     store.write_bytes(f"{job.agency}/{layout.POOL}", json_bytes(record))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import secrets
@@ -17,6 +18,8 @@ TEMPORARY_PREFIX = ".tmp-"
 _FOLDER_ATTEMPTS = 20
 _PUBLIC_MODE = 0o644
 _PRIVATE_MODE = 0o600
+# Another file system, one without links, too many links, or links of others' files forbidden.
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 _MAX_PIECES = os.sysconf("SC_IOV_MAX")  # per call
 
 
@@ -113,6 +116,32 @@ def _create_file(name: Path) -> int:
             make_folder(name.parent)
             return os.open(name, flags, 0o600)
     raise OSError(f"the folder {name.parent} is removed repeatedly")
+
+
+def link_file(path: Path, target: Path) -> bool:
+    """Gives a file a second name, replacing what has that name, atomically.
+
+    Returns:
+        False if the file cannot have a second name there; nothing is changed then.
+    """
+    name = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    with translate_write_errors(target):
+        make_folder(target.parent)
+        try:
+            name.hardlink_to(path)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
+        try:
+            if target.exists() and target.samefile(path):  # then a rename would do nothing
+                return True
+            name.replace(target)
+            sync_folder(target.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                name.unlink(missing_ok=True)
+    return True
 
 
 def sync_and_close(sink: FileSink) -> None:

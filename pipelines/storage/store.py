@@ -199,6 +199,17 @@ class Store(Protocol):
         """
         ...
 
+    def copy(self, source: str, target: str) -> None:
+        """Gives an object a second name in this store, replacing what has that name, atomically.
+
+        The bytes do not pass through this program. In a folder both names may be of one file, so
+        neither may ever be changed in place; nothing here does that.
+
+        Raises:
+            FileNotFoundError: If there is no such object.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Removes the object; does nothing if it is missing."""
         ...

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.format.energon_index import INDEX_DATABASE
-from pipelines.format.manifest import ManifestError, open_manifest
+from pipelines.format.manifest import ManifestError, numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store
 from pipelines.storage.progress import report_progress
@@ -131,7 +131,7 @@ class _FullVerification:
         self._check_other_files()  # 3
         shards = [
             self._check_shard(index, record, groups.shards[record.name])  # 4
-            for index, record in enumerate(self.manifest.shards)
+            for index, record in numbered_shards(self.manifest)
         ]
         self.report.samples = sum(record.samples for record in self.manifest.shards)
         if self.trusted.issuperset(groups.log):

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pyarrow as pa
 
+from pipelines.format.tar import is_tombstone
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from pipelines.verify.report import ProblemReporter
@@ -82,5 +83,6 @@ def _check_shots(
         report_problem(path, "does not have the columns of a table of shots")
         return
     columns = [table[name].to_pylist() for name in SHOTS_KEY]
-    if list(zip(*columns, strict=True)) != shard.shots:
+    rows = [row for row in zip(*columns, strict=True) if not is_tombstone(row[0])]
+    if rows != shard.shots:
         report_problem(path, f"its shots do not match those of {shard.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.format.manifest import numbered_shards
 from schemas import layout
 from schemas.layout import ENERGON, shard_paths
 from schemas.manifest import Manifest
@@ -47,7 +48,7 @@ def group_files(manifest: Manifest) -> FileGroups:
     }
     shards = {
         record.name: sorted(listed.intersection(shard_paths(record.name, number)) - index)
-        for number, record in enumerate(manifest.shards)
+        for number, record in numbered_shards(manifest)
     }
     ungrouped = listed - index - log - {path for group in shards.values() for path in group}
     tars = frozenset(f"shards/{record.name}.tar" for record in manifest.shards)

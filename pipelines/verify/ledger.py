@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+from pipelines.format.manifest import original_delivery
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import HASH_BYTES, ProofError, leaf_hash
 from pipelines.ledger.signed_note import open_checkpoint
@@ -40,8 +41,8 @@ def check_ledger(
     2. Size, root and origin match the manifest.
     3. Each level of tiles follows from the level below it, up to the root.
     4. The entries' hashes match the tiles.
-    5. Each entry belongs to this delivery and to a sample with its shard and media, and each sample
-       has an entry.
+    5. Each entry belongs to this delivery (or to the one that was packaged, if this is a patch) and
+       to a sample with its shard and media, and each sample has an entry.
 
     Args:
         store: The delivery.
@@ -92,7 +93,7 @@ def _check_entries(
     without_entry = set(samples)
     for path, leaf in _published_leaves(store, size, report_problem):
         entry = json.loads(leaf)
-        expected = (LEAF_VERSION, manifest.delivery, manifest.deal.terms_sha256)
+        expected = (LEAF_VERSION, original_delivery(manifest), manifest.deal.terms_sha256)
         key = entry["key"]
         if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
             report_problem(path, f"an entry is of another delivery: {entry['delivery']}", key=key)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pipelines.format.manifest import original_delivery
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import NoteError, open_checkpoint
 from pipelines.ledger.tiles import ENTRIES_PREFIX, read_entry_bundle
@@ -81,7 +82,9 @@ def _logged_delivery(
         if path.startswith(ENTRIES_PREFIX):
             try:
                 leaf = json.loads(read_entry_bundle(store.read_bytes(path))[0])
-                return str(leaf["delivery"]), path
+                logged = str(leaf["delivery"])  # of a patch: the delivery that was packaged
+                same = logged == original_delivery(manifest)
+                return manifest.delivery if same else logged, path
             except (ProofError, ValueError, KeyError, TypeError):
                 continue  # damaged; reported with the ledger
     return "", ""

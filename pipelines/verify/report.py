@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from pipelines.format.manifest import numbered_shards
 from pipelines.verify.signer import SignedBy
 from schemas import layout
 from schemas.layout import shard_paths
@@ -215,6 +216,6 @@ def shards_by_path(manifest: Manifest) -> dict[str, str]:
     """Returns the shard that each file belongs to, by path."""
     return {
         path: record.name
-        for index, record in enumerate(manifest.shards)
+        for index, record in numbered_shards(manifest)
         for path in shard_paths(record.name, index)
     }

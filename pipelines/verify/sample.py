@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby
 
+from pipelines.format.manifest import original_delivery
+from pipelines.format.tar_comparison import REMOVED
 from pipelines.ledger.leaf import LEAF_VERSION
 from pipelines.ledger.merkle import ProofError, leaf_hash
 from pipelines.ledger.signed_note import open_checkpoint
@@ -134,7 +136,8 @@ def _drawn_rows(
     if path not in files.found or not check_file(store, files, path, report):
         return []
     _, rows, _ = open_shard_table(store, record, path, report.add_problem)
-    return [rows[number] for number in numbers if number < len(rows)] if rows is not None else []
+    live = [row for row in rows or () if row["status"] != REMOVED]
+    return [live[number] for number in numbers if number < len(live)]
 
 
 def _check_drawn(
@@ -194,7 +197,7 @@ def _check_entries(
             found.add(index)
             wanted = {
                 "version": LEAF_VERSION,
-                "delivery": manifest.delivery,
+                "delivery": original_delivery(manifest),
                 "terms_sha256": manifest.deal.terms_sha256,
                 "shard": record.name,
                 "media_sha256": row["media_sha256"],

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from pipelines.format.tar_comparison import MemberPlace, PlacesError, TarComparison, places_of
+from pipelines.format.tar_comparison import (
+    REMOVED,
+    MemberPlace,
+    PlacesError,
+    TarComparison,
+    filler_sha256,
+    places_of,
+)
 from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
@@ -118,17 +125,30 @@ def open_shard_table(
     rows = _read_rows(store, default_path if table is None else table, default_path, report_problem)
     if rows is None:
         return checked, None, []
-    if len(rows) != record.samples:
-        report_problem(default_path, f"{len(rows)} samples, the manifest says {record.samples}")
+    live = [row for row in rows if row["status"] != REMOVED]
+    if len(live) != record.samples:
+        report_problem(default_path, f"{len(live)} samples, the manifest says {record.samples}")
     try:
         places = places_of(rows)
     except PlacesError as error:
         report_problem(default_path, f"not a valid table of a tar: {error}")
         return checked, None, []
-    checked.table_is_sound = len(rows) == record.samples
-    checked.samples = {row["key"]: row["media_sha256"] for row in rows}
+    checked.table_is_sound = len(live) == record.samples
+    checked.samples = {row["key"]: row["media_sha256"] for row in live}
+    for row in rows:
+        if row["status"] == REMOVED and (fault := _tombstone_fault(row)):
+            report_problem(default_path, f"the row of a removed sample {fault}", key=row["key"])
     checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
     return checked, rows, places
+
+
+def _tombstone_fault(row: ShardRow) -> str:
+    """Returns what is wrong with the row of a removed sample; "" if it has nothing of one."""
+    if row["media_sha256"] != filler_sha256(row["media_length"]):
+        return "does not have the digest of overwritten bytes"
+    texts = ("asset", "caption", "title", "decision_sha256", "contributors", "consents", "releases")
+    left = [name for name in texts if row[name]]  # type: ignore[literal-required]
+    return f"still has {', '.join(left)}" if left else ""
 
 
 def _read_rows(

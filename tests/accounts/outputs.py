@@ -18,6 +18,7 @@ from pipelines.run.job import Job
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, write_table
+from schemas.deal_terms import WithdrawalTerms
 from schemas.manifest import EndRecord, FileRecord, LedgerRecord, Manifest, ShardRecord
 from schemas.money import format_amount
 from schemas.price_terms import PriceTerms
@@ -46,7 +47,7 @@ def job_of(deal_id: str, version: str, pool_minor: int, currency: str, share: st
     terms |= {"allocation": "weighted", "agency_share": share}
     price = PriceTerms.model_validate(terms)
     job = SimpleNamespace(
-        deal=SimpleNamespace(deal_id=deal_id, price=price),
+        deal=SimpleNamespace(deal_id=deal_id, price=price, withdrawal=WithdrawalTerms()),
         as_of=datetime(2026, 6, 30, tzinfo=UTC),
         version=version,
         pool="price",

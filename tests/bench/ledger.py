@@ -52,6 +52,7 @@ from pipelines.steps.attribute import record_attribution
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
+from schemas.deal_terms import WithdrawalTerms
 from schemas.money import format_amount
 from schemas.price_terms import PriceTerms
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
@@ -70,7 +71,11 @@ def ledger_job(allocation: str = "weighted", pool_minor: int = 10_000_000, **rul
     if allocation == "two_factor":
         rules = {"two_factor": {"proportional": "0.25"}} | rules
     job = SimpleNamespace(
-        deal=SimpleNamespace(deal_id=DEAL, price=PriceTerms.model_validate(price | rules)),
+        deal=SimpleNamespace(
+            deal_id=DEAL,
+            price=PriceTerms.model_validate(price | rules),
+            withdrawal=WithdrawalTerms(),
+        ),
         as_of=datetime(2026, 6, 30, tzinfo=UTC),
         version="v0001",
         terms_sha256=_digest("terms"),

@@ -268,7 +268,7 @@ def test_unknown_key_is_refused_with_the_allowed_keys(key: str, allowed: str) ->
 
 def test_the_nearest_key_is_offered() -> None:
     [line] = faults(with_key("profil", '"video-text"'))
-    assert line.endswith("limits (did you mean profile?)")
+    assert line.endswith("withdrawal (did you mean profile?)")
     [line] = faults(with_key("rights.nudity", '"refuse"'))
     assert "did you mean" not in line
 

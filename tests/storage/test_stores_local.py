@@ -234,3 +234,33 @@ def test_what_lies_beside_the_objects(tmp_path: Path) -> None:
         store.remove_stray(stray)
     assert store.strays() == [] and (tmp_path / "store" / "d" / "a").read_bytes() == b"1"
     assert not (tmp_path / "store" / "d" / "empty").exists() and tmp_path.exists()
+
+
+def test_a_copy_has_the_same_bytes_and_no_part_in_later_writes(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write_bytes("a/x", b"one")
+    store.write_bytes("b/y", b"other")
+    store.copy("a/x", "b/y")
+    store.copy("a/x", "b/y")  # again
+    assert store.read_bytes("b/y") == b"one"
+    assert (tmp_path / "a/x").samefile(tmp_path / "b/y")  # takes no space
+    store.write_bytes("a/x", b"two")
+    assert store.read_bytes("b/y") == b"one"
+    assert all_files(tmp_path) == ["a/x", "b/y"]
+    with pytest.raises(FileNotFoundError):
+        store.copy("none", "b/y")
+
+
+def test_a_copy_is_made_where_a_file_cannot_have_two_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    store = open_store(str(tmp_path))
+    store.write_bytes("a/x", b"one")
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    store.copy("a/x", "b/y")
+    assert store.read_bytes("b/y") == b"one"
+    assert not (tmp_path / "a/x").samefile(tmp_path / "b/y")
+    assert all_files(tmp_path) == ["a/x", "b/y"]

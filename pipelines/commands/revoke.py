@@ -1,0 +1,203 @@
+"""`fairshard revoke`: removes assets from all deliveries, with notices for their buyers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from pipelines.commands.books import add_books_options
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    parse_as_of,
+    positive_int,
+    print_json,
+)
+from pipelines.removal.revoke import Agency, DealRemoval, Removal, revoke
+from pipelines.removal.search import Wanted
+from pipelines.run.signing_key import default_key_path, load_key, log_key, previous_key_path
+from pipelines.storage.open import open_store
+from schemas.errors import InputError
+from schemas.manifest import RemovalWay
+from schemas.money import format_amount
+from schemas.notice import MoneyEffect, RecurringEffect, RemovalReason
+
+EXAMPLES = """\
+examples:
+  fairshard revoke --out out/ --asset img-000123 --reason takedown --effective 2026-12-01
+  fairshard revoke --out out/ --contributor c-0017 --reason consent_withdrawn \\
+    --effective 2026-12-01 --money reverse --recurring stop-next-period
+  fairshard revoke --out s3://agency/out --key keys/agency.key --release R-2019-044 \\
+    --reason release_invalid --effective 2026-12-01 --way tombstone --deadline-days 14
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    add_books_options(parser)
+    what = parser.add_argument_group("what is removed (at least one)")
+    for name, text in (
+        ("asset", "ids of assets"),
+        ("contributor", "ids of contributors, with all their assets"),
+        ("release", "references of releases, with all assets that rest on them"),
+    ):
+        what.add_argument(
+            f"--{name}", nargs="+", action="extend", default=[], metavar="ID", help=text
+        )
+    what.add_argument(
+        "--asset-file", type=Path, metavar="FILE", help="ids of assets, one on each line"
+    )
+    what.add_argument("--deal", default="", metavar="ID", help="only in this deal (default: all)")
+    how = parser.add_argument_group("why and how (a default that is not shown is the deal's)")
+    how.add_argument("--reason", required=True, choices=get_args(RemovalReason))
+    how.add_argument(
+        "--effective", required=True, metavar="DATE", help="day from which it may not be used"
+    )
+    how.add_argument(
+        "--deadline-days", type=positive_int, metavar="N", help="days that buyers have to delete"
+    )
+    how.add_argument("--way", choices=get_args(RemovalWay), help="new shards, or overwritten bytes")
+    how.add_argument(
+        "--money", choices=get_args(MoneyEffect), help="what the price credited for it"
+    )
+    how.add_argument(
+        "--recurring", choices=get_args(RecurringEffect), help="its weights in later revenue"
+    )
+    how.add_argument("--as-of", metavar="DATE", help="day of the notice (default: today)")
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    results, _ = consoles(options)
+    wanted = Wanted(
+        frozenset([*options.asset, *_listed(options.asset_file)]),
+        frozenset(options.contributor),
+        frozenset(options.release),
+    )
+    if wanted == Wanted():
+        raise InputError(
+            "Nothing was named to be removed",
+            "no asset, contributor or release",
+            "Name at least one.",
+        )
+    removal = Removal(
+        wanted,
+        options.reason,
+        read_day(options.effective, "--effective"),
+        parse_as_of(options.as_of),
+        options.deadline_days,
+        options.way,
+        options.money,
+        options.recurring,
+        options.deal,
+    )
+    done = revoke(open_agency(options.out, options.key), removal)
+    if options.json:
+        print_json({"deals": [_deal_json(one) for one in done]})
+    else:
+        _show(results, done)
+    return 0
+
+
+def _listed(path: Path | None) -> list[str]:
+    """Reads the ids of a file."""
+    try:
+        text = "" if path is None else path.read_text("utf-8")
+        return [line for line in text.split("\n") if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The list of assets cannot be read", f"--asset-file {path}: {error}", "Give its path."
+        ) from error
+
+
+def open_agency(out: str, key: str) -> Agency:
+    """Opens an output with the agency's keys.
+
+    Args:
+        out: The output.
+        key: Path of the key's file, or "" for the output's own.
+
+    Raises:
+        InputError: If a key cannot be read.
+    """
+    path = Path(key) if key else default_key_path(out.rstrip("/") or "/")
+    signer, before = load_key(path), previous_key_path(path)
+    earlier = [load_key(before).secret] if before.exists() else []
+    return Agency(open_store(out), log_key(signer, path), signer, (signer.secret, *earlier))
+
+
+def read_day(text: str, option: str) -> date:
+    """Reads a day.
+
+    Raises:
+        InputError: If the text is not one.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError("Not a day", f"{option} {text!a}"[:100], "Write 2026-12-01.") from error
+
+
+def _deal_json(one: DealRemoval) -> dict[str, object]:
+    return {
+        "deal_id": one.deal_id,
+        "notices": [
+            {
+                "notice": notice.notice_id,
+                "sequence": notice.sequence,
+                "record": notice.record.index,
+                "sha256": notice.sha256,
+                "file": path,
+                "deadline": notice.deadline.isoformat(),
+                "way": notice.term("way"),
+                "money": notice.term("money"),
+                "recurring": notice.term("recurring"),
+            }
+            for notice, path in zip(one.notices, one.paths, strict=True)
+        ],
+        "is_new": one.is_new,
+        "samples": one.found,
+        "patched": one.patched,
+        "emptied": list(one.emptied),
+        "corrections": [
+            {"record": index, "pool": name, "taken_minor": minor, "currency": currency}
+            for index, name, minor, currency in one.taken
+        ],
+    }
+
+
+def _show(console: Console, done: Sequence[DealRemoval]) -> None:
+    if not done:
+        _print(console, "Nothing of it is in a published delivery, so there is nothing to remove.")
+    for one in done:
+        for notice, path in zip(one.notices, one.paths, strict=True):
+            is_new = one.is_new and notice is one.notices[-1]
+            said = "Recorded" if is_new else f"Recorded on {notice.record.recorded_at[:10]} already"
+            _print(console, f"{said}: notice {notice.notice_id}, record {notice.record.index}")
+            _print(console, f"  for the buyer: {path}")
+            _print(
+                console,
+                f"  {notice.term('reason')}, effective {notice.effective_at}, "
+                f"to be deleted by {notice.deadline}",
+            )
+        for delivery, samples in one.found.items():
+            _print(console, f"  {delivery}: {samples:,} samples")
+        for index, name, minor, currency in one.taken:
+            amount = f"{format_amount(minor, currency)} {currency}"
+            _print(console, f"  taken back from {name}: {amount}, record {index}")
+        for before, version in one.patched.items():
+            _print(console, f"  {one.deal_id}/{version} patches {before}")
+        for delivery in one.emptied:
+            _print(
+                console, f"  {delivery} is not patched: nothing would be left. Delete all of it."
+            )
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,131 @@
+"""Cards and indexes of a patched delivery, which are about the delivery as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from pipelines.delivery.card import (
+    CardFacts,
+    delivery_card,
+    families_of,
+    tables_card,
+    wids_index,
+)
+from pipelines.delivery.croissant import file_object
+from pipelines.format.energon_index import energon_files
+from pipelines.removal.output import PatchOutput
+from pipelines.removal.predecessor import Predecessor
+from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.tables import json_bytes
+from schemas import layout
+from schemas.layout import ENERGON
+from schemas.manifest import RemovalWay, ShardRecord
+
+CARDS = ("README.md", "shards/README.md", "croissant.json")
+_NOTES = {
+    "patch": "Samples were removed from {before}: the shards that had them were written again, and "
+    "everything else is as it was. Delete {before}, and what was made from it.",
+    "tombstone": "Samples were removed from {before}: their bytes were overwritten in place, and "
+    "everything else is as it was. Delete {before}, and what was made from it.",
+}
+
+
+class _Croissant(TypedDict):
+    """The fields of a Croissant description that a patch changes."""
+
+    name: str
+    description: str
+    version: str
+    datePublished: str
+    citeAs: str
+    distribution: list[dict[str, object]]
+    recordSet: list[dict[str, object]]
+
+
+def is_index(path: str) -> bool:
+    """Returns whether a file of a delivery is about the delivery as a whole."""
+    return path in CARDS or path.startswith(("wids-", "energon-", f"{ENERGON}/"))
+
+
+def tar_digests(before: Predecessor) -> dict[str, str]:
+    """Returns the MD5 of each shard's tar by its path, from the wids indexes."""
+    return {
+        item["url"]: item["md5sum"]
+        for path in before.listed
+        if path.startswith("wids-")
+        for item in json.loads(before.read(path))["shardlist"]
+    }
+
+
+def write_whole_indexes(
+    output: PatchOutput,
+    version: str,
+    receipts: Sequence[ShardReceipt],
+    way: RemovalWay,
+    as_of: datetime,
+) -> None:
+    """Writes the cards, wids' and Energon's indexes and the Croissant description.
+
+    Args:
+        output: The patched delivery, in which all shards and tables are.
+        version: Name of its version.
+        receipts: Its shards, in order.
+        way: How samples were removed.
+        as_of: When the patch is made.
+    """
+    before, deal = output.before, output.before.manifest.deal
+    shards = [item.shard for item in receipts]
+    facts = CardFacts(
+        deal_id=deal.deal_id,
+        version=version,
+        profile=deal.profile,
+        purposes=deal.purposes,
+        territory=deal.territory,
+        starts=deal.starts,
+        ends=deal.ends,
+        judged_on=before.manifest.as_of[:10],
+        demonstration=before.manifest.models.demonstration,
+        note=_NOTES[way].format(before=before.version),
+    )
+    output.write("README.md", delivery_card(facts, shards).encode())
+    output.write("shards/README.md", tables_card(facts, shards).encode())
+    for family in families_of(shards):
+        index = wids_index(deal.deal_id, family, receipts)
+        output.write(f"wids-{family}.json", json_bytes(index))
+    for path, chunks in energon_files(output.store, output.delivery, shards):
+        if path not in output.files:  # the index of an unchanged tar is kept
+            output.write_chunks(path, chunks)
+    description = _croissant(output, version, shards, as_of)
+    output.write("croissant.json", json_bytes(description))
+
+
+def _croissant(
+    output: PatchOutput, version: str, shards: Sequence[ShardRecord], as_of: datetime
+) -> _Croissant:
+    """Returns the Croissant description before, with today's version, files and families."""
+    before = output.before
+    node: _Croissant = json.loads(before.read("croissant.json"))
+    families, old = families_of(shards), families_of(before.manifest.shards)
+    paths = [
+        path
+        for shard in shards
+        for path in (layout.tar_path(shard.name), layout.shard_table_path(shard.name))
+    ]
+    tables = {f"tables-{family}" for family in families}
+    sets = [item for item in node["distribution"] if item["@id"] in tables]
+    was, now = (f"families: {', '.join(names)}." for names in (old, families))
+    return {
+        **node,
+        "name": f"{before.deal_id}-{version}",
+        "description": node["description"].replace(was, now),
+        "version": f"{int(version.removeprefix('v'))}.0.0",
+        "datePublished": as_of.date().isoformat(),
+        "citeAs": node["citeAs"].replace(
+            f"Delivery {before.deal_id}/{before.version},", f"Delivery {before.deal_id}/{version},"
+        ),
+        "distribution": [*(file_object(output.files[path]) for path in paths), *sets],
+        "recordSet": [item for item in node["recordSet"] if item["@id"] in families],
+    }
