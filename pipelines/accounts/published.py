@@ -174,7 +174,9 @@ def read_shard_tables(store: Store, published: Published, columns: list[str]) ->
             )
         with pq.ParquetFile(pa.BufferReader(data)) as file:
             table = file.read(columns=[*columns, "status"], use_threads=False)
-        table = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED))).select(columns)
+        if "status" in table.column_names:  # a removed sample's row stays where it was
+            table = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
+        table = table.select(columns)
         if len(table) != shard.samples:
             raise RunError(
                 "A shard's table has another number of samples than the manifest",
