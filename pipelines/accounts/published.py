@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.format.manifest import open_manifest
-from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_leaves
+from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_tree
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -117,7 +117,7 @@ def read_sums(store: Store, published: Published) -> PoolSums:
             f"{store.uri}/{note_key} or {table_key}",
             "It was made by an earlier version of fairshard: package the deal again.",
         ) from error
-    signed, tree = open_sum(note, published.manifest.vkey), SumTree(sum_leaves(table))
+    signed, tree = open_sum(note, published.manifest.vkey), sum_tree(table)
     stated = (signed.delivery, signed.leaves, signed.root)
     if stated != (published.manifest.delivery, len(table), tree.root):
         raise RunError(

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, text_value
 from pipelines.ledger.ed25519 import from_base64, to_base64
-from pipelines.ledger.merkle import HASH_BYTES
+from pipelines.ledger.merkle import HASH_BYTES, ProofError
 from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
-from pipelines.ledger.sum_tree import MAX_SUM, SumNode, sum_leaf
+from pipelines.ledger.sum_tree import MAX_SUM, SumNode, SumTree, leaf_hashes
 from pipelines.storage.columns import values_of
 from schemas.ledger import SUMS_SCHEMA
 
@@ -75,14 +76,23 @@ def pool_sums(salt: bytes, delivery: str, totals: Mapping[str, int], rest_minor:
     return pa.table(dict(zip(SUMS_SCHEMA.names, map(list, columns), strict=True)), SUMS_SCHEMA)
 
 
-def sum_leaves(sums: pa.Table) -> list[SumNode]:
-    """Returns the leaves of a table from `pool_sums`."""
-    amounts = values_of(sums["amount_minor"], int)
+def sum_tree(sums: pa.Table) -> SumTree:
+    """Returns the tree of a table from `pool_sums`.
+
+    Raises:
+        InputError: If an amount is negative, or there are no rows.
+        ProofError: If the sum of all amounts is too large, or a commitment is malformed.
+    """
+    amounts = sums["amount_minor"].to_numpy().astype(np.int64, copy=False)
     commitments = values_of(sums["commitment"], str)
-    return [
-        sum_leaf(minor, bytes.fromhex(commitment))
-        for minor, commitment in zip(amounts, commitments, strict=True)
-    ]
+    try:
+        data = bytes.fromhex("".join(commitments))
+    except ValueError:
+        data = b""
+    if len(data) != HASH_BYTES * len(sums):
+        raise ProofError("a commitment in a sum tree is malformed", f"{len(sums)} leaves")
+    rows = np.frombuffer(data, np.uint8).reshape(-1, HASH_BYTES)
+    return SumTree(amounts, leaf_hashes(amounts, rows))
 
 
 def sign_sum(signer: Signer, signed: SignedSum) -> str:
