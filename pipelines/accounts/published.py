@@ -33,11 +33,13 @@ class Published:
         deal_id: The deal.
         version: `v0001` and so on.
         manifest: Its manifest, whose signature was checked.
+        manifest_sha256: Digest of the manifest's bytes, hex.
     """
 
     deal_id: str
     version: str
     manifest: Manifest
+    manifest_sha256: str
 
     @property
     def day(self) -> date:
@@ -89,7 +91,7 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
         for text in [version] if version else store.folders(name):
             key = f"{layout.delivery_prefix(name, text)}/{layout.MANIFEST}"
             if _VERSION.fullmatch(text) and store.exists(key):
-                found.append(Published(name, text, open_manifest(store.read_bytes(key))))
+                found.append(_published(name, text, store.read_bytes(key)))
     if not found:
         wanted = "/".join(filter(None, (deal_id, version))) or "any deal"
         raise InputError(
@@ -98,6 +100,11 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
             "Give the --out of the run, and a deal and version that it has.",
         )
     return sorted(found, key=lambda item: (item.deal_id, int(item.version[1:])))
+
+
+def _published(deal_id: str, version: str, manifest: bytes) -> Published:
+    digest = hashlib.sha256(manifest).hexdigest()
+    return Published(deal_id, version, open_manifest(manifest), digest)
 
 
 def read_sums(store: Store, published: Published) -> PoolSums:

@@ -9,6 +9,7 @@ no part the pieces are 0, and a path shows one other amount, though not whose it
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -136,6 +137,20 @@ def open_sum(note: str, vkey: str) -> SignedSum:
             f"It must have six lines, the first of them {SUM_VERSION}.",
         )
     return SignedSum(delivery, currency, int(leaves), SumNode(int(total), root))
+
+
+def sum_fields(note: str) -> dict[str, object]:
+    """Returns the fields of a delivery's record that commit to its pool's signed sum.
+
+    `sum_root` is the root's hash, and `sum_sha256` the digest of the whole signed text, which also
+    has currency and total. Both reveal nothing: the root depends on the leaves' salts.
+
+    Args:
+        note: The note, whose signature was checked.
+    """
+    text = note.rpartition("\n\n")[0] + "\n"
+    root = from_base64(text.split("\n")[-2]) or b""
+    return {"sum_root": root.hex(), "sum_sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _cut(minor: int, salts: list[bytes]) -> list[int]:

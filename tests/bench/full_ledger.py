@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,9 @@ class _Discarded:
     def write(self, data: bytes | bytearray | memoryview) -> int:
         self.bytes += len(data)
         return len(data)
+
+    def writev(self, pieces: Sequence[bytes]) -> None:
+        self.bytes += sum(map(len, pieces))
 
 
 class _FewStatements(LocalStore):
