@@ -239,7 +239,7 @@ def _measure_sets(members: int) -> None:
 
 def _tree_ratio(leaves: int) -> float:
     """Returns the speed of building a tree, as a share of that of a loop of bare hashes."""
-    data, sha = random.Random(2).randbytes(HASH_BYTES * leaves), hashlib.sha256
+    data, sha = np.random.default_rng(2).bytes(HASH_BYTES * leaves), hashlib.sha256
     node = b"\x01" + data[: 2 * HASH_BYTES]
     ratios = []
     for _ in range(3):
