@@ -25,6 +25,7 @@ from pipelines.format.manifest import open_manifest
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
 from pipelines.ledger.merkle import HASH_BYTES
+from pipelines.ledger.pool_sums import open_sum, sum_fields
 from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
 from pipelines.ledger.set_tree import Rows, merge_rows, sort_rows, sorted_rows
 from pipelines.storage.columns import values_of
@@ -68,6 +69,7 @@ def record_delivery(
         public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
         if patched := patched_from(manifest):
             public["patches"] = patched
+        public |= sum_record(store, agency, manifest.vkey)
         named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
 
@@ -111,6 +113,25 @@ def recorded_at_of(manifest: Manifest) -> datetime:
 def patched_from(manifest: Manifest) -> str:
     """Returns the delivery that a patch was made from, or ""."""
     return "" if manifest.patches is None else manifest.patches.delivery
+
+
+def sum_record(store: Store, agency: str, vkey: str) -> dict[str, object]:
+    """Returns the fields of a record that commit to a version's signed sum; none without one.
+
+    Args:
+        store: The output.
+        agency: Key prefix of the version's private part.
+        vkey: The key that signed the version.
+
+    Raises:
+        NoteError: If the sum is not signed by the key.
+    """
+    key = f"{agency}/{layout.SUM_NOTE}"
+    if not store.exists(key):
+        return {}
+    note = store.read_bytes(key).decode("utf-8", "replace")
+    open_sum(note, vkey)
+    return sum_fields(note)
 
 
 def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:

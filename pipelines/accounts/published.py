@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.format.manifest import open_manifest
 from pipelines.format.tar_comparison import REMOVED
-from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_leaves
+from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_tree
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -35,11 +35,13 @@ class Published:
         deal_id: The deal.
         version: `v0001` and so on.
         manifest: Its manifest, whose signature was checked.
+        manifest_sha256: Digest of the manifest's bytes, hex.
     """
 
     deal_id: str
     version: str
     manifest: Manifest
+    manifest_sha256: str
 
     @property
     def day(self) -> date:
@@ -91,7 +93,7 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
         for text in [version] if version else store.folders(name):
             key = f"{layout.delivery_prefix(name, text)}/{layout.MANIFEST}"
             if _VERSION.fullmatch(text) and store.exists(key):
-                found.append(Published(name, text, open_manifest(store.read_bytes(key))))
+                found.append(_published(name, text, store.read_bytes(key)))
     if not found:
         wanted = "/".join(filter(None, (deal_id, version))) or "any deal"
         raise InputError(
@@ -100,6 +102,11 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
             "Give the --out of the run, and a deal and version that it has.",
         )
     return sorted(found, key=lambda item: (item.deal_id, int(item.version[1:])))
+
+
+def _published(deal_id: str, version: str, manifest: bytes) -> Published:
+    digest = hashlib.sha256(manifest).hexdigest()
+    return Published(deal_id, version, open_manifest(manifest), digest)
 
 
 def read_sums(store: Store, published: Published) -> PoolSums:
@@ -119,7 +126,7 @@ def read_sums(store: Store, published: Published) -> PoolSums:
             f"{store.uri}/{note_key} or {table_key}",
             "It was made by an earlier version of fairshard: package the deal again.",
         ) from error
-    signed, tree = open_sum(note, published.manifest.vkey), SumTree(sum_leaves(table))
+    signed, tree = open_sum(note, published.manifest.vkey), sum_tree(table)
     stated = (signed.delivery, signed.leaves, signed.root)
     if stated != (published.manifest.delivery, len(table), tree.root):
         raise RunError(

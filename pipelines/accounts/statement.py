@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from pipelines.accounts.logged import LoggedDeliveries
 from pipelines.accounts.period import Period
 from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
@@ -18,6 +19,7 @@ from pipelines.statements.account import (
     Account,
     AccountDelivery,
     AccountLine,
+    LoggedSum,
     ReplacedTotal,
     SumProof,
     make_account,
@@ -39,13 +41,19 @@ class PublishedAccounts:
     Args:
         store: The output.
         published: The version.
+        log: The deliveries in the agency's log.
         replaced: The version that it replaces, if any.
     """
 
     def __init__(
-        self, store: Store, published: Published, replaced: PublishedAccounts | None = None
+        self,
+        store: Store,
+        published: Published,
+        log: LoggedDeliveries,
+        replaced: PublishedAccounts | None = None,
     ) -> None:
         self._store = store
+        self._agency_log = log
         self._replaced = replaced
         self.published = published
 
@@ -53,6 +61,11 @@ class PublishedAccounts:
     def sums(self) -> PoolSums:
         """The totals of all contributors."""
         return read_sums(self._store, self.published)
+
+    @cached_property
+    def logged(self) -> LoggedSum | None:
+        """The record of these totals in the agency's log."""
+        return self._agency_log.record_of(self.published, self.sums)
 
     def people(self) -> set[str]:
         """Returns the ids of all contributors, of the replaced version as well."""
@@ -90,6 +103,7 @@ class PublishedAccounts:
             vkey=self.published.manifest.vkey,
             checkpoint=self._checkpoint,
             sum=proof,
+            logged=self.logged,
             lines=[] if total is None else self._lines(contributor_id, minor),
         )
 
@@ -122,6 +136,7 @@ class PublishedAccounts:
             total=format_amount(minor, self.sums.signed.currency),
             vkey=before.published.manifest.vkey,
             sum=proof,
+            logged=before.logged,
         )
 
     def _lines(self, contributor_id: str, total_minor: int) -> list[AccountLine]:
@@ -210,6 +225,7 @@ def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
         RunError: If a version replaces one that is not published before it.
     """
     found: dict[str, PublishedAccounts] = {}
+    log = LoggedDeliveries(store)
     with_pool = []
     for published in find_versions(store, deal_id):
         key, name = f"{published.agency}/{layout.REPLACES}", ""
@@ -221,7 +237,7 @@ def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
                     f"{store.uri}/{key}: {name[:80]!a}",
                     "Restore the replaced version from a backup.",
                 )
-        accounts = PublishedAccounts(store, published, found.get(name))
+        accounts = PublishedAccounts(store, published, log, found.get(name))
         found[published.manifest.delivery] = accounts
         if published.manifest.patches is None:
             with_pool.append(accounts)

@@ -36,6 +36,17 @@ from schemas.ledger import Allocation
 from schemas.price_terms import PriceTerms
 
 _INT64_MAX = 2**63 - 1
+_COMPARED = 1 << 20  # keys or ids per step
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """All lines by their asset's position, then contributor, with the class of each."""
+
+    owners: Integers32
+    person: Integers32
+    share_bp: Integers32
+    line_class: Codes
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,8 @@ class Allocator:
     ) -> tuple[AllocatedLines, DividedPool]:
         """Divides a pool among contributors, and their credits among their lines.
 
+        It can be called once: what was added is forgotten as soon as it is not needed.
+
         Args:
             gross_minor: The pool, in minor units; below 2**63.
             carried: What earlier pools in this currency left, by contributor.
@@ -142,35 +155,53 @@ class Allocator:
         """
         ranks = self._rank()
         delivered, assets = len(ranks), sum(map(len, self._counted))
-        places = np.concatenate([ranks, np.arange(delivered, assets)])  # of all assets
         people = sorted(self._codes)
-        codes = np.empty(len(people), np.int32)
-        codes[[self._codes[person] for person in people]] = np.arange(len(people))
-        owners = np.repeat(places, np.concatenate(self._counts))
-        person = codes[np.concatenate(self._people)]
-        order = np.lexsort((person, owners))
-        owners, person = owners[order], person[order]
-        share_bp = np.concatenate(self._shares)[order]
-        line_class = np.concatenate(self._line_classes)[order]
+        places = np.concatenate([ranks, np.arange(delivered, assets)])  # of all assets
+        lines = self._ordered_lines(places, people)
         weights = np.empty(assets, np.int64)
         weights[places] = asset_weights(self._price, np.concatenate(self._counted))
+        del places
+        self._counted.clear()
+        firsts = np.searchsorted(lines.owners, np.arange(delivered + 1)).astype(np.int64)
+        weights = weights[lines.owners]  # of all lines from here on
+        person, share_bp = lines.person, lines.share_bp
         classes = self._classes.shares()
-        counted = line_points(weights[owners], share_bp)
-        agency_share = classes.agency_share(_sums(counted, line_class, len(classes.agency)))
-        weight = _with_factors(weights[owners], line_class, classes.factors)
-        points = line_points(weight, share_bp)
-        if not points.any():  # the agency takes all that anybody earns, or nothing has a weight
-            weight, points = weights[owners], counted
+        points = line_points(weights, share_bp)
+        sums = _sums(points, lines.line_class, len(classes.agency))
+        agency_share = classes.agency_share(sums)
+        if set(classes.factors) != {1}:
+            factored = _with_factors(weights, lines.line_class, classes.factors)
+            counted = line_points(factored, share_bp)
+            if counted.any():  # unless the agency takes all that anybody earns
+                weights, points = factored, counted
+            del factored, counted
+        del lines
         totals = dict(zip(people, _sums(points, person, len(people)), strict=True))
         pool = divide_pool(self._price, gross_minor, totals, agency_share, carried, tie_key)
         credits = [pool.division.credits[name] for name in people]
         amounts = divide_among_lines(person, points, credits)
-        firsts = np.searchsorted(owners, np.arange(delivered + 1)).astype(np.int64)
-        lines = slice(0, int(firsts[-1]))  # those of delivered assets
-        named, person = _renumber(people, person[lines])
-        earned = _sums(amounts[lines], person, len(named))
-        columns = (person, share_bp[lines], weight[lines], amounts[lines])
+        del points
+        stop = int(firsts[-1])  # lines of delivered assets come first
+        named, person = _renumber(people, person[:stop])
+        earned = _sums(amounts[:stop], person, len(named))
+        columns = (person, share_bp[:stop], weights[:stop], amounts[:stop])
         return AllocatedLines(ranks, firsts, named, earned, *columns), pool
+
+    def _ordered_lines(self, places: Integers, people: list[str]) -> _Lines:
+        """Returns all lines by their asset's place, then contributor; forgets them here."""
+        codes = np.empty(len(people), np.int32)
+        codes[[self._codes[person] for person in people]] = np.arange(len(people))
+        owners = np.repeat(places.astype(np.int32), np.concatenate(self._counts))
+        person = codes[np.concatenate(self._people)]
+        self._counts.clear()
+        self._people.clear()
+        order = np.lexsort((person, owners))
+        owners, person = owners[order], person[order]
+        share_bp = np.concatenate(self._shares)[order]
+        line_class = np.concatenate(self._line_classes)[order]
+        self._shares.clear()
+        self._line_classes.clear()
+        return _Lines(owners, person, share_bp, line_class)
 
     def _rank(self) -> Integers:
         """Returns every asset's position in the order of keys, by code point."""
@@ -182,12 +213,18 @@ class Allocator:
             )
         keys = pa.chunked_array(self._keys, pa.string())
         order = pc.sort_indices(keys).to_numpy()
-        ordered = keys.take(pa.array(order))
-        check_distinct(pc.equal(ordered[1:], ordered[:-1]).to_numpy(), "key", ordered)
+        for start in range(0, len(keys), _COMPARED):
+            part = keys.take(pa.array(order[start : start + _COMPARED + 1]))
+            check_distinct(pc.equal(part[1:], part[:-1]).to_numpy(), "key", part)
         ids = np.concatenate(self._ids)
         by_id = np.argsort(ids, kind="stable")
-        ids = ids[by_id]
-        check_distinct(ids[1:] == ids[:-1], "asset id", keys, by_id)
+        same = np.zeros(max(0, len(ids) - 1), np.bool_)
+        for start in range(0, len(same), _COMPARED):
+            part_ids = ids[by_id[start : start + _COMPARED + 1]]
+            same[start : start + _COMPARED] = part_ids[1:] == part_ids[:-1]
+        check_distinct(same, "asset id", keys, by_id)
+        self._keys.clear()
+        self._ids.clear()
         ranks = np.empty(len(keys), np.int64)
         ranks[order] = np.arange(len(keys))
         return ranks

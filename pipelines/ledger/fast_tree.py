@@ -8,14 +8,16 @@ blocks, of whole blocks of blocks and so on are enough to make any proof by hash
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
-from pipelines.ledger.tiles import TILE_WIDTH
+from pipelines.ledger.tiles import TILE_WIDTH, tile_path
 
-_CHUNK = 65_536  # hashes per step, so that the copies with their prefix stay small; whole blocks
+_CHUNK = 4_096  # rows per step, so that the copies with their prefix stay in the processor's cache
+_BLOCKS_AT_ONCE = 256
 _BLOCK_BYTES = TILE_WIDTH * HASH_BYTES
 
 
@@ -25,16 +27,17 @@ def hash_rows(rows: npt.NDArray[np.uint8]) -> bytes:
     Args:
         rows: One leaf per row.
     """
-    return _hash_prefixed(rows, 0)
+    return hash_prefixed(rows, 0)
 
 
 def hash_pairs(hashes: bytes) -> bytes:
     """Returns the parents of an even number of hashes, concatenated."""
     pairs = np.frombuffer(hashes, np.uint8).reshape(-1, 2 * HASH_BYTES)
-    return _hash_prefixed(pairs, 1)
+    return hash_prefixed(pairs, 1)
 
 
-def _hash_prefixed(rows: npt.NDArray[np.uint8], prefix: int) -> bytes:
+def hash_prefixed(rows: npt.NDArray[np.uint8], prefix: int) -> bytes:
+    """Returns `sha256(prefix ‖ row)` of rows of equal length, concatenated."""
     parts = []
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
@@ -85,8 +88,37 @@ def root_of_levels(levels: list[bytes], rest: bytes) -> bytes:
 
 def fast_root(leaf_hashes: bytes) -> bytes:
     """Returns the root of a tree of these leaf hashes, concatenated."""
-    whole = len(leaf_hashes) // _BLOCK_BYTES * _BLOCK_BYTES
-    return root_of_levels(block_levels(leaf_hashes), leaf_hashes[whole:])
+    root, _ = hashes_tree(leaf_hashes)
+    return root
+
+
+def hashes_tree(leaf_hashes: bytes | bytearray) -> tuple[bytes, list[bytes]]:
+    """Returns the root of a tree of these leaf hashes, and the hashes of its whole blocks.
+
+    Beside the leaf hashes, only those of blocks are in memory.
+
+    Args:
+        leaf_hashes: The leaf hashes, concatenated.
+    """
+    whole, step = len(leaf_hashes) // _BLOCK_BYTES * _BLOCK_BYTES, _BLOCKS_AT_ONCE * _BLOCK_BYTES
+    lowest = bytearray()
+    for start in range(0, whole, step):
+        lowest += block_levels(bytes(leaf_hashes[start : min(start + step, whole)]))[0]
+    levels = [bytes(lowest), *block_levels(bytes(lowest))] if whole else []
+    return root_of_levels(levels, bytes(leaf_hashes[whole:])), levels
+
+
+def tiles_of(leaf_hashes: bytes | bytearray, levels: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yields path and bytes of every tile of a tree, as `pipelines.ledger.tiles.tiles` does.
+
+    Args:
+        leaf_hashes: The leaf hashes, concatenated.
+        levels: The hashes of whole blocks, from `hashes_tree`.
+    """
+    for level, hashes in enumerate((leaf_hashes, *levels)):
+        for number, start in enumerate(range(0, len(hashes), _BLOCK_BYTES)):
+            tile = hashes[start : start + _BLOCK_BYTES]
+            yield tile_path(level, number, len(tile) // HASH_BYTES), bytes(tile)
 
 
 def rows_tree(rows: npt.NDArray[np.uint8]) -> tuple[bytes, list[bytes]]:
@@ -98,8 +130,9 @@ def rows_tree(rows: npt.NDArray[np.uint8]) -> tuple[bytes, list[bytes]]:
         rows: One leaf per row.
     """
     whole, lowest = len(rows) // TILE_WIDTH * TILE_WIDTH, bytearray()
-    for start in range(0, whole, _CHUNK):
-        lowest += block_levels(hash_rows(rows[start : min(start + _CHUNK, whole)]))[0]
+    step = _BLOCKS_AT_ONCE * TILE_WIDTH
+    for start in range(0, whole, step):
+        lowest += block_levels(hash_rows(rows[start : min(start + step, whole)]))[0]
     levels = [bytes(lowest), *block_levels(bytes(lowest))] if whole else []
     return root_of_levels(levels, hash_rows(rows[whole:])), levels
 

@@ -9,18 +9,20 @@ no part the pieces are 0, and a path shows one other amount, though not whose it
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode, text_value
 from pipelines.ledger.ed25519 import from_base64, to_base64
-from pipelines.ledger.merkle import HASH_BYTES
+from pipelines.ledger.merkle import HASH_BYTES, ProofError
 from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
-from pipelines.ledger.sum_tree import MAX_SUM, SumNode, sum_leaf
+from pipelines.ledger.sum_tree import MAX_SUM, SumNode, SumTree, leaf_hashes
 from pipelines.storage.columns import values_of
 from schemas.ledger import SUMS_SCHEMA
 
@@ -75,14 +77,24 @@ def pool_sums(salt: bytes, delivery: str, totals: Mapping[str, int], rest_minor:
     return pa.table(dict(zip(SUMS_SCHEMA.names, map(list, columns), strict=True)), SUMS_SCHEMA)
 
 
-def sum_leaves(sums: pa.Table) -> list[SumNode]:
-    """Returns the leaves of a table from `pool_sums`."""
-    amounts = values_of(sums["amount_minor"], int)
+def sum_tree(sums: pa.Table) -> SumTree:
+    """Returns the tree of a table from `pool_sums`.
+
+    Raises:
+        InputError: If an amount is negative, or there are no rows.
+        ProofError: If the sum of all amounts is too large, or a commitment is malformed.
+    """
+    # Not `to_numpy`, which imports pandas where it is installed: a quarter of a second.
+    amounts = np.array(values_of(sums["amount_minor"], int), np.int64)
     commitments = values_of(sums["commitment"], str)
-    return [
-        sum_leaf(minor, bytes.fromhex(commitment))
-        for minor, commitment in zip(amounts, commitments, strict=True)
-    ]
+    try:
+        data = bytes.fromhex("".join(commitments))
+    except ValueError:
+        data = b""
+    if len(data) != HASH_BYTES * len(sums):
+        raise ProofError("a commitment in a sum tree is malformed", f"{len(sums)} leaves")
+    rows = np.frombuffer(data, np.uint8).reshape(-1, HASH_BYTES)
+    return SumTree(amounts, leaf_hashes(amounts, rows))
 
 
 def sign_sum(signer: Signer, signed: SignedSum) -> str:
@@ -126,6 +138,20 @@ def open_sum(note: str, vkey: str) -> SignedSum:
             f"It must have six lines, the first of them {SUM_VERSION}.",
         )
     return SignedSum(delivery, currency, int(leaves), SumNode(int(total), root))
+
+
+def sum_fields(note: str) -> dict[str, object]:
+    """Returns the fields of a delivery's record that commit to its pool's signed sum.
+
+    `sum_root` is the root's hash, and `sum_sha256` the digest of the whole signed text, which also
+    has currency and total. Both reveal nothing: the root depends on the leaves' salts.
+
+    Args:
+        note: The note, whose signature was checked.
+    """
+    text = note.rpartition("\n\n")[0] + "\n"
+    root = from_base64(text.split("\n")[-2]) or b""
+    return {"sum_root": root.hex(), "sum_sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _cut(minor: int, salts: list[bytes]) -> list[int]:

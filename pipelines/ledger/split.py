@@ -6,7 +6,7 @@ are due. Rounding each line separately could cost a contributor with many lines 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.ledger.division import divide_in_order
 Points = npt.NDArray[Any]  # 64-bit integers, or Python's if they might not fit
 
 _INT64_MAX = 2**63 - 1
+_LINES_AT_ONCE = 1 << 19
 
 
 def line_points(weight: npt.NDArray[np.int64], share_bp: npt.NDArray[np.int32]) -> Points:
@@ -61,10 +62,25 @@ def divide_among_lines(
             amounts[start:stop] = divide_in_order(credits[at], own)
             points[start:stop] = totals[at] = 0
     part = np.array([minor if fits else 0 for minor, fits in zip(credits, narrow, strict=True)])
-    amounts += _share_groups(part, points.astype(np.int64), np.array(totals, np.int64), starts)
-    placed = np.empty_like(amounts)
+    points, sums = points.astype(np.int64, copy=False), np.array(totals, np.int64)
+    for first, last in _runs(stops):
+        lines = slice(int(starts[first]), stops[last - 1])
+        own = slice(first, last)
+        amounts[lines] += _share_groups(
+            part[own], points[lines], sums[own], starts[own] - starts[first]
+        )
+    placed = points  # which is not needed any more
     placed[order] = amounts
     return placed
+
+
+def _runs(stops: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields first and last group, exclusive, of runs of about `_LINES_AT_ONCE` lines or more."""
+    first = begin = 0
+    for last, stop in enumerate(stops, start=1):
+        if stop - begin >= _LINES_AT_ONCE or last == len(stops):
+            yield first, last
+            first, begin = last, stop
 
 
 def _share_groups(

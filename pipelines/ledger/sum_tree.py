@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.ledger.fast_tree import hash_prefixed, hash_rows
 from pipelines.ledger.merkle import HASH_BYTES, ProofError
 from schemas.errors import InputError
 
@@ -28,8 +29,6 @@ MAX_SUM = 2**63 - 1
 
 Sums = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint8]
-
-_NODE_BYTES = 1 + 2 * (8 + HASH_BYTES)
 
 
 class SumNode(NamedTuple):
@@ -58,6 +57,19 @@ def sum_leaf(minor: int, data: bytes) -> SumNode:
     return SumNode(minor, hashlib.sha256(b"\x00" + minor.to_bytes(8, "big") + data).digest())
 
 
+def leaf_hashes(sums: Sums, data: Hashes) -> Hashes:
+    """Returns the hashes of many leaves whose data has 32 bytes, as `sum_leaf` makes them.
+
+    Raises:
+        InputError: If an amount is negative.
+    """
+    if len(sums) and int(sums.min()) < 0:
+        sum_leaf(int(sums.min()), b"")
+    minor = sums.astype(">i8").view(np.uint8).reshape(-1, 8)
+    hashed = hash_rows(np.hstack([minor, data]))
+    return np.frombuffer(hashed, np.uint8).reshape(-1, HASH_BYTES)
+
+
 def sum_node(left: SumNode, right: SumNode) -> SumNode:
     """Returns the node above two others.
 
@@ -80,7 +92,8 @@ class SumTree:
     """All nodes of a tree, in memory: about 80 bytes for each leaf.
 
     Args:
-        leaves: The leaves in order, one or more.
+        sums: The leaves' amounts in order, one or more, as `sum_leaf` takes them.
+        hashes: The leaves' hashes, one per row.
 
     Attributes:
         root: The total and the root's hash.
@@ -90,18 +103,23 @@ class SumTree:
         ProofError: If the total exceeds `MAX_SUM`.
     """
 
-    def __init__(self, leaves: Sequence[SumNode]) -> None:
-        if not leaves:
+    def __init__(self, sums: Sums, hashes: Hashes) -> None:
+        if not len(sums):
             raise InputError("a sum tree needs a leaf", "0 leaves", "Give one amount or more.")
-        total = sum(leaf.minor for leaf in leaves)
+        total = sum(sums.tolist())
         if total > MAX_SUM:
             raise ProofError("a sum is out of range", f"{total} minor units in all")
-        sums = np.array([leaf.minor for leaf in leaves], np.int64)
-        hashes = np.frombuffer(b"".join([leaf.hash for leaf in leaves]), np.uint8)
-        self._levels = [(sums, hashes.reshape(-1, HASH_BYTES))]
+        self._levels = [(sums, hashes)]
         while len(self._levels[-1][0]) > 1:
             self._levels.append(_level_above(*self._levels[-1]))
         self.root = self._node(len(self._levels) - 1, 0)
+
+    @classmethod
+    def of(cls, leaves: Sequence[SumNode]) -> SumTree:
+        """Returns the tree of leaves from `sum_leaf`."""
+        hashes = np.frombuffer(b"".join([leaf.hash for leaf in leaves]), np.uint8)
+        sums = np.array([leaf.minor for leaf in leaves], np.int64)
+        return cls(sums, hashes.reshape(-1, HASH_BYTES))
 
     def _node(self, level: int, at: int) -> SumNode:
         sums, hashes = self._levels[level]
@@ -131,17 +149,12 @@ class SumTree:
 def _level_above(sums: Sums, hashes: Hashes) -> tuple[Sums, Hashes]:
     """Returns the nodes above a level. An odd last node has no sibling and moves up as it is."""
     pairs = len(sums) // 2
-    texts = np.empty((pairs, _NODE_BYTES), np.uint8)
-    texts[:, 0] = 1
-    for first, side in ((1, 0), (1 + 8 + HASH_BYTES, 1)):
+    texts = np.empty((pairs, 2 * (8 + HASH_BYTES)), np.uint8)
+    for first, side in ((0, 0), (8 + HASH_BYTES, 1)):
         minor = sums[side : 2 * pairs : 2].astype(">i8").view(np.uint8)
         texts[:, first : first + 8] = minor.reshape(pairs, 8)
         texts[:, first + 8 : first + 8 + HASH_BYTES] = hashes[side : 2 * pairs : 2]
-    data, sha256 = texts.tobytes(), hashlib.sha256
-    digests = [
-        sha256(data[at : at + _NODE_BYTES]).digest() for at in range(0, len(data), _NODE_BYTES)
-    ]
-    above = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES)
+    above = np.frombuffer(hash_prefixed(texts, 1), np.uint8).reshape(-1, HASH_BYTES)
     totals = sums[0 : 2 * pairs : 2] + sums[1 : 2 * pairs : 2]
     rest = slice(2 * pairs, None)
     return np.concatenate([totals, sums[rest]]), np.concatenate([above, hashes[rest]])

@@ -20,10 +20,9 @@ import pyarrow.parquet as pq
 from pipelines.accounts.published import Published, read_sums
 from pipelines.ledger.leaf import join_leaf, leaf_suffix
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
-from pipelines.ledger.pool_sums import SignedSum, sign_sum, sum_leaves
+from pipelines.ledger.pool_sums import SignedSum, sign_sum, sum_tree
 from pipelines.ledger.reopening import reopen_rows
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
-from pipelines.ledger.sum_tree import SumTree
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
@@ -137,10 +136,11 @@ def _write_sums(
     before = output.before
     if not before.store.exists(f"{before.agency}/{layout.SUM_NOTE}"):
         return  # made before there were sum trees
-    sums = read_sums(before.store, Published(before.deal_id, before.version, before.manifest))
+    published = Published(before.deal_id, before.version, before.manifest, before.manifest_sha256)
+    sums = read_sums(before.store, published)
     table = _sums_left(sums.table, totals)
     write_table(output.store, f"{output.agency}/{layout.SUMS_TABLE}", table)
-    root = SumTree(sum_leaves(table)).root
+    root = sum_tree(table).root
     note = sign_sum(signer, SignedSum(delivery_id, sums.signed.currency, len(table), root))
     output.store.write_bytes(f"{output.agency}/{layout.SUM_NOTE}", note.encode())
 

@@ -34,10 +34,23 @@ class SumProof(TypedDict):
     path: list[tuple[str, str]]
 
 
+class LoggedSum(TypedDict):
+    """The record of a delivery in the agency's log, which shows everybody the same sums.
+
+    `leaf` is the record's leaf, as text; `path` leads from it to the root of the log's checkpoint,
+    which `vkey` has signed.
+    """
+
+    vkey: str
+    checkpoint: str
+    leaf: str
+    path: list[str]
+
+
 class ReplacedTotal(TypedDict):
     """What a contributor was credited with a delivery that another one replaces.
 
-    `sum` is None if the contributor had no line in it.
+    `sum` is None if the contributor had no line in it; `logged` is as for a delivery.
     """
 
     delivery: str
@@ -45,6 +58,7 @@ class ReplacedTotal(TypedDict):
     total: str
     vkey: str
     sum: SumProof | None
+    logged: LoggedSum | None
 
 
 class AccountDelivery(TypedDict):
@@ -52,6 +66,7 @@ class AccountDelivery(TypedDict):
 
     `credited` is what the delivery adds to the account: its total, less what a delivery that it
     replaces had credited. `sum` is None if the contributor was in the replaced delivery only.
+    `logged` is None if the agency's log does not have the delivery's sums.
     """
 
     delivery: str
@@ -66,6 +81,7 @@ class AccountDelivery(TypedDict):
     vkey: str
     checkpoint: str
     sum: SumProof | None
+    logged: LoggedSum | None
     lines: list[AccountLine]
 
 

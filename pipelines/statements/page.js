@@ -1,7 +1,7 @@
 "use strict";
 // Checks this page with nothing but what is in it, and says what was found.
 (() => {
-  const { climb, hex, inPool, leafOf, money, need, node, openNote, short, shown, signatures, size,
+  const { climb, hex, inLog, inPool, leafOf, money, need, node, openNote, short, shown, signatures, size,
     unbase64, whole, Wrong } = Proofs;
   const account = JSON.parse(document.getElementById("account").textContent);
   const person = account.contributor_id, CHART_ROWS = 24;
@@ -70,6 +70,7 @@
       cell(`${d}-date`, delivery.date, "the date");
     });
     await attempt(`${where}, share of the pool`, async () => {
+      if (delivery.logged !== null) cell(`${d}-log`, await inLog(delivery), "the log's checkpoint");
       if (delivery.sum === null) {
         need(delivery.total_minor === 0 && delivery.lines.length === 0 && delivery.replaces,
           "the proof is missing");
@@ -90,6 +91,7 @@
         "it is not the total less what was credited before");
       need(before.sum !== null || minor === 0n, "the earlier credit is not proved");
       if (before.sum !== null) await inPool(person, before, delivery.currency);
+      if (before.logged !== null) await inLog(before);
       need(money(minor, delivery.currency) === before.total,
         "the earlier credit is not its number");
       cell(`${d}-before`, `${before.total} ${delivery.currency}`, "the earlier credit");
@@ -148,8 +150,10 @@
       cell(`deal-${n}-lines`, String(lines), "the number of lines of a deal");
     }));
     await attempt("Keys", async () => {
-      const keys = [...new Set(account.deliveries.flatMap((item) =>
-        item.replaces ? [item.vkey, item.replaces.vkey] : [item.vkey]))];
+      const both = account.deliveries.flatMap((item) => item.replaces ?
+        [item, item.replaces] : [item]);
+      const keys = [...new Set(both.flatMap((item) => item.logged ?
+        [item.vkey, item.logged.vkey] : [item.vkey]))];
       keys.forEach((key, n) => cell(`key-${n}`, key, "the agency's key"));
     });
     await attempt("Dates", async () => {
@@ -197,6 +201,7 @@
     }
     document.documentElement.dataset.milliseconds = Math.round(performance.now() - begin);
     const lines = account.deliveries.reduce((sum, item) => sum + item.lines.length, 0);
+    const logged = account.deliveries.filter((item) => item.logged).length;
     if (problems.length) {
       const more = problems.length > 20 ? [`and ${problems.length - 20} more.`] : [];
       say("wrong", "This page is not what the agency signed.", [...problems.slice(0, 20), ...more]);
@@ -211,6 +216,11 @@
         "Each delivery's total is part of its pool: nobody else was promised the same money.",
         `${signatures.valid} signatures are valid for the key shown below. Compare that key with ` +
           "the one that the agency publishes elsewhere.",
+        logged === account.deliveries.length ?
+          "The agency's log has the sums of every delivery: whoever is shown the same log is " +
+            "shown the same sums." :
+          `The agency's log has the sums of ${logged} of ${account.deliveries.length} ` +
+            "deliveries: for the others, nothing shows that others are shown the same sums.",
       ]);
     }
   }

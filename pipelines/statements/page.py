@@ -16,7 +16,8 @@ from importlib.resources import files
 import orjson
 
 from pipelines.ledger.pool_sums import open_sum
-from pipelines.statements.account import Account, AccountDelivery, ReplacedTotal
+from pipelines.ledger.signed_note import open_checkpoint
+from pipelines.statements.account import Account, AccountDelivery, LoggedSum, ReplacedTotal
 from pipelines.statements.chart import bars
 from pipelines.statements.text import escape, shown
 from schemas.money import EXPONENTS, format_amount
@@ -150,6 +151,8 @@ def _delivery(number: int, item: AccountDelivery) -> Iterator[str]:
         signed = open_sum(item["sum"]["note"], item["vkey"])
         pool = _amount(f"{number}-pool", format_amount(signed.root.minor, currency), currency)
         notes.append(f"The pool of this delivery is {pool}.")
+    if item["logged"] is not None:
+        notes.append(_logged(number, item["logged"]))
     if item["replaces"] is not None:
         notes.append(_replaced(number, item, item["replaces"]))
     yield (
@@ -188,21 +191,33 @@ def _replaced(number: int, item: AccountDelivery, replaced: ReplacedTotal) -> st
     )
 
 
+def _logged(number: int, logged: LoggedSum) -> str:
+    _, size, root = open_checkpoint(logged["checkpoint"], logged["vkey"])
+    return (
+        "It is in the agency's log as of the checkpoint with "
+        f'<span class="id" data-cell="{number}-log">{size} records, root {root.hex()}</span>.'
+    )
+
+
 def _about(account: Account) -> Iterator[str]:
     yield (
         "<section>\n<h2>How this page is checked</h2>\n"
         "<p>The page contains the salts that open your lines in the ledger, and proofs that each "
         "line is in the log that the agency signed for its buyer. Your browser computes all of "
         "it again, without the network. The proof that your total is part of the pool contains "
-        "sums of other contributors' amounts and parts of the agency's, but no names.</p>\n"
+        "sums of other contributors' amounts and parts of the agency's, but no names. The agency's "
+        "log has one record of each delivery with the root of its sums. If somebody else's page "
+        "or a witness has the log with the same number of records, its root must be the same.</p>\n"
         "<p>A page can only be as honest as the key below. Compare it with the key that the "
         "agency publishes elsewhere:</p>\n"
     )
     vkeys: dict[str, None] = {}
     for item in account["deliveries"]:
-        vkeys[item["vkey"]] = None
-        if item["replaces"] is not None:
-            vkeys[item["replaces"]["vkey"]] = None
+        for part in (item, item["replaces"]):
+            if part is not None:
+                vkeys[part["vkey"]] = None
+                if part["logged"] is not None:
+                    vkeys[part["logged"]["vkey"]] = None
     for number, vkey in enumerate(vkeys):
         yield f'<p><code data-cell="key-{number}">{escape(vkey)}</code></p>\n'
     yield "</section>\n"

@@ -154,6 +154,29 @@ const Proofs = (() => {
     return BigInt(text[3]);
   }
 
-  return { climb, hex, inPool, leafOf, money, need, node, openNote, short, shown, signatures, size,
+  // Whether the agency's log has the delivery's signed sum; returns the log's size and root.
+  async function inLog(item) {
+    const { vkey, checkpoint, leaf, path } = item.logged;
+    const head = await openNote(checkpoint, vkey, "the checkpoint of the agency's log");
+    need(head.length === 4 && head[0].endsWith("/agency-log"),
+      "the checkpoint is not that of the agency's log");
+    const root = hex(unbase64(head[2], "the checkpoint of the agency's log has no root"));
+    const count = size(head[1], "the checkpoint of the agency's log");
+    const record = JSON.parse(leaf);
+    const above = path.map((text) => unbase64(text, "its proof in the agency's log is malformed"));
+    const found = await climb(await sha256([0], utf8(leaf)), record.index, count, above, node);
+    need(hex(found) === root, "its record is not in the agency's log");
+    need(record.kind === "delivery" && record.delivery === item.delivery,
+      "the record in the agency's log belongs to something else");
+    if (item.sum !== null) {
+      const text = item.sum.note.slice(0, item.sum.note.lastIndexOf("\n\n") + 1);
+      const signed = hex(unbase64(text.split("\n")[5] || "", "the signed sum has no root"));
+      need(record.sum_root === signed && record.sum_sha256 === hex(await sha256(utf8(text))),
+        "the agency's log has another sum of the pool: others may be shown other amounts");
+    }
+    return `${count} records, root ${root}`;
+  }
+
+  return { climb, hex, inLog, inPool, leafOf, money, need, node, openNote, short, shown, signatures, size,
     unbase64, whole, Wrong };
 })();

@@ -26,14 +26,14 @@ from pipelines.ledger.entries import (
     check_terms,
     seal_entries,
 )
-from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
+from pipelines.ledger.fast_tree import hashes_tree, tiles_of
+from pipelines.ledger.merkle import HASH_BYTES
 from pipelines.ledger.payees import held_payees, other_currencies
-from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_leaves
+from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_tree
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.statement_files import StatementContext, StatementWriter
 from pipelines.ledger.statement_form import Payee
-from pipelines.ledger.sum_tree import SumTree
-from pipelines.ledger.tiles import entry_bundles, tiles
+from pipelines.ledger.tiles import entry_bundles
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
 from pipelines.steps.pool_files import considered_assets, write_pool
@@ -168,7 +168,7 @@ def _write_sums(
     totals = dict(zip(allocated.people, allocated.earned_minor, strict=True))
     sums = pool_sums(job.salt, terms.delivery, totals, rest_minor)
     write_table(store, f"{job.agency}/{layout.SUMS_TABLE}", sums)
-    root = SumTree(sum_leaves(sums)).root
+    root = sum_tree(sums).root
     note = sign_sum(signer, SignedSum(terms.delivery, terms.currency, len(sums), root))
     store.write_bytes(f"{job.agency}/{layout.SUM_NOTE}", note.encode())
 
@@ -229,12 +229,11 @@ class _LedgerWriter:
             self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK_ROWS)
         for path, data in entry_bundles(self._leaves()):  # 4
             store.write_bytes(f"{prefix}/{path}", data)
-        whole, builder = memoryview(self._hashes), RootBuilder()  # 5
-        hashes = (bytes(whole[at : at + HASH_BYTES]) for at in range(0, len(whole), HASH_BYTES))
-        for path, data in tiles(hashes, builder):
+        root, levels = hashes_tree(self._hashes)  # 5
+        for path, data in tiles_of(self._hashes, levels):
             store.write_bytes(f"{prefix}/{path}", data)
-        root = builder.root()
-        checkpoint = sign_checkpoint(self._signer, self.origin, builder.size, root)
+        size = len(self._hashes) // HASH_BYTES
+        checkpoint = sign_checkpoint(self._signer, self.origin, size, root)
         store.write_bytes(f"{prefix}/{layout.CHECKPOINT}", checkpoint.encode())
         store.write_bytes(f"{prefix}/{layout.LOG_VKEY}", f"{self._signer.vkey}\n".encode())
         return root

@@ -18,7 +18,14 @@ from pipelines.accounts.log import open_log
 from pipelines.run.signing_key import load_key, log_key, previous_key_path, save_key
 from pipelines.storage.open import open_store
 from tests.accounts.cases import NEXT
-from tests.accounts.independent import check_books, commitment, open_envelope, read_log, texts
+from tests.accounts.independent import (
+    check_books,
+    check_sums,
+    commitment,
+    open_envelope,
+    read_log,
+    texts,
+)
 from tests.end_to_end.command import tree
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
@@ -50,6 +57,7 @@ def delivered(folder: Path) -> dict[str, Any]:
 def test_a_delivery_is_recorded(made: Path) -> None:
     leaves = read_log(made / LOG)
     check_books(made / "out", leaves)
+    assert check_sums(made / "out", leaves) == sum(leaf["kind"] == "delivery" for leaf in leaves)
     leaf = delivered(made)
     manifest = (made / "out/small/v0001/delivery/MANIFEST.json").read_bytes()
     stated = json.loads(manifest)["ledger"]
@@ -148,6 +156,7 @@ def test_sets_grow_with_every_delivery(library: SmallLibrary, made: Path) -> Non
     assert ended.code == 0, ended.err
     leaves = read_log(made / LOG)
     check_books(made / "out", leaves)
+    assert check_sums(made / "out", leaves) == sum(leaf["kind"] == "delivery" for leaf in leaves)
     first, second = (leaf for leaf in leaves if leaf["kind"] == "delivery")
     assert second["delivery"] == "small/v0002"
     assert (first["assets"], second["assets"], second["all_assets"]) == (3, 3, 4)
@@ -174,5 +183,6 @@ def test_a_new_key_file_goes_on(library: SmallLibrary, made: Path) -> None:
     assert [leaf["kind"] for leaf in leaves] == ["key", "delivery", "delivery", "key", "delivery"]
     assert leaves[-1]["all_assets"] == 4  # under the salt that the log was begun with
     check_books(made / "out", leaves)
+    assert check_sums(made / "out", leaves) == sum(leaf["kind"] == "delivery" for leaf in leaves)
     previous_key_path(path).unlink()
     assert open_log(open_store(str(made / "out")), log_key(load_key(path), path)).size == 5

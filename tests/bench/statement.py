@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 
 from pipelines.format.manifest import manifest_bytes, sign_manifest
 from pipelines.ledger.signed_note import FileKey
-from pipelines.steps.attribute import record_attribution
+from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from schemas.manifest import LedgerRecord
 from tests.bench.ledger import DEAL, ledger_job, make_tables
 from tests.format.test_manifest import unsigned
@@ -37,31 +38,47 @@ def publish(folder: Path, assets: int) -> None:
     store, job = open_store(str(folder)), ledger_job(pool_minor=10_000_000_000)
     signer = FileKey(DEAL, bytes(32))
     made = record_attribution(store, job, signer, make_tables(store, job, assets))
+    sign_version(store, job.delivery, made)
+    store.delete_prefix(job.work)
+
+
+def sign_version(store: Store, delivery: str, made: Attribution) -> None:
+    """Writes the manifest of a version."""
+    signer = FileKey(DEAL, bytes(32))
     manifest = unsigned(
         delivery=f"{DEAL}/v0001",
         vkey=signer.vkey,
         ledger=LedgerRecord(entries=made.entries, root=made.root.hex(), origin=made.origin),
     )
     signed = sign_manifest(manifest, signer)
-    store.write_bytes(f"{job.delivery}/MANIFEST.json", manifest_bytes(signed))
-    store.delete_prefix(job.work)
+    store.write_bytes(f"{delivery}/MANIFEST.json", manifest_bytes(signed))
 
 
-def choose(table: Path) -> tuple[str, int, int]:
-    """Returns the contributor whose number of lines is nearest to a hundred, and both numbers."""
+def choose(table: Path, statements: Path) -> tuple[str, int, int]:
+    """Returns the contributor whose number of lines is nearest to a hundred, and both numbers.
+
+    Only those whose statement is kept are candidates.
+    """
     counts: Counter[str | None] = Counter()
     with pq.ParquetFile(table) as file:
         for batch in file.iter_batches(columns=["contributor_id"]):
             counts.update(batch.column(0).to_pylist())
-    person = min(counts, key=lambda name: abs(counts[name] - _LINES))
-    return str(person), counts[person], len(counts)
+    kept = [path.stem for path in statements.glob("*.json") if path.stem in counts]
+    person = min(kept, key=lambda name: (abs(counts[name] - _LINES), name))
+    return person, counts[person], len(counts)
 
 
 def measure(folder: Path, assets: int) -> dict[str, object]:
     """Publishes, makes the statement and checks the page."""
     publish(folder / "out", assets)
-    table = folder / "out" / DEAL / "v0001/agency/ledger/ledger-00000.parquet"
-    person, lines, people = choose(table)
+    return measure_page(folder)
+
+
+def measure_page(folder: Path) -> dict[str, object]:
+    """Makes a statement from what is published in `out` in a folder, and checks the page."""
+    agency = folder / "out" / DEAL / "v0001/agency"
+    table = agency / "ledger/ledger-00000.parquet"
+    person, lines, people = choose(table, agency / "statements")
     words = ["statement", "--out", str(folder / "out"), "--contributor", person, "--quiet"]
     seconds, processor = [], []
     for _ in range(3):

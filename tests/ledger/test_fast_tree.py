@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ledger.fast_tree import block_levels, fast_root, hash_pairs, hash_rows
+from pipelines.ledger.fast_tree import (
+    block_levels,
+    fast_root,
+    hash_pairs,
+    hash_rows,
+    hashes_tree,
+    tiles_of,
+)
 from pipelines.ledger.merkle import EMPTY_ROOT, full_root, leaf_hash
+from pipelines.ledger.tiles import tiles
 from tests.ledger.merkle_reference import mth
 
 
@@ -44,3 +52,11 @@ def test_levels_have_the_roots_of_whole_blocks() -> None:
     assert len(first) == 32 * 257 and len(second) == 32
     assert first[32 * 3 : 32 * 4] == full_root(hashes[768:1024])
     assert second == full_root(hashes[:65_536])
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 65_535, 65_536, 65_793])
+def test_tiles_are_those_made_leaf_by_leaf(size: int) -> None:
+    hashes = [leaf_hash(row) for row in rows_of(size)]
+    root, levels = hashes_tree(bytearray(b"".join(hashes)))
+    assert root == fast_root(b"".join(hashes))
+    assert dict(tiles_of(b"".join(hashes), levels)) == dict(tiles(hashes))

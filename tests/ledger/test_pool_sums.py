@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.ledger.commitments import Domain, opens, text_value
-from pipelines.ledger.pool_sums import SignedSum, open_sum, pool_sums, sign_sum, sum_leaves
+from pipelines.ledger.pool_sums import SignedSum, open_sum, pool_sums, sign_sum, sum_tree
 from pipelines.ledger.signed_note import FileKey, NoteError, sign_note
-from pipelines.ledger.sum_tree import SumNode, SumTree, check_sum
+from pipelines.ledger.sum_tree import SumNode, check_sum
 from pipelines.storage.open import open_store
 from schemas.errors import FairshardError
 from schemas.ledger import SUMS_SCHEMA
 from tests.bench.ledger import ledger_job
 from tests.ledger.ledger_cases import DEAL, SALT
 from tests.ledger.ledger_cases import delivery as random_delivery
-from tests.ledger.sum_reference import slow_leaf, slow_root
+from tests.ledger.sum_reference import slow_leaf, slow_path, slow_root
 from tests.ledger.test_attribution import SIGNER, record
 
 DELIVERY = f"{DEAL}/v0001"
@@ -38,15 +38,16 @@ def test_every_total_is_proved_and_the_sum_is_the_pool(totals: dict[str, int], r
     assert sums.schema == SUMS_SCHEMA
     rows = sums.to_pylist()
     leaves = [slow_leaf(row["amount_minor"], bytes.fromhex(row["commitment"])) for row in rows]
-    tree = SumTree(sum_leaves(sums))
+    tree = sum_tree(sums)
     assert tree.root == slow_root(leaves) and tree.root.minor == sum(totals.values()) + rest
     people = [row for row in rows if row["contributor_id"] is not None]
     assert {row["contributor_id"]: row["amount_minor"] for row in people} == totals
     for row in people:
         value = text_value(row["contributor_id"])
         assert opens(row["commitment"], Domain.TOTAL, row["salt"], value)
-    for index, leaf in enumerate(sum_leaves(sums)):
-        check_sum(leaf, index, len(rows), tree.path(index), tree.root)
+    for index, leaf in enumerate(leaves):
+        assert tree.path(index) == slow_path(index, leaves)
+        check_sum(SumNode(*leaf), index, len(rows), tree.path(index), tree.root)
 
 
 def test_the_neighbour_in_a_path_is_never_a_contributor() -> None:

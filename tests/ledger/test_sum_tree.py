@@ -21,7 +21,7 @@ def leaves_of(amounts: list[int]) -> list[SumNode]:
 @given(AMOUNTS)
 def test_roots_and_paths_follow_the_definition(amounts: list[int]) -> None:
     slow = [slow_leaf(minor, b"%d" % number) for number, minor in enumerate(amounts)]
-    tree = SumTree(leaves_of(amounts))
+    tree = SumTree.of(leaves_of(amounts))
     assert tree.root == slow_root(slow)
     assert tree.root.minor == sum(amounts)
     for index in range(len(amounts)):
@@ -31,14 +31,14 @@ def test_roots_and_paths_follow_the_definition(amounts: list[int]) -> None:
 @given(AMOUNTS)
 def test_every_leaf_is_part_of_the_total(amounts: list[int]) -> None:
     leaves = leaves_of(amounts)
-    tree = SumTree(leaves)
+    tree = SumTree.of(leaves)
     for index, leaf in enumerate(leaves):
         check_sum(leaf, index, len(leaves), tree.path(index), tree.root)
 
 
 @given(AMOUNTS, st.data())
 def test_no_other_amount_total_or_path_passes(amounts: list[int], data: st.DataObject) -> None:
-    tree = SumTree(leaves_of(amounts))
+    tree = SumTree.of(leaves_of(amounts))
     index = data.draw(st.integers(0, len(amounts) - 1))
     leaf, path, root = leaves_of(amounts)[index], tree.path(index), tree.root
     what = data.draw(st.sampled_from(["leaf", "total", "root", "sibling", "hash", "cut", "longer"]))
@@ -71,7 +71,7 @@ def test_money_cannot_be_hidden_behind_a_negative_sum() -> None:
     with pytest.raises(ProofError, match="32 bytes"):
         sum_node(sum_leaf(1, b"a"), SumNode(1, bytes(31)))
     with pytest.raises(ProofError, match="out of range"):
-        SumTree([sum_leaf(MAX_SUM, b"a"), sum_leaf(0, b"b"), sum_leaf(1, b"c")])
+        SumTree.of([sum_leaf(MAX_SUM, b"a"), sum_leaf(0, b"b"), sum_leaf(1, b"c")])
     for minor in (-1, MAX_SUM + 1):
         with pytest.raises(InputError, match="cannot be a leaf"):
             sum_leaf(minor, b"a")
@@ -79,10 +79,10 @@ def test_money_cannot_be_hidden_behind_a_negative_sum() -> None:
 
 @pytest.mark.parametrize("index", [-1, 3])
 def test_a_leaf_outside_the_tree_is_refused(index: int) -> None:
-    tree = SumTree(leaves_of([1, 2, 3]))
+    tree = SumTree.of(leaves_of([1, 2, 3]))
     with pytest.raises(InputError, match="no such leaf"):
         tree.path(index)
     with pytest.raises(ProofError, match="outside"):
         check_sum(sum_leaf(1, b"0"), index, 3, tree.path(0), tree.root)
     with pytest.raises(InputError, match="needs a leaf"):
-        SumTree([])
+        SumTree.of([])

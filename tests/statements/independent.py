@@ -71,6 +71,8 @@ def _delivery(person: str, item: Any) -> list[str]:
         found.append(f"{name}: pool")
     if item["sum"] is not None and not _in_pool(person, item, item["currency"]):
         found.append(f"{name}: pool")
+    if item["logged"] and not _in_log(item):
+        found.append(f"{name}: log")
     return found + _credit(person, item)
 
 
@@ -86,6 +88,8 @@ def _credit(person: str, item: Any) -> list[str]:
         found.append(f"{name}: credit before")
     if before and before["sum"] is None and minor:
         found.append(f"{name}: credit before")
+    if before and before["logged"] and not _in_log(before):
+        found.append(f"{name}: log before")
     if before and before["sum"] and not _in_pool(person, before, item["currency"]):
         found.append(f"{name}: credit before")
     return found
@@ -173,6 +177,26 @@ def _in_pool(person: str, item: Any, currency: str) -> bool:
     leaf = minor, hashlib.sha256(b"\0" + minor.to_bytes(8, "big") + own).digest()
     found = _climb(leaf, proof["index"], int(lines[4]), path, _sum_node)
     return bool(found == (int(lines[3]), base64.b64decode(lines[5])))
+
+
+def _in_log(item: Any) -> bool:
+    """Whether the agency's log has a record of the delivery with the sum that is shown."""
+    logged = item["logged"]
+    head = _signed(logged["checkpoint"], logged["vkey"])
+    if head is None or len(head) != 3 or not head[0].endswith("/agency-log"):
+        return False
+    record, leaf = json.loads(logged["leaf"]), logged["leaf"].encode()
+    above = _climb(
+        hashlib.sha256(b"\0" + leaf).digest(), record["index"], int(head[1]), logged["path"], _node
+    )
+    if above != base64.b64decode(head[2]) or record["kind"] != "delivery":
+        return False
+    if item["sum"] is None:
+        return bool(record["delivery"] == item["delivery"])
+    text = item["sum"]["note"].rpartition("\n\n")[0] + "\n"
+    root = base64.b64decode(text.split("\n")[5]).hex()
+    found = record["delivery"], record["sum_root"], record["sum_sha256"]
+    return found == (item["delivery"], root, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _signed(note: str, vkey: str) -> list[str] | None:
