@@ -35,14 +35,10 @@ def transactions(log: AgencyLog) -> Iterator[Transaction]:
             yield from _payout(log, record)
 
 
-def _day(record: Record) -> date:
-    return date.fromisoformat(record.recorded_at[:10])
-
-
 def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> Transaction | None:
     replaced = replaced_by(pool, pools.values())
     return pool_transaction(
-        _day(pool.record),
+        pool.day,
         f"r{pool.index}",
         str(pool.fields["deal_id"]),
         str(pool.fields["name"]),

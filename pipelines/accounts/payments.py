@@ -20,6 +20,7 @@ from pipelines.accounts.pools import (
     pool_of,
     pools_that_count,
 )
+from pipelines.accounts.sums import sum_fields
 from pipelines.ledger.division import divide
 from pipelines.ledger.pool import DividedPool, pool_lines
 from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
@@ -134,9 +135,10 @@ def record_payment(
         lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
         private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
         canonical = in_canonical_form(private)
-        return NewRecord({"delivery": payment.delivery}, {"pool": canonical}, sets)
+        proved = sum_fields(log.salt, event, pool.division.credits, payment.gross_minor)
+        return NewRecord({"delivery": payment.delivery, **proved}, {"pool": canonical}, sets)
 
-    event = ("payment", payment.deal_id, payment.name)
+    event = (str(Kind.PAYMENT), payment.deal_id, payment.name)
     record = append_record(log, Kind.PAYMENT, event, recorded_at, make, created.append)
     pool = pool_of(record)
     if pool is None:

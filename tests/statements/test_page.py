@@ -79,7 +79,8 @@ def resum(account: Any) -> None:
         item["credited_minor"] = item["total_minor"] - before
         item["credited"] = money(item["credited_minor"], item["currency"])
     period = account["first"], account["last"]
-    account.update(make_account(account["contributor_id"], *period, account["deliveries"]))
+    made = make_account(account["contributor_id"], *period, account["deliveries"], account["money"])
+    account.update(made)
 
 
 def set_opening(account: Any) -> None:
