@@ -82,16 +82,15 @@ const Money = (() => {
       const earlier = BigInt(before === null ? 0 : before.total_minor);
       need(BigInt(item.total_minor) - earlier === BigInt(item.credited_minor),
         "its credit is not its total less what was credited before");
-      let sum = 0n;
+      const sum = item.parts.reduce((s, part) => s + whole(part.minor, "a part"), 0n);
+      need(sum === BigInt(item.credited_minor), "its parts do not sum to it");
       item.parts.forEach((part, at) => {
         amount(part.minor, part.amount, currency, "a part");
-        sum += BigInt(part.minor);
         const old = before === null ? [] : dealsOf(JSON.parse(before.entry.leaf));
         need([...dealsOf(leaf), ...old].includes(part.deal_id), "the log has other deals");
         cell(`${name}-part-${at}`, part.amount, "a part");
         cell(`${name}-part-${at}-deal`, part.deal_id, "a deal");
       });
-      need(sum === BigInt(item.credited_minor), "its parts do not sum to it");
       cell(`${name}-amount`, `${item.credited} ${currency}`, "the amount");
       for (const key of ["date", "name", "source", "period"]) {
         cell(`${name}-${key}`, Proofs.shown(item[key]), `its ${key}`);
@@ -214,10 +213,7 @@ const Money = (() => {
       for (const key of ["opening", "earned", "paid", "closing"]) {
         minor[key] = whole(row[`${key}_minor`], `${key} in ${row.currency}`);
         need(money(minor[key], row.currency) === row[key], `${key} is not its number`);
-        cell(`balance-${n}-${key}`, row[key], `the amount ${key}`);
       }
-      cell(`balance-${n}-currency`, row.currency, "the currency");
-      if (row.carried !== "0/1") cell(`balance-${n}-carried`, row.carried, "what is carried");
       need(account.first || minor.opening === 0n, "before all time, nothing can be owed");
       need(minor.earned === (earnedBy.get(row.currency) || 0n),
         `${row.currency}: what was earned is not the sum of lines and revenue`);
@@ -225,6 +221,11 @@ const Money = (() => {
         `${row.currency}: what was paid is not the sum of the payouts`);
       need(minor.opening + minor.earned - minor.paid === minor.closing,
         `${row.currency}: the balance at the end does not follow from that at the start`);
+      for (const key of Object.keys(minor)) {
+        cell(`balance-${n}-${key}`, row[key], `the amount ${key}`);
+      }
+      cell(`balance-${n}-currency`, row.currency, "the currency");
+      if (row.carried !== "0/1") cell(`balance-${n}-carried`, row.carried, "what is carried");
     });
   }
 
