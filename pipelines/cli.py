@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "share": "show how much of a delivery came from whom, with a proof of the total",
     "statement": "write statements of earnings, and pages that check themselves",
     "pay": "share later revenue of a delivery among its contributors",
+    "fund": "share revenue of many deals together, by their deliveries",
     "payout": "settle all balances that are due on a day, and write the payment run",
     "journal": "write the agency's books as a double-entry journal",
     "clean": "remove what interrupted runs left behind",
@@ -47,7 +48,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
-        "prove, check-proof, statement and clean run on the base install; the others, and "
+        "prove, check-proof and clean run on the base install; the others, and "
         "verify --repair, need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -10,7 +10,12 @@ from itertools import groupby
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import BookedPool, booked_pools, lines_of, replaced_by
 from pipelines.ledger.journal import Transaction
-from pipelines.ledger.postings import Settled, payout_transaction, pool_transaction
+from pipelines.ledger.postings import (
+    Settled,
+    fund_transaction,
+    payout_transaction,
+    pool_transaction,
+)
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
 from schemas.ledger import PAYOUT_LINES_SCHEMA
@@ -36,18 +41,24 @@ def transactions(log: AgencyLog) -> Iterator[Transaction]:
 
 
 def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> Transaction | None:
-    replaced = replaced_by(pool, pools.values())
-    return pool_transaction(
-        pool.day,
-        f"r{pool.index}",
-        str(pool.fields["deal_id"]),
-        str(pool.fields["name"]),
-        pool.currency,
-        pool.fields["agency_minor"] - (replaced.fields["agency_minor"] if replaced else 0),
-        _less(_credits(log, pool), {} if replaced is None else _credits(log, replaced)),
-        _less(_deductions(pool), {} if replaced is None else _deductions(replaced)),
-        pool.fields["rounding_minor"] - (replaced.fields["rounding_minor"] if replaced else 0),
-    )
+    before = replaced_by(pool, pools.values())
+    day, code, name, currency = pool.day, f"r{pool.index}", str(pool.fields["name"]), pool.currency
+    agency = pool.fields["agency_minor"] - (before.fields["agency_minor"] if before else 0)
+    rounding = pool.fields["rounding_minor"] - (before.fields["rounding_minor"] if before else 0)
+    credits = _less(_credits(log, pool), {} if before is None else _credits(log, before))
+    deductions = _less(_deductions(pool), {} if before is None else _deductions(before))
+    if "parts" in pool.fields:
+        revenue = _less(_revenue(pool), {} if before is None else _revenue(before))
+        return fund_transaction(
+            day, code, name, currency, revenue, agency, credits, deductions, rounding
+        )
+    deal = str(pool.fields["deal_id"])
+    return pool_transaction(day, code, deal, name, currency, agency, credits, deductions, rounding)
+
+
+def _revenue(pool: BookedPool) -> dict[str, int]:
+    """Returns what each deal brings to a fund."""
+    return {str(part["deal_id"]): int(part["gross_minor"]) for part in pool.fields["parts"]}
 
 
 def _less(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int]]:
