@@ -91,6 +91,7 @@ class MoneyOfBooks:
     ) -> list[Balance]:
         first, last = self._period.first, self._period.last
         own = {item["currency"] for item in deliveries}
+        own |= {pool.currency for pool, _ in credits if self._period.includes(pool.day)}
         before_earned_paid = {currency: [0, 0, 0] for currency in own}
         sums = defaultdict(lambda: [0, 0, 0], before_earned_paid)
         for pool, minor in credits:
