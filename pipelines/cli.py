@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "share": "show how much of a delivery came from whom, with a proof of the total",
     "statement": "write statements of earnings, and pages that check themselves",
     "pay": "share later revenue of a delivery among its contributors",
+    "fund": "share revenue of many deals together, by their deliveries",
     "payout": "settle all balances that are due on a day, and write the payment run",
     "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "removals": "list notices of removal and what became of them; take buyers' replies",
@@ -50,7 +51,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
-        "prove, check-proof, statement and clean run on the base install; the others, and "
+        "prove, check-proof and clean run on the base install; the others, and "
         "verify --repair, need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -100,8 +100,23 @@ class PoolDeduction(TypedDict):
     minor: int
 
 
+class FundPart(TypedDict):
+    """One deal's revenue in a fund. `deliveries` are those whose weights the fund uses."""
+
+    deal_id: str
+    deliveries: list[str]
+    gross_minor: int
+    deductions: list[PoolDeduction]
+    agency_minor: int
+    contributors_minor: int
+
+
 class PoolRecord(TypedDict):
-    """A pool as `pool.json` and the agency's books have it; docs/ledger.md explains the fields."""
+    """A pool as `pool.json` and the agency's books have it; docs/ledger.md explains the fields.
+
+    Only a fund has `parts` and `parts_sha256`, and its `deal_id` and `delivery` are empty. Only a
+    correction of later revenue has `replaces_record`, the index of the record that it replaces.
+    """
 
     name: str
     deal_id: str
@@ -118,6 +133,9 @@ class PoolRecord(TypedDict):
     source_country: NotRequired[str | None]
     withdrawal: NotRequired[dict[str, object]]
     replaces: str | None
+    replaces_record: NotRequired[int | None]
+    parts: NotRequired[list[FundPart]]
+    parts_sha256: NotRequired[str]
     lines_sha256: str
 
 
@@ -174,6 +192,12 @@ PAYOUT_LINES_SCHEMA = pa.schema(
         _minor("withheld_minor"),
         *_text("display_name", "country", "payee_ref"),
     ]
+)
+
+#: What of each credit of a fund comes from which deal's revenue; sorted by contributor, then deal.
+#: `due` is the exact part ("num/den"). Credits sum to the fund's lines, and to the deals' parts.
+FUND_PARTS_SCHEMA = pa.schema(
+    [*_text("contributor_id", "deal_id", "due"), _minor("credit_minor")],
 )
 
 #: The balances that a payout left as they are, and why.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
@@ -16,7 +16,12 @@ from pipelines.accounts.pools import (
     replaced_by,
 )
 from pipelines.ledger.journal import Transaction
-from pipelines.ledger.postings import Settled, payout_transaction, pool_transaction
+from pipelines.ledger.postings import (
+    Settled,
+    fund_transaction,
+    payout_transaction,
+    pool_transaction,
+)
 from pipelines.ledger.record import Kind, Record
 from schemas.ledger import PAYOUT_LINES_SCHEMA
 
@@ -40,24 +45,27 @@ def transactions(log: AgencyLog) -> Iterator[Transaction]:
             yield from _payout(log, record)
 
 
-def _day(record: Record) -> date:
-    return date.fromisoformat(record.recorded_at[:10])
-
-
 def _pool(log: AgencyLog, pool: BookedPool, pools: Mapping[int, BookedPool]) -> Transaction | None:
     replaced = replaced_by(pool, pools.values())
     before = [] if replaced is None else [replaced, *corrections_of(replaced, pools.values())]
-    return pool_transaction(
-        _day(pool.record),
-        f"r{pool.index}",
-        str(pool.fields["deal_id"]),
-        str(pool.fields["name"]),
-        pool.currency,
-        pool.fields["agency_minor"] - sum(one.fields["agency_minor"] for one in before),
-        _less(credits_of(log, [pool]), credits_of(log, before)),
-        _less(_deductions([pool]), _deductions(before)),
-        pool.fields["rounding_minor"] - sum(one.fields["rounding_minor"] for one in before),
-    )
+    day, code, name, currency = pool.day, f"r{pool.index}", str(pool.fields["name"]), pool.currency
+    agency = pool.fields["agency_minor"] - sum(one.fields["agency_minor"] for one in before)
+    rounding = pool.fields["rounding_minor"] - sum(one.fields["rounding_minor"] for one in before)
+    credits = _less(credits_of(log, [pool]), credits_of(log, before))
+    deductions = _less(_deductions([pool]), _deductions(before))
+    if "parts" in pool.fields:
+        revenue = _less(_revenue([pool]), _revenue(before))
+        return fund_transaction(
+            day, code, name, currency, revenue, agency, credits, deductions, rounding
+        )
+    deal = str(pool.fields["deal_id"])
+    return pool_transaction(day, code, deal, name, currency, agency, credits, deductions, rounding)
+
+
+def _revenue(pools: Iterable[BookedPool]) -> dict[str, int]:
+    """Returns what each deal brings to a fund."""
+    parts = [part for pool in pools for part in pool.fields["parts"]]
+    return {str(part["deal_id"]): int(part["gross_minor"]) for part in parts}
 
 
 def _less(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int]]:

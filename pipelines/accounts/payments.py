@@ -29,6 +29,7 @@ from pipelines.accounts.removals import (
     stopped_assets,
     without_parts,
 )
+from pipelines.accounts.sums import credit_sum_fields
 from pipelines.ledger.division import divide
 from pipelines.ledger.pool import DividedPool, pool_lines
 from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
@@ -151,9 +152,11 @@ def record_payment(
         private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
         canonical = in_canonical_form(private)
         more = {"stopped": len(stopped)} if stopped else {}
-        return NewRecord({"delivery": payment.delivery}, {"pool": canonical, **more}, sets)
+        proved = credit_sum_fields(log.salt, event, pool.division.credits, payment.gross_minor)
+        public = {"delivery": payment.delivery, **proved}
+        return NewRecord(public, {"pool": canonical, **more}, sets)
 
-    event = ("payment", payment.deal_id, payment.name)
+    event = (str(Kind.PAYMENT), payment.deal_id, payment.name)
     record = append_record(log, Kind.PAYMENT, event, recorded_at, make, created.append)
     pool = pool_of(record)
     if pool is None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import cast
 
 import pyarrow as pa
 
 from pipelines.accounts.database import open_database
-from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.reader import ReadableLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
@@ -49,7 +49,7 @@ class BookedPool:
     @property
     def day(self) -> date:
         """The day on which it was recorded, in UTC."""
-        return date.fromisoformat(self.record.recorded_at[:10])
+        return day_of(self.record)
 
     @property
     def currency(self) -> str:
@@ -78,7 +78,12 @@ class BookedPool:
         return str(self.fields.get("source_country") or "")
 
 
-def booked_pools(log: AgencyLog) -> list[BookedPool]:
+def day_of(record: Record) -> date:
+    """Returns the day on which a record was made, in UTC."""
+    return datetime.fromisoformat(record.recorded_at).astimezone(UTC).date()
+
+
+def booked_pools(log: ReadableLog) -> list[BookedPool]:
     """Returns all pools in the order of their records, replaced ones included.
 
     Raises:
@@ -109,8 +114,14 @@ def _pool_record(pool: Mapping[str, object]) -> PoolRecord:
             for name, value in fields.items()
         }
 
-    deductions = cast(list[Mapping[str, object]], pool.get("deductions", []))
-    found = numbers(pool) | {"deductions": [numbers(item) for item in deductions]}
+    def deducted(fields: Mapping[str, object]) -> dict[str, object]:
+        items = cast(list[Mapping[str, object]], fields.get("deductions", []))
+        return numbers(fields) | {"deductions": [numbers(item) for item in items]}
+
+    found = deducted(pool)
+    if "parts" in pool:
+        parts = cast(list[Mapping[str, object]], pool["parts"])
+        found["parts"] = [deducted(part) for part in parts]
     return cast(PoolRecord, found)
 
 
@@ -118,21 +129,24 @@ def pools_that_count(pools: Sequence[BookedPool]) -> list[BookedPool]:
     """Returns the pools that no later one replaces; a correction counts as long as its pool."""
     replaced = {pool.fields["replaces"] for pool in pools}
     gone = {pool.index for pool in pools if pool.is_price and pool.delivery in replaced}
+    gone |= {index for pool in pools if (index := pool.fields.get("replaces_record")) is not None}
     return [pool for pool in pools if not gone.intersection((pool.index, pool.corrects))]
 
 
 def corrections_of(pool: BookedPool, pools: Iterable[BookedPool]) -> list[BookedPool]:
-    """Returns the corrections of a pool, in the order of their records."""
+    """Returns the corrections of a pool after removals, in the order of their records."""
     return [one for one in pools if one.corrects == pool.index]
 
 
 def replaced_by(pool: BookedPool, pools: Iterable[BookedPool]) -> BookedPool | None:
     """Returns the pool whose credits a pool replaces; None if it replaces none."""
-    name = pool.fields["replaces"]
+    name, index = pool.fields["replaces"], pool.fields.get("replaces_record")
+    if index is not None:
+        return next((one for one in pools if one.index == index), None)
     return next((one for one in pools if name and one.is_price and one.delivery == name), None)
 
 
-def lines_of(log: AgencyLog, pool: BookedPool) -> pa.Table:
+def lines_of(log: ReadableLog, pool: BookedPool) -> pa.Table:
     """Returns a pool's lines (POOL_LINES_SCHEMA).
 
     Raises:
@@ -141,7 +155,7 @@ def lines_of(log: AgencyLog, pool: BookedPool) -> pa.Table:
     return log.books.read_lines(str(pool.fields["lines_sha256"]), POOL_LINES_SCHEMA)
 
 
-def credits_of(log: AgencyLog, pools: Iterable[BookedPool]) -> dict[str, int]:
+def credits_of(log: ReadableLog, pools: Iterable[BookedPool]) -> dict[str, int]:
     """Returns what pools credit to each contributor together, in minor units."""
     found: dict[str, int] = defaultdict(int)
     for pool in pools:
@@ -152,7 +166,7 @@ def credits_of(log: AgencyLog, pools: Iterable[BookedPool]) -> dict[str, int]:
     return dict(found)
 
 
-def carried_in(log: AgencyLog, pools: Sequence[BookedPool], currency: str) -> dict[str, Fraction]:
+def carried_in(log: ReadableLog, pools: Sequence[BookedPool], currency: str) -> dict[str, Fraction]:
     """Returns what is carried for each contributor in a currency: all dues less all credits.
 
     Contributors for whom that is nothing are left out.
@@ -170,7 +184,7 @@ def carried_in(log: AgencyLog, pools: Sequence[BookedPool], currency: str) -> di
     return {who: left for who, left in carried.items() if left}
 
 
-def payout_lines(log: AgencyLog) -> Iterator[pa.Table]:
+def payout_lines(log: ReadableLog) -> Iterator[pa.Table]:
     """Yields the lines (PAYOUT_LINES_SCHEMA) of every payout so far."""
     for index in range(log.size):
         record = log.record(index)
@@ -179,7 +193,7 @@ def payout_lines(log: AgencyLog) -> Iterator[pa.Table]:
             yield log.books.read_lines(digest, PAYOUT_LINES_SCHEMA)
 
 
-def balances(log: AgencyLog, day: date | None = None) -> list[Balance]:
+def balances(log: ReadableLog, day: date | None = None) -> list[Balance]:
     """Returns what every contributor is owed: credits less payouts, without zeros.
 
     Args:
@@ -204,16 +218,18 @@ def balances(log: AgencyLog, day: date | None = None) -> list[Balance]:
     return [Balance(who, currency, country, int(minor)) for who, currency, country, minor in rows]
 
 
-def held_by_deals(log: AgencyLog) -> dict[tuple[str, str], str]:
+def held_by_deals(log: ReadableLog, day: date | None = None) -> dict[tuple[str, str], str]:
     """Returns why deals hold money, by contributor and currency of the credit.
 
-    A hold of a delivery ends when another one replaces it that does not hold the money.
+    A hold of a delivery ends when another one replaces it that does not hold the money. With a
+    day, only deliveries that were recorded up to it count.
 
     Raises:
         RunError: If a table of holds is damaged.
     """
     store, found = log.books.store, dict[tuple[str, str], str]()
-    for pool in pools_that_count(booked_pools(log)):
+    known = [pool for pool in booked_pools(log) if day is None or pool.day <= day]
+    for pool in pools_that_count(known):
         deal_id, _, version = pool.delivery.partition("/")
         key = f"{layout.agency_prefix(deal_id, version)}/{layout.HOLDS}"
         if not pool.is_price or not store.exists(key):
@@ -239,7 +255,7 @@ def _holds(store: Store, key: str) -> pa.Table:
     return table
 
 
-def _credits(log: AgencyLog, pool: BookedPool) -> pa.Table:
+def _credits(log: ReadableLog, pool: BookedPool) -> pa.Table:
     lines = lines_of(log, pool).select(["contributor_id", "credit_minor"])
     for name, value in (
         ("currency", pool.currency),

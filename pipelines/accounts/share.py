@@ -6,11 +6,14 @@ groups together are the delivery. Nothing is rounded: quantities are counted in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import duckdb
+import pyarrow as pa
 
+from pipelines.accounts.countries import read_countries
 from pipelines.accounts.database import open_database
 from pipelines.accounts.published import (
     PoolSums,
@@ -37,6 +40,8 @@ class GroupBy(StrEnum):
 # Fixed expressions over the joined rows; nothing that a user gives becomes a part of a query.
 _GROUPS = {
     GroupBy.CONTRIBUTOR: "contributor_id",
+    GroupBy.LIBRARY: "coalesce(library, '(not stated)')",
+    GroupBy.COUNTRY: "coalesce(nullif(country, ''), '(not stated)')",
     GroupBy.LICENCE: "concat_ws(' ', licence_model, licence_class, nullif(licence_code, ''))",
     GroupBy.MEDIA: "media_type",
 }
@@ -45,7 +50,7 @@ _SAMPLE_COLUMNS = (
     *("media_length", "duration_ms"),
 )
 _QUANTITIES = ("assets", "bytes", "ms", "minor")
-_LEDGER_COLUMNS = ("contributor_id", "share_bp", "amount_minor", "asset_commitment")
+_LEDGER_COLUMNS = ("asset_id", "contributor_id", "share_bp", "amount_minor", "asset_commitment")
 
 
 @dataclass(frozen=True)
@@ -88,23 +93,26 @@ class Share:
     sums: PoolSums
 
 
-def compute_share(store: Store, published: Published, by: GroupBy) -> Share:
+def compute_share(
+    store: Store, published: Published, by: GroupBy, libraries: Mapping[str, str] | None = None
+) -> Share:
     """Divides a published version by group, and checks all totals.
 
     Args:
         store: The output.
         published: The version.
         by: What to divide by.
+        libraries: The library of each asset, which `LIBRARY` needs.
 
     Raises:
-        InputError: If nothing in the version says what group an asset is in.
+        InputError: If libraries are needed and not given.
         RunError: If ledger, shards, manifest and signed sum disagree.
     """
-    if by not in _GROUPS:
+    if by is GroupBy.LIBRARY and libraries is None:
         raise InputError(
-            f"The version does not say which {by} an asset is from",
-            f"{published.manifest.delivery} has neither in its ledger nor in its shards' tables",
-            f"Use one of: {', '.join(_GROUPS)}.",
+            "The version does not say which library an asset is from",
+            f"{published.manifest.delivery} has it neither in its ledger nor in its shards' tables",
+            "Give a CSV file with the columns asset_id and library with --libraries.",
         )
     sums = read_sums(store, published)
     with open_database() as database:
@@ -112,6 +120,9 @@ def compute_share(store: Store, published: Published, by: GroupBy) -> Share:
         _load_ledger(database, store, published)
         _check_assets(database, published)
         _check_totals(database, published, sums)
+        _load_names(database, "libraries", "asset_id", "library", libraries or {})
+        countries = read_countries(store, published) if by is GroupBy.COUNTRY else {}
+        _load_names(database, "countries", "contributor_id", "country", countries)
         rows = tuple(_rows(database, by))
     total = combine(rows, "")
     return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums)
@@ -144,10 +155,23 @@ def _load_ledger(database: duckdb.DuckDBPyConnection, store: Store, published: P
     with read_ledger(store, published, list(_LEDGER_COLUMNS)) as batches:
         database.register("batches", batches)
         database.execute(
-            "CREATE TABLE ledger AS SELECT contributor_id, share_bp, amount_minor, "
+            "CREATE TABLE ledger AS SELECT asset_id, contributor_id, share_bp, amount_minor, "
             "unhex(asset_commitment) AS asset FROM batches"
         )
         database.unregister("batches")
+
+
+def _load_names(
+    database: duckdb.DuckDBPyConnection, table: str, key: str, name: str, names: Mapping[str, str]
+) -> None:
+    columns = pa.table({key: list(names), name: list(names.values())}, _names_schema(key, name))
+    database.register("names", columns)
+    database.execute(f"CREATE TABLE {table} AS SELECT * FROM names")  # noqa: S608
+    database.unregister("names")
+
+
+def _names_schema(key: str, name: str) -> pa.Schema:
+    return pa.schema([pa.field(key, pa.string()), pa.field(name, pa.string())])
 
 
 def _check_assets(database: duckdb.DuckDBPyConnection, published: Published) -> None:
@@ -197,7 +221,9 @@ def _rows(database: duckdb.DuckDBPyConnection, by: GroupBy) -> list[ShareRow]:
     found = database.execute(
         f"SELECT {_GROUPS[by]} AS name, sum(share_bp)::HUGEINT, "  # noqa: S608
         "sum(share_bp * media_length)::HUGEINT, sum(share_bp * duration_ms)::HUGEINT, "
-        "sum(amount_minor)::HUGEINT FROM ledger JOIN assets USING (asset) GROUP BY name"
+        "sum(amount_minor)::HUGEINT FROM ledger JOIN assets USING (asset) "
+        "LEFT JOIN libraries USING (asset_id) LEFT JOIN countries USING (contributor_id) "
+        "GROUP BY name"
     ).fetchall()
     rows = [ShareRow(str(name), *map(int, quantities)) for name, *quantities in found]
     return sorted(rows, key=lambda row: (-row.minor, -row.assets, row.group))

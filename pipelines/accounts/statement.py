@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from pipelines.accounts.logged import LoggedDeliveries
+from pipelines.accounts.money import MoneyOfBooks
 from pipelines.accounts.period import Period
 from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
@@ -245,7 +246,10 @@ def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
 
 
 def contributor_account(
-    accounts: Sequence[PublishedAccounts], contributor_id: str, period: Period
+    accounts: Sequence[PublishedAccounts],
+    contributor_id: str,
+    period: Period,
+    books: MoneyOfBooks | None = None,
 ) -> Account:
     """Returns a contributor's statement over versions of the period.
 
@@ -253,16 +257,18 @@ def contributor_account(
         accounts: The versions whose day is in the period, in order.
         contributor_id: The contributor.
         period: The period that the statement names.
+        books: The agency's books, if the statement is to show them.
 
     Raises:
-        InputError: If the contributor has no line in them.
+        InputError: If the contributor has no line in them, and the books have nothing either.
     """
     found = [item for one in accounts if (item := one.delivery_of(contributor_id)) is not None]
-    if not found:
+    money = None if books is None else books.of(contributor_id, found)
+    if not found and (money is None or not money["balances"]):
         raise InputError(
             "The contributor has no line in the period",
             f"{contributor_id!a} in {len(accounts)} deliveries of {period.name}"[:300],
             "Check the id and the period; a delivery's date is its run's as_of.",
         )
     first, last = (day.isoformat() if day else "" for day in (period.first, period.last))
-    return make_account(contributor_id, first, last, found)
+    return make_account(contributor_id, first, last, found, money)

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.accounts.log import AgencyLog, open_log
+from pipelines.accounts.reader import ReadableLog, read_log
 from pipelines.commands.common import OptionsParent, parse_as_of
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
@@ -40,6 +41,24 @@ def open_books(options: argparse.Namespace) -> tuple[Store, AgencyLog]:
     """
     store = open_store(options.out)
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
+    return store, open_log(store, log_key(load_key(path), path))
+
+
+def open_books_to_read(options: argparse.Namespace) -> tuple[Store, ReadableLog | None]:
+    """Opens the output, and its log if it has one; the key is used if it is there.
+
+    With the key, it is noticed if the log was forked or rolled back.
+
+    Raises:
+        InputError: If a key was given that cannot be read.
+        NoteError: If the log is not signed by the key beside it.
+        RunError: If the log is damaged, forked or rolled back.
+    """
+    store = open_store(options.out)
+    path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
+    log = read_log(store)
+    if log is None or not (options.key or path.exists()):
+        return store, log
     return store, open_log(store, log_key(load_key(path), path))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
@@ -25,17 +24,20 @@ from pipelines.commands.books import (
     open_books,
 )
 from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.money_options import (
+    add_revenue_options,
+    read_agency_share,
+    read_deduction,
+    read_source_country,
+)
 from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
 from schemas.catalogue import USE
-from schemas.deal_values import read_share
 from schemas.errors import InputError
 from schemas.money import format_amount, parse_amount
-from schemas.price_terms import Deduction
-from schemas.territory import COUNTRIES
 
 EXAMPLES = """\
 examples:
@@ -59,22 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--name", required=True, metavar="NAME", help="names it among the deal's payments, for good"
     )
     payment.add_argument("--amount", required=True, metavar="AMOUNT", help="such as 12000.00")
-    payment.add_argument("--currency", required=True, metavar="CODE", help="ISO 4217, such as USD")
-    payment.add_argument(
-        "--agency-share", required=True, metavar="SHARE", help="from 0 to 1, such as 0.40"
-    )
-    payment.add_argument("--source", required=True, metavar="TEXT", help="what the revenue is")
-    payment.add_argument("--period", required=True, metavar="TEXT", help="when it was earned")
-    payment.add_argument(
-        "--source-country", default="", metavar="CODE", help="where it comes from, for withholding"
-    )
-    payment.add_argument(
-        "--deduct",
-        action="append",
-        default=[],
-        metavar="NAME=AMOUNT",
-        help="taken before the division; may be given several times",
-    )
+    add_revenue_options(payment)
     use = parser.add_argument_group("sharing by use (default: by the delivery's weights)")
     use.add_argument("--use", type=Path, metavar="FILE", help="the buyer's statement of use")
     use.add_argument("--use-mapping", type=Path, metavar="FILE", help="its columns, in TOML")
@@ -105,11 +92,11 @@ def run(options: argparse.Namespace) -> int:
         version=version,
         gross_minor=parse_amount(options.amount, options.currency),
         currency=options.currency,
-        agency_share=_share(options.agency_share),
+        agency_share=read_agency_share(options.agency_share),
         source=one_line(options.source, "--source"),
         period=one_line(options.period, "--period"),
-        source_country=_country(options.source_country),
-        deductions=tuple(_deduction(text, options.currency) for text in options.deduct),
+        source_country=read_source_country(options.source_country),
+        deductions=tuple(read_deduction(text, options.currency) for text in options.deduct),
         uses=None if matched is None else matched.quantities,
         uses_source="" if matched is None else _digest(options.use),
     )
@@ -119,33 +106,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done, matched)
     return 0
-
-
-def _share(text: str) -> Decimal:
-    try:
-        return read_share(text)
-    except ValueError as error:
-        raise InputError(
-            "Not a share", f"--agency-share {text!a}: {error}", "Write 0.40 for 40 %."
-        ) from error
-
-
-def _country(code: str) -> str:
-    if code and code not in COUNTRIES:
-        raise InputError(
-            "Not a country", f"--source-country {code!a}", "Write an ISO 3166-1 code such as US."
-        )
-    return code
-
-
-def _deduction(text: str, currency: str) -> Deduction:
-    name, equals, amount = text.rpartition("=")
-    if not equals:
-        raise InputError(
-            "Not a deduction", f"--deduct {text!a}"[:100], 'Write "legal fee=30.00", for example.'
-        )
-    parse_amount(amount, currency)
-    return Deduction(name=one_line(name, "--deduct"), amount=amount)
 
 
 def _digest(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
+from pathlib import Path
 
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.share import GroupBy, compute_share
@@ -16,6 +18,7 @@ EXAMPLES = """\
 examples:
   fairshard share --out out --deal acme-2026-01 --by contributor
   fairshard share --out out --deal acme-2026-01 --version v0001 --by licence --json
+  fairshard share --out out --deal acme-2026-01 --by library --libraries libraries.csv
   fairshard share --out s3://bucket/out --deal acme-2026-01 --by contributor --top 0 --csv
 """
 
@@ -30,6 +33,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--version", default="", metavar="V", help="such as v0001 (default: the newest)"
     )
     parser.add_argument("--by", required=True, choices=[item.value for item in GroupBy])
+    parser.add_argument(
+        "--libraries",
+        type=Path,
+        metavar="FILE",
+        help="for --by library: CSV with the columns asset_id and library",
+    )
     parser.add_argument(
         "--top",
         type=_count,
@@ -48,7 +57,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("Two forms of output", "--json and --csv", "Give one of them.")
     store = open_store(options.out)
     published = find_versions(store, options.deal, options.version)[-1]
-    share = compute_share(store, published, GroupBy(options.by))
+    if options.libraries is not None and options.by != GroupBy.LIBRARY:
+        raise InputError("--libraries was given", f"--by {options.by}", "Use --by library.")
+    libraries = None if options.libraries is None else _libraries(options.libraries)
+    share = compute_share(store, published, GroupBy(options.by), libraries)
     if options.json:
         print_json(share_json(share, options.top or 0))
     elif options.csv:
@@ -57,6 +69,31 @@ def run(options: argparse.Namespace) -> int:
         results, _ = consoles(options)
         show_share(results, share, _TOP if options.top is None else options.top)
     return 0
+
+
+def _libraries(path: Path) -> dict[str, str]:
+    """Reads the library of each asset; an asset that is not in the file has none."""
+    found: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as source:
+            rows = csv.DictReader(source)
+            if not {"asset_id", "library"} <= set(rows.fieldnames or ()):
+                raise InputError(
+                    "The file of libraries lacks a column",
+                    f"{path}: {', '.join(rows.fieldnames or ())[:200]}",
+                    "It needs asset_id and library, and commas between the cells.",
+                )
+            for number, row in enumerate(rows, start=2):
+                asset, library = row["asset_id"] or "", (row["library"] or "").strip()
+                if found.setdefault(asset, library) != library:
+                    raise InputError(
+                        "An asset is in two libraries",
+                        f"{path}, line {number}: {asset[:80]!a}",
+                        "Keep one row for each asset.",
+                    )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError("The file of libraries cannot be read", f"{path}: {error}", "") from error
+    return {asset: library for asset, library in found.items() if library}
 
 
 def _count(text: str) -> int:

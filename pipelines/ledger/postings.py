@@ -42,19 +42,67 @@ def pool_transaction(
         deductions: Names and minor units of what is deducted before the split.
         rounding_minor: Units that nobody is given.
     """
-    parts = [
+    parts = _given(agency_minor, credits, deductions, rounding_minor)
+    gross = sum(minor for _, minor in parts)
+    description = f"pool {account_part(pool)} of {deal_id}"
+    return _divided(day, code, description, currency, [(deal_id, gross)], parts)
+
+
+def fund_transaction(
+    day: date,
+    code: str,
+    fund: str,
+    currency: str,
+    revenue: Iterable[tuple[str, int]],
+    agency_minor: int,
+    credits: Iterable[tuple[str, int]],
+    deductions: Iterable[tuple[str, int]] = (),
+    rounding_minor: int = 0,
+) -> Transaction | None:
+    """Returns the transaction that divides a fund, or corrects one; None if nothing moves.
+
+    Args:
+        day: When it is recorded.
+        code: The record's reference.
+        fund: The fund's name.
+        currency: ISO 4217 code of all amounts.
+        revenue: Each deal and what its buyer owes, in minor units.
+        agency_minor: The agency's part.
+        credits: Contributors' ids and minor units; negative in a correction.
+        deductions: Names and minor units of what is deducted before the division.
+        rounding_minor: Units that nobody is given.
+    """
+    parts = _given(agency_minor, credits, deductions, rounding_minor)
+    return _divided(day, code, f"fund {account_part(fund)}", currency, revenue, parts)
+
+
+def _given(
+    agency_minor: int,
+    credits: Iterable[tuple[str, int]],
+    deductions: Iterable[tuple[str, int]],
+    rounding_minor: int,
+) -> list[tuple[str, int]]:
+    """Returns what a pool is divided into: accounts and minor units."""
+    return [
         *((f"income:deductions:{account_part(name)}", minor) for name, minor in deductions),
         ("income:agency", agency_minor),
         *((contributor_account(who), minor) for who, minor in credits),
         ("equity:rounding", rounding_minor),
     ]
-    gross = sum(minor for _, minor in parts)
-    receivable = f"assets:receivable:{account_part(deal_id)}"
-    postings = [(receivable, gross), *((account, -minor) for account, minor in parts)]
+
+
+def _divided(
+    day: date,
+    code: str,
+    description: str,
+    currency: str,
+    revenue: Iterable[tuple[str, int]],
+    parts: Iterable[tuple[str, int]],
+) -> Transaction | None:
+    owed = [(f"assets:receivable:{account_part(deal)}", minor) for deal, minor in revenue]
+    postings = [*owed, *((account, -minor) for account, minor in parts)]
     moved = tuple(Posting(account, minor, currency) for account, minor in postings if minor)
-    if not moved:
-        return None
-    return Transaction(day, code, f"pool {account_part(pool)} of {deal_id}", moved)
+    return Transaction(day, code, description, moved) if moved else None
 
 
 class Settled(NamedTuple):

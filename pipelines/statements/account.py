@@ -1,4 +1,4 @@
-"""What a contributor earned in a period: lines, proofs, and sums by deal and month.
+"""What a contributor earned and was paid in a period: lines, proofs, sums, balances.
 
 The record contains one contributor only, and all that is needed to check it offline.
 """
@@ -6,14 +6,15 @@ The record contains one contributor only, and all that is needed to check it off
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypedDict
 
 from pipelines.ledger.statement_form import StatementLine
+from pipelines.statements.money import AccountMoney
 from schemas.money import format_amount
 
 #: Version of the record. Changing its fields requires a new version.
-ACCOUNT_VERSION = "fairshard/account/v1"
+ACCOUNT_VERSION = "fairshard/account/v2"
 
 
 class AccountLine(StatementLine):
@@ -115,7 +116,10 @@ class CurrencyTotal(TypedDict):
 
 
 class Account(TypedDict):
-    """One contributor's statement over a period. `first` and `last` are empty for all time."""
+    """One contributor's statement over a period. `first` and `last` are empty for all time.
+
+    `money` is None if the statement is of one deal, or the output has no books.
+    """
 
     version: str
     contributor_id: str
@@ -125,10 +129,26 @@ class Account(TypedDict):
     by_deal: list[DealTotal]
     by_month: list[MonthTotal]
     deliveries: list[AccountDelivery]
+    money: AccountMoney | None
+
+
+class _Earned(NamedTuple):
+    """What a delivery, a payment or an adjustment adds to what was earned."""
+
+    date: str
+    deal_id: str
+    currency: str
+    minor: int
+    deliveries: int = 0
+    lines: int = 0
 
 
 def make_account(
-    contributor_id: str, first: str, last: str, deliveries: Sequence[AccountDelivery]
+    contributor_id: str,
+    first: str,
+    last: str,
+    deliveries: Sequence[AccountDelivery],
+    money: AccountMoney | None = None,
 ) -> Account:
     """Returns a statement with its sums.
 
@@ -137,17 +157,17 @@ def make_account(
         first: First day of the period, ISO 8601; empty for all time.
         last: Last day of the period.
         deliveries: Their deliveries, in order.
+        money: Later revenue, payouts and balances.
     """
     lines: defaultdict[str, int] = defaultdict(int)
     minor: defaultdict[str, int] = defaultdict(int)
     months: defaultdict[tuple[str, str], int] = defaultdict(int)
-    deals: defaultdict[tuple[str, str], list[AccountDelivery]] = defaultdict(list)
-    for item in deliveries:
-        currency = item["currency"]
-        lines[currency] += len(item["lines"])
-        minor[currency] += item["credited_minor"]
-        months[item["date"][:7], currency] += item["credited_minor"]
-        deals[item["deal_id"], currency].append(item)
+    deals: defaultdict[tuple[str, str], list[_Earned]] = defaultdict(list)
+    for item in _earned(deliveries, money):
+        lines[item.currency] += item.lines
+        minor[item.currency] += item.minor
+        months[item.date[:7], item.currency] += item.minor
+        deals[item.deal_id, item.currency].append(item)
     return Account(
         version=ACCOUNT_VERSION,
         contributor_id=contributor_id,
@@ -173,16 +193,36 @@ def make_account(
             for (month, currency), total in sorted(months.items())
         ],
         deliveries=list(deliveries),
+        money=money,
     )
 
 
-def _deal_total(deal_id: str, currency: str, items: Sequence[AccountDelivery]) -> DealTotal:
-    total = sum(item["credited_minor"] for item in items)
+def _earned(deliveries: Sequence[AccountDelivery], money: AccountMoney | None) -> Iterator[_Earned]:
+    for item in deliveries:
+        yield _Earned(
+            item["date"],
+            item["deal_id"],
+            item["currency"],
+            item["credited_minor"],
+            1,
+            len(item["lines"]),
+        )
+    if money is None:
+        return
+    for payment in money["payments"]:
+        for part in payment["parts"]:
+            yield _Earned(payment["date"], part["deal_id"], payment["currency"], part["minor"])
+    for one in money["adjustments"]:
+        yield _Earned(one["date"], one["deal_id"], one["currency"], one["minor"])
+
+
+def _deal_total(deal_id: str, currency: str, items: Sequence[_Earned]) -> DealTotal:
+    total = sum(item.minor for item in items)
     return DealTotal(
         deal_id=deal_id,
         currency=currency,
-        deliveries=len(items),
-        lines=sum(len(item["lines"]) for item in items),
+        deliveries=sum(item.deliveries for item in items),
+        lines=sum(item.lines for item in items),
         total_minor=total,
         total=format_amount(total, currency),
     )

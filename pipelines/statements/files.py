@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import orjson
 
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.statements.account import Account
+from pipelines.statements.money import AccountMoney, AccountPayment
 
-#: Columns of the CSV: one row per line, with its delivery.
+#: Columns of the CSV: one row for each line, and for each other movement of money.
 CSV_COLUMNS = (
     *("contributor_id", "date", "deal_id", "delivery", "asset_id", "share_bp", "weight"),
     *("amount_minor", "amount", "currency", "entry_index", "shard", "key", "media_sha256"),
-    "leaf_hash",
+    *("leaf_hash", "kind", "record", "name", "source", "period"),
+    *("paid_currency", "gross", "withheld", "net"),
 )
 
 
@@ -21,19 +25,97 @@ def account_json(account: Account) -> bytes:
 
 
 def account_csv(account: Account) -> bytes:
-    """Returns a statement's lines as CSV, safe to open in a spreadsheet.
+    """Returns a statement's movements as CSV, safe to open in a spreadsheet.
 
-    `amount_minor` may be summed for each currency.
+    For each currency, `amount_minor` may be summed: with the balance at the start and the payouts,
+    which are negative, it is the balance at the end.
     """
     person = csv_cell(account["contributor_id"])
     rows = [",".join(CSV_COLUMNS)]
-    for item in account["deliveries"]:
-        start = f"{person},{item['date']},{csv_cell(item['deal_id'])},{csv_cell(item['delivery'])}"
-        rows.extend(
-            f"{start},{csv_cell(line['asset_id'])},{line['share_bp']},{line['weight']},"
-            f"{line['amount_minor']},{line['amount']},{item['currency']},{line['entry_index']},"
-            f"{csv_cell(line['shard'])},{csv_cell(line['key'])},{line['media_sha256']},"
-            f"{line['leaf_hash']}"
-            for line in item["lines"]
-        )
+    for cells in _rows(account):
+        rows.append(",".join([person, *(cells.get(name, "") for name in CSV_COLUMNS[1:])]))
     return "".join(row + CSV_END for row in rows).encode()
+
+
+def _rows(account: Account) -> Iterator[Mapping[str, str]]:
+    """Yields the rows' cells by column; an absent one is empty."""
+    money = account["money"]
+    for balance in money["balances"] if money else ():
+        if balance["opening_minor"]:
+            amounts = _amounts(balance["opening_minor"], balance["opening"], balance["currency"])
+            yield {"kind": "opening", "date": account["first"], **amounts}
+    for item in account["deliveries"]:
+        head = {
+            "date": item["date"],
+            "deal_id": csv_cell(item["deal_id"]),
+            "delivery": csv_cell(item["delivery"]),
+        }
+        for line in item["lines"]:
+            yield {
+                **head,
+                "kind": "line",
+                **_amounts(line["amount_minor"], line["amount"], item["currency"]),
+                "asset_id": csv_cell(line["asset_id"]),
+                "share_bp": str(line["share_bp"]),
+                "weight": str(line["weight"]),
+                "entry_index": str(line["entry_index"]),
+                "shard": csv_cell(line["shard"]),
+                "key": csv_cell(line["key"]),
+                "media_sha256": line["media_sha256"],
+                "leaf_hash": line["leaf_hash"],
+            }
+        before = item["replaces"]
+        if before is not None and before["total_minor"]:
+            amounts = _amounts(-before["total_minor"], _negative(before["total"]), item["currency"])
+            yield {**head, "kind": "replaced", "name": csv_cell(before["delivery"]), **amounts}
+    if money:
+        yield from _money_rows(money)
+
+
+def _money_rows(money: AccountMoney) -> Iterator[Mapping[str, str]]:
+    for one in money["adjustments"]:
+        yield {
+            "kind": one["reason"],
+            "date": one["date"],
+            "deal_id": csv_cell(one["deal_id"]),
+            "delivery": csv_cell(one["delivery"]),
+            **_amounts(one["minor"], one["amount"], one["currency"]),
+        }
+    for payment in money["payments"]:
+        yield from _payment_rows(payment)
+    for payout in money["payouts"]:
+        for part in payout["parts"]:
+            yield {
+                "kind": "payout",
+                "date": payout["date"],
+                "record": str(payout["record"]),
+                "name": csv_cell(payout["name"]),
+                **_amounts(-part["amount_minor"], _negative(part["amount"]), part["currency"]),
+                "paid_currency": payout["currency"],
+                "gross": part["gross"],
+                "withheld": part["withheld"],
+                "net": part["net"],
+            }
+
+
+def _payment_rows(payment: AccountPayment) -> Iterator[Mapping[str, str]]:
+    """Yields a row for each deal that a credit comes from."""
+    for part in payment["parts"]:
+        yield {
+            "kind": payment["kind"],
+            "date": payment["date"],
+            "deal_id": csv_cell(part["deal_id"]),
+            "record": str(payment["record"]),
+            "name": csv_cell(payment["name"]),
+            "source": csv_cell(payment["source"]),
+            "period": csv_cell(payment["period"]),
+            **_amounts(part["minor"], part["amount"], payment["currency"]),
+        }
+
+
+def _amounts(minor: int, amount: str, currency: str) -> dict[str, str]:
+    return {"amount_minor": str(minor), "amount": amount, "currency": currency}
+
+
+def _negative(amount: str) -> str:
+    return amount.removeprefix("-") if amount.startswith("-") else f"-{amount}"

@@ -103,13 +103,16 @@
   // The sums over deliveries, computed again from the lines.
   async function checkSums() {
     const add = (map, name, minor) => map.set(name, (map.get(name) || 0n) + minor);
-    const all = new Map(), months = new Map(), deals = new Map();
-    for (const item of account.deliveries) {
-      const sum = item.lines.reduce((s, line) => s + BigInt(line.amount_minor),
-        item.replaces ? -BigInt(item.replaces.total_minor) : 0n);
-      add(all, JSON.stringify([item.currency]), sum);
-      add(months, JSON.stringify([item.date.slice(0, 7), item.currency]), sum);
-      add(deals, JSON.stringify([item.deal_id, item.currency]), sum);
+    const all = new Map(), months = new Map(), deals = new Map(), byCurrency = new Map();
+    const earned = account.deliveries.map((item) => [item.date, item.deal_id, item.currency,
+      item.lines.reduce((s, line) => s + BigInt(line.amount_minor),
+        item.replaces ? -BigInt(item.replaces.total_minor) : 0n)]);
+    if (account.money !== null) earned.push(...Money.earned(account.money));
+    for (const [date, deal, currency, minor] of earned) {
+      add(all, JSON.stringify([currency]), minor);
+      add(byCurrency, currency, minor);
+      add(months, JSON.stringify([date.slice(0, 7), currency]), minor);
+      add(deals, JSON.stringify([deal, currency]), minor);
     }
     const same = (list, map, names, prefix, what) => {
       need(list.length === map.size, `${what} has rows for other deliveries`);
@@ -124,6 +127,9 @@
       });
     };
     await attempt("Sums", async () => same(account.totals, all, ["currency"], "all", "the total"));
+    await attempt("Balance", async () => {
+      if (account.money !== null) Money.balances(account, byCurrency, cell);
+    });
     await attempt("Sums by month", async () =>
       same(account.by_month, months, ["month", "currency"], "month", "the table"));
     await attempt("Sums by deal", async () =>
@@ -152,8 +158,8 @@
     await attempt("Keys", async () => {
       const both = account.deliveries.flatMap((item) => item.replaces ?
         [item, item.replaces] : [item]);
-      const keys = [...new Set(both.flatMap((item) => item.logged ?
-        [item.vkey, item.logged.vkey] : [item.vkey]))];
+      const own = both.flatMap((item) => item.logged ? [item.vkey, item.logged.vkey] : [item.vkey]);
+      const keys = [...new Set(account.money === null ? own : [...own, account.money.vkey])];
       keys.forEach((key, n) => cell(`key-${n}`, key, "the agency's key"));
     });
     await attempt("Dates", async () => {
@@ -161,10 +167,32 @@
         need(!account.first || (account.first <= date && date <= account.last),
           `${short(delivery)} of ${short(date)} is not in the period`);
       }
-      cell("period", account.first ? `${account.first} to ${account.last}` : "all deliveries",
+      cell("period", account.first ? `${account.first} to ${account.last}` : "all time",
         "the period");
       cell("who", shown(account.contributor_id), "the contributor");
     });
+  }
+
+  // What is proved of the money beside the lines, and what is the agency's word.
+  function moneyLines(found) {
+    if (found === null) return [];
+    const lines = [], { payouts, held, balances, adjustments } = account.money;
+    if (found.credits) {
+      lines.push(`${found.proved} of ${found.credits} credits of later revenue are in the ` +
+        "agency's log, each as a part of its pool; the sources and deals they name are the " +
+        "agency's word.");
+    }
+    const word = [];
+    if (found.proved < found.credits) word.push("the amounts of later revenue marked as logged");
+    if (adjustments.length) word.push("credits that are in no line");
+    if (payouts.length) word.push("the amounts of payouts and of withheld tax");
+    if (held.length) word.push("what is not paid yet and why");
+    if (account.first && balances.length) word.push("the balance at the start");
+    if (word.length) {
+      lines.push(`The agency's word, and not proved: ${word.join("; ")}. Compare payouts with ` +
+        "your bank account, and the balance at the start with your last statement.");
+    }
+    return lines;
   }
 
   function say(verdict, head, lines) {
@@ -185,13 +213,21 @@
       return;
     }
     const begin = performance.now();
+    let found = null;
     await attempt("The statement", async () => {
-      need(account.version === "fairshard/account/v1", "it has a form that this page cannot read");
+      need(account.version === "fairshard/account/v2", "it has a form that this page cannot read");
       for (let d = 0; d < account.deliveries.length; d++) {
         await checkDelivery(account.deliveries[d], d);
       }
+      if (account.money !== null) found = await Money.check(account, { attempt, cell });
       await checkSums();
     });
+    const said = { proved: "✓ proved", logged: "✓ logged", word: "agency's word" };
+    for (const row of document.querySelectorAll("[data-money]")) {
+      const state = found === null ? undefined : found.marks.get(row.dataset.money);
+      row.classList.add(state === undefined ? "bad" : "good");
+      row.querySelector(".mark").textContent = said[state] || "✗ wrong";
+    }
     for (const [name, state] of marks) {
       const row = document.querySelector(`[data-line="${name}"]`);
       if (row && state) {
@@ -209,11 +245,17 @@
       say("unchecked", "Everything fits together, but this browser cannot check signatures.",
         ["Use a newer browser: it needs Ed25519 in WebCrypto."]);
     } else {
-      say("sound", "Your browser has checked this page: it is what the agency signed.", [
+      const head = account.money === null ? "it is what the agency signed."
+        : "what is marked as proved is what the agency signed.";
+      say("sound", `Your browser has checked this page: ${head}`, [
         `${lines} of ${lines} lines: asset, share, weight and amount are those in the ledger, ` +
           "and each is in the log of its delivery.",
-        "The lines sum to every total shown here: by delivery, by month and by deal.",
+        account.money === null
+          ? "The lines sum to every total shown here: by delivery, by month and by deal."
+          : "The lines and the revenue below sum to every total shown here: by delivery, by month, " +
+            "by deal, and to the balance.",
         "Each delivery's total is part of its pool: nobody else was promised the same money.",
+        ...moneyLines(found),
         `${signatures.valid} signatures are valid for the key shown below. Compare that key with ` +
           "the one that the agency publishes elsewhere.",
         logged === account.deliveries.length ?

@@ -19,10 +19,20 @@ from pipelines.ledger.pool_sums import open_sum
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.statements.account import Account, AccountDelivery, LoggedSum, ReplacedTotal
 from pipelines.statements.chart import bars
+from pipelines.statements.money_page import REASONS, balance_parts, money_parts
 from pipelines.statements.text import escape, shown
 from schemas.money import EXPONENTS, format_amount
 
 _MAX_BARS = 24
+_SCRIPTS = ("proofs.js", "money.js", "page.js")
+
+
+_MONEY_NOTE = (
+    "<p>Later revenue marked as proved is in the agency's own log, as a part of a pool whose sum "
+    "the log has. A payout marked as logged is there with its day and number, but not its amount: "
+    "that, withheld tax, what is not paid yet, and the balance at the start are the agency's "
+    "word.</p>\n"
+)
 
 
 def account_page(account: Account) -> bytes:
@@ -31,7 +41,7 @@ def account_page(account: Account) -> bytes:
 
 
 def _parts(account: Account) -> Iterator[str]:
-    style, script = _inline("page.css"), _inline("proofs.js") + _inline("page.js")
+    style, script = _inline("page.css"), "".join(map(_inline, _SCRIPTS))
     yield (
         '<!doctype html>\n<html lang="en" data-verdict="none">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="'
@@ -43,13 +53,17 @@ def _parts(account: Account) -> Iterator[str]:
         f"<style>{style}</style>\n</head>\n<body>\n"
     )
     yield from _summary(account)
+    if account["money"] is not None:
+        yield from money_parts(account["money"])
+    if account["deliveries"]:
+        yield '<section class="lines-part">\n<h2>Lines</h2>\n'
+        for number, delivery in enumerate(account["deliveries"]):
+            yield from _delivery(number, delivery)
+        yield "</section>\n"
     yield from _about(account)
-    yield '<section class="lines-part">\n<h2>Lines</h2>\n'
-    for number, delivery in enumerate(account["deliveries"]):
-        yield from _delivery(number, delivery)
-    yield "</section>\n"
     yield f'<script type="application/json" id="account">{_embedded(account)}</script>\n'
     yield f'<script type="application/json" id="decimals">{_embedded(EXPONENTS)}</script>\n'
+    yield f'<script type="application/json" id="reasons">{_embedded(REASONS)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
 
 
@@ -67,8 +81,14 @@ def _summary(account: Account) -> Iterator[str]:
         '</ul>\n<div id="verdict" role="status"><strong>This page has not been checked yet.'
         "</strong>Open it in a browser with scripts switched on.</div>\n"
     )
+    if account["money"] is not None:
+        yield from balance_parts(account["money"])
+    yield '<div class="charts">\n'
     for total in account["totals"]:
         yield from _charts(account, total["currency"])
+    yield "</div>\n"
+    if not account["totals"]:
+        return
     yield '<div class="half">\n'
     yield _table(
         "month",
@@ -208,6 +228,7 @@ def _about(account: Account) -> Iterator[str]:
         "sums of other contributors' amounts and parts of the agency's, but no names. The agency's "
         "log has one record of each delivery with the root of its sums. If somebody else's page "
         "or a witness has the log with the same number of records, its root must be the same.</p>\n"
+        f"{_MONEY_NOTE if account['money'] is not None else ''}"
         "<p>A page can only be as honest as the key below. Compare it with the key that the "
         "agency publishes elsewhere:</p>\n"
     )
@@ -218,6 +239,8 @@ def _about(account: Account) -> Iterator[str]:
                 vkeys[part["vkey"]] = None
                 if part["logged"] is not None:
                     vkeys[part["logged"]["vkey"]] = None
+    if account["money"] is not None:
+        vkeys[account["money"]["vkey"]] = None
     for number, vkey in enumerate(vkeys):
         yield f'<p><code data-cell="key-{number}">{escape(vkey)}</code></p>\n'
     yield "</section>\n"
@@ -225,7 +248,7 @@ def _about(account: Account) -> Iterator[str]:
 
 def _period(account: Account) -> str:
     if not account["first"]:
-        return "all deliveries"
+        return "all time"
     return f"{account['first']} to {account['last']}"
 
 

@@ -135,6 +135,15 @@ const Proofs = (() => {
     return found;
   }
 
+  // The root of the sum tree that a path leads to from what a contributor is credited.
+  async function provedCredit(person, minor, proof, leaves) {
+    const own = await commit("total", proof.salt, texts(person));
+    const leaf = { minor, hash: await sha256([0], wide(minor), unhex(own, 32, "")) };
+    const path = proof.path.map(([sum, hash]) =>
+      ({ minor: BigInt(sum), hash: unbase64(hash, "its proof is malformed") }));
+    return climb(leaf, proof.index, leaves, path, sumNode);
+  }
+
   // Whether the contributor's total is part of a pool that the agency signed; returns the pool.
   async function inPool(person, item, currency) {
     const proof = item.sum;
@@ -142,12 +151,8 @@ const Proofs = (() => {
     need(text.length === 7 && text[0] === "fairshard/sum/v1", "the signed sum is not one");
     need(text[1] === item.delivery, "the signed sum belongs to another delivery");
     need(text[2] === currency, "the signed sum is in another currency");
-    const own = await commit("total", proof.salt, texts(person));
     const minor = whole(item.total_minor, "the total");
-    const leaf = { minor, hash: await sha256([0], wide(minor), unhex(own, 32, "")) };
-    const path = proof.path.map(([sum, hash]) =>
-      ({ minor: BigInt(sum), hash: unbase64(hash, "its proof is malformed") }));
-    const root = await climb(leaf, proof.index, size(text[4], "the signed sum"), path, sumNode);
+    const root = await provedCredit(person, minor, proof, size(text[4], "the signed sum"));
     need(String(root.minor) === text[3] &&
       hex(root.hash) === hex(unbase64(text[5], "the signed sum has no root")),
       "the contributor's total is not part of the pool that the agency signed");
@@ -177,6 +182,6 @@ const Proofs = (() => {
     return `${count} records, root ${root}`;
   }
 
-  return { climb, hex, inLog, inPool, leafOf, money, need, node, openNote, short, shown, signatures, size,
-    unbase64, whole, Wrong };
+  return { climb, DECIMALS, hex, inLog, inPool, leafOf, money, need, node, openNote, provedCredit,
+    sha256, short, shown, signatures, size, unbase64, utf8, whole, Wrong };
 })();

@@ -16,3 +16,18 @@ def shown(text: str) -> str:
 def escape(text: str) -> str:
     """Returns a text as HTML, for an element or a quoted attribute."""
     return html.escape(text, quote=True)
+
+
+def cell(name: str, text: str) -> str:
+    """Returns a text that the script compares with the record, by the name of its cell."""
+    return f'<bdi data-cell="{escape(name)}">{escape(shown(text))}</bdi>'
+
+
+def number_cell(name: str, text: str) -> str:
+    """Returns a table's cell with a number that the script compares."""
+    return f'<td class="number" data-cell="{escape(name)}">{escape(text)}</td>'
+
+
+def amount_cell(name: str, amount: str, currency: str) -> str:
+    """Returns an amount with its currency, which the script compares."""
+    return f'<span data-cell="{escape(name)}">{escape(amount)} {escape(currency)}</span>'

@@ -28,6 +28,7 @@ def publish(
     agency_minor: int = 0,
     replaces: str | None = None,
     source_country: str = "",
+    assets: int = 1,
 ) -> Record:
     """Records a delivery with a pool that is divided by these weights."""
 
@@ -67,7 +68,9 @@ def publish(
             "replaces": replaces,
             "lines_sha256": log.books.write_lines(parquet_bytes(lines)),
         }
-        return NewRecord({"delivery": f"{deal_id}/{version}"}, {"pool": pool}, sets)
+        return NewRecord(
+            {"delivery": f"{deal_id}/{version}", "assets": assets}, {"pool": pool}, sets
+        )
 
     event = ("delivery", f"{deal_id}/{version}")
     return append_record(log, Kind.DELIVERY, event, AS_OF, make)

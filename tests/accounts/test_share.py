@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import shutil
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
@@ -131,10 +132,62 @@ def test_a_hostile_name_is_shown_as_text(output: Path) -> None:
     assert record["rows"][0]["group"] == HOSTILE
 
 
-@pytest.mark.parametrize("by", ["library", "country"])
-def test_what_no_table_says_is_refused(output: Path, by: str) -> None:
-    with pytest.raises(InputError, match=f"does not say which {by}"):
-        share_of(output, by)
+def test_a_library_must_be_told(output: Path) -> None:
+    with pytest.raises(InputError, match="does not say which library"):
+        share_of(output, "library")
+
+
+def test_libraries_and_countries_sum_to_the_signed_total(output: Path, tmp_path: Path) -> None:
+    """Compared with sums over the ledger's rows; who has no library or country is counted too."""
+    copy = tmp_path / "out"
+    shutil.copytree(output, copy)
+    ledger = pq.read_table(copy / "acme/v0001/agency/ledger/ledger-00000.parquet").to_pylist()
+    library = {row["asset_id"]: f"lib-{int(row['asset_id'][6:]) % 3}" for row in ledger}
+    del library[ledger[0]["asset_id"]]
+    lines = "".join(f"{asset},{name}\n" for asset, name in library.items())
+    (tmp_path / "libraries.csv").write_text(f"asset_id,library\nelsewhere,lib-9\n{lines}")
+    country = {}
+    for number, path in enumerate(sorted(copy.glob("acme/v0001/agency/statements/*.json"))):
+        statement = json.loads(path.read_text("utf-8"))
+        country[statement["contributor_id"]] = ("DE", "US", "")[number % 3]
+        path.write_text(json.dumps({**statement, "country": ("DE", "US", "")[number % 3]}))
+    wanted: dict[str, defaultdict[str, list[int]]] = {
+        by: defaultdict(lambda: [0, 0]) for by in ("library", "country")
+    }
+    for row in ledger:
+        for by, name in (
+            ("library", library.get(row["asset_id"])),
+            ("country", country[row["contributor_id"]]),
+        ):
+            sums = wanted[by][name or "(not stated)"]
+            sums[0] += row["share_bp"]
+            sums[1] += row["amount_minor"]
+    for by, more in (("library", ["--libraries", tmp_path / "libraries.csv"]), ("country", [])):
+        words = ("--out", copy, "--deal", "acme", "--by", by, *more, "--json")
+        record: Any = json.loads(say(*words))
+        found = {
+            row["group"]: [int(Fraction(row["assets"]) * 10_000), row["amount_minor"]]
+            for row in record["rows"]
+        }
+        assert found == dict(wanted[by])
+        assert record["total"]["amount_minor"] + record["agency_minor"] == record["pool_minor"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("asset_id;library\n", "lacks a column"),
+        ("asset_id,library\na,x\na,y\n", "in two libraries"),
+        ("asset_id,library\n\xff", "cannot be read"),
+    ],
+)
+def test_a_bad_file_of_libraries_is_refused(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    (tmp_path / "libraries.csv").write_bytes(text.encode("latin-1"))
+    words = ["--out", output, "--deal", "acme", "--by", "library"]
+    code = main(["share", *map(str, words), "--libraries", str(tmp_path / "libraries.csv")])
+    assert code == 2 and said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

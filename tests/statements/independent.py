@@ -11,10 +11,8 @@ import json
 from collections import Counter
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-PLACES = {"JPY": 0, "BHD": 3}  # all others of the tests have two
+from tests.statements.independent_money import money_earned, money_faults
+from tests.statements.independent_proofs import climb, commit, money, node, signed, sum_node, texts
 
 
 def faults(account: Any) -> list[str]:
@@ -32,6 +30,12 @@ def faults(account: Any) -> list[str]:
         by_deal[item["deal_id"], item["currency"]] += total
         if account["first"] and not account["first"] <= item["date"] <= account["last"]:
             found.append(f"{item['delivery']}: not in the period")
+    if account["money"]:
+        found += money_faults(account)
+        for date, deal, currency, minor in money_earned(account["money"]):
+            by_currency[currency] += minor
+            by_month[date[:7], currency] += minor
+            by_deal[deal, currency] += minor
     totals = {row["currency"]: row["total_minor"] for row in account["totals"]}
     months = {(row["month"], row["currency"]): row["total_minor"] for row in account["by_month"]}
     deals = {(row["deal_id"], row["currency"]): row["total_minor"] for row in account["by_deal"]}
@@ -51,7 +55,7 @@ def faults(account: Any) -> list[str]:
 def _delivery(person: str, item: Any) -> list[str]:
     found, name = [], item["delivery"]
     size, root = -1, b""
-    checkpoint = _signed(item["checkpoint"], item["vkey"])
+    checkpoint = signed(item["checkpoint"], item["vkey"])
     if checkpoint is None or len(checkpoint) != 3 or not checkpoint[0].endswith(f"/{name}"):
         found.append(f"{name}: checkpoint")
     else:
@@ -59,7 +63,7 @@ def _delivery(person: str, item: Any) -> list[str]:
     entries = [line["entry_index"] for line in item["lines"]]
     for number, line in enumerate(item["lines"], start=1):
         leaf = _leaf(person, item, line)
-        above = _climb(leaf, line["entry_index"], size, line["proof"], _node)
+        above = climb(leaf, line["entry_index"], size, line["proof"], node)
         fine = leaf.hex() == line["leaf_hash"] and entries.count(line["entry_index"]) == 1
         fine = fine and line["amount"] == money(line["amount_minor"], item["currency"])
         if not fine or (size >= 0 and above != root):
@@ -95,29 +99,14 @@ def _credit(person: str, item: Any) -> list[str]:
     return found
 
 
-def money(minor: int, currency: str) -> str:
-    places = PLACES.get(currency, 2)
-    sign, digits = "-" if minor < 0 else "", str(abs(minor)).zfill(places + 1)
-    return sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
-
-
-def _texts(*values: object) -> bytes:
-    parts = [str(value).encode() for value in values]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-
-
-def _commit(domain: bytes, salt: str, value: bytes) -> str:
-    return hashlib.sha256(domain + b"\0" + bytes.fromhex(salt) + b"\0" + value).hexdigest()
-
-
 def _leaf(person: str, item: Any, line: Any) -> bytes:
     opening = line["opening"]
-    amount = _texts(line["amount_minor"], item["currency"], line["share_bp"], line["weight"])
+    amount = texts(line["amount_minor"], item["currency"], line["share_bp"], line["weight"])
     fields = {
-        "amount_commitment": _commit(b"amount", opening["amount_salt"], amount),
-        "asset_commitment": _commit(b"asset", opening["asset_salt"], _texts(line["asset_id"])),
-        "contributor_commitment": _commit(
-            b"contributor", opening["contributor_salt"], _texts(person)
+        "amount_commitment": commit(b"amount", opening["amount_salt"], amount),
+        "asset_commitment": commit(b"asset", opening["asset_salt"], texts(line["asset_id"])),
+        "contributor_commitment": commit(
+            b"contributor", opening["contributor_salt"], texts(person)
         ),
         "delivery": item["delivery"],
         "version": "fairshard/entry/v1",
@@ -128,36 +117,9 @@ def _leaf(person: str, item: Any, line: Any) -> bytes:
     return hashlib.sha256(b"\0" + text.encode()).digest()
 
 
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\1" + left + right).digest()
-
-
-def _sum_node(left: tuple[int, bytes], right: tuple[int, bytes]) -> tuple[int, bytes]:
-    text = b"".join(minor.to_bytes(8, "big") + found for minor, found in (left, right))
-    return left[0] + right[0], hashlib.sha256(b"\1" + text).digest()
-
-
-def _climb(leaf: Any, index: int, size: int, path: list[Any], above: Any) -> Any:
-    """Follows a path from a leaf to the root; None if it does not fit."""
-    if size < 0 or not 0 <= index < size:
-        return None
-    left = [value if isinstance(value, tuple) else base64.b64decode(value) for value in path]
-    first, count = 0, size
-    turns = []  # from the root down: whether the leaf is on the left
-    while count > 1:
-        middle = 1 << ((count - 1).bit_length() - 1)
-        turns.append(index < first + middle)
-        first, count = (first, middle) if turns[-1] else (first + middle, count - middle)
-    if len(turns) != len(left):
-        return None
-    for is_left, other in zip(reversed(turns), left, strict=True):
-        leaf = above(leaf, other) if is_left else above(other, leaf)
-    return leaf
-
-
 def _in_pool(person: str, item: Any, currency: str) -> bool:
     proof = item["sum"]
-    lines = _signed(proof["note"], item["vkey"])
+    lines = signed(proof["note"], item["vkey"])
     if (
         lines is None
         or len(lines) != 6
@@ -173,21 +135,21 @@ def _in_pool(person: str, item: Any, currency: str) -> bool:
     path = [(int(value), base64.b64decode(text)) for value, text in proof["path"]]
     if minor < 0 or any(value < 0 for value, _ in path):
         return False
-    own = bytes.fromhex(_commit(b"total", proof["salt"], _texts(person)))
+    own = bytes.fromhex(commit(b"total", proof["salt"], texts(person)))
     leaf = minor, hashlib.sha256(b"\0" + minor.to_bytes(8, "big") + own).digest()
-    found = _climb(leaf, proof["index"], int(lines[4]), path, _sum_node)
+    found = climb(leaf, proof["index"], int(lines[4]), path, sum_node)
     return bool(found == (int(lines[3]), base64.b64decode(lines[5])))
 
 
 def _in_log(item: Any) -> bool:
     """Whether the agency's log has a record of the delivery with the sum that is shown."""
     logged = item["logged"]
-    head = _signed(logged["checkpoint"], logged["vkey"])
+    head = signed(logged["checkpoint"], logged["vkey"])
     if head is None or len(head) != 3 or not head[0].endswith("/agency-log"):
         return False
     record, leaf = json.loads(logged["leaf"]), logged["leaf"].encode()
-    above = _climb(
-        hashlib.sha256(b"\0" + leaf).digest(), record["index"], int(head[1]), logged["path"], _node
+    above = climb(
+        hashlib.sha256(b"\0" + leaf).digest(), record["index"], int(head[1]), logged["path"], node
     )
     if above != base64.b64decode(head[2]) or record["kind"] != "delivery":
         return False
@@ -197,22 +159,3 @@ def _in_log(item: Any) -> bool:
     root = base64.b64decode(text.split("\n")[5]).hex()
     found = record["delivery"], record["sum_root"], record["sum_sha256"]
     return found == (item["delivery"], root, hashlib.sha256(text.encode()).hexdigest())
-
-
-def _signed(note: str, vkey: str) -> list[str] | None:
-    """Returns a note's lines if the key has signed it."""
-    name, key_id, encoded = vkey.split("+", 2)
-    key = base64.b64decode(encoded)
-    if hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != key_id:
-        return None
-    text, _, signatures = note.rpartition("\n\n")
-    for line in signatures.splitlines():
-        start = f"\u2014 {name} "
-        raw = base64.b64decode(line[len(start) :]) if line.startswith(start) else b""
-        if raw[:4].hex() == key_id:
-            try:
-                Ed25519PublicKey.from_public_bytes(key[1:]).verify(raw[4:], f"{text}\n".encode())
-            except InvalidSignature:
-                return None
-            return text.split("\n")
-    return None

@@ -19,7 +19,8 @@ from pipelines.statements.page import account_page
 from tests.accounts.outputs import SIGNER
 from tests.statements.browser import Browser
 from tests.statements.cases import HOSTILE, WHO, run, statement
-from tests.statements.independent import faults, money
+from tests.statements.independent import faults
+from tests.statements.independent_proofs import money
 
 DATA = re.compile(r'(<script type="application/json" id="account">)(.*?)(</script>)', re.DOTALL)
 OTHER = FileKey(SIGNER.name, bytes(range(1, 33)))
@@ -79,7 +80,8 @@ def resum(account: Any) -> None:
         item["credited_minor"] = item["total_minor"] - before
         item["credited"] = money(item["credited_minor"], item["currency"])
     period = account["first"], account["last"]
-    account.update(make_account(account["contributor_id"], *period, account["deliveries"]))
+    made = make_account(account["contributor_id"], *period, account["deliveries"], account["money"])
+    account.update(made)
 
 
 def set_opening(account: Any) -> None:
