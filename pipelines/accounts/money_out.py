@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from itertools import groupby
-from typing import Any
 
-from pipelines.accounts.movements import Movements, payout_day
+from pipelines.accounts.movements import Movements, PaidRow, UnpaidRow, payout_day
 from pipelines.ledger.record import Record
 from pipelines.statements.money import AccountPayout, Balance, Held, LogEntry, PaidPart
 from schemas.money import format_amount
@@ -60,7 +59,7 @@ def _payout(record: Record, currency: str, parts: list[PaidPart], entry: LogEntr
     )
 
 
-def _part(row: Mapping[str, Any]) -> PaidPart:
+def _part(row: PaidRow) -> PaidPart:
     return PaidPart(
         currency=row["currency"],
         source_country=row["source_country"],
@@ -117,7 +116,7 @@ def held_of(
     return found
 
 
-def _unpaid(record: Record, row: Mapping[str, Any]) -> Held:
+def _unpaid(record: Record, row: UnpaidRow) -> Held:
     return Held(
         date=payout_day(record).isoformat(),
         payout=str(record.private["name"]),

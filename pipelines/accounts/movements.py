@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import TypedDict, TypeVar, cast
 
 import duckdb
 import pyarrow as pa
@@ -59,6 +59,45 @@ SELECT DISTINCT contributor_id FROM (
     SELECT contributor_id, paid.currency, -amount_minor, day FROM paid JOIN records USING (record)
 ) WHERE day <= ? GROUP BY contributor_id, currency HAVING sum(minor) <> 0 OR bool_or(day >= ?)
 """
+
+
+class PaidRow(TypedDict):
+    """A row of a payout's lines (PAYOUT_LINES_SCHEMA) that statements show, with its record."""
+
+    record: int
+    currency: str
+    source_country: str
+    amount_minor: int
+    paid_currency: str
+    converted_minor: int
+    withheld_minor: int
+    rate: str
+    rate_source: str
+    withholding_rate: str
+    withholding_source: str
+
+
+class UnpaidRow(TypedDict):
+    """A row of the balances that a payout left (UNPAID_LINES_SCHEMA), with its record."""
+
+    record: int
+    currency: str
+    amount_minor: int
+    reason: str
+    detail: str
+
+
+class _Amount(TypedDict):
+    """What one record adds, and whatever else a query names."""
+
+    record: int
+    deal_id: str
+    due: str
+    credit_minor: int
+    minor: int
+
+
+_Row = TypeVar("_Row", PaidRow, UnpaidRow, _Amount)
 
 
 class Movements:
@@ -134,15 +173,14 @@ class Movements:
 
     def credits(self, contributor_id: str) -> list[tuple[BookedPool, int]]:
         """Returns each pool that moves a contributor's money, and what it adds."""
-        rows = self._rows(
-            "SELECT record, minor FROM moves WHERE contributor_id = ?", contributor_id
-        )
+        query = "SELECT record, minor FROM moves WHERE contributor_id = ?"
+        rows = self._rows(_Amount, query, contributor_id)
         return [(self.pools[row["record"]], int(row["minor"])) for row in rows]
 
     def total(self, contributor_id: str, record: int) -> int | None:
         """Returns a contributor's credit in one record; None without a line."""
         query = "SELECT credit_minor FROM credits WHERE contributor_id = ? AND record = ?"
-        rows = self._rows(query, contributor_id, record)
+        rows = self._rows(_Amount, query, contributor_id, record)
         return int(rows[0]["credit_minor"]) if rows else None
 
     def parts(self, contributor_id: str, record: int) -> list[tuple[str, int]]:
@@ -151,29 +189,34 @@ class Movements:
             "SELECT deal_id, minor FROM fund_moves WHERE contributor_id = ? AND record = ? "
             "AND minor <> 0 ORDER BY deal_id"
         )
-        rows = self._rows(query, contributor_id, record)
+        rows = self._rows(_Amount, query, contributor_id, record)
         return [(row["deal_id"], int(row["minor"])) for row in rows]
 
-    def paid(self, contributor_id: str) -> list[dict[str, Any]]:
+    def paid(self, contributor_id: str) -> list[PaidRow]:
         """Returns a contributor's rows of all payouts, with their record."""
-        return self._rows("SELECT * FROM paid WHERE contributor_id = ?", contributor_id)
+        query = "SELECT * FROM paid WHERE contributor_id = ?"
+        return self._rows(PaidRow, query, contributor_id)
 
-    def unpaid(self, contributor_id: str) -> list[dict[str, Any]]:
+    def unpaid(self, contributor_id: str) -> list[UnpaidRow]:
         """Returns a contributor's balances that payouts left as they were, with their record."""
-        return self._rows("SELECT * FROM unpaid WHERE contributor_id = ?", contributor_id)
+        query = "SELECT * FROM unpaid WHERE contributor_id = ?"
+        return self._rows(UnpaidRow, query, contributor_id)
 
     def carried(self, contributor_id: str, currency: str, last: date | None) -> Fraction:
         """Returns what is below a minor unit after the last pool up to a day."""
         known = [pool for pool in self.pools.values() if last is None or pool.day <= last]
         counting = {p.index for p in pools_that_count(known) if p.currency == currency}
         query = "SELECT record, due, credit_minor FROM credits WHERE contributor_id = ?"
-        rows = [row for row in self._rows(query, contributor_id) if row["record"] in counting]
+        rows = [
+            row for row in self._rows(_Amount, query, contributor_id) if row["record"] in counting
+        ]
         return sum((Fraction(row["due"]) - row["credit_minor"] for row in rows), Fraction(0))
 
-    def _rows(self, query: str, *values: str | int) -> list[dict[str, Any]]:
+    def _rows(self, kind: type[_Row], query: str, *values: str | int) -> list[_Row]:
         done = self._database.execute(query, list(values))
         names = [column[0] for column in done.description or []]
-        return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
+        rows = [dict(zip(names, row, strict=True)) for row in done.fetchall()]
+        return cast("list[_Row]", rows)
 
 
 def payout_day(record: Record) -> date:

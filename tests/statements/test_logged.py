@@ -60,7 +60,7 @@ def test_a_page_shows_the_log(page: Path, chromium: Browser) -> None:
     assert faults(account) == []
     verdict, said = chromium.open(page)
     assert verdict == "sound", said
-    assert said[4].startswith("The agency's log has the sums of every delivery")
+    assert any(line.startswith("The agency's log has the sums of every delivery") for line in said)
     shown = chromium.value("document.querySelector('[data-cell=\"0-log\"]').textContent")
     assert shown.startswith("3 records, root ")
 
@@ -69,7 +69,8 @@ def test_a_page_without_a_log_says_so(versions: Path, tmp_path: Path, chromium: 
     statement(versions, tmp_path, "--contributor", "stays")
     verdict, said = chromium.open(tmp_path / "stays.html")
     assert verdict == "sound"
-    assert said[4].startswith("The agency's log has the sums of 0 of 2 deliveries")
+    start = "The agency's log has the sums of 0 of 2 deliveries"
+    assert any(line.startswith(start) for line in said)
 
 
 def two_sums(account: Any) -> None:
