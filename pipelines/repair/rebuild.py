@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from pipelines.accounts.carried import carried_to
+from pipelines.accounts.reader import read_log
+from pipelines.catalogue.read import read_table
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
+from pipelines.ledger.payees import read_payees
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
 from pipelines.repair.version import (
     PublishedVersion,
@@ -155,7 +159,7 @@ class _Repair:
         receipts = read_receipts(self.store, self.job)
         reconcile(self.store, self.job, counts, receipts)
         names = [receipt.shard.name for receipt in receipts]
-        attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
+        attribution = self._attribution(names)
         write_indexes(self.store, self.job, receipts)
         rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
@@ -170,6 +174,18 @@ class _Repair:
         elif manifest != self.manifest:
             raise self._difference_error(_first_difference(self.manifest, manifest))
         return self._replace(rebuilt, manifest, rebuilt_shards, lease)
+
+    def _attribution(self, shards: Sequence[str]) -> Attribution:
+        """Divides the pool again, with what was carried when the version was made."""
+        log, published = read_log(self.store), self.published
+        delivery = layout.delivery_id(published.deal_id, published.version)
+        currency = self.job.deal.price.currency
+        carried = {} if log is None else carried_to(log, delivery, currency, "")
+        payees = read_payees(read_table(self.job.catalogue, "contributors"))
+        signer = self.prepared.signer
+        return record_attribution(
+            self.store, self.job, signer, shards, payees=payees, carried=carried
+        )
 
     def _seed_sound_shards(self) -> frozenset[str]:
         """Commits the sound shards beforehand, so that the pipeline does not rebuild their tars."""
