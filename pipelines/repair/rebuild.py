@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from pipelines.accounts.carried import carried_to
-from pipelines.accounts.reader import read_log
 from pipelines.catalogue.read import read_table
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
@@ -21,6 +19,7 @@ from pipelines.ledger.payees import read_payees
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
 from pipelines.repair.version import (
     PublishedVersion,
+    carried_into,
     check_same_run,
     copy_file,
     seed_shard,
@@ -177,10 +176,7 @@ class _Repair:
 
     def _attribution(self, shards: Sequence[str]) -> Attribution:
         """Divides the pool again, with what was carried when the version was made."""
-        log, published = read_log(self.store), self.published
-        delivery = layout.delivery_id(published.deal_id, published.version)
-        currency = self.job.deal.price.currency
-        carried = {} if log is None else carried_to(log, delivery, currency, "")
+        carried = carried_into(self.store, self.published, self.job.deal.price.currency)
         payees = read_payees(read_table(self.job.catalogue, "contributors"))
         signer = self.prepared.signer
         return record_attribution(
