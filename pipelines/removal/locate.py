@@ -23,7 +23,9 @@ from schemas import layout
 from schemas.manifest import Manifest, ShardRecord
 from schemas.shard_table import ShardRow
 
-_LEDGER_COLUMNS = ["asset_id", "contributor_id", "shard", "key", "asset_commitment"]
+_LEDGER_COLUMNS = [
+    *("asset_id", "contributor_id", "shard", "key", "asset_commitment", "media_sha256"),
+]
 _ROW_COLUMNS = [
     "key",
     "asset",
@@ -89,8 +91,9 @@ def locate(
     version: str,
     asset_ids: Collection[str] = (),
     contributor_ids: Collection[str] = (),
+    media: Collection[str] = (),
 ) -> list[FoundSample]:
-    """Finds the samples of assets, and of all assets of contributors, in a published delivery.
+    """Finds the samples of assets, contributors' assets and files in a published delivery.
 
     Args:
         store: The output store.
@@ -98,6 +101,7 @@ def locate(
         version: Its version.
         asset_ids: Assets to find; those that the delivery does not have are left out.
         contributor_ids: Contributors, all of whose assets are found.
+        media: Digests of files, hex: every asset with such a file is found.
 
     Returns:
         The samples in the order of the delivery's shards and of their rows.
@@ -109,7 +113,8 @@ def locate(
     delivery = layout.delivery_prefix(deal_id, version)
     manifest = open_manifest(store.read_bytes(f"{delivery}/{layout.MANIFEST}"))
     ledger = f"{layout.agency_prefix(deal_id, version)}/ledger/ledger-00000.parquet"
-    found = _assets(read_parquet(store, ledger, _LEDGER_COLUMNS), asset_ids, contributor_ids)
+    entries = read_parquet(store, ledger, _LEDGER_COLUMNS)
+    found = _assets(entries, asset_ids, contributor_ids, media)
     return [
         sample
         for index, shard in numbered_shards(manifest)
@@ -118,16 +123,42 @@ def locate(
     ]
 
 
-def _assets(
+def media_of(
+    store: Store,
+    deal_id: str,
+    version: str,
+    asset_ids: Collection[str] = (),
+    contributor_ids: Collection[str] = (),
+) -> set[str]:
+    """Returns the digests of the files of assets, and of contributors' assets, in a delivery."""
+    ledger = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
+    entries = read_parquet(store, ledger, ["asset_id", "contributor_id", "media_sha256"])
+    chosen = _is_chosen(entries, asset_ids, contributor_ids)
+    return set(values_of(entries["media_sha256"].filter(chosen), str))
+
+
+def _is_chosen(
     entries: pa.Table, asset_ids: Collection[str], contributor_ids: Collection[str]
+) -> pa.BooleanArray:
+    """Returns which entries are of the assets, or of assets that have one of the contributors."""
+    chosen = _is_in(entries["asset_id"], asset_ids)
+    theirs = entries.filter(_is_in(entries["contributor_id"], contributor_ids))
+    return pc.or_(chosen, pc.is_in(entries["asset_id"], theirs["asset_id"].combine_chunks()))
+
+
+def _is_in(column: pa.ChunkedArray[pa.StringScalar], values: Collection[str]) -> pa.BooleanArray:
+    return pc.is_in(column, pa.array(sorted(values), pa.string()))
+
+
+def _assets(
+    entries: pa.Table,
+    asset_ids: Collection[str],
+    contributor_ids: Collection[str],
+    media: Collection[str],
 ) -> dict[str, dict[str, _Asset]]:
     """Returns the chosen assets of a ledger by shard and commitment."""
-    chosen = pc.is_in(entries["asset_id"], pa.array(sorted(asset_ids), pa.string()))
-    theirs = entries.filter(
-        pc.is_in(entries["contributor_id"], pa.array(sorted(contributor_ids), pa.string()))
-    )
-    of_contributors = pc.is_in(entries["asset_id"], theirs["asset_id"].combine_chunks())
-    rows = entries.filter(pc.or_(chosen, of_contributors)).to_pylist()
+    chosen = _is_chosen(entries, asset_ids, contributor_ids)
+    rows = entries.filter(pc.or_(chosen, _is_in(entries["media_sha256"], media))).to_pylist()
     contributors = defaultdict(set)
     for row in rows:
         contributors[row["asset_id"]].add(row["contributor_id"])

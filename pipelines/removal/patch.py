@@ -197,7 +197,8 @@ def _begin(patch: _Patch, name: str) -> None:
     if begun:
         store.delete_prefix(layout.work_prefix(begun["run_id"]))
     store.delete_prefix(layout.version_prefix(before.deal_id, name))
-    was = read_json(store, f"{before.agency}/{layout.RUN_RECORD}")
+    earlier = f"{before.agency}/{layout.RUN_RECORD}"
+    was = read_json(store, earlier) if store.exists(earlier) else {}  # a removal goes on without it
     kept = ("deal_sha256", "deal_id", "catalogue", "pool")
     record = {field: was[field] for field in kept if field in was}
     record |= {"run_id": patch.run_id, "work_format": WORK_FORMAT, "replaces": before.version}

@@ -8,7 +8,7 @@ the versions that no other one replaces; 6. record the patched versions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
@@ -165,20 +165,24 @@ def _patch(
 ) -> None:
     """Patches the current versions that have samples of a notice's assets, and records them."""
     assets = frozenset(asset for some in notice.assets.values() for asset in some)
+    patches: dict[str, str] = {}
     issued_at = datetime.fromisoformat(notice.record.recorded_at)
     way = cast(RemovalWay, notice.term("way"))
     for one in find_samples(agency.store, Wanted(assets), agency.secrets, notice.deal_id):
-        delivery = one.published.manifest.delivery
-        if not one.is_current or delivery not in notice.assets:
+        delivery, made_from = one.published.manifest.delivery, one.published.manifest.patches
+        patches |= {} if made_from is None else {delivery: made_from.delivery}
+        named = _named(notice, delivery, patches)
+        samples = [sample for sample in one.samples if sample.asset_id in named]
+        if not one.is_current or not samples:
             continue
-        if len(one.samples) == one.published.manifest.end.samples:
+        if len(samples) == one.published.manifest.end.samples:
             emptied.append(delivery)
             continue
         version = make_patch(  # 5
             agency.store,
             notice.deal_id,
             one.published.version,
-            one.samples,
+            samples,
             way,
             [notice.notice_id],
             issued_at,
@@ -186,6 +190,15 @@ def _patch(
         )
         patched[delivery] = version
         record_delivery(agency.store, agency.key, notice.deal_id, version, issued_at)  # 6
+
+
+def _named(notice: RecordedNotice, delivery: str, patches: Mapping[str, str]) -> set[str]:
+    """Returns the assets that a notice names of a delivery, or of one that it was patched from."""
+    named = set(notice.assets.get(delivery, ()))
+    while delivery in patches:
+        delivery = patches[delivery]
+        named.update(notice.assets.get(delivery, ()))
+    return named
 
 
 def _terms(log: AgencyLog, removal: Removal, found: Sequence[FoundVersion]) -> NoticeTerms:

@@ -1,4 +1,8 @@
-"""Finds what is to be removed in all published deliveries: by asset, contributor or release."""
+"""Finds what is to be removed in all published deliveries: by asset, contributor or release.
+
+A no travels with the bytes: whatever has the same file as a sample that is found is found, too,
+under every id and in every deal.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from pipelines.ledger.commitments import (
     encode,
     text_value,
 )
-from pipelines.removal.locate import FoundSample, locate
+from pipelines.removal.locate import FoundSample, locate, media_of
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
@@ -70,12 +74,16 @@ def find_samples(
     """
     versions = find_versions(store, deal_id)
     replaced = {(one.deal_id, _replaces(store, one)) for one in versions}
-    found = []
+    named, media = [], set[str]()
     for one in versions:
         assets = wanted.assets
         if wanted.releases:
             assets |= set(assets_with_releases(store, one, wanted.releases, secrets))
-        samples = locate(store, one.deal_id, one.version, assets, wanted.contributors)
+        named.append(assets)
+        media |= media_of(store, one.deal_id, one.version, assets, wanted.contributors)
+    found = []
+    for one, assets in zip(versions, named, strict=True):
+        samples = locate(store, one.deal_id, one.version, assets, wanted.contributors, media)
         if samples:
             current = (one.deal_id, one.version) not in replaced
             found.append(FoundVersion(one, tuple(samples), current))
@@ -83,6 +91,9 @@ def find_samples(
 
 
 def _replaces(store: Store, published: Published) -> str:
+    """Returns the version that a version replaces or patches, or ""."""
+    if published.manifest.patches is not None:
+        return published.manifest.patches.delivery.partition("/")[2]
     key = f"{published.agency}/{layout.RUN_RECORD}"
     return str(read_json(store, key).get("replaces", "")) if store.exists(key) else ""
 
