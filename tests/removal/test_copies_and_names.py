@@ -79,7 +79,10 @@ def test_whatever_is_removed_is_named(library: SmallLibrary) -> None:
     done = revoke(library, "--contributor", "c-1", "--deal", "small")
     assert delivered(library, "small/v0003") == {"a-5"}
     notice = json.loads((library.out / done["small"]["notices"][0]["file"]).read_bytes())
-    named = {item["delivery"]: len(item["samples"]) for item in notice["deliveries"]}
+    named = {
+        item["delivery"]: sum(len(shard["samples"]) for shard in item["shards"])
+        for item in notice["deliveries"]
+    }
     assert named == {"small/v0001": 5, "small/v0002": 5}
 
 
