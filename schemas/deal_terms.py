@@ -171,6 +171,7 @@ class WithdrawalTerms(DealSection):
     recurring: RecurringEffect = "stop"
     way: RemovalWay = "patch"
     deadline_days: int = Field(default=30, ge=1, le=3_650)
+    reinstated: list[str] = []  # ids of notices whose assets may be delivered again
 
 
 class LimitTerms(DealSection):

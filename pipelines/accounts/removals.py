@@ -14,6 +14,7 @@ from typing import cast
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
 from pipelines.accounts.pools import BookedPool, lines_of
+from pipelines.accounts.reader import ReadableLog
 from pipelines.ledger.record import Kind, Record
 from pipelines.ledger.rules import SHARE
 from pipelines.storage.columns import values_of
@@ -75,7 +76,7 @@ class RecordedNotice:
         return str(self.record.private[name])
 
 
-def recorded_notices(log: AgencyLog) -> list[RecordedNotice]:
+def recorded_notices(log: ReadableLog) -> list[RecordedNotice]:
     """Returns all notices of removal in the order of their records.
 
     Raises:

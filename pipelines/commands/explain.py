@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
+from pipelines.accounts.removed import removed_files
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
@@ -17,6 +19,7 @@ from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json
 from pipelines.explain.text import print_asset_trace
 from pipelines.fetch.pacing import http_client
+from pipelines.storage.open import open_store
 from schemas.deal import load_deal
 
 EXAMPLES = """\
@@ -36,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--out",
         default="",
         metavar="URI",
-        help="also show what the newest run in this output decided",
+        help="apply the removals recorded in this output, and show what its newest run decided",
     )
     parser.add_argument(
         "--no-fetch",
@@ -59,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
         tuple(options.allow_host),
         http_client(options.user_agent, options.requests_per_minute, 1),
     )
+    if options.out:
+        removed = removed_files(open_store(options.out), deal)
+        inquiry = replace(inquiry, removed=frozenset(asset for asset, _ in removed))
     explained = explain_asset(options.asset, inquiry, not options.no_fetch)
     published = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None
     if options.json:

@@ -68,6 +68,7 @@ def verify_and_repair(
         workers=options.workers,
         debug=options.debug,
         progress_path=str(progress),
+        made_before=layout.delivery_id(published.deal_id, published.version),
     )
     return repair_version(report, published, prepare_job(request), pinned, options.take_over)
 

@@ -71,6 +71,7 @@ class DecisionInputs:
         policy: The places that media URIs may point to.
         limits: Limits on size and decoding cost of media.
         trust: The signers whose C2PA signatures are trusted.
+        removed: Ids of assets that were removed from deliveries.
     """
 
     deal: Deal
@@ -79,6 +80,7 @@ class DecisionInputs:
     policy: SourcePolicy
     limits: MediaLimits
     trust: TrustLists = NO_TRUST
+    removed: frozenset[str] = frozenset()
 
     @property
     def as_of_us(self) -> int:
@@ -173,7 +175,13 @@ def read_small(inputs: DecisionInputs) -> ScreeningTables:
         read_table(inputs.catalogue, name) for name in SMALL_TABLES
     )
     index = build_rights_index(
-        contributors, consents, releases, agreements, inputs.deal, inputs.as_of_us
+        contributors,
+        consents,
+        releases,
+        agreements,
+        inputs.deal,
+        inputs.as_of_us,
+        inputs.removed,
     )
     stop = "" if judgement.error is None else str(judgement.error)
     return ScreeningTables(

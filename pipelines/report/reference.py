@@ -140,6 +140,8 @@ DEAL_KEY_MEANINGS = {
     "stop with the next period",
     "withdrawal.way": "how samples are taken out: in new shards, or overwritten in place",
     "withdrawal.deadline_days": "days that the buyer has to delete, from the effective date",
+    "withdrawal.reinstated": "ids of notices of removal whose assets may be delivered again; all "
+    "others are refused, in every deal of the output ([removal.md](removal.md))",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from pipelines.rights.agreements import AgreementCoverage, ListedAgreements
 from pipelines.rights.consent_verdicts import VerdictBits
 from pipelines.rights.consents import ConsentIndex
@@ -23,6 +25,7 @@ class RightsIndex:
         releases: Which releases are valid.
         agreements: For each purpose, whom the deal's own agreements cover.
         needed_until: The day until which rights must hold, in days since 1970.
+        removed: Ids of assets that were removed from deliveries.
     """
 
     consents: ConsentIndex
@@ -31,3 +34,4 @@ class RightsIndex:
     releases: ReleaseIndex
     agreements: dict[Purpose, AgreementCoverage]
     needed_until: int
+    removed: pa.Array[pa.StringScalar]

@@ -69,6 +69,7 @@ class Job:
         new_pool: Name of the pool that was asked for, or "" if the version replaces the latest one.
         pool: Name of the pool that is divided.
         replaces: Name of the version that is replaced, or "".
+        removed: Ids of assets that were removed from deliveries, with digests of their files.
     """
 
     deal: Deal
@@ -91,6 +92,7 @@ class Job:
     new_pool: str = ""
     pool: str = PRICE_POOL
     replaces: str = ""
+    removed: tuple[tuple[str, str], ...] = ()
 
     @property
     def as_of_us(self) -> int:
@@ -121,6 +123,7 @@ class Job:
             self.salt,
             self.trust,
             self.new_pool,
+            self.removed,
         )
 
     @property
@@ -173,6 +176,7 @@ def run_id(
     salt: bytes,
     trust: TrustLists,
     new_pool: str = "",
+    removed: tuple[tuple[str, str], ...] = (),
 ) -> str:
     """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
@@ -192,4 +196,6 @@ def run_id(
     }
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
+    if removed:  # a run that began before a removal is not continued after it
+        inputs["removed"] = hashlib.sha256(canonical_json(removed)).hexdigest()
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

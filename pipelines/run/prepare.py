@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.accounts.key import LogKey
+from pipelines.accounts.removed import removed_files
 from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
@@ -51,6 +52,8 @@ class JobRequest:
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
         new_pool: Name of a further pool of the deal, or "" to replace the latest version.
+        made_before: Id of a published delivery that is made again, or "": removals that were
+            recorded after it do not count.
     """
 
     catalogue: str
@@ -68,6 +71,7 @@ class JobRequest:
     beam_options: tuple[str, ...] = ()
     progress_path: str = field(default="", repr=False)
     new_pool: str = ""
+    made_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)
     salt = deal_salt(signer.secret, deal.deal_id)
-    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust, new_pool)
+    removed = removed_files(store, deal, request.made_before)
+    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust, new_pool, removed)
     version = find_version(store, deal, current_run_id)  # 6
     plan = plan_pool(store, deal, version.name, new_pool)
     job = Job(
@@ -155,5 +160,6 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         new_pool=new_pool,
         pool=plan.pool,
         replaces=plan.replaces,
+        removed=removed,
     )
     return PreparedJob(job, store, signer, version, log_key(signer, key_path))

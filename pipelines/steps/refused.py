@@ -166,8 +166,33 @@ def write_refused_files(store: Store, job: Job, unit: int, files: list[RefusedFi
 
 
 def read_all_refused_files(store: Store, job: Job) -> pa.Table:
-    """Returns the refused files of all units (REFUSED_FILES_SCHEMA), in the order of ids."""
+    """Returns the refused files of all units (REFUSED_FILES_SCHEMA), in the order of ids.
+
+    Files that were removed from deliveries are among them, for a copy may be left in the catalogue
+    when the asset itself is not.
+    """
     keys = sorted(found.key for found in store.list(f"{job.work}/refused-files"))
     parts = [read_parquet(store, key) for key in keys]
-    table = pa.concat_tables(parts) if parts else REFUSED_FILES_SCHEMA.empty_table()
+    table = pa.concat_tables([*parts, _removed_files(job)])
     return table.sort_by([("asset_id", "ascending"), ("place", "ascending")])
+
+
+def _removed_files(job: Job) -> pa.Table:
+    files = []
+    if job.deal.rights.copies_of_refused != "accept":
+        files = [
+            RefusedFile(
+                asset_id=asset,
+                reasons="asset.removed",
+                lasting=True,
+                owners="",
+                place=place_of(f"removed {asset}", job),
+                listed_sha256="",
+                media_sha256=digest,
+                phash="",
+                colour="",
+            )
+            for asset, digest in job.removed
+            if digest
+        ]
+    return pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)

@@ -34,7 +34,10 @@ def load_index(job: Job) -> RightsIndex:
     contributors, consents, releases, agreements = (
         read_table(job.catalogue, name) for name in SMALL_TABLES
     )
-    return build_rights_index(contributors, consents, releases, agreements, job.deal, job.as_of_us)
+    removed = (asset for asset, _ in job.removed)
+    return build_rights_index(
+        contributors, consents, releases, agreements, job.deal, job.as_of_us, removed
+    )
 
 
 def screen_stored_batch(

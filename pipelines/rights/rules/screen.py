@@ -38,8 +38,13 @@ def build_rights_index(
     agreements: pa.Table,
     deal: Deal,
     as_of_us: int,
+    removed: Iterable[str] = (),
 ) -> RightsIndex:
-    """Prepares the small tables for `screen_batch`; `as_of_us` is in µs since 1970, UTC."""
+    """Prepares the small tables for `screen_batch`.
+
+    `as_of_us` is in µs since 1970, UTC; `removed` has the ids of assets that were removed from
+    deliveries.
+    """
     contributor_ids = column(contributors, "contributor_id")
     listed = list_agreements(agreements, deal, as_of_us)
     consent_index = index_consents(
@@ -60,6 +65,7 @@ def build_rights_index(
         index_releases(releases, faults, deal, as_of_us),
         {purpose: agreement_coverage(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
         last_needed_day(deal, as_of_us),
+        pa.array(sorted({*removed}), pa.string()),
     )
 
 

@@ -1,6 +1,10 @@
-"""Rules 1 and 2: an asset has an id of its own and is active."""
+"""Rules 1 and 2: an asset has an id of its own, is active and was not removed."""
 
 from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.rights.arrow import BoolArray
 from pipelines.rights.formatting import one_line
@@ -19,8 +23,21 @@ def _unknown_status(batch: AssetBatch) -> BoolArray:
     return ~batch.texts("status").where(_KNOWN_STATES.__contains__)
 
 
+def _removed(batch: AssetBatch) -> BoolArray:
+    removed = batch.index.removed
+    if not len(removed):
+        return np.zeros(len(batch), np.bool_)
+    return np.asarray(pc.is_in(batch.column("asset_id"), removed))
+
+
+def _status_said(traced: TracedRow) -> str:
+    status = one_line(traced.row["status"])
+    was_removed = pa.scalar(traced.row["asset_id"], pa.string()) in traced.index.removed
+    return f"{status}, removed from deliveries" if was_removed else status
+
+
 _IDENTITY = Topic(1, "identity", _identity_said)
-_STATUS = Topic(2, "status", lambda traced: one_line(traced.row["status"]))
+_STATUS = Topic(2, "status", _status_said)
 
 RULES = (
     Rule(
@@ -57,6 +74,17 @@ RULES = (
         columns=("status",),
         sentence="The status is none of active, withdrawn, legal_hold.",
         remedy="Set the status, or map the agency's value onto one of the three.",
+        lasting=True,
+    ),
+    Rule(
+        code="asset.removed",
+        topic=_STATUS,
+        where=_removed,
+        columns=("asset_id",),
+        sentence="A notice of removal took the asset out of deliveries.",
+        source="the agency's log",
+        remedy="If the reason has gone, list the notice in the deal's withdrawal.reinstated.",
+        governed_by=("withdrawal.reinstated",),
         lasting=True,
     ),
 )

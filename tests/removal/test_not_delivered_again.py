@@ -1,0 +1,104 @@
+"""What a notice took out of deliveries does not come back, under no id and in no deal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.deals import deal_text
+from tests.end_to_end.command import CommandResult
+from tests.end_to_end.small_library import SmallLibrary, in_process
+from tests.removal.test_copies_and_names import delivered, revoke
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    folder = tmp_path_factory.mktemp("removed") / "library"
+    folder.mkdir()
+    made = SmallLibrary(folder)
+    made.add_contributor("c-2")
+    made.add(4, side=600)
+    made.add(2, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
+    assert made.package().code == 0
+    return made
+
+
+@pytest.fixture
+def library(published: SmallLibrary, tmp_path: Path) -> SmallLibrary:
+    shutil.copytree(published.folder, tmp_path / "library")
+    made = object.__new__(SmallLibrary)
+    made.__dict__.update(published.__dict__, folder=tmp_path / "library")
+    made.rows = json.loads(json.dumps(published.rows))
+    return made
+
+
+def package(library: SmallLibrary, deal_id: str, more: str = "") -> CommandResult:
+    library.deal = deal_text(deal_id, "10.00") + more
+    return library.package("--json", as_of="2026-11-28")
+
+
+def refused(library: SmallLibrary, version: str) -> dict[str, list[str]]:
+    """The refused assets of a version with their reasons."""
+    found = {}
+    for path in (library.out / version / "agency/decisions").glob("*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            if row["outcome"] == "refused":
+                found[row["asset_id"]] = row["reasons"]
+    return found
+
+
+def test_no_later_version_has_it_and_reversed_money_stays_away(library: SmallLibrary) -> None:
+    revoke(library, "--asset", "a-0", "--money", "reverse")
+    assert package(library, "small").code == 0
+    assert delivered(library, "small/v0003") == {"a-1", "a-2", "a-3", "a-4", "a-5"}
+    assert refused(library, "small/v0003") == {"a-0": ["asset.removed"]}
+
+
+def test_no_other_deal_has_it(library: SmallLibrary) -> None:
+    revoke(library, "--contributor", "c-2", "--reason", "minor")
+    assert package(library, "other").code == 0
+    assert delivered(library, "other/v0001") == {"a-0", "a-1", "a-2", "a-3"}
+
+
+def test_a_copy_does_not_come_back_when_the_asset_left_the_catalogue(library: SmallLibrary) -> None:
+    revoke(library, "--asset", "a-0")
+    library.rows[0] |= {"asset_id": "renamed"}
+    assert package(library, "other").code == 0
+    assert delivered(library, "other/v0001") == {"a-1", "a-2", "a-3", "a-4", "a-5"}
+    assert refused(library, "other/v0001") == {"renamed": ["duplicate.of_refused"]}
+
+
+def test_an_ended_term_counts_in_its_own_deal_alone(library: SmallLibrary) -> None:
+    revoke(library, "--asset", "a-0", "--reason", "expiry")
+    assert package(library, "other").code == 0
+    assert "a-0" in delivered(library, "other/v0001")
+    assert package(library, "small").code == 0
+    assert "a-0" not in delivered(library, "small/v0003")
+
+
+def test_a_notice_that_the_deal_reinstates_counts_no_longer(library: SmallLibrary) -> None:
+    done = revoke(library, "--asset", "a-0")
+    [notice] = [one["notice"] for one in done["small"]["notices"]]
+    more = f'\n[withdrawal]\nreinstated = ["{notice}"]\n'
+    assert package(library, "other", more).code == 0
+    assert "a-0" in delivered(library, "other/v0001")
+    unknown = package(library, "third", more.replace("000001", "000009"))
+    assert unknown.code == 2 and "reinstates a notice" in unknown.err
+
+
+def test_a_version_from_before_a_removal_can_be_repaired(library: SmallLibrary) -> None:
+    revoke(library, "--asset", "a-0")
+    delivery = library.out / "small/v0001/delivery"
+    checkpoint = delivery / "checkpoint"
+    data = checkpoint.read_bytes()
+    checkpoint.write_bytes(b"")
+    words = ["--catalogue", library.folder / "catalogue", "--deal", library.folder / "deal.toml"]
+    done = in_process("verify", delivery, "--repair", "--quiet", "--workers", 1, *words)
+    assert done.code == 0, done.err
+    assert checkpoint.read_bytes() == data
