@@ -111,7 +111,9 @@ def test_a_removal_is_made_once_and_the_next_version_goes_on_from_it(folder: Pat
     assert replaces["replaces"] == "small/v0001"
     assert replaces["contributors_minor"] == {"previous": 5_00, "now": 6_00, "difference": 1_00}
     assert replaces["pool_minor"]["difference"] == 0
-    assert owed(folder) == before  # the same assets, and everybody is owed what they were
+    # The four assets that are left, of which c-1 has two and half of a third, share the pool.
+    assert delivered(folder, "v0004") == {"a-1", "a-2", "a-3", "a-4"}
+    assert owed(folder) == {"c-1": 3_75, "c-2": 2_25}
 
 
 def test_a_contributor_is_removed_with_what_they_share(folder: Path) -> None:

@@ -82,9 +82,7 @@ RULES = (
         where=_removed,
         columns=("asset_id",),
         sentence="A notice of removal took the asset out of deliveries.",
-        source="the agency's log",
         remedy="If the reason has gone, list the notice in the deal's withdrawal.reinstated.",
-        governed_by=("withdrawal.reinstated",),
         lasting=True,
     ),
 )
