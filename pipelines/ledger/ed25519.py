@@ -77,7 +77,10 @@ class Verifier:
 
 
 class Signer(Protocol):
-    """What signs for the agency: a file, or a service that keeps the key to itself."""
+    """What signs for the agency: a file, or a service that keeps the key to itself.
+
+    It must be possible to pickle it, since processes that work for a run sign as well.
+    """
 
     @property
     def name(self) -> str:
@@ -91,6 +94,18 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """Returns the 64 bytes of the Ed25519 signature over a message."""
+        ...
+
+
+class AgencyKey(Signer, Protocol):
+    """A signer with the secret that the agency's salts are derived from.
+
+    The secret need not be the private key: a service can keep that one to itself.
+    """
+
+    @property
+    def secret(self) -> bytes:
+        """The secret, which never changes for a deal; 32 bytes."""
         ...
 
 
