@@ -77,10 +77,7 @@ class Verifier:
 
 
 class Signer(Protocol):
-    """What signs for the agency: a file, or a service that keeps the key to itself.
-
-    It must be possible to pickle it, since processes that work for a run sign as well.
-    """
+    """What signs for the agency: a file, or a service that keeps the key to itself."""
 
     @property
     def name(self) -> str:
