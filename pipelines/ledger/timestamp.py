@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
@@ -26,8 +27,11 @@ from schemas.errors import InputError
 _GRANTED = 0
 _VERIFY_ERROR = re.compile(r'data: "Verify error: ([^"\n]+)')
 
-# What the library raises for an answer that is not as it should be.
-_MALFORMED = (VerificationError, ValueError, KeyError, TypeError, x509.InvalidVersion)
+# What the libraries raise for an answer that is not as it should be: some of it has no common base.
+_MALFORMED = (
+    *(VerificationError, ValueError, KeyError, TypeError, x509.InvalidVersion),
+    *(x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm),
+)
 
 
 def timestamp_request(data: bytes) -> tuple[bytes, int]:

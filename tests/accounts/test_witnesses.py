@@ -66,6 +66,17 @@ def test_a_growing_log_is_cosigned_and_proofs_carry_it(log: Log, witness: Witnes
     assert log.run("journal").code == 0
 
 
+def test_statements_and_pages_are_the_same_with_cosignatures(log: Log, witness: Witness) -> None:
+    words = ("statement", "--contributor", "c-1", "--to")
+    assert log.run(*words, log.folder / "before").code == 0
+    with served(witness) as url:
+        assert log.witness(url, "--witness", witness.vkey).code == 0
+    assert log.run(*words, log.folder / "after").code == 0
+    pages = tree(log.folder / "before")
+    assert any(name.endswith(".html") for name in pages)
+    assert tree(log.folder / "after") == pages
+
+
 def test_k_of_n(log: Log, witness: Witness) -> None:
     second, third = (Witness(f"witness.example/w{n}", n, {ORIGIN: SIGNER.vkey}) for n in (2, 3))
     keys = log.folder / "witnesses"

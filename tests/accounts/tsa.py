@@ -17,7 +17,7 @@ default_tsa = default
 serial = {folder}/serial
 signer_cert = {folder}/tsa.pem
 signer_key = {folder}/tsa.key
-certs = {folder}/{chain}.pem
+{certs}
 default_policy = 1.2.3.4.1
 digests = sha256
 signer_digest = sha256
@@ -76,11 +76,11 @@ class Authority:
             *("req", "-x509", "-new", "-key", "tsa.key", "-subj", f"/CN={name}", *common),
             *("-extensions", use, "-CA", "root.pem", "-CAkey", "root.key", "-out", "tsa.pem"),
         )
-        (folder / "none.pem").write_bytes((folder / "tsa.pem").read_bytes())
-        self.chain = "root"  # the certificates beside the signer's that an answer has
+        self.with_root = True  # whether an answer has its certificate beside the signer's
 
     def stamp(self, query: bytes) -> bytes:
-        (self.folder / "tsa.cnf").write_text(_CONFIG.format(folder=self.folder, chain=self.chain))
+        certs = f"certs = {self.root}" if self.with_root else ""
+        (self.folder / "tsa.cnf").write_text(_CONFIG.format(folder=self.folder, certs=certs))
         (self.folder / "query").write_bytes(query)
         words = ("ts", "-reply", "-config", "tsa.cnf", "-section", "default")
         openssl(self.folder, *words, "-queryfile", "query", "-out", "reply")
