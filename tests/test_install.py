@@ -28,7 +28,10 @@ BASE = set(
     "urllib3 webdataset".split()
 )
 BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc3161_client"}
-NEEDS_PACKAGE = {"demo", "check", "package", "explain", "odrl", "share", "pay", "payout", "journal"}
+NEEDS_PACKAGE = set(
+    "demo check package explain odrl share statement pay fund payout journal revoke removals "
+    "sweep".split()
+)
 
 # Runs a command where no package of the agency's side can be imported, such as torch, which
 # webdataset uses if present; then prints which of some slow modules were imported.

@@ -100,8 +100,7 @@ def divided(
         for name in names:
             size = _size(fund, deals[deal], assets[name], sum(assets.values()))
             sized[name] = size, _weights(log, prices[name])
-    earlier = [pool for pool in pools if before is None or pool.index != before.index]
-    carried = carried_in(log, earlier, fund.currency)
+    carried = carried_in(log, pools, fund.currency, before)
     return divide_fund(deals, fund_weights(sized), carried, log.salt)
 
 

@@ -166,14 +166,26 @@ def credits_of(log: ReadableLog, pools: Iterable[BookedPool]) -> dict[str, int]:
     return dict(found)
 
 
-def carried_in(log: ReadableLog, pools: Sequence[BookedPool], currency: str) -> dict[str, Fraction]:
+def carried_in(
+    log: ReadableLog,
+    pools: Sequence[BookedPool],
+    currency: str,
+    without: BookedPool | None = None,
+) -> dict[str, Fraction]:
     """Returns what is carried for each contributor in a currency: all dues less all credits.
 
     Contributors for whom that is nothing are left out.
+
+    Args:
+        log: The agency's log.
+        pools: All pools.
+        currency: ISO 4217 code.
+        without: A pool that is about to be replaced: neither it nor its corrections count.
     """
     carried: dict[str, Fraction] = defaultdict(Fraction)
+    gone = None if without is None else without.index
     for pool in pools_that_count(pools):
-        if pool.currency != currency:
+        if pool.currency != currency or (gone is not None and gone in (pool.index, pool.corrects)):
             continue
         lines = lines_of(log, pool)
         dues, credits = values_of(lines["due"], str), values_of(lines["credit_minor"], int)

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from pipelines.catalogue.read import read_table
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
+from pipelines.ledger.payees import read_payees
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
 from pipelines.repair.version import (
     PublishedVersion,
+    carried_into,
     check_same_run,
     copy_file,
     seed_shard,
@@ -155,7 +158,7 @@ class _Repair:
         receipts = read_receipts(self.store, self.job)
         reconcile(self.store, self.job, counts, receipts)
         names = [receipt.shard.name for receipt in receipts]
-        attribution = record_attribution(self.store, self.job, self.prepared.signer, names)
+        attribution = self._attribution(names)
         write_indexes(self.store, self.job, receipts)
         rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
@@ -170,6 +173,15 @@ class _Repair:
         elif manifest != self.manifest:
             raise self._difference_error(_first_difference(self.manifest, manifest))
         return self._replace(rebuilt, manifest, rebuilt_shards, lease)
+
+    def _attribution(self, shards: Sequence[str]) -> Attribution:
+        """Divides the pool again, with what was carried when the version was made."""
+        carried = carried_into(self.store, self.published, self.job.deal.price.currency)
+        payees = read_payees(read_table(self.job.catalogue, "contributors"))
+        signer = self.prepared.signer
+        return record_attribution(
+            self.store, self.job, signer, shards, payees=payees, carried=carried
+        )
 
     def _seed_sound_shards(self) -> frozenset[str]:
         """Commits the sound shards beforehand, so that the pipeline does not rebuild their tars."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
+import pyarrow as pa
+
+from pipelines.accounts.carried import carried_before, carried_to
+from pipelines.accounts.reader import read_log
 from pipelines.run.job import Job
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_json
+from pipelines.storage.tables import json_bytes, read_json, read_parquet
 from schemas import layout
 from schemas.errors import InputError, RunError
+from schemas.ledger import POOL_LINES_SCHEMA
 from schemas.manifest import FileRecord, Manifest, ShardRecord
 
 _CHUNK_BYTES = 1 << 20
@@ -151,6 +157,26 @@ def tar_md5(
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def carried_into(store: Store, published: PublishedVersion, currency: str) -> dict[str, Fraction]:
+    """Returns what was carried for each contributor when a version's pool was divided.
+
+    It is in the version's own lines. If they are missing or damaged, the books have it too.
+
+    Raises:
+        RunError: If the books are damaged.
+    """
+    agency = layout.agency_prefix(published.deal_id, published.version)
+    try:
+        lines = read_parquet(store, f"{agency}/{layout.POOL_LINES}")
+        if lines.schema == POOL_LINES_SCHEMA:
+            return carried_before(lines)
+    except (FileNotFoundError, pa.ArrowInvalid, ValueError):
+        pass
+    log = read_log(store)
+    delivery = layout.delivery_id(published.deal_id, published.version)
+    return {} if log is None else carried_to(log, delivery, currency, "")
 
 
 def copy_file(store: Store, source: str, target: str, record: FileRecord) -> None:

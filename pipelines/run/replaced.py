@@ -97,8 +97,9 @@ def _refusal(job: Job, agency: str, which: str) -> RunError:
         f"What {job.replaces} credited cannot be read, so what {job.version} owes is not known",
         f"{job.output_uri}/{agency}/ledger: {which}",
         f"Nothing was changed. Restore the files of {job.replaces} from a copy, or make them "
-        "again: its own inputs, --as-of and key, packaged into an empty output, give the same "
-        "bytes. If the buyer pays once more, ask for a pool of its own with --new-pool NAME.",
+        "again: its own inputs, --as-of and key give the same bytes in an empty output that has "
+        "a copy of agency/books and agency/log. If the buyer pays once more, ask for a pool of "
+        "its own with --new-pool NAME.",
     )
 
 

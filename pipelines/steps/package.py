@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
+from pipelines.accounts.carried import carried_to
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
-from pipelines.accounts.log import open_log
+from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.read import read_table
 from pipelines.ledger.payees import read_payees
@@ -122,7 +123,7 @@ def package(
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
-        result = _run_and_publish(store, held, key.signer, lease, replaced)
+        result = _run_and_publish(store, held, key.signer, lease, replaced, log)
         record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
         return result
 
@@ -145,7 +146,7 @@ def _frozen_gc() -> Iterator[None]:
 
 
 def _run_and_publish(
-    store: Store, job: Job, signer: Signer, lease: Lease, replaced: Replaced | None
+    store: Store, job: Job, signer: Signer, lease: Lease, replaced: Replaced | None, log: AgencyLog
 ) -> PackageResult:
     more = {
         "pool": job.pool,
@@ -170,7 +171,7 @@ def _run_and_publish(
         reading = _reading(job, counts)
         publish_reading(store, job, reading, counts.reported)
         _check_worth_publishing(store, job, counts)
-        return _publish(store, job, signer, lease, counts, reading, replaced)
+        return _publish(store, job, signer, lease, counts, reading, replaced, log)
     except UndeliveredError:
         raise
     except FairshardError as error:
@@ -185,6 +186,7 @@ def _publish(
     counts: RunCounts,
     reading: Reading,
     replaced: Replaced | None,
+    log: AgencyLog,
 ) -> PackageResult:
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
@@ -194,7 +196,14 @@ def _publish(
     publish_counts(store, job, steps, counts.copies, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
-    attribution = record_attribution(store, job, signer, shards, replaced, payees)
+    log.refresh()  # others may have recorded pools since the run began
+    carried = carried_to(
+        log,
+        layout.delivery_id(job.deal.deal_id, job.version),
+        job.deal.price.currency,
+        "" if replaced is None else replaced.delivery,
+    )
+    attribution = record_attribution(store, job, signer, shards, replaced, payees, carried)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(

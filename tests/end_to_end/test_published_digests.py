@@ -71,7 +71,7 @@ def digest_of(value: object) -> str:
 @pytest.mark.parametrize("deal_id", ["demo-main", "demo-strict"])
 def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     deal = load_deal(demo.deal(deal_id))
-    terms = digest_of(deal.model_dump(mode="json", exclude={"output"}))
+    terms = digest_of(deal.model_dump(mode="json", exclude={"output", "withdrawal"}))
     manifest = demo.manifest(deal_id)
     assert manifest["deal"]["terms_sha256"] == terms
     lines = []
