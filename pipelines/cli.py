@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "verify": "check a delivery from its published bytes alone",
     "prove": "prove that an asset or contributor is, or is not, in the agency's deliveries",
     "check-proof": "check a proof offline and say what it shows",
+    "witness": "have witnesses cosign the agency's log, so that it cannot be forked unseen",
+    "anchor": "have an outside authority timestamp the agency's log",
     "share": "show how much of a delivery came from whom, with a proof of the total",
     "statement": "write statements of earnings, and pages that check themselves",
     "pay": "share later revenue of a delivery among its contributors",
@@ -51,7 +53,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
-        "prove, check-proof and clean run on the base install; the others, and "
+        "prove, check-proof, witness, anchor and clean run on the base install; the others, and "
         "verify --repair, need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -24,10 +24,10 @@ ROOT = Path(__file__).parents[1]
 
 # The packages of the base install, by distribution name and by import name.
 BASE = set(
-    "boto3 cryptography numpy orjson pyarrow pydantic rfc8785 rich tenacity urllib3 "
-    "webdataset".split()
+    "boto3 cryptography numpy orjson pyarrow pydantic rfc3161-client rfc8785 rich tenacity "
+    "urllib3 webdataset".split()
 )
-BASE_MODULES = BASE | {"botocore", "pydantic_core"}
+BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc3161_client"}
 NEEDS_PACKAGE = set(
     "demo check package explain odrl share statement pay fund payout journal revoke removals "
     "sweep".split()

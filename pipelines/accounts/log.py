@@ -247,6 +247,20 @@ class AgencyLog:
         return leaf
 
 
+def require_records(log: AgencyLog) -> None:
+    """Refuses a log that has no records yet.
+
+    Raises:
+        RunError: If it has none.
+    """
+    if log.size == 0:
+        raise RunError(
+            "The output has no agency log yet",
+            "",
+            "Run `fairshard package` first, which begins it.",
+        )
+
+
 def open_log(store: Store, key: LogKey) -> AgencyLog:
     """Opens the agency's log of an output; it may have no records yet.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.accounts.deliveries import set_commitment, set_salt
-from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.log import AgencyLog, require_records
 from pipelines.ledger.agency_proof import (
     SUBJECTS,
     LoggedRecord,
@@ -15,7 +15,7 @@ from pipelines.ledger.agency_proof import (
     write_proof_file,
 )
 from pipelines.ledger.record import Kind, digest_of, integer_of, read_leaf, text_of
-from schemas.errors import InputError, RunError
+from schemas.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +33,25 @@ class Question:
     delivery: str = ""
 
 
-def prove(log: AgencyLog, question: Question) -> bytes:
+def prove(log: AgencyLog, question: Question, cosigned: str = "") -> bytes:
     """Returns the proof file that answers a question, whichever way the answer is.
 
     Args:
         log: The agency's log.
         question: What is asked.
+        cosigned: The log's checkpoint with cosignatures of witnesses, if it has any.
 
     Raises:
         InputError: If the delivery is not recorded.
         RunError: If the log has no records, or a set is missing.
     """
-    if log.size == 0:
-        raise RunError(
-            "The output has no agency log yet",
-            "",
-            "Run `fairshard package` first, which begins it.",
-        )
+    require_records(log)
+    checkpoint = cosigned or log.checkpoint
     keys = [_logged(log, index, leaf) for index, leaf in _hand_overs(log)]
     if question.subject == "delivery":
         index, leaf = _find_delivery(log, question.identifier)
         logged = _logged(log, index, leaf)
-        return write_proof_file("delivery", question.identifier, logged, log.checkpoint, None, keys)
+        return write_proof_file("delivery", question.identifier, logged, checkpoint, None, keys)
     own, every = set_names(question.subject)
     if question.delivery:
         name, (index, leaf) = own, _find_delivery(log, question.delivery)
@@ -64,7 +61,7 @@ def prove(log: AgencyLog, question: Question) -> bytes:
     membership = _membership(log, question, name, leaf)
     logged = _logged(log, index, leaf)
     return write_proof_file(
-        question.subject, question.identifier, logged, log.checkpoint, membership, keys
+        question.subject, question.identifier, logged, checkpoint, membership, keys
     )
 
 

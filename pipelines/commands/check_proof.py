@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.evidence import (
+    add_ca_option,
+    add_witness_options,
+    cosignatures_json,
+    read_input,
+    trusted_certificates,
+    witness_keys,
+)
 from pipelines.ledger.agency_check import check_proof_file
 from pipelines.ledger.agency_proof import Finding
+from pipelines.ledger.anchor import Anchored
+from pipelines.ledger.cosignature import Cosignature, require_cosignatures
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.ledger.signed_note import bare_note
+from pipelines.ledger.timestamp import check_timestamp
 from pipelines.storage.open import open_store
 from pipelines.verify.signer import read_pinned_keys
 from schemas import layout
@@ -19,6 +32,10 @@ EXAMPLES = """\
 examples:
   fairshard check-proof a-17.proof.json --key agency.vkey
   fairshard check-proof a-17.proof.json --key agency.vkey --delivery acme-2026-01/v0001/delivery
+  two of three witnesses must have cosigned the log:
+    fairshard check-proof a-17.proof.json --key agency.vkey --witness witnesses.txt --quorum 2
+  an authority must have timestamped it:
+    fairshard check-proof a-17.proof.json --key agency.vkey --anchor 9.tsr --ca tsa-ca.pem
 """
 
 
@@ -38,6 +55,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DELIVERY",
         help="also check that the proof is about this delivery: folder or s3:// prefix",
     )
+    add_witness_options(parser)
+    parser.add_argument(
+        "--anchor",
+        type=Path,
+        metavar="FILE",
+        help="also check this RFC 3161 timestamp of the checkpoint; with --ca",
+    )
+    add_ca_option(parser)
     add_general_options(parser)
 
 
@@ -45,30 +70,32 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     trusted = read_pinned_keys(options.key) or ()
-    try:
-        data = options.file.read_bytes()
-    except OSError as error:
+    if (options.anchor is None) != (options.ca is None):
         raise InputError(
-            "The proof cannot be read",
-            f"{options.file} ({error.strerror or error})",
-            "Give the path of a proof file.",
-        ) from error
-    found = check_proof_file(data, trusted)
+            "--anchor and --ca need each other", f"{options.anchor or options.ca}", "Give both."
+        )
+    found = check_proof_file(read_input(options.file, "The proof"), trusted)
+    cosigned = _cosigned(found, options)
+    anchored = _anchored(found, options)
     if options.delivery is not None:
         _check_delivery(found, options.delivery)
     if options.json:
-        print_json(found.to_json())
+        print_json(found.to_json() | _evidence_json(cosigned, anchored))
         return 0
-    for line in (found.sentence(), *_details(found, options.delivery)):
+    evidence = [f"Cosigned by {one.witness.name} on {one.cosigned_at}." for one in cosigned]
+    if anchored is not None:
+        evidence.append(f"It existed on {anchored.at.isoformat()}, according to {anchored.by}.")
+    for line in (found.sentence(), *_details(found, options.delivery, evidence)):
         results.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-def _details(found: Finding, delivery: str | None) -> list[str]:
+def _details(found: Finding, delivery: str | None, evidence: Sequence[str]) -> list[str]:
     key = parse_vkey(found.key)
     lines = [
         f"Signed by {key.name}+{key.key_id.hex()}, as of the checkpoint with {found.size} records "
-        f"and root {found.root}."
+        f"and root {found.root}.",
+        *evidence,
     ]
     if delivery is not None:
         lines.append(f"The delivery's manifest is the recorded one: {delivery}")
@@ -78,6 +105,31 @@ def _details(found: Finding, delivery: str | None) -> list[str]:
             "proof about the same id: it must never change."
         )
     return lines
+
+
+def _cosigned(found: Finding, options: argparse.Namespace) -> list[Cosignature]:
+    if not options.witness:
+        if options.quorum is not None:
+            raise InputError("--quorum needs --witness", f"{options.quorum}", "Give the keys.")
+        return []
+    return require_cosignatures(found.checkpoint, witness_keys(options), options.quorum)
+
+
+def _anchored(found: Finding, options: argparse.Namespace) -> Anchored | None:
+    if options.anchor is None:
+        return None
+    checkpoint = bare_note(found.checkpoint, found.key).encode()
+    evidence = read_input(options.anchor, "The timestamp")
+    return check_timestamp(checkpoint, evidence, trusted_certificates(options))
+
+
+def _evidence_json(cosigned: Sequence[Cosignature], anchored: Anchored | None) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if cosigned:
+        found["witnesses"] = cosignatures_json(cosigned)
+    if anchored is not None:
+        found["anchor"] = {"time": anchored.at.isoformat(), "by": anchored.by}
+    return found
 
 
 def _check_delivery(found: Finding, address: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
 from pipelines.accounts.proofs import Question, prove
+from pipelines.accounts.witnessing import cosigned_checkpoint
 from pipelines.commands.common import (
     add_general_options,
     consoles,
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     if not question.delivery and question.subject != "delivery":
         record_missing(store, key)  # or it would not be about all deliveries
     log = open_log(store, key)
-    data = prove(log, question)
+    data = prove(log, question, cosigned_checkpoint(log, store) if log.size else "")
     found = check_proof_file(data, [log.vkey])  # what is handed out has been checked
     try:
         target.write_bytes(data)

@@ -73,6 +73,7 @@ def check_proof_file(data: bytes, trusted: Sequence[str]) -> Finding:
         size=size,
         root=root.hex(),
         recorded_at=text_of(record, "recorded_at"),
+        checkpoint=checkpoint,
     )
 
 

@@ -67,6 +67,7 @@ class Finding:
         size: Number of records in the log as of the checkpoint.
         root: The checkpoint's root, hex.
         recorded_at: The date of the record.
+        checkpoint: The checkpoint, with all its signatures.
     """
 
     subject: str
@@ -78,6 +79,7 @@ class Finding:
     size: int
     root: str
     recorded_at: str
+    checkpoint: str
 
     def sentence(self) -> str:
         """Returns the finding in one sentence."""

@@ -19,7 +19,10 @@ DEMONSTRATION_KEY_NAME = "fairshard-demonstration"
 #: The prefix of the name in a signature line.
 SIGNATURE_MARK = "— "
 
-_ED25519 = b"\x01"
+#: What a key's id and its text begin with: a note's signature, or a witness's cosignature.
+NOTE_KEY = b"\x01"
+COSIGNATURE_KEY = b"\x04"
+
 _KEY_BYTES = 32
 _PRIVATE = "PRIVATE+KEY+"
 
@@ -35,20 +38,22 @@ class Verifier:
     Args:
         name: The key's name: not empty, without spaces or `+`.
         public: The 32 bytes of the Ed25519 public key.
+        kind: `NOTE_KEY`, or `COSIGNATURE_KEY` for a witness.
     """
 
     name: str
     public: bytes
+    kind: bytes = NOTE_KEY
 
     @property
     def key_id(self) -> bytes:
-        """The first four bytes of `sha256(name ‖ 0x0A ‖ 0x01 ‖ public key)`."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+        """The first four bytes of `sha256(name ‖ 0x0A ‖ kind ‖ public key)`."""
+        return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
 
     @property
     def vkey(self) -> str:
-        """The key as text: `name+key id in hex+base64(0x01 ‖ public key)`."""
-        return f"{self.name}+{self.key_id.hex()}+{to_base64(_ED25519 + self.public)}"
+        """The key as text: `name+key id in hex+base64(kind ‖ public key)`."""
+        return f"{self.name}+{self.key_id.hex()}+{to_base64(self.kind + self.public)}"
 
     @property
     def fingerprint(self) -> str:
@@ -89,6 +94,18 @@ class Signer(Protocol):
         ...
 
 
+class AgencyKey(Signer, Protocol):
+    """A signer with the secret that the agency's salts are derived from.
+
+    The secret need not be the private key: a service can keep that one to itself.
+    """
+
+    @property
+    def secret(self) -> bytes:
+        """The secret, which never changes for a deal; 32 bytes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FileKey:
     """A signer whose private key is at hand, as it is read from a file.
@@ -126,7 +143,7 @@ class FileKey:
     def skey(self) -> str:
         """The private key as text, in the form of Go's note package. Secret."""
         key_id = self.verifier.key_id.hex()
-        return f"{_PRIVATE}{self.name}+{key_id}+{to_base64(_ED25519 + self.private)}"
+        return f"{_PRIVATE}{self.name}+{key_id}+{to_base64(NOTE_KEY + self.private)}"
 
     @property
     def secret(self) -> bytes:
@@ -141,14 +158,15 @@ class FileKey:
         return Ed25519PrivateKey.from_private_bytes(self.private)
 
 
-def parse_vkey(vkey: str) -> Verifier:
-    """Read a verifier key, `name+key id+base64(0x01 ‖ public key)`.
+def parse_vkey(vkey: str, kind: bytes = NOTE_KEY) -> Verifier:
+    """Read a verifier key, `name+key id+base64(kind ‖ public key)`.
 
     Raises:
         InputError: If it is malformed, is for another algorithm, or has the wrong key id.
     """
-    name, public = _parse_key(vkey, "verifier key")
-    verifier = Verifier(name, public)
+    what = "verifier key" if kind == NOTE_KEY else "witness key"
+    name, public = _parse_key(vkey, what, kind)
+    verifier = Verifier(name, public, kind)
     if verifier.vkey != vkey:
         raise InputError("the key id is not this key's", ascii(vkey), "Copy the whole key again.")
     return verifier
@@ -169,15 +187,19 @@ def parse_skey(skey: str) -> FileKey:
     return signer
 
 
-def _parse_key(text: str, what: str, secret: bool = False) -> tuple[str, bytes]:
+def _parse_key(
+    text: str, what: str, kind: bytes = NOTE_KEY, secret: bool = False
+) -> tuple[str, bytes]:
     """Return name and 32 key bytes of `name+key id+base64`; the caller compares the key id."""
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")  # Base64 itself may contain a plus.
     raw = from_base64(encoded)
-    if not is_key_name(name) or raw is None or raw[:1] != _ED25519 or len(raw) != 1 + _KEY_BYTES:
+    if not is_key_name(name) or raw is None or raw[:1] != kind or len(raw) != 1 + _KEY_BYTES:
         shown = f"{len(text)} characters" if secret else ascii(text[:120])
         raise InputError(
-            f"not an Ed25519 {what}", shown, "It must be name+hex key id+base64(0x01 and key)."
+            f"not an Ed25519 {what}",
+            shown,
+            f"It must be name+hex key id+base64(0x{kind.hex()} and key).",
         )
     return name, raw[1:]
 

@@ -192,6 +192,36 @@ def inclusion_path(index: int, size: int, range_root: Callable[[int, int], bytes
     return proof[::-1]
 
 
+def consistency_path(
+    old_size: int, size: int, range_root: Callable[[int, int], bytes]
+) -> list[bytes]:
+    """Return the proof that a tree was only appended to, RFC 6962, section 2.1.2.
+
+    Args:
+        old_size: Number of leaves before, more than 0.
+        size: Number of leaves now.
+        range_root: Returns the root of the leaves from a first index to before another.
+
+    Raises:
+        ValueError: If the sizes are not in this order.
+    """
+    if not 0 < old_size <= size:
+        raise ValueError(f"no consistency proof from size {old_size} to {size}")
+    path: list[bytes] = []
+    start, stop = 0, size
+    while old_size != stop:  # the old leaves end inside [start, stop)
+        middle = start + _split_point(stop - start)
+        if old_size <= middle:
+            path.append(range_root(middle, stop))
+            stop = middle
+        else:
+            path.append(range_root(start, middle))
+            start = middle
+    if start:  # otherwise the reader knows this root: it is the old one
+        path.append(range_root(start, stop))
+    return path[::-1]
+
+
 def _split_point(count: int) -> int:
     """Return the largest power of two below `count`, which is two or more."""
     return 1 << ((count - 1).bit_length() - 1)

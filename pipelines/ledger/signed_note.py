@@ -9,6 +9,7 @@ says to ignore.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pipelines.ledger.ed25519 import (
     SIGNATURE_MARK,
@@ -31,12 +32,17 @@ __all__ = [
     "NoteError",
     "Signer",
     "Verifier",
+    "bare_note",
     "open_checkpoint",
     "open_note",
+    "parse_signature",
     "parse_skey",
     "parse_vkey",
     "sign_checkpoint",
     "sign_note",
+    "signature_line",
+    "signatures_by",
+    "split_note",
 ]
 
 _MAX_SIGNATURES = 100
@@ -61,30 +67,61 @@ def open_note(note: str, verifier: Verifier) -> str:
     Raises:
         NoteError: If any of these checks fails.
     """
-    # 1. Characters.
-    if not is_note_text(note):
-        raise NoteError("not a note", ascii(note[:60]), "Fetch it again, without any change.")
-    # 2. Text and signatures.
-    body, separator, signature_block = note.rpartition("\n\n")
-    lines = signature_block.removesuffix("\n").split("\n")
-    if not separator or not body or len(lines) > _MAX_SIGNATURES:
-        raise NoteError("a note needs text, a blank line and signatures", ascii(note[:60]))
-    text = body + "\n"
-    # 3. Signature lines.
-    key_signatures = []
-    for line in lines:
-        name, key_id, signature = _parse_signature(line)
-        if (name, key_id) == (verifier.name, verifier.key_id):
-            key_signatures.append(signature)
-    # 4. Our signature.
+    text, signatures = split_note(note)  # 1 to 3
+    key_signatures = signatures_by(verifier, signatures)
     if len(key_signatures) != 1:
         raise NoteError(
             f"the note has {len(key_signatures)} signatures by the key",
             ascii(verifier.vkey),
             "Check that this is the log's key.",
         )
-    verifier.verify(text, key_signatures[0])
+    verifier.verify(text, key_signatures[0])  # 4
     return text
+
+
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+    """Check a note's form alone.
+
+    Returns:
+        The text, which ends in a newline, and the signatures: key name, key id, signature.
+
+    Raises:
+        NoteError: If the note or a signature line is malformed.
+    """
+    if not is_note_text(note):
+        raise NoteError("not a note", ascii(note[:60]), "Fetch it again, without any change.")
+    body, separator, signature_block = note.rpartition("\n\n")
+    lines = signature_block.removesuffix("\n").split("\n")
+    if not separator or not body or len(lines) > _MAX_SIGNATURES:
+        raise NoteError("a note needs text, a blank line and signatures", ascii(note[:60]))
+    return body + "\n", [parse_signature(line) for line in lines]
+
+
+def bare_note(note: str, vkey: str) -> str:
+    """Return a note with this key's signature alone, as the key's owner wrote it.
+
+    Raises:
+        NoteError: If the note is malformed or not signed by the key.
+        InputError: If the key is malformed.
+    """
+    verifier = parse_vkey(vkey)
+    text = open_note(note, verifier)
+    _, signatures = split_note(note)
+    [signature] = signatures_by(verifier, signatures)
+    return f"{text}\n{signature_line(verifier, signature)}\n"
+
+
+def signatures_by(
+    verifier: Verifier, signatures: Iterable[tuple[str, bytes, bytes]]
+) -> list[bytes]:
+    """Return those of a note's signatures that bear a key's name and id, without checking them."""
+    key = (verifier.name, verifier.key_id)
+    return [signature for *signer, signature in signatures if tuple(signer) == key]
+
+
+def signature_line(verifier: Verifier, signature: bytes) -> str:
+    """Return a signature line of a note, without its newline."""
+    return f"{SIGNATURE_MARK}{verifier.name} {to_base64(verifier.key_id + signature)}"
 
 
 def sign_note(signer: Signer, text: str) -> str:
@@ -106,8 +143,8 @@ def sign_note(signer: Signer, text: str) -> str:
             ascii(text[:60]),
             "It must end in a newline and contain no control characters but newlines.",
         )
-    signature = parse_vkey(signer.vkey).key_id + signer.sign(text.encode())
-    return f"{text}\n{SIGNATURE_MARK}{signer.name} {to_base64(signature)}\n"
+    line = signature_line(parse_vkey(signer.vkey), signer.sign(text.encode()))
+    return f"{text}\n{line}\n"
 
 
 def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
@@ -169,7 +206,12 @@ def _parse_checkpoint(text: str) -> tuple[str, int, bytes] | None:
     return lines[0], size, root
 
 
-def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
+def parse_signature(line: str) -> tuple[str, bytes, bytes]:
+    """Read a signature line of a note: key name, key id, signature.
+
+    Raises:
+        NoteError: If it is malformed.
+    """
     mark, rest = line[: len(SIGNATURE_MARK)], line[len(SIGNATURE_MARK) :]
     name, space, encoded = rest.partition(" ")
     raw = from_base64(encoded)

@@ -8,9 +8,11 @@ from pipelines.ledger.merkle import (
     EMPTY_ROOT,
     HASH_BYTES,
     ProofError,
+    consistency_path,
     inclusion_path,
     node_hash,
     root,
+    verify_consistency,
     verify_inclusion,
 )
 from pipelines.ledger.tiles import TILE_WIDTH, entries_path, read_entry_bundle, tile_path
@@ -89,6 +91,16 @@ class PublishedLog:
     def path(self, index: int) -> list[bytes]:
         """Returns the inclusion proof of a leaf, lowest hash first, without checking it."""
         return inclusion_path(index, self.size, self._shared_root)
+
+    def consistency(self, old_size: int) -> list[bytes]:
+        """Returns the proof that the log only grew since it had fewer leaves, after checking it.
+
+        Raises:
+            ProofError: If the tiles do not prove it, or one has the wrong length.
+        """
+        proof = consistency_path(old_size, self.size, self._range_root)
+        verify_consistency(old_size, self.size, proof, self.prefix_root(old_size), self._root)
+        return proof
 
     def prefix_root(self, size: int) -> bytes:
         """Returns the root that the log had when it had fewer leaves, without checking it."""

@@ -20,7 +20,7 @@ from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pools import BookedPool, booked_pools
 from pipelines.accounts.removals import RecordedNotice, patched_deliveries, pool_holder
-from pipelines.ledger.signed_note import FileKey
+from pipelines.ledger.ed25519 import AgencyKey
 from pipelines.removal.notices import NoticeTerms, publish_notice, record_notice
 from pipelines.removal.patch import make_patch
 from pipelines.removal.search import FoundVersion, Wanted, find_samples
@@ -103,7 +103,7 @@ class Agency:
 
     store: Store
     key: LogKey
-    signer: FileKey
+    signer: AgencyKey
     secrets: tuple[bytes, ...]
 
 

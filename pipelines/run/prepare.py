@@ -19,8 +19,8 @@ from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.ed25519 import AgencyKey
 from pipelines.ledger.payees import check_payees
-from pipelines.ledger.signed_note import FileKey
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.job import Job, Models, run_id
 from pipelines.run.pools import check_pool_name, plan_pool
@@ -88,7 +88,7 @@ class PreparedJob:
 
     job: Job
     store: Store
-    signer: FileKey
+    signer: AgencyKey
     version: Version
     log_key: LogKey
 

@@ -1,4 +1,8 @@
-"""The agency's signing key: given as a file, or created on first use with mode 600."""
+"""The agency's signing key: given as a file, or created on first use with mode 600.
+
+A file has the key itself, or names a program that signs (`pipelines.run.program_key`). Another kind
+of signer has to be added in `load_key` alone: everything else takes an `AgencyKey`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from pathlib import Path
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.memory import memory_path
 from pipelines.ledger.commitments import agency_salt
-from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME
+from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME, AgencyKey
 from pipelines.ledger.signed_note import FileKey, parse_skey
+from pipelines.run.program_key import read_program_key
 from schemas.errors import InputError
 
 DEFAULT_KEY_NAME = "fairshard-agency"
@@ -34,7 +39,7 @@ def previous_key_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
 
 
-def load_or_create_key(path: Path) -> FileKey:
+def load_or_create_key(path: Path) -> AgencyKey:
     """Reads the key, and creates one first if there is none.
 
     Raises:
@@ -45,7 +50,7 @@ def load_or_create_key(path: Path) -> FileKey:
     return load_key(path)
 
 
-def load_key(path: Path) -> FileKey:
+def load_key(path: Path) -> AgencyKey:
     """Reads a key file.
 
     Raises:
@@ -64,10 +69,12 @@ def load_key(path: Path) -> FileKey:
             f"{path} has mode {stat.S_IMODE(mode):o}",
             f"Run: chmod 600 {path}",
         )
+    if text.lstrip().startswith("{"):
+        return read_program_key(text, str(path))
     return parse_skey(text.strip())
 
 
-def log_key(signer: FileKey, path: Path) -> LogKey:
+def log_key(signer: AgencyKey, path: Path) -> LogKey:
     """Returns the key of the agency's log: a key and, if it is beside it, the key before it.
 
     Args:

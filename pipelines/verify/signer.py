@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME, parse_vkey
+from pipelines.ledger.ed25519 import DEMONSTRATION_KEY_NAME, NOTE_KEY, parse_vkey
 from schemas.errors import InputError
 
 
@@ -60,34 +60,37 @@ def signed_by(vkey: str, pinned: tuple[str, ...] | None) -> SignedBy:
     )
 
 
-def read_pinned_keys(given: Sequence[str]) -> tuple[str, ...] | None:
+def read_pinned_keys(given: Sequence[str], kind: bytes = NOTE_KEY) -> tuple[str, ...] | None:
     """Returns the verifier keys that a reader pins; None if none were given.
 
     Args:
         given: Verifier keys, or paths of files with one key per line, such as the agency's old and
             new key. Empty lines and lines that begin with `#` are skipped.
+        kind: `COSIGNATURE_KEY` for the keys of witnesses.
 
     Raises:
         InputError: If a file cannot be read or holds no key, or a key is malformed.
     """
     if not given:
         return None
-    return tuple(key for text in given for key in _keys_in(text))
+    return tuple(key for text in given for key in _keys_in(text, kind))
 
 
-def _keys_in(text: str) -> list[str]:
+def _keys_in(text: str, kind: bytes) -> list[str]:
     with suppress(InputError):
-        return [parse_vkey(text).vkey]
+        return [parse_vkey(text, kind).vkey]
     try:
         content = Path(text).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         if "+" in text:
-            return [parse_vkey(text).vkey]  # raises an error that says what is wrong with the key
+            return [
+                parse_vkey(text, kind).vkey
+            ]  # raises an error that says what is wrong with the key
         raise InputError(
             "The verifier key cannot be read", text, "Give the key itself or a file with it."
         ) from error
     lines = [line.strip() for line in content.splitlines()]
-    keys = [parse_vkey(line).vkey for line in lines if line and not line.startswith("#")]
+    keys = [parse_vkey(line, kind).vkey for line in lines if line and not line.startswith("#")]
     if not keys:
         raise InputError("The file holds no verifier key", text, "Write one per line.")
     return keys

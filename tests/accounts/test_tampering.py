@@ -6,15 +6,18 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
+from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import sign_checkpoint
 from pipelines.ledger.tiles import entry_bundles, read_entry_bundle
 from pipelines.run.signing_key import log_key, save_key
 from pipelines.storage.open import open_store
+from pipelines.verify.statement import check_statement, read_statement
 from schemas.canonical import canonical_json
 from tests.accounts.cases import SIGNER, note
 from tests.accounts.outputs import publish
@@ -262,3 +265,43 @@ def test_a_statement_is_not_made_from_what_was_tampered_with(
     )
     assert (ended.code, ended.out) == (1, "") and said in ended.err, ended.err
     assert not target.exists()
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "an amount, with its text": (
+        lambda found: found["lines"][0].update(amount_minor=1, amount="0.01"),
+        "a line does not match the commitments in its leaf: entry ",
+    ),
+    "an amount's text": (
+        lambda found: found["lines"][0].update(amount="999.00"),
+        "an amount's text does not match its number: entry ",
+    ),
+    "whose it is": (
+        lambda found: found.update(contributor_id="c-2"),
+        "a line does not match the commitments in its leaf: entry ",
+    ),
+    "a line dropped": (
+        lambda found: found["lines"].pop(),
+        "the lines do not sum to the statement's total",
+    ),
+    "the total": (
+        lambda found: found.update(total_minor=1, total="0.01"),
+        "the lines do not sum to the statement's total",
+    ),
+    "what was credited before": (
+        lambda found: found.update(previous_minor=100, previous="1.00"),
+        "the statement's difference is not its total less what was credited before",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_statement_is_named_to_its_reader(sound: Agency, name: str) -> None:
+    file = sound.out / "one/v0001/agency/statements/c-1.json"
+    check_statement(read_statement(file.read_text()))
+    found = json.loads(file.read_text())
+    edit, said = EDITS[name]
+    edit(found)
+    with pytest.raises(ProofError) as caught:
+        check_statement(read_statement(json.dumps(found)))
+    assert said in str(caught.value)

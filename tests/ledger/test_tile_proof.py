@@ -7,6 +7,7 @@ import pytest
 from pipelines.ledger.merkle import ProofError, leaf_hash, root
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.ledger.tiles import entry_bundles, tiles
+from tests.ledger.merkle_reference import mth, subproof
 
 
 def published(size: int) -> tuple[dict[str, bytes], bytes]:
@@ -28,6 +29,16 @@ def test_leaves_are_proved(size: int) -> None:
         with pytest.raises(ProofError):
             log.check(leaf_hash(b"another"), index)
     assert size < 65_536 or len(log.read_paths) < 20  # few of about five hundred files
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 21, 33, 300])
+def test_consistency_proofs_are_those_of_the_definition(size: int) -> None:
+    files, top = published(size)
+    log = PublishedLog(size, top, files.__getitem__)
+    leaves = [b"leaf %d" % index for index in range(size)]
+    for old in range(1, size + 1, 1 if size < 50 else 19):
+        assert log.consistency(old) == subproof(old, leaves)
+        assert log.prefix_root(old) == mth(leaves[:old])
 
 
 def test_a_changed_tile_is_detected() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -257,6 +258,45 @@ def test_replies_that_lie_are_named_and_not_recorded(folder: Path) -> None:
         refused = accept(folder, data)
         assert refused.code == 1 and "not signed by the buyer's key" in refused.err, data
     assert log.read_bytes() == state
+
+
+def altered(envelope: bytes, **changes: object) -> bytes:
+    """An envelope whose payload was changed after it was signed."""
+    found = json.loads(envelope)
+    body = json.loads(base64.b64decode(found["payload"])) | changes
+    payload = base64.b64encode(rfc8785.dumps(body)).decode()
+    return rfc8785.dumps(found | {"payload": payload})
+
+
+def test_forged_certificates_are_named_and_delete_nothing(folder: Path) -> None:
+    """Signed by another key, altered, signed as something else, replayed for another notice."""
+    [first] = revoke(folder, "--asset", "a-0")
+    sound = dsse(reply_to(folder, first))
+    [second] = revoke(folder, "--asset", "a-4")
+    [other] = second["notices"]
+    named = {"notice": other["notice"], "sha256": other["sha256"]}
+    log = folder / "out/agency/log/checkpoint"
+    state = log.read_bytes()
+    replayed = {**reply_to(folder, first), "notices": [named]}
+    renamed = [{**named, "sha256": first["notices"][0]["sha256"]}]
+    forged: list[tuple[bytes, str]] = [
+        (dsse(reply_to(folder, first), FORGER), "is not signed by the buyer's key"),
+        (altered(sound, signed_at="2026-12-31"), "is not signed by the buyer's key"),
+        (altered(sound, notices=[named]), "is not signed by the buyer's key"),
+        (
+            envelope(BUYER, rfc8785.dumps(reply_to(folder, first)), "text/plain"),
+            "is not signed by the buyer's key, or is not in its form",
+        ),
+        (dsse({**replayed, "notices": renamed}), "names a notice with another digest"),
+        (dsse(replayed), "a shard that"),
+    ]
+    for data, said in forged:
+        refused = accept(folder, data)
+        assert (refused.code, refused.out) == (1, "") and said in refused.err, refused.err
+    assert log.read_bytes() == state and states(folder, "2027-01-01") == ["overdue", "overdue"]
+    # Sent again after the second notice, a sound certificate is still for the first alone.
+    assert accept(folder, sound).json["is_new"] and not accept(folder, sound).json["is_new"]
+    assert states(folder, "2027-01-01") == ["deleted", "overdue"]
 
 
 def test_a_sweep_drafts_what_ended_and_its_command_removes_it(folder: Path) -> None:
