@@ -81,7 +81,8 @@ def record_delivery(
 def record_missing(store: Store, key: LogKey) -> list[Record]:
     """Records every published version that the log does not have, the earliest `as_of` first.
 
-    Such versions were published before there was a log, or by a run that was killed right after.
+    Such versions were published before there was a log, or by a run that was killed right after. A
+    run that was killed a moment later left a record without the attestation, which is written.
 
     Args:
         store: The output, all of which is listed.
@@ -91,12 +92,14 @@ def record_missing(store: Store, key: LogKey) -> list[Record]:
         RunError: See `record_delivery`.
     """
     log, missing = open_log(store, key), []
-    for item in store.list():
-        if not (match := _MANIFEST_KEY.fullmatch(item.key)):
+    keys = {item.key for item in store.list()}
+    for name in sorted(keys):
+        if not (match := _MANIFEST_KEY.fullmatch(name)):
             continue
-        data = store.read_bytes(item.key)
+        data = store.read_bytes(name)
         manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()
-        if log.books.index_of((str(Kind.DELIVERY), manifest.delivery, digest)) is None:
+        found = log.books.index_of((str(Kind.DELIVERY), manifest.delivery, digest))
+        if found is None or _attestation_key(manifest.delivery) not in keys:
             missing.append((recorded_at_of(manifest), match[1], match[2]))
     return [
         record_delivery(store, key, deal_id, version, as_of)
@@ -241,7 +244,7 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
 
 def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:
     """Writes the delivery's attestation beside the log, unless there is one."""
-    key = f"{layout.AGENCY_LOG}/{layout.attestation_path(manifest.delivery)}"
+    key = _attestation_key(manifest.delivery)
     predicate: dict[str, object] = {
         "delivery": manifest.delivery,
         "as_of": manifest.as_of,
@@ -254,3 +257,7 @@ def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, recor
     if not store.exists(key):
         body = delivery_statement(name, digest, predicate)
         store.write_bytes(key, envelope(log.key.signer, body))
+
+
+def _attestation_key(delivery: str) -> str:
+    return f"{layout.AGENCY_LOG}/{layout.attestation_path(delivery)}"

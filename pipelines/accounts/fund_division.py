@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -12,6 +13,12 @@ import pyarrow as pa
 
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import BookedPool, carried_in, lines_of, pools_that_count
+from pipelines.accounts.removals import (
+    recorded_notices,
+    removed_parts,
+    stopped_assets,
+    without_parts,
+)
 from pipelines.ledger.fund import (
     DealRevenue,
     DividedFund,
@@ -23,6 +30,7 @@ from pipelines.ledger.pool import fraction_text
 from pipelines.ledger.record import integer_of
 from pipelines.ledger.rules import SHARE
 from pipelines.storage.columns import values_of
+from schemas.errors import InputError
 from schemas.ledger import FUND_PARTS_SCHEMA, POOL_LINES_SCHEMA
 from schemas.price_terms import Deduction, deduct
 
@@ -80,8 +88,11 @@ def divided(
     deliveries: Mapping[str, Sequence[str]],
     pools: Sequence[BookedPool],
     before: BookedPool | None,
-) -> DividedFund:
+    day: date,
+) -> tuple[DividedFund, int]:
     """Divides a fund by the frozen weights of deliveries.
+
+    A removed asset that stopped neither counts in its delivery nor gives anybody a weight.
 
     Args:
         log: The agency's log.
@@ -89,19 +100,66 @@ def divided(
         deliveries: The deliveries of each deal.
         pools: All pools in the books.
         before: The fund's record that this division replaces, whose carried parts do not count.
+        day: The day of the payment, which decides what has stopped.
+
+    Returns:
+        The division, and how many assets have stopped.
+
+    Raises:
+        InputError: If nobody is left to share in it, or what assets count is not known.
     """
     gross = sum(fund.revenue.values())
     taken = deduct(gross, list(fund.deductions), fund.currency)
     deals = split_revenue(fund.revenue, taken, Fraction(fund.agency_share))
     prices = {pool.delivery: pool for pool in pools_that_count(pools) if pool.is_price}
+    notices = recorded_notices(log)
     sized: dict[str, tuple[Fraction, Mapping[str, int]]] = {}
+    stopped = 0
     for deal, names in deliveries.items():
-        assets = {name: integer_of(prices[name].record.public, "assets") for name in names}
+        counted = {}
         for name in names:
-            size = _size(fund, deals[deal], assets[name], sum(assets.values()))
-            sized[name] = size, _weights(log, prices[name])
+            gone = stopped_assets(notices, name, day, fund.period)
+            counted[name] = _left(log, prices[name], gone)
+            stopped += len(gone)
+        assets = sum(count for count, _ in counted.values())
+        for name, (count, weights) in counted.items():
+            sized[name] = _size(fund, deals[deal], count, assets), weights
+    together = fund_weights(sized)
+    if not any(together.values()):
+        raise InputError(
+            "Nobody is left to share in this fund",
+            f"{stopped:,} removed assets do not share in it, and no others have a weight",
+            "Nothing was recorded. The notices say that removed assets do not share in it.",
+        )
     carried = carried_in(log, pools, fund.currency, before)
-    return divide_fund(deals, fund_weights(sized), carried, log.salt)
+    return divide_fund(deals, together, carried, log.salt), stopped
+
+
+def first_day(pools: Sequence[BookedPool], before: BookedPool | None, recorded_at: str) -> date:
+    """Returns the day of the payment: of a correction, that of the fund's first record.
+
+    Args:
+        pools: All pools in the books.
+        before: The record that a correction replaces; None for a new fund.
+        recorded_at: ISO 8601 instant of the new record.
+    """
+    known = {pool.index: pool for pool in pools}
+    while before is not None:
+        recorded_at = before.record.recorded_at
+        earlier = before.fields.get("replaces_record")
+        before = None if earlier is None else known[earlier]
+    return date.fromisoformat(recorded_at[:10])
+
+
+def _left(
+    log: AgencyLog, price: BookedPool, gone: Collection[str]
+) -> tuple[int, Mapping[str, int]]:
+    """Returns how many assets of a delivery share, and the weights of contributors for them."""
+    count, weights = integer_of(price.record.public, "assets"), _weights(log, price)
+    if gone:
+        weights = without_parts(weights, removed_parts(log, log.books.store, price, gone))
+        count -= len(gone)
+    return (count if any(weights.values()) else 0), weights
 
 
 def _size(fund: Fund, deal: DealRevenue, assets: int, all_assets: int) -> Fraction:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
-from pipelines.accounts.fund_division import Fund, divided, lines_table, outcome, parts_table
+from pipelines.accounts.fund_division import (
+    Fund,
+    divided,
+    first_day,
+    lines_table,
+    outcome,
+    parts_table,
+)
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import BookedPool, booked_pools, lines_of, pool_of, pools_that_count
 from pipelines.accounts.sums import credit_sum_fields
@@ -40,6 +47,12 @@ class RecordedFund:
     lines: pa.Table
     is_new: bool
     replaced: list[str]
+
+    @property
+    def stopped(self) -> int:
+        """How many removed assets do not share in it."""
+        found = self.record.private.get("stopped")
+        return found if isinstance(found, int) else 0
 
 
 def record_fund(log: AgencyLog, fund: Fund, recorded_at: str, correct: bool) -> RecordedFund:
@@ -90,7 +103,8 @@ def _append(
     def make(index: int, sets: AllSets) -> NewRecord:
         pools = booked_pools(log)
         deliveries = _deliveries(fund, pools)
-        made = divided(log, fund, deliveries, pools, before)
+        day = first_day(pools, before, recorded_at)
+        made, stopped = divided(log, fund, deliveries, pools, before, day)
         private = {
             **fund.terms(),
             **outcome(made, deliveries),
@@ -107,7 +121,8 @@ def _append(
             public["replaces_record"] = before.index
         gross = sum(fund.revenue.values())
         public |= credit_sum_fields(log.salt, event, made.division.credits, gross)
-        return NewRecord(public, {"pool": in_canonical_form(private)}, sets)
+        more = {"stopped": stopped} if stopped else {}
+        return NewRecord(public, {"pool": in_canonical_form(private), **more}, sets)
 
     record = append_record(log, kind, event, recorded_at, make, created.append)
     pool = pool_of(record)

@@ -44,7 +44,7 @@ def remember(path: Path, store: Store, checkpoint: str, size: int) -> None:
     Raises:
         InputError: If the file cannot be written.
     """
-    with _translated(path), _locked(path.parent):
+    with _translated(path), locked_folder(path.parent):
         found = _read(path)
         known = found.get(_place_of(store), "")
         if known == checkpoint or (known and int(known.split("\n")[1]) > size):
@@ -84,7 +84,7 @@ def _place_of(store: Store) -> str:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Lets one process at a time change the file in a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

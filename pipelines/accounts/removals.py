@@ -163,7 +163,8 @@ def removed_parts(
             raise InputError(
                 "The price considers assets that were not delivered, within a minimum or a cap",
                 f"{pool.delivery}: what the removed assets count in it is not known",
-                "Nothing was taken back. Use --money keep and --recurring keep.",
+                "Nothing was recorded. Remove assets of this delivery with --money keep and "
+                "--recurring keep.",
             )
         people, weights = values_of(lines["contributor_id"], str), values_of(lines["weight"], str)
         whole = dict(zip(people, map(int, weights), strict=True))

@@ -174,6 +174,16 @@ def refuse_public_folder(target: str | Path, what: str) -> None:
         )
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things in words.
+
+    Example:
+        >>> counted(1, "sample"), counted(1200, "sample")
+        ('1 sample', '1,200 samples')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def in_delivery(target: str) -> bool:
     """Returns whether a file written there would be an unexpected file in a delivery."""
     return _lies_in(target, layout.DELIVERY, layout.MANIFEST)

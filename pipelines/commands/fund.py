@@ -16,7 +16,7 @@ from pipelines.commands.books import (
     one_line,
     open_books,
 )
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import add_general_options, consoles, counted, print_json
 from pipelines.commands.money_options import (
     add_revenue_options,
     read_agency_share,
@@ -113,6 +113,7 @@ def _fund_json(done: RecordedFund) -> dict[str, object]:
         "recorded_at": done.record.recorded_at,
         "pool": dict(done.pool.fields),
         "replaced": done.replaced,
+        "stopped_assets": done.stopped,
         "credits": [
             {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
             for row in done.lines.to_pylist()
@@ -133,7 +134,7 @@ def _show(console: Console, done: RecordedFund) -> None:
         f"{pool['period']}.",
         *(f"  deducted: {item['name']}, {amount(item['minor'])}" for item in pool["deductions"]),
         f"  agency: {amount(pool['agency_minor'])}",
-        f"  {len(done.lines):,} contributors: {amount(pool['contributors_minor'])}",
+        f"  {counted(len(done.lines), 'contributor')}: {amount(pool['contributors_minor'])}",
     ]
     before = pool.get("replaces_record")
     if before is not None:
@@ -141,6 +142,8 @@ def _show(console: Console, done: RecordedFund) -> None:
     if done.replaced:
         names = ", ".join(done.replaced)
         lines.append(f"  {names} was replaced since; --correct divides the fund again.")
+    if done.stopped:
+        lines.append(f"  {counted(done.stopped, 'removed asset')} left out of it.")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     deals = Table("deal", "revenue", "for contributors", "deliveries")

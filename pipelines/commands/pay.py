@@ -23,7 +23,7 @@ from pipelines.commands.books import (
     one_line,
     open_books,
 )
-from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.common import add_general_options, consoles, counted, print_json
 from pipelines.commands.money_options import (
     add_revenue_options,
     read_agency_share,
@@ -194,7 +194,7 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
         f"{pool['period']}.",
         *(f"  deducted: {item['name']}, {amount(item['minor'])}" for item in pool["deductions"]),
         f"  agency: {amount(pool['agency_minor'])}",
-        f"  {len(done.lines):,} contributors: {amount(pool['contributors_minor'])}",
+        f"  {counted(len(done.lines), 'contributor')}: {amount(pool['contributors_minor'])}",
     ]
     if pool["rounding_minor"]:
         lines.append(f"  not divisible, kept: {amount(pool['rounding_minor'])}")
@@ -204,7 +204,7 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
             f"the weights of {pool['delivery']}."
         )
     if done.stopped:
-        lines.append(f"  {done.stopped:,} removed assets do not share in it.")
+        lines.append(f"  {counted(done.stopped, 'removed asset')} left out of it.")
     for line in lines:
         console.print(line, markup=False, highlight=False)
     table = Table("contributor", "credit")

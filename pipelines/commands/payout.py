@@ -12,6 +12,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.accounts.memory import locked_folder
 from pipelines.accounts.payees import check_payees, read_payees
 from pipelines.accounts.payouts import (
     NothingToPayError,
@@ -32,6 +33,7 @@ from pipelines.commands.books import (
 from pipelines.commands.common import (
     add_general_options,
     consoles,
+    counted,
     print_json,
     refuse_public_folder,
 )
@@ -144,12 +146,15 @@ def _write(folder: Path, payments: Iterable[Mapping[str, object]], unpaid: pa.Ta
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, head, rows in (
-            ("payments.csv", _PAYMENT_COLUMNS, paid),
-            ("unpaid.csv", _UNPAID_COLUMNS, left),
-        ):
-            text = "".join(",".join(row) + CSV_END for row in (list(head), *rows))
-            (folder / name).write_text(text, encoding="utf-8", newline="")
+        with locked_folder(folder):
+            for name, head, rows in (
+                ("unpaid.csv", _UNPAID_COLUMNS, left),
+                ("payments.csv", _PAYMENT_COLUMNS, paid),
+            ):
+                text = "".join(",".join(row) + CSV_END for row in (list(head), *rows))
+                part = folder / f"{name}.part"  # a payment run that is cut off has no final name
+                part.write_text(text, encoding="utf-8", newline="")
+                part.replace(folder / name)
     except OSError as error:
         raise InputError(
             "The payment run cannot be written",
@@ -169,7 +174,7 @@ def _show(console: Console, done: RecordedPayout, payments: list[dict[str, objec
         console,
         [
             f"{said}: payout {private['name']} of {private['day']}, record {done.record.index}, "
-            f"{len(payments):,} payments."
+            f"{counted(len(payments), 'payment')}."
         ],
     )
     table = Table("currency", "payments", "gross", "withheld", "net")
@@ -188,7 +193,7 @@ def _show_unpaid(console: Console, unpaid: pa.Table) -> None:
     rows = unpaid.to_pylist()
     people = {(row["contributor_id"], row["reason"]) for row in rows}
     for reason, count in sorted(Counter(reason for _, reason in people).items()):
-        _print(console, [f"not paid: {count:,} contributors, {reason}"])
+        _print(console, [f"not paid: {counted(count, 'contributor')}, {reason}"])
 
 
 def _print(console: Console, lines: Iterable[str]) -> None:

@@ -12,7 +12,13 @@ from rich.console import Console
 
 from pipelines.accounts.log import AgencyLog
 from pipelines.commands.books import add_books_options, open_books
-from pipelines.commands.common import add_general_options, consoles, parse_as_of, print_json
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    counted,
+    parse_as_of,
+    print_json,
+)
 from pipelines.removal.replies import AcceptedReply, accept_reply
 from pipelines.removal.states import NoticeState, NoticeStatus, notice_statuses
 from pipelines.storage.store import Store
@@ -122,7 +128,7 @@ def _show(console: Console, statuses: Sequence[NoticeStatus], day: str) -> None:
         return
     counts = Counter(status.state for status in statuses)
     said = ", ".join(f"{counts[state]:,} {state}" for state in NoticeState if counts[state])
-    _print(console, f"{len(statuses):,} notices of removal as of {day}: {said}")
+    _print(console, f"{counted(len(statuses), 'notice')} of removal as of {day}: {said}")
     for deal_id, group in groupby(statuses, lambda status: status.notice.deal_id):
         _print(console, "")
         _print(console, deal_id)

@@ -14,11 +14,13 @@ from pipelines.commands.books import add_books_options
 from pipelines.commands.common import (
     add_general_options,
     consoles,
+    counted,
     parse_as_of,
     positive_int,
     print_json,
 )
-from pipelines.removal.revoke import Agency, DealRemoval, Removal, revoke
+from pipelines.removal.outcome import DealRemoval
+from pipelines.removal.revoke import Agency, Removal, revoke
 from pipelines.removal.search import Wanted
 from pipelines.run.signing_key import default_key_path, load_key, log_key, previous_key_path
 from pipelines.storage.open import open_store
@@ -63,7 +65,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--way", choices=get_args(RemovalWay), help="new shards, or overwritten bytes")
     how.add_argument(
-        "--money", choices=get_args(MoneyEffect), help="what the price credited for it"
+        "--money",
+        choices=get_args(MoneyEffect),
+        help="what the price credited for it: contributors keep it, or it is taken back; what is "
+        "recorded of later revenue stays in either case",
     )
     how.add_argument(
         "--recurring", choices=get_args(RecurringEffect), help="its weights in later revenue"
@@ -165,6 +170,7 @@ def _deal_json(one: DealRemoval) -> dict[str, object]:
         "samples": one.found,
         "patched": one.patched,
         "emptied": list(one.emptied),
+        "later_revenue_kept": one.kept_revenue,
         "corrections": [
             {"record": index, "pool": name, "taken_minor": minor, "currency": currency}
             for index, name, minor, currency in one.taken
@@ -187,10 +193,13 @@ def _show(console: Console, done: Sequence[DealRemoval]) -> None:
                 f"to be deleted by {notice.deadline}",
             )
         for delivery, samples in one.found.items():
-            _print(console, f"  {delivery}: {samples:,} samples")
+            _print(console, f"  {delivery}: {counted(samples, 'sample')}")
         for index, name, minor, currency in one.taken:
             amount = f"{format_amount(minor, currency)} {currency}"
             _print(console, f"  taken back from {name}: {amount}, record {index}")
+        if one.kept_revenue:
+            many = counted(one.kept_revenue, "record")
+            _print(console, f"  later revenue that was shared before stays as it is: {many}")
         for before, version in one.patched.items():
             _print(console, f"  {one.deal_id}/{version} patches {before}")
         for delivery in one.emptied:

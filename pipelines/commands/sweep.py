@@ -15,6 +15,7 @@ from pipelines.commands.common import (
     add_as_of_option,
     add_general_options,
     consoles,
+    counted,
     parse_as_of,
     print_json,
     refuse_public_folder,
@@ -141,7 +142,7 @@ def _show(
 ) -> None:
     for one, draft in zip(found, drafts, strict=True):
         note = "" if one.examined else "; its deal was not given, so only its end was seen"
-        _print(console, f"{one.deal_id}: {one.delivered:,} delivered assets{note}")
+        _print(console, f"{one.deal_id}: {counted(one.delivered, 'delivered asset')}{note}")
         for reason, assets in sorted(one.ended.items()):
             _print(console, f"  {reason}: {len(assets):,}")
         for code, count in sorted(one.other.items()):

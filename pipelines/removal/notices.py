@@ -75,6 +75,10 @@ class NoticeTerms:
         }
 
 
+#: Samples by version that are not named by a notice.
+Unnamed = list[tuple[FoundVersion, list[FoundSample]]]
+
+
 class _NothingLeftError(Exception):
     """Raised where earlier notices name everything already."""
 
@@ -126,7 +130,7 @@ def record_notice(
         }
         return NewRecord(public, {**terms.to_json(), "assets": assets}, sets)
 
-    event = ("notice", deal_id, _digest(_left(found, covered_assets(recorded_notices(log))), terms))
+    event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))
     try:
         append_record(log, Kind.NOTICE, event, recorded_at, make, created.append)  # 4
     except _NothingLeftError:
@@ -153,6 +157,11 @@ def publish_notice(store: Store, log: AgencyLog, notice: RecordedNotice) -> str:
     return key
 
 
+def unnamed_samples(log: AgencyLog, found: Sequence[FoundVersion]) -> Unnamed:
+    """Returns the samples of versions that no notice names yet; versions without are left out."""
+    return _left(found, covered_assets(recorded_notices(log)))
+
+
 def covered_assets(notices: Iterable[RecordedNotice]) -> set[tuple[str, str]]:
     """Returns delivery and asset id of everything that notices name."""
     return {
@@ -163,10 +172,7 @@ def covered_assets(notices: Iterable[RecordedNotice]) -> set[tuple[str, str]]:
     }
 
 
-_Left = list[tuple[FoundVersion, list[FoundSample]]]
-
-
-def _left(found: Sequence[FoundVersion], covered: Collection[tuple[str, str]]) -> _Left:
+def _left(found: Sequence[FoundVersion], covered: Collection[tuple[str, str]]) -> Unnamed:
     left = []
     for version in found:
         delivery = version.published.manifest.delivery
@@ -176,7 +182,7 @@ def _left(found: Sequence[FoundVersion], covered: Collection[tuple[str, str]]) -
     return left
 
 
-def _digest(left: _Left, terms: NoticeTerms) -> str:
+def _digest(left: Unnamed, terms: NoticeTerms) -> str:
     """Returns what identifies a notice: what it is about, why, and from when."""
     named: Mapping[str, object] = {
         "reason": terms.reason,
@@ -191,7 +197,7 @@ def _digest(left: _Left, terms: NoticeTerms) -> str:
 
 
 def _notice(
-    deal_id: str, sequence: int, left: _Left, terms: NoticeTerms, issued_at: str, vkey: str
+    deal_id: str, sequence: int, left: Unnamed, terms: NoticeTerms, issued_at: str, vkey: str
 ) -> Notice:
     return Notice(
         fairshard_notice=1,

@@ -43,6 +43,10 @@ from schemas.errors import InputError, RunError
 from schemas.manifest import EndRecord, Manifest, PatchRecord, RemovalWay
 
 
+class PatchedMeanwhileError(RunError):
+    """Raised if another process has published a version of the delivery meanwhile."""
+
+
 @dataclass(frozen=True)
 class _Patch:
     """A patch that is to be made.
@@ -123,7 +127,7 @@ def make_patch(
         again, made = _find_version(patch)
         if not made:
             if again != name:
-                raise RunError(
+                raise PatchedMeanwhileError(
                     "Another run has published this version",
                     f"{store.uri}/{deal_id}/{name}",
                     "Nothing was changed. Repeat to make the next version.",
@@ -163,8 +167,8 @@ def _find_version(patch: _Patch) -> tuple[str, bool]:
     """Returns the version that the patch has or gets, and whether it is published.
 
     Raises:
-        RunError: If another patch of the same version is published: a second one would bring back
-            what the first one removed.
+        PatchedMeanwhileError: If another patch of the same version is published: a second one would
+            bring back what the first one removed.
     """
     before = patch.before
     store, deal_id, last = before.store, before.deal_id, 0
@@ -177,7 +181,7 @@ def _find_version(patch: _Patch) -> tuple[str, bool]:
         if manifest.run_id == patch.run_id:
             return name, True
         if manifest.patches is not None and manifest.patches.delivery == before.manifest.delivery:
-            raise RunError(
+            raise PatchedMeanwhileError(
                 "Another patch of this version is published",
                 f"{manifest.delivery} patches {before.manifest.delivery} for notices "
                 f"{', '.join(manifest.patches.notices)}",

@@ -9,7 +9,7 @@ the versions that no other one replaces; 6. record the patched versions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import cast
@@ -18,11 +18,17 @@ from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.deliveries import record_delivery, record_missing
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
-from pipelines.accounts.pools import BookedPool, booked_pools
-from pipelines.accounts.removals import RecordedNotice, patched_deliveries, pool_holder
+from pipelines.accounts.pools import BookedPool, booked_pools, pools_that_count
+from pipelines.accounts.removals import (
+    RecordedNotice,
+    patched_deliveries,
+    pool_holder,
+    removed_parts,
+)
 from pipelines.ledger.ed25519 import AgencyKey
-from pipelines.removal.notices import NoticeTerms, publish_notice, record_notice
-from pipelines.removal.patch import make_patch
+from pipelines.removal.notices import NoticeTerms, publish_notice, record_notice, unnamed_samples
+from pipelines.removal.outcome import DealRemoval
+from pipelines.removal.patch import PatchedMeanwhileError, make_patch
 from pipelines.removal.search import FoundVersion, Wanted, find_samples
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
@@ -58,39 +64,6 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class DealRemoval:
-    """What a removal did in one deal.
-
-    Attributes:
-        deal_id: The deal.
-        notices: The notices that name the samples, in order of their numbers.
-        paths: Keys of these notices.
-        is_new: Whether the last of them was written now.
-        found: Number of samples found, by delivery.
-        patched: Versions that were made, by the version that they patch.
-        emptied: Deliveries of which nothing would be left, which were not patched.
-        corrections: What takes money back.
-    """
-
-    deal_id: str
-    notices: tuple[RecordedNotice, ...]
-    paths: tuple[str, ...]
-    is_new: bool
-    found: dict[str, int]
-    patched: dict[str, str] = field(default_factory=dict)
-    emptied: tuple[str, ...] = ()
-    corrections: tuple[BookedPool, ...] = ()
-
-    @property
-    def taken(self) -> list[tuple[int, str, int, str]]:
-        """What corrections take back: record, delivery, minor units and currency."""
-        return [
-            (one.index, one.delivery, -one.fields["contributors_minor"], one.currency)
-            for one in self.corrections
-        ]
-
-
-@dataclass(frozen=True)
 class Agency:
     """The agency's output and keys.
 
@@ -107,6 +80,10 @@ class Agency:
     secrets: tuple[bytes, ...]
 
 
+#: How often a removal begins again since other processes published versions meanwhile.
+_MAX_ROUNDS = 20
+
+
 def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
     """Removes assets from all published deliveries, or completes a removal.
 
@@ -118,16 +95,50 @@ def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
         What was done, by deal; none if nothing of it is in a delivery.
 
     Raises:
-        InputError: If there is no published version, or a price does not tell what assets count.
+        InputError: If there is no published version, or a price does not tell what assets count;
+            nothing is recorded then.
         RunError: If the log is not as it was, a version is damaged or held by another process.
     """
-    record_missing(agency.store, agency.key)
-    found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
-    log = open_log(agency.store, agency.key)
-    return [
-        _revoke_in_deal(agency, log, removal, deal_id, list(versions))
-        for deal_id, versions in groupby(found, lambda one: one.published.deal_id)
-    ]
+    done: dict[str, DealRemoval] = {}
+    overtaken: PatchedMeanwhileError | None = None
+    for _ in range(_MAX_ROUNDS):
+        record_missing(agency.store, agency.key)
+        found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
+        log = open_log(agency.store, agency.key)
+        if done and not overtaken and not unnamed_samples(log, found):
+            break  # unless another process has published one of the samples again meanwhile
+        overtaken = None
+        deals = {
+            deal_id: list(versions)
+            for deal_id, versions in groupby(found, lambda one: one.published.deal_id)
+        }
+        for versions in deals.values():
+            _check_money(log, agency.store, _terms(log, removal, versions), versions)
+        for deal_id, versions in deals.items():
+            try:
+                made = _revoke_in_deal(agency, log, removal, deal_id, versions)
+            except PatchedMeanwhileError as error:
+                overtaken = error
+            else:
+                done[deal_id] = made.after(done.get(deal_id))
+        if not deals:
+            break
+    if overtaken:
+        raise overtaken
+    return list(done.values())
+
+
+def _check_money(
+    log: AgencyLog, store: Store, terms: NoticeTerms, found: Sequence[FoundVersion]
+) -> None:
+    """Refuses terms that need to know what assets count in a price that does not tell it."""
+    if terms.money == "keep" and terms.recurring == "keep":
+        return
+    unnamed = unnamed_samples(log, found)
+    named = {version.published.manifest.delivery: own for version, own in unnamed}
+    for pool in pools_that_count(booked_pools(log)):
+        if pool.is_price and (own := named.get(pool.delivery)):
+            removed_parts(log, store, pool, {one.asset_id for one in own})
 
 
 def _revoke_in_deal(
@@ -157,7 +168,26 @@ def _revoke_in_deal(
         patched,
         tuple(emptied),
         tuple(corrections),
+        len(_kept_revenue(log, notices)),
     )
+
+
+def _kept_revenue(log: AgencyLog, notices: Sequence[RecordedNotice]) -> list[BookedPool]:
+    """Returns later revenue of deliveries, shared before the notices that take back money."""
+    found = []
+    for pool in pools_that_count(booked_pools(log)):
+        if pool.is_price or pool.corrects is not None:
+            continue
+        parts = pool.fields.get("parts", [])
+        own = {pool.delivery, *(name for part in parts for name in part["deliveries"])}
+        if any(
+            one.term("money") == "reverse"
+            and pool.index < one.record.index
+            and not own.isdisjoint(one.assets)
+            for one in notices
+        ):
+            found.append(pool)
+    return found
 
 
 def _patch(

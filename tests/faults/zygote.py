@@ -29,6 +29,8 @@ _PRELOADED = (
     "great_expectations apache_beam.typehints.opcodes apache_beam.typehints.intrinsic_one_ops "
     "apache_beam.runners.portability.fn_api_runner jinja2.ext multiprocessing.synchronize "
     "pipelines.cli pipelines.commands.clean pipelines.commands.package pipelines.commands.verify "
+    "pipelines.commands.fund pipelines.commands.pay pipelines.commands.payout "
+    "pipelines.commands.revoke "
     "pipelines.storage.local_store pipelines.storage.s3_store pipelines.profiles.image_text "
     "pipelines.profiles.video_text pyarrow.dataset pyarrow.substrait PIL.TiffImagePlugin "
     "PIL.ImageOps encodings.ascii"
