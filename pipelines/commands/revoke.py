@@ -19,7 +19,7 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
-from pipelines.removal.outcome import DealRemoval
+from pipelines.removal.outcome import DealRemoval, Revocation
 from pipelines.removal.revoke import Agency, Removal, revoke
 from pipelines.removal.search import Wanted
 from pipelines.run.signing_key import default_key_path, load_key, log_key, previous_key_path
@@ -37,6 +37,9 @@ examples:
   fairshard revoke --out s3://agency/out --key keys/agency.key --release R-2019-044 \\
     --reason release_invalid --effective 2026-12-01 --way tombstone --deadline-days 14
 """
+
+_MAX_DEADLINE_DAYS = 3_650
+_LAST_YEAR = 9_900
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +64,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--effective", required=True, metavar="DATE", help="day from which it may not be used"
     )
     how.add_argument(
-        "--deadline-days", type=positive_int, metavar="N", help="days that buyers have to delete"
+        "--deadline-days",
+        type=_deadline_days,
+        metavar="N",
+        help="days that buyers have to delete, at most 3650",
     )
     how.add_argument("--way", choices=get_args(RemovalWay), help="new shards, or overwritten bytes")
     how.add_argument(
@@ -72,6 +78,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--recurring", choices=get_args(RecurringEffect), help="its weights in later revenue"
+    )
+    how.add_argument(
+        "--earlier-key",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="keys that versions were packaged with before; needed for --release",
     )
     how.add_argument("--as-of", metavar="DATE", help="day of the notice (default: today)")
     add_general_options(parser)
@@ -94,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
     removal = Removal(
         wanted,
         options.reason,
-        read_day(options.effective, "--effective"),
+        _effective_day(options.effective),
         parse_as_of(options.as_of),
         options.deadline_days,
         options.way,
@@ -102,39 +116,57 @@ def run(options: argparse.Namespace) -> int:
         options.recurring,
         options.deal,
     )
-    done = revoke(open_agency(options.out, options.key), removal)
+    done = revoke(open_agency(options.out, options.key, options.earlier_key), removal)
     if options.json:
-        print_json({"deals": [_deal_json(one) for one in done]})
+        deals = [_deal_json(one) for one in done.deals]
+        print_json({"deals": deals, "unknown": list(done.unknown)})
     else:
         _show(results, done)
-    return 0
+    return 1 if done.unknown or any(one.differences for one in done.deals) else 0
+
+
+def _effective_day(text: str) -> date:
+    day = read_day(text, "--effective")
+    if day.year > _LAST_YEAR:
+        raise InputError("Not a day", f"--effective {text}", f"Write one until {_LAST_YEAR}.")
+    return day
+
+
+def _deadline_days(text: str) -> int:
+    days = positive_int(text)
+    if days > _MAX_DEADLINE_DAYS:
+        raise argparse.ArgumentTypeError(f"{text[:20]!a} is more than {_MAX_DEADLINE_DAYS}")
+    return days
 
 
 def _listed(path: Path | None) -> list[str]:
     """Reads the ids of a file."""
     try:
-        text = "" if path is None else path.read_text("utf-8")
-        return [line for line in text.split("\n") if line]
+        text = "" if path is None else path.read_text("utf-8-sig")
+        return [line for whole in text.split("\n") if (line := whole.strip())]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             "The list of assets cannot be read", f"--asset-file {path}: {error}", "Give its path."
         ) from error
 
 
-def open_agency(out: str, key: str) -> Agency:
+def open_agency(out: str, key: str, earlier_keys: Sequence[Path] = ()) -> Agency:
     """Opens an output with the agency's keys.
 
     Args:
         out: The output.
         key: Path of the key's file, or "" for the output's own.
+        earlier_keys: Files of keys that versions were packaged with before, besides the one beside
+            the key.
 
     Raises:
         InputError: If a key cannot be read.
     """
     path = Path(key) if key else default_key_path(out.rstrip("/") or "/")
     signer, before = load_key(path), previous_key_path(path)
-    earlier = [load_key(before).secret] if before.exists() else []
-    return Agency(open_store(out), log_key(signer, path), signer, (signer.secret, *earlier))
+    keys = [signer, *map(load_key, [*earlier_keys, *([before] if before.exists() else [])])]
+    secrets = {one.vkey: one.secret for one in keys}
+    return Agency(open_store(out), log_key(signer, path), signer, secrets)
 
 
 def read_day(text: str, option: str) -> date:
@@ -170,6 +202,7 @@ def _deal_json(one: DealRemoval) -> dict[str, object]:
         "samples": one.found,
         "patched": one.patched,
         "emptied": list(one.emptied),
+        "differences": list(one.differences),
         "later_revenue_kept": one.kept_revenue,
         "corrections": [
             {"record": index, "pool": name, "taken_minor": minor, "currency": currency}
@@ -178,10 +211,10 @@ def _deal_json(one: DealRemoval) -> dict[str, object]:
     }
 
 
-def _show(console: Console, done: Sequence[DealRemoval]) -> None:
-    if not done:
+def _show(console: Console, done: Revocation) -> None:
+    if not done.deals:
         _print(console, "Nothing of it is in a published delivery, so there is nothing to remove.")
-    for one in done:
+    for one in done.deals:
         for notice, path in zip(one.notices, one.paths, strict=True):
             is_new = one.is_new and notice is one.notices[-1]
             said = "Recorded" if is_new else f"Recorded on {notice.record.recorded_at[:10]} already"
@@ -206,6 +239,10 @@ def _show(console: Console, done: Sequence[DealRemoval]) -> None:
             _print(
                 console, f"  {delivery} is not patched: nothing would be left. Delete all of it."
             )
+        for difference in one.differences:
+            _print(console, f"  Not changed: {difference}.")
+    for name in done.unknown:
+        _print(console, f"In no published delivery: {name}")
 
 
 def _print(console: Console, line: str) -> None:

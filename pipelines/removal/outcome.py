@@ -23,6 +23,7 @@ class DealRemoval:
         corrections: What takes money back.
         kept_revenue: How many records of later revenue were shared before, of which nothing is
             taken back; 0 if no money is.
+        differences: What was asked for and an earlier notice about the same samples says otherwise.
     """
 
     deal_id: str
@@ -34,6 +35,7 @@ class DealRemoval:
     emptied: tuple[str, ...] = ()
     corrections: tuple[BookedPool, ...] = ()
     kept_revenue: int = 0
+    differences: tuple[str, ...] = ()
 
     def after(self, earlier: DealRemoval | None) -> DealRemoval:
         """Returns this together with what the same command did before."""
@@ -52,3 +54,16 @@ class DealRemoval:
             (one.index, one.delivery, -one.fields["contributors_minor"], one.currency)
             for one in self.corrections
         ]
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What a removal did.
+
+    Attributes:
+        deals: By deal; none if nothing of it is in a delivery.
+        unknown: What was named and is in no published delivery, such as `asset img-1`.
+    """
+
+    deals: list[DealRemoval]
+    unknown: tuple[str, ...]

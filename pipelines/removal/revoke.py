@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import cast
 
@@ -26,12 +26,19 @@ from pipelines.accounts.removals import (
     removed_parts,
 )
 from pipelines.ledger.ed25519 import AgencyKey
-from pipelines.removal.notices import NoticeTerms, publish_notice, record_notice, unnamed_samples
-from pipelines.removal.outcome import DealRemoval
+from pipelines.removal.notices import (
+    NoticeTerms,
+    covered_assets,
+    publish_notice,
+    record_notice,
+    unnamed_samples,
+)
+from pipelines.removal.outcome import DealRemoval, Revocation
 from pipelines.removal.patch import PatchedMeanwhileError, make_patch
-from pipelines.removal.search import FoundVersion, Wanted, find_samples
+from pipelines.removal.search import FoundVersion, Wanted, find_samples, unknown_names
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
+from schemas.errors import InputError
 from schemas.manifest import RemovalWay
 from schemas.notice import MoneyEffect, RecurringEffect, RemovalReason
 
@@ -71,20 +78,20 @@ class Agency:
         store: The output.
         key: The key of the log.
         signer: The same key, with its secret.
-        secrets: Its secret and those of earlier keys.
+        secrets: Its secret and those of earlier keys, by verifier key.
     """
 
     store: Store
     key: LogKey
     signer: AgencyKey
-    secrets: tuple[bytes, ...]
+    secrets: Mapping[str, bytes]
 
 
 #: How often a removal begins again since other processes published versions meanwhile.
 _MAX_ROUNDS = 20
 
 
-def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
+def revoke(agency: Agency, removal: Removal) -> Revocation:
     """Removes assets from all published deliveries, or completes a removal.
 
     Args:
@@ -92,7 +99,7 @@ def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
         removal: What is removed, and how.
 
     Returns:
-        What was done, by deal; none if nothing of it is in a delivery.
+        What was done, by deal, and what is in no delivery.
 
     Raises:
         InputError: If there is no published version, or a price does not tell what assets count;
@@ -100,10 +107,15 @@ def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
         RunError: If the log is not as it was, a version is damaged or held by another process.
     """
     done: dict[str, DealRemoval] = {}
+    unknown: tuple[str, ...] = ()
     overtaken: PatchedMeanwhileError | None = None
     for _ in range(_MAX_ROUNDS):
         record_missing(agency.store, agency.key)
         found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
+        unknown = unknown_names(
+            agency.store, removal.wanted, agency.secrets, removal.deal_id, found
+        )
+        _check_days(removal, found)
         log = open_log(agency.store, agency.key)
         if done and not overtaken and not unnamed_samples(log, found):
             break  # unless another process has published one of the samples again meanwhile
@@ -125,7 +137,19 @@ def revoke(agency: Agency, removal: Removal) -> list[DealRemoval]:
             break
     if overtaken:
         raise overtaken
-    return list(done.values())
+    return Revocation(list(done.values()), unknown)
+
+
+def _check_days(removal: Removal, found: Sequence[FoundVersion]) -> None:
+    """Refuses a notice that would be dated before the delivery that it is about."""
+    day = removal.recorded_at.astimezone(UTC).date()
+    for one in found:
+        if day < one.published.day:
+            raise InputError(
+                "The notice would be older than the delivery that it is about",
+                f"--as-of {day}; {one.published.manifest.delivery} is of {one.published.day}",
+                "Nothing was recorded. Leave --as-of out for today.",
+            )
 
 
 def _check_money(
@@ -151,13 +175,23 @@ def _revoke_in_deal(
     terms = _terms(log, removal, found)
     recorded_at = removal.recorded_at.isoformat()
     notices, is_new = record_notice(log, agency.signer, deal_id, found, terms, recorded_at)  # 2
-    paths, corrections = [], list[BookedPool]()
+    paths, corrections, differences = [], list[BookedPool](), list[str]()
+    named = {
+        (one.published.manifest.delivery, sample.asset_id)
+        for one in found
+        for sample in one.samples
+    }
     patched, emptied = dict[str, str](), list[str]()
     for notice in notices:
         paths.append(publish_notice(agency.store, log, notice))  # 3
         if notice.term("money") == "reverse":
             at = notice.record.recorded_at
             corrections += record_corrections(log, agency.store, notice, at)  # 4
+        elif removal.money == "reverse" and covered_assets([notice]) <= named:
+            corrections += record_corrections(log, agency.store, notice, recorded_at)
+        elif removal.money == "reverse":
+            differences.append(f"{notice.notice_id} keeps the money, and names further assets")
+        differences += _differences(notice, removal)
         _patch(agency, notice, patched, emptied)
     return DealRemoval(
         deal_id,
@@ -169,7 +203,29 @@ def _revoke_in_deal(
         tuple(emptied),
         tuple(corrections),
         len(_kept_revenue(log, notices)),
+        tuple(differences),
     )
+
+
+def _differences(notice: RecordedNotice, removal: Removal) -> list[str]:
+    """Returns what was asked for and the notice says otherwise."""
+    deadline = None
+    if removal.deadline_days is not None:
+        deadline = removal.effective_at + timedelta(days=removal.deadline_days)
+    money = removal.money if removal.money == "keep" else None
+    asked = (
+        ("reason", notice.term("reason"), removal.reason),
+        ("effective", notice.effective_at, removal.effective_at),
+        ("to be deleted by", notice.deadline, deadline),
+        ("way", notice.term("way"), removal.way),
+        ("money", notice.term("money"), money),
+        ("recurring", notice.term("recurring"), removal.recurring),
+    )
+    return [
+        f"{notice.notice_id} says {name} {said}, not {wanted}"
+        for name, said, wanted in asked
+        if wanted is not None and wanted != said
+    ]
 
 
 def _kept_revenue(log: AgencyLog, notices: Sequence[RecordedNotice]) -> list[BookedPool]:

@@ -6,12 +6,13 @@ under every id and in every deal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
+from pipelines.format.manifest import original_delivery
 from pipelines.ledger.commitments import (
     Domain,
     commit,
@@ -25,6 +26,7 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas import layout
+from schemas.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -58,27 +60,32 @@ class FoundVersion:
 
 
 def find_samples(
-    store: Store, wanted: Wanted, secrets: Collection[bytes], deal_id: str = ""
+    store: Store, wanted: Wanted, secrets: Mapping[str, bytes], deal_id: str = ""
 ) -> list[FoundVersion]:
     """Finds samples in all published versions; versions without any are left out.
 
     Args:
         store: The output.
         wanted: What is to be removed.
-        secrets: The agency's secrets, by which releases are recognised: today's and earlier ones.
+        secrets: The agency's secrets, today's and earlier ones, by verifier key. Releases are
+            recognised with the secret of the key that packaged a version.
         deal_id: Only this deal; empty for all.
 
     Raises:
-        InputError: If there is no published version.
+        InputError: If there is no published version, or a release is wanted and a version was
+            packaged with a key that is not among them.
         RunError: If a version is damaged.
     """
     versions = find_versions(store, deal_id)
     replaced = {(one.deal_id, _replaces(store, one)) for one in versions}
     named, media = [], set[str]()
+    vkeys = {one.manifest.delivery: one.manifest.vkey for one in versions}
     for one in versions:
         assets = wanted.assets
         if wanted.releases:
-            assets |= set(assets_with_releases(store, one, wanted.releases, secrets))
+            vkey = vkeys.get(original_delivery(one.manifest), "")
+            resting = assets_with_releases(store, one, wanted.releases, secrets.get(vkey))
+            assets |= {asset for asset, _ in resting}
         named.append(assets)
         media |= media_of(store, one.deal_id, one.version, assets, wanted.contributors)
     found = []
@@ -90,6 +97,40 @@ def find_samples(
     return found
 
 
+def unknown_names(
+    store: Store,
+    wanted: Wanted,
+    secrets: Mapping[str, bytes],
+    deal_id: str,
+    found: Sequence[FoundVersion],
+) -> tuple[str, ...]:
+    """Returns which assets, contributors and releases are in no published version.
+
+    Args:
+        store: The output.
+        wanted: What was looked for.
+        secrets: The agency's secrets, by verifier key.
+        deal_id: Only this deal; empty for all.
+        found: What `find_samples` returned.
+    """
+    samples = [sample for one in found for sample in one.samples]
+    assets = {sample.asset_id for sample in samples}
+    people = {who for sample in samples for who in sample.contributors}
+    releases: set[str] = set()
+    if wanted.releases:
+        versions = find_versions(store, deal_id)
+        vkeys = {one.manifest.delivery: one.manifest.vkey for one in versions}
+        for one in versions:
+            secret = secrets.get(vkeys.get(original_delivery(one.manifest), ""))
+            resting = assets_with_releases(store, one, wanted.releases, secret)
+            releases.update(reference for _, reference in resting)
+    return (
+        *(f"asset {name}" for name in sorted(wanted.assets - assets)),
+        *(f"contributor {name}" for name in sorted(wanted.contributors - people)),
+        *(f"release {name}" for name in sorted(wanted.releases - releases)),
+    )
+
+
 def _replaces(store: Store, published: Published) -> str:
     """Returns the version that a version replaces or patches, or ""."""
     if published.manifest.patches is not None:
@@ -99,9 +140,9 @@ def _replaces(store: Store, published: Published) -> str:
 
 
 def assets_with_releases(
-    store: Store, published: Published, releases: Collection[str], secrets: Collection[bytes]
-) -> Iterator[str]:
-    """Yields the ids of a version's assets that rest on one of the releases.
+    store: Store, published: Published, releases: Collection[str], secret: bytes | None
+) -> Iterator[tuple[str, str]]:
+    """Yields the ids of a version's assets that rest on one of the releases, with the release.
 
     The shards' tables have commitments to each asset's releases. The agency can make them again, so
     no catalogue is needed.
@@ -110,24 +151,30 @@ def assets_with_releases(
         store: The output.
         published: The version.
         releases: References of releases.
-        secrets: The agency's secrets.
+        secret: The secret of the key that packaged it; None if that is not at hand.
+
+    Raises:
+        InputError: If the version has releases and there is no secret.
     """
     committed: set[str] = set()
     for table in read_shard_tables(store, published, ["releases"]):
         committed.update(values_of(pc.list_flatten(table["releases"]), str))
+    if not committed:
+        return
+    if secret is None:
+        raise InputError(
+            "The key that packaged a version is missing, so its releases cannot be recognised",
+            f"{published.manifest.delivery}, whose entries are of another key than the agency's",
+            "Nothing was recorded. Give the earlier key with --earlier-key FILE, or name the "
+            "assets with --asset.",
+        )
     key = f"{published.agency}/{layout.LEDGER_TABLE}"
     table = read_parquet(store, key, ["asset_id", "delivery"])
     # Entries name the delivery that was packaged, also in a version that was patched since.
     ids, deliveries = values_of(table["asset_id"], str), values_of(table["delivery"], str)
-    salts = [
-        domain_salts(deal_salt(secret, published.deal_id), Domain.RELEASE) for secret in secrets
-    ]
+    salts = domain_salts(deal_salt(secret, published.deal_id), Domain.RELEASE)
     for asset, delivery in dict.fromkeys(zip(ids, deliveries, strict=True)):
         for reference in releases:
-            item = encode(delivery, asset, reference)
-            made = (
-                commit(Domain.RELEASE, salt.salt_for(item), text_value(reference)) for salt in salts
-            )
-            if committed.intersection(made):
-                yield asset
-                break
+            salt = salts.salt_for(encode(delivery, asset, reference))
+            if commit(Domain.RELEASE, salt, text_value(reference)) in committed:
+                yield asset, reference
