@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 import pytest
@@ -157,7 +158,7 @@ def test_every_closing_balance_is_hledgers(
         until(journal, QUARTERS[quarter])
     ).items():
         if account.startswith(prefix):
-            owed[account.removeprefix(prefix), currency] -= minor
+            owed[unquote(account.removeprefix(prefix)), currency] -= minor
     assert owed == closing(statements[quarter])
     assert len({currency for _, currency in owed}) >= 2
 
@@ -203,8 +204,7 @@ def test_all_statements_are_sound_and_show_what_happened(
             reasons |= {row["reason"] for row in account["money"]["held"]}
             reasons |= {row["kind"] for row in account["money"]["payments"]}
     assert {"removal", "payment", "correction"} <= reasons
-    assert any("tax-form" in one or one == "hold" for one in reasons), reasons
-    assert any("threshold" in one for one in reasons), reasons
+    assert {"held", "below_threshold", "negative_balance", "no_exchange_rate"} <= reasons
 
 
 def test_the_books_are_replayed_to_the_same_bytes(out: Path, journal: Path) -> None:
