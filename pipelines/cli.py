@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "removals": "list notices of removal and what became of them; take buyers' replies",
     "sweep": "find delivered assets whose rights have ended, and draft their notices",
     "journal": "write the agency's books as a double-entry journal",
+    "replay": "compute the agency's books again, and name the first record that differs",
     "clean": "remove what interrupted runs left behind",
 }
 

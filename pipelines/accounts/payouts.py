@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.payout_inputs import write_inputs
 from pipelines.accounts.pools import balances, held_by_deals
 from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
 from pipelines.ledger.record import AllSets, Kind, Record
@@ -81,9 +82,11 @@ def record_payout(
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        plan = plan_payouts(balances(log, day), payees, terms, day, held_by_deals(log))
+        owed, held = balances(log, day), held_by_deals(log)
+        plan = plan_payouts(owed, payees, terms, day, held)
         if not plan.payouts:
             raise NothingToPayError(plan)
+        known = [payees[who] for who in sorted({one.contributor_id for one in owed} & {*payees})]
         lines = log.books.write_lines(parquet_bytes(payout_table(plan)))
         unpaid = log.books.write_lines(parquet_bytes(unpaid_table(plan)))
         private = {
@@ -92,6 +95,7 @@ def record_payout(
             "terms": terms.model_dump(mode="json"),
             "lines_sha256": lines,
             "unpaid_sha256": unpaid,
+            "inputs_sha256": log.books.write_document(write_inputs(known, held)),
         }
         return NewRecord({}, private, sets)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pools import balances, booked_pools, carried_in
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
+from schemas.money import parse_amount
 from schemas.price_terms import Deduction
 from tests.accounts.cases import AS_OF, begun, key_of
 from tests.accounts.money import publish
@@ -76,6 +78,25 @@ def test_a_fund_is_shared_by_assets_over_all_deliveries(log: AgencyLog) -> None:
         ("bo", "beta", 12_50, "1250/1"),
     ]
     assert done.record.public["deliveries"] == ["acme/v0001", "beta/v0001"]
+
+
+def test_the_example_of_the_docs_comes_to_its_amounts(log: AgencyLog) -> None:
+    """docs/payouts.md: acme has 3 assets of ada, beta has 1 of ada and bo, as in the fixture."""
+    page = (Path(__file__).parents[2] / "docs" / "payouts.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"<!-- fund -->\n(.*?)<!-- end -->", page, re.DOTALL)
+    deals = dict(re.findall(r"--deal (\w+)=([0-9.]+)", example))
+    [share] = re.findall(r"--agency-share ([0-9.]+)", example)
+    revenue = {deal: parse_amount(text, "USD") for deal, text in deals.items()}
+    fund = replace(FUND, revenue=revenue, agency_share=Decimal(share))
+    done = record_fund(log, fund, AS_OF, correct=False)
+    found = {
+        (row["contributor_id"], row["deal_id"]): row["credit_minor"] for row in parts(log, done)
+    }
+    rows = re.findall(r"^\| (ada|bo) \| (\S+) \| (\S+) \| (\S+) \|$", example, re.MULTILINE)
+    assert len(rows) == 2
+    for who, *texts in rows:
+        amounts = [parse_amount(text, "USD") for text in texts]
+        assert amounts == [credits(done)[who], found[who, "acme"], found[who, "beta"]]
 
 
 def test_a_fund_can_be_shared_by_amount(log: AgencyLog) -> None:
