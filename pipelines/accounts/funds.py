@@ -75,6 +75,8 @@ def record_fund(log: AgencyLog, fund: Fund, recorded_at: str, correct: bool) -> 
     if current is None:
         return _append(log, fund, recorded_at, Kind.PAYMENT, ("fund", fund.name), None)
     different = _different(fund, current)
+    if correct:
+        _check_currency(fund, current)
     standing = {name for names in _deliveries(fund, booked_pools(log)).values() for name in names}
     replaced = sorted({*_named(current)} - standing) if not different else []
     if correct and (different or standing != {*_named(current)}):
@@ -158,6 +160,21 @@ def _current(name: str, pools: Sequence[BookedPool]) -> BookedPool | None:
 
 def _named(pool: BookedPool) -> list[str]:
     return [name for part in pool.fields["parts"] for name in part["deliveries"]]
+
+
+def _check_currency(fund: Fund, current: BookedPool) -> None:
+    """Refuses to move a fund to another currency: what was paid in the first would be paid twice."""
+    for what, was, now in (
+        ("currency", current.currency, fund.currency),
+        ("source country", current.source_country, fund.source_country),
+    ):
+        if was != now:
+            raise InputError(
+                f"A correction cannot change a fund's {what}",
+                f"fund {fund.name!r} was recorded with {was or 'none'}, not {now or 'none'}",
+                "Nothing was recorded. Correct its amounts, and record other revenue under a name "
+                "of its own.",
+            )
 
 
 def _different(fund: Fund, pool: BookedPool) -> str:

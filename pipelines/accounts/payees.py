@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -44,12 +44,27 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
     }
 
 
+def check_named(terms: PayoutTerms, known: Collection[str]) -> None:
+    """Refuses terms that name somebody whom neither the books nor the catalogue have.
+
+    Raises:
+        InputError: If there is such a contributor.
+    """
+    named = terms.named_contributors()
+    if missing := {who: key for who, key in named.items() if who not in known}:
+        raise InputError(
+            "The payout terms name a contributor whom neither books nor catalogue have",
+            _named(missing),
+            "Nothing was recorded. Correct the id, or remove the entry.",
+        )
+
+
 def check_payees(payees: Mapping[str, Payee], terms: PayoutTerms, day: date) -> None:
     """Refuses what would make terms miss the contributor they are meant for.
 
     Raises:
-        InputError: If a currency is unknown, the terms name a contributor whom the catalogue does
-            not have, or withholding depends on countries and one is no ISO 3166-1 code.
+        InputError: If a currency is unknown, or withholding depends on countries and one is no
+            ISO 3166-1 code.
     """
     unknown = {who: one.currency for who, one in payees.items() if one.currency}
     if wrong := {who: code for who, code in unknown.items() if code not in EXPONENTS}:
@@ -58,13 +73,6 @@ def check_payees(payees: Mapping[str, Payee], terms: PayoutTerms, day: date) -> 
             _named(wrong),
             "Nothing was recorded. Use ISO 4217 codes, such as USD, or map the values in "
             "mapping.toml: [mapping.contributors.values.currency].",
-        )
-    named = terms.named_contributors()
-    if missing := {who: key for who, key in named.items() if who not in payees}:
-        raise InputError(
-            "The payout terms name a contributor whom the catalogue does not have",
-            _named(missing),
-            "Nothing was recorded. Correct the id, or remove the entry.",
         )
     if any(rule.countries and rule.holds_on(day) for rule in terms.withholding):
         countries = {who: one.country for who, one in payees.items() if one.country}

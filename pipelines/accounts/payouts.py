@@ -11,13 +11,15 @@ import pyarrow as pa
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.payout_inputs import write_inputs
-from pipelines.accounts.pools import balances, held_by_deals
+from pipelines.accounts.pools import held_by_deals, payable_balances
 from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
 from pipelines.ledger.record import AllSets, Kind, Record
 from pipelines.storage.tables import parquet_bytes
 from schemas.errors import FairshardError, InputError
 from schemas.ledger import PAYOUT_LINES_SCHEMA, UNPAID_LINES_SCHEMA
 from schemas.payout_terms import PayoutTerms
+
+_NOT_LISTED = "the catalogue does not have this contributor"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def record_payout(
         log: The agency's log.
         name: Names the payout; with the name of an earlier one, that one is returned.
         terms: Thresholds, holds, withholding and rates.
-        payees: What is known of contributors, by id.
+        payees: What is known of contributors, by id. If there are any, others are not paid.
         day: The day of the payout.
         recorded_at: ISO 8601 instant.
 
@@ -82,7 +84,13 @@ def record_payout(
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        owed, held = balances(log, day), held_by_deals(log)
+        owed, held = payable_balances(log, day), held_by_deals(log)
+        if payees:
+            held |= {
+                (one.contributor_id, one.currency): _NOT_LISTED
+                for one in owed
+                if one.contributor_id not in payees
+            }
         plan = plan_payouts(owed, payees, terms, day, held)
         if not plan.payouts:
             raise NothingToPayError(plan)

@@ -230,6 +230,33 @@ def balances(log: ReadableLog, day: date | None = None) -> list[Balance]:
     return [Balance(who, currency, country, int(minor)) for who, currency, country, minor in rows]
 
 
+def payable_balances(log: ReadableLog, day: date) -> list[Balance]:
+    """Returns what may be paid on a day, without zeros: never more than what is owed by now.
+
+    The books may know already that less is owed than on that day: a later version replaced what was
+    credited then, or assets were removed since.
+
+    Args:
+        log: The agency's log.
+        day: The day.
+
+    Raises:
+        RunError: If the books are damaged.
+    """
+    then, now = (
+        {(one.contributor_id, one.currency, one.source_country): one.amount_minor for one in found}
+        for found in (balances(log, day), balances(log))
+    )
+    least = {place: min(then.get(place, 0), now.get(place, 0)) for place in sorted({*then, *now})}
+    return [Balance(*place, minor) for place, minor in least.items() if minor]
+
+
+def contributors_of(log: ReadableLog) -> set[str]:
+    """Returns everybody to whom a pool ever credited something."""
+    pools = (lines_of(log, pool)["contributor_id"] for pool in booked_pools(log))
+    return {who for people in pools for who in values_of(people, str)}
+
+
 def held_by_deals(log: ReadableLog, day: date | None = None) -> dict[tuple[str, str], str]:
     """Returns why deals hold money, by contributor and currency of the credit.
 

@@ -25,9 +25,9 @@ from pipelines.accounts.payout_inputs import read_inputs, read_terms
 from pipelines.accounts.payouts import payout_table, unpaid_table
 from pipelines.accounts.pools import (
     BookedPool,
-    balances,
     carried_in,
     lines_of,
+    payable_balances,
     pool_of,
     pools_that_count,
     replaced_by,
@@ -272,7 +272,7 @@ def _payout(log: ReadableLog, record: Record, done: Replay) -> None:
     payees, held = read_inputs(log.books.read_document(str(private["inputs_sha256"])))
     terms = read_terms(private["terms"])
     day = date.fromisoformat(str(private["day"]))
-    plan = plan_payouts(balances(_Before(log, record.index), day), payees, terms, day, held)
+    plan = plan_payouts(payable_balances(_Before(log, record.index), day), payees, terms, day, held)
     for what, name, schema, table in (
         ("what it pays", "lines_sha256", PAYOUT_LINES_SCHEMA, payout_table(plan)),
         ("what it leaves", "unpaid_sha256", UNPAID_LINES_SCHEMA, unpaid_table(plan)),

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.accounts.memory import locked_folder
-from pipelines.accounts.payees import check_payees, read_payees
+from pipelines.accounts.payees import check_named, check_payees, read_payees
 from pipelines.accounts.payouts import (
     NothingToPayError,
     RecordedPayout,
@@ -21,6 +21,7 @@ from pipelines.accounts.payouts import (
     record_payout,
     unpaid_table,
 )
+from pipelines.accounts.pools import contributors_of
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue, read_table
 from pipelines.commands.books import (
@@ -86,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     terms = load_payout_terms(options.terms)
     payees = _payees(options, terms, day)
     _, log = open_books(options)
+    check_named(terms, payees.keys() | contributors_of(log))
     try:
         done = record_payout(log, name, terms, payees, day, recorded_at)
     except NothingToPayError as nothing:

@@ -29,6 +29,7 @@ def publish(
     replaces: str | None = None,
     source_country: str = "",
     assets: int = 1,
+    recorded_at: str = AS_OF,
 ) -> Record:
     """Records a delivery with a pool that is divided by these weights."""
 
@@ -73,4 +74,4 @@ def publish(
         )
 
     event = ("delivery", f"{deal_id}/{version}")
-    return append_record(log, Kind.DELIVERY, event, AS_OF, make)
+    return append_record(log, Kind.DELIVERY, event, recorded_at, make)

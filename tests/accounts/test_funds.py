@@ -162,6 +162,18 @@ def test_a_replaced_delivery_is_corrected_by_differences(log: AgencyLog) -> None
 
 @needs_hledger
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "other", [replace(FUND, currency="EUR"), replace(FUND, source_country="DE")]
+)
+def test_a_correction_stays_in_its_currency_and_country(log: AgencyLog, other: Fund) -> None:
+    record_fund(log, FUND, AS_OF, correct=False)
+    size = log.size
+    with pytest.raises(InputError, match="cannot change a fund's"):
+        record_fund(log, other, AS_OF, correct=True)
+    log.refresh()
+    assert log.size == size
+
+
 def test_hledger_agrees_with_a_fund_and_its_correction(log: AgencyLog, tmp_path: Path) -> None:
     fund = replace(FUND, deductions=(Deduction(name="legal fee", amount="40.00"),))
     record_fund(log, fund, AS_OF, correct=False)

@@ -149,7 +149,7 @@ def test_a_replaced_pool_counts_once(books: tuple[Store, AgencyLog]) -> None:
 def test_a_payout_settles_every_balance_once(books: tuple[Store, AgencyLog]) -> None:
     store, log = books
     publish(log, "acme", {"ada": 3, "bo": 1}, 400)
-    payees = {"ada": Payee("ada", "Ada Example", "DE", "", "IBAN-1")}
+    payees = {"ada": Payee("ada", "Ada Example", "DE", "", "IBAN-1"), "bo": Payee("bo")}
     paid = record_payout(log, "december", TERMS, payees, DAY, AS_OF)
     assert [
         (one["contributor_id"], one["payee_ref"], one["net_minor"])
@@ -165,6 +165,38 @@ def test_a_payout_settles_every_balance_once(books: tuple[Store, AgencyLog]) -> 
     record_payment(log, store, PAYMENT, AS_OF)
     later = record_payout(log, "january", TERMS, payees, date(2027, 1, 15), AS_OF)
     assert [one["net_minor"] for one in payments_of(later.lines)] == [450, 150]
+
+
+def test_a_payout_of_an_earlier_day_pays_nothing_that_was_moved_since(
+    books: tuple[Store, AgencyLog],
+) -> None:
+    """On the day before, everything was ada's; the next version gives half of it to bo."""
+    _, log = books
+    publish(log, "acme", {"ada": 1}, 1_000)
+    day, later = date.fromisoformat(AS_OF[:10]), date(2027, 3, 1)
+    both = {"ada": 1, "bo": 1}
+    at = f"{later}T00:00:00+00:00"
+    publish(log, "acme", both, 1_000, version="v0002", replaces="acme/v0001", recorded_at=at)
+    paid = record_payout(log, "then", TERMS, {}, day, AS_OF)
+    assert [(one["contributor_id"], one["net_minor"]) for one in payments_of(paid.lines)] == [
+        ("ada", 500)
+    ]
+    last = record_payout(log, "now", TERMS, {}, later, AS_OF)
+    assert [(one["contributor_id"], one["net_minor"]) for one in payments_of(last.lines)] == [
+        ("bo", 500)
+    ]
+
+
+def test_somebody_whom_the_catalogue_no_longer_has_is_not_paid(
+    books: tuple[Store, AgencyLog],
+) -> None:
+    _, log = books
+    publish(log, "acme", {"ada": 1, "bo": 1}, 1_000)
+    paid = record_payout(log, "one", TERMS, {"ada": Payee("ada")}, DAY, AS_OF)
+    assert [one["contributor_id"] for one in payments_of(paid.lines)] == ["ada"]
+    [left] = paid.unpaid.to_pylist()
+    assert (left["contributor_id"], left["reason"]) == ("bo", "held")
+    assert left["detail"] == "the catalogue does not have this contributor"
 
 
 def test_a_reversal_after_a_payout_is_carried_on(books: tuple[Store, AgencyLog]) -> None:

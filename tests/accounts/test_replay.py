@@ -60,6 +60,7 @@ TERMS = parse_payout_terms(
 PAYEES = {
     "ada": Payee("ada", "Ada", "DE", "EUR", "ref-1"),
     "bo": Payee("bo", "Bo", "FR", "", "ref-2"),
+    "cy": Payee("cy"),
 }
 
 

@@ -51,7 +51,8 @@ TERMS = parse_payout_terms(
     "payout.toml",
 )
 #: person-3 is paid in USD, so that a balance in JPY is converted.
-PAYEES = {"person-3": Payee("person-3", "Ada", "DE", "USD", "ref-3")}
+PAYEES = {who: Payee(who) for who in ("person-0", "person-1", "person-2")}
+PAYEES["person-3"] = Payee("person-3", "Ada", "DE", "USD", "ref-3")
 REVENUE = Payment(
     name="generative-2026-q3",
     deal_id="acme",
