@@ -96,7 +96,7 @@ def test_nobody_left_is_refused_and_nothing_recorded(measure: str) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     ledger=LEDGERS,
     gone=st.lists(st.sampled_from(ASSETS), min_size=1, max_size=4, unique=True),
