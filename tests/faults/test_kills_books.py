@@ -109,6 +109,12 @@ class Trial:
     before: Path
     folder: Path
     runs: RunStarter
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def took_s(self) -> float:
+        """How long an undisturbed run takes on this machine at the moment."""
+        return statistics.median(self.times[-3:])
 
     def fresh(self) -> None:
         """Begins with a new copy."""
@@ -118,8 +124,10 @@ class Trial:
     def run(self, kill_after_s: float | None = None) -> bool:
         """Runs the command; returns whether it was killed."""
         run = self.runs.start(*words_of(self.name, self.folder))
+        began = time.monotonic()
         if kill_after_s is None:
             assert run.wait() == 0, run.output_text()
+            self.times.append(time.monotonic() - began)
             return False
         until = time.monotonic() + kill_after_s
         while time.monotonic() < until and not run.ended():
@@ -151,33 +159,31 @@ def stage(found: Mapping[str, str], before: Mapping[str, str], whole: Mapping[st
     return "after everything was written" if found == whole else "while it wrote"
 
 
-def moments(chance: random.Random, took_s: float, kills: int) -> Iterator[float]:
-    """Yields a moment in each of equal spans, then moments near the end without limit."""
+def moments(chance: random.Random, kills: int) -> Iterator[float]:
+    """Yields a moment in each of equal spans of a run, then moments near the end without limit."""
     for at in range(kills):
-        yield (at + chance.random()) / kills * took_s
+        yield (at + chance.random()) / kills
     while True:
-        yield chance.uniform(0.5, 1.0) * took_s
+        yield chance.uniform(0.5, 1.0)
 
 
 def kill_often(name: str, before: Path, folder: Path, runs: RunStarter, kills: int) -> Tally:
     """Kills a command at random moments, and compares what follows with an undisturbed run."""
-    trial, times = Trial(name, before, folder, runs), []
+    trial = Trial(name, before, folder, runs)
     trial.fresh()
     untouched = trial.files()
     for _ in range(3):
         trial.fresh()
-        began = time.monotonic()
         trial.run()
-        times.append(time.monotonic() - began)
     whole = trial.files()
     assert len(whole) > len(untouched)
     leaves = read_log(folder / "out/agency/log")
     check_books(folder / "out", leaves)
-    tally, chance = Tally(name, statistics.median(times)), random.Random(f"{SEED} {name}")
-    for moment in moments(chance, tally.took_s, kills):
+    tally, chance = Tally(name, trial.took_s), random.Random(f"{SEED} {name}")
+    for moment in moments(chance, kills):
         trial.fresh()
         tally.runs += 1
-        if not trial.run(moment):
+        if not trial.run(moment * trial.took_s):
             tally.too_late += 1
             assert trial.files() == whole
             continue
@@ -185,7 +191,7 @@ def kill_often(name: str, before: Path, folder: Path, runs: RunStarter, kills: i
         check_left(tally, trial.files(), untouched, whole)
         if chance.random() < 0.3:  # whoever completes it may be killed as well
             tally.runs += 1
-            trial.run(chance.uniform(0.2, 1.0) * tally.took_s)
+            trial.run(chance.uniform(0.2, 1.0) * trial.took_s)
         tally.runs += 1
         trial.run()
         found = trial.files()
