@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
 from pipelines.ledger.commitments import (
     Domain,
@@ -23,7 +24,7 @@ from pipelines.ledger.commitments import (
 from pipelines.removal.locate import FoundSample, locate, media_of
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json, read_parquet
+from pipelines.storage.tables import read_json
 from schemas import layout
 
 
@@ -65,7 +66,8 @@ def find_samples(
     Args:
         store: The output.
         wanted: What is to be removed.
-        secrets: The agency's secrets, by which releases are recognised: today's and earlier ones.
+        secrets: The agency's secrets, by which ledgers are checked and releases are recognised:
+            today's and earlier ones.
         deal_id: Only this deal; empty for all.
 
     Raises:
@@ -80,10 +82,12 @@ def find_samples(
         if wanted.releases:
             assets |= set(assets_with_releases(store, one, wanted.releases, secrets))
         named.append(assets)
-        media |= media_of(store, one.deal_id, one.version, assets, wanted.contributors)
+        names = one.deal_id, one.version, secrets, assets, wanted.contributors
+        media |= media_of(store, *names)
     found = []
     for one, assets in zip(versions, named, strict=True):
-        samples = locate(store, one.deal_id, one.version, assets, wanted.contributors, media)
+        names = one.deal_id, one.version, secrets, assets, wanted.contributors
+        samples = locate(store, *names, media)
         if samples:
             current = (one.deal_id, one.version) not in replaced
             found.append(FoundVersion(one, tuple(samples), current))
@@ -115,8 +119,8 @@ def assets_with_releases(
     committed: set[str] = set()
     for table in read_shard_tables(store, published, ["releases"]):
         committed.update(values_of(pc.list_flatten(table["releases"]), str))
-    key = f"{published.agency}/{layout.LEDGER_TABLE}"
-    table = read_parquet(store, key, ["asset_id", "delivery"])
+    names = ("asset_id", "delivery")
+    table = read_ledger_rows(store, published.deal_id, published.version, secrets, names)
     # Entries name the delivery that was packaged, also in a version that was patched since.
     ids, deliveries = values_of(table["asset_id"], str), values_of(table["delivery"], str)
     salts = [

@@ -10,7 +10,6 @@ agrees with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +17,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.format.manifest import open_manifest, original_delivery
+from pipelines.accounts.ledgers import checked_rows
+from pipelines.format.manifest import open_manifest
 from pipelines.ledger.differences import fault_of_differences
-from pipelines.ledger.merkle import ProofError, RootBuilder
-from pipelines.ledger.reopening import reopen_rows
+from pipelines.ledger.merkle import ProofError
 from pipelines.run.job import Job
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas import layout
 from schemas.errors import FairshardError, RunError
-from schemas.ledger import LEDGER_SCHEMA
-from schemas.manifest import Manifest
 
-_BATCH_ROWS = 32_768
 Hashes = npt.NDArray[np.uint64]
 
 
@@ -118,7 +114,7 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
         store.open_read(f"{agency}/{layout.LEDGER_TABLE}") as source,
         pq.ParquetFile(source) as file,
     ):
-        for rows in _checked_rows(file, manifest, job.deal.price.currency, salt):
+        for rows in checked_rows(file, manifest, salt, job.deal.price.currency):  # 2 to 4
             people, amounts = rows["contributor_id"], rows["amount_minor"]
             for person, minor in zip(values_of(people, str), values_of(amounts, int), strict=True):
                 credits[person] = credits.get(person, 0) + minor
@@ -145,35 +141,6 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
         assets,
         np.concatenate(media)[firsts],
     )
-
-
-def _checked_rows(
-    file: pq.ParquetFile, manifest: Manifest, currency: str, salt: bytes | None
-) -> Iterator[pa.Table]:
-    if not file.schema_arrow.equals(LEDGER_SCHEMA):  # 2
-        raise ProofError("the ledger has other columns", ", ".join(file.schema_arrow.names)[:200])
-    builder = RootBuilder()
-    for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
-        rows = pa.Table.from_batches([batch])
-        for at, index in enumerate(values_of(rows["entry_index"], int), builder.size):
-            if index != at:
-                raise ProofError("an entry of the ledger is missing or moved", f"entry {at}")
-        for name, wanted in (
-            ("delivery", original_delivery(manifest)),
-            ("currency", currency),
-        ):
-            for value in set(values_of(rows[name], str)) - {wanted}:
-                raise ProofError(f"the ledger has an entry of another {name}", repr(value))
-        for hashed in reopen_rows(rows, salt):  # 3
-            builder.add(hashed)
-        yield rows
-    found = (builder.size, builder.root().hex())
-    if found != (manifest.ledger.entries, manifest.ledger.root):  # 4
-        raise ProofError(
-            "the ledger is not the one of the signed log",
-            f"{found[0]:,} entries, root {found[1][:12]}…; signed: "
-            f"{manifest.ledger.entries:,}, {manifest.ledger.root[:12]}…",
-        )
 
 
 def asset_hashes(rows: pa.Table) -> tuple[Hashes, Hashes]:
