@@ -76,12 +76,29 @@ def ledger_batches(
         with store.open_read(key) as source, pq.ParquetFile(source) as file:
             salt = salt_of(file, deal_id, secrets)
             if checked in _CHECKED:
-                for batch in file.iter_batches(_BATCH_ROWS, columns=names, use_threads=False):
-                    yield pa.Table.from_batches([batch]).select(names)
+                yield from _plain(file, names)
                 return
             for rows in checked_rows(file, manifest, salt):  # 2 to 4
                 yield rows.select(names)
             _CHECKED.add(checked)
+
+
+def unchecked_batches(
+    store: Store, deal_id: str, version: str, columns: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Yields columns of a version's ledger in parts, as they are.
+
+    Raises:
+        RunError: If the ledger is missing or cannot be read.
+    """
+    key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
+    with _refusals(store, key), store.open_read(key) as source, pq.ParquetFile(source) as file:
+        yield from _plain(file, columns)
+
+
+def _plain(file: pq.ParquetFile, names: Sequence[str]) -> Iterator[pa.Table]:
+    for batch in file.iter_batches(_BATCH_ROWS, columns=list(names), use_threads=False):
+        yield pa.Table.from_batches([batch]).select(list(names))
 
 
 def salt_of(file: pq.ParquetFile, deal_id: str, secrets: Collection[bytes]) -> bytes | None:

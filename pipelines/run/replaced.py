@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.accounts.ledgers import checked_rows
+from pipelines.accounts.pool_check import divided
 from pipelines.format.manifest import open_manifest
 from pipelines.ledger.differences import fault_of_differences
 from pipelines.ledger.merkle import ProofError
@@ -125,7 +126,7 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
     gross_minor = job.deal.price.pool_minor
     if sum(credits.values()) > gross_minor or min(credits.values()) < 0:
         raise ProofError("the ledger credits more than the pool", f"{gross_minor} minor units")
-    agency_minor, credits = _divided(store, agency, gross_minor, credits)
+    agency_minor, credits = divided(store, agency, gross_minor, credits)
     _check_differences(store, agency, credits)
     return Replaced(
         job.replaces,
@@ -150,46 +151,6 @@ def asset_hashes(rows: pa.Table) -> tuple[Hashes, Hashes]:
         np.fromiter(map(layout.asset_hash, ids), np.uint64, len(ids)),
         np.fromiter((int(text[:16], 16) for text in digests), np.uint64, len(digests)),
     )
-
-
-def _divided(
-    store: Store, agency: str, gross_minor: int, entered: dict[str, int]
-) -> tuple[int, dict[str, int]]:
-    """Returns the agency's part and all credits, from the pool's record and lines.
-
-    Versions that an earlier release made have no such record: there, what the ledger does not
-    credit is the agency's part.
-
-    Args:
-        store: The output.
-        agency: The version's folder of the agency.
-        gross_minor: The pool, in minor units.
-        entered: What the ledger's entries credit each contributor.
-    """
-    if not store.exists(f"{agency}/{layout.POOL}"):  # 5
-        return gross_minor - sum(entered.values()), entered
-    record = read_json(store, f"{agency}/{layout.POOL}")
-    key = f"{agency}/{layout.POOL_LINES}"
-    if hashlib.sha256(store.read_bytes(key)).hexdigest() != record["lines_sha256"]:
-        raise ProofError("the pool's lines are not those of pool.json", layout.POOL_LINES)
-    lines = read_parquet(store, key)
-    people, amounts = values_of(lines["contributor_id"], str), values_of(lines["credit_minor"], int)
-    credits = dict(zip(people, amounts, strict=True))
-    deducted = sum(item["minor"] for item in record["deductions"])
-    agency_minor, rounding_minor = int(record["agency_minor"]), int(record["rounding_minor"])
-    parts = deducted + agency_minor + rounding_minor + sum(credits.values())
-    stated = (record["gross_minor"], record["contributors_minor"])
-    if (parts, *stated) != (gross_minor, gross_minor, sum(credits.values())):
-        raise ProofError("pool.json states other amounts than its lines", str(stated))
-    considered = record["rule"]["base"] == "considered"  # then credits go beyond the entries
-    for person in people if considered else {*people, *entered}:
-        credit, entry = credits.get(person, 0), entered.get(person, 0)
-        if credit < entry or (credit > entry and not considered):
-            raise ProofError(
-                "the pool's lines state other amounts than the ledger",
-                f"{person!r}: {credit}, entries {entry}",
-            )
-    return agency_minor, credits
 
 
 def _check_differences(store: Store, agency: str, credits: dict[str, int]) -> None:

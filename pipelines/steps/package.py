@@ -124,7 +124,7 @@ def package(
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
         result = _run_and_publish(store, held, key.signer, lease, replaced, log)
-        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
+        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
         return result
 
 

@@ -12,7 +12,6 @@ from pipelines.ledger.record import AllSets, Kind, Record
 from pipelines.ledger.signed_note import FileKey
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
-from tests.ledger.ledger_cases import SECRET
 
 SIGNER = FileKey("agency.example", bytes(range(32)))
 NEXT = FileKey("agency.example/2027", bytes(range(1, 33)))
@@ -22,8 +21,7 @@ AS_OF = "2026-06-30T00:00:00+00:00"
 def key_of(
     memory: Path | None, signer: FileKey = SIGNER, previous: FileKey | None = None
 ) -> LogKey:
-    known = (SIGNER.secret, SECRET)  # the second one is that of tests.accounts.outputs
-    return LogKey(signer, agency_salt(SIGNER.secret), memory, previous, known)
+    return LogKey(signer, agency_salt(SIGNER.secret), memory, previous, (SIGNER.secret,))
 
 
 def note(log: AgencyLog, name: str) -> Record:
