@@ -14,6 +14,7 @@ from pipelines.accounts.log_checks import closed_by
 from pipelines.ledger.commitments import Domain, item_salt
 from pipelines.ledger.key_chain import first_key, hand_over
 from pipelines.ledger.record import AllSets, Kind, Record
+from schemas import layout
 from schemas.errors import RunError
 
 _MAX_ATTEMPTS = 1_000  # as many other records may be first
@@ -78,7 +79,10 @@ def _append(
     for _ in range(_MAX_ATTEMPTS):
         found = log.books.index_of(event)
         if found is not None and found < log.size:
-            return log.record(found)
+            record = log.record(found)
+            if record.event != event:
+                raise _wrong_mark(event, found)
+            return record
         index = log.size
         new = make(index, log.sets)
         salt = log.salt if index else log.key.salt
@@ -98,6 +102,15 @@ def _append(
         "The record cannot be appended to the agency's log",
         f"{_MAX_ATTEMPTS} other records were first",
         "Run again when other commands have finished.",
+    )
+
+
+def _wrong_mark(event: tuple[str, ...], index: int) -> RunError:
+    return RunError(
+        "The mark of an event in the agency's books names the record of another one",
+        f"{' '.join(event)[:100]!a}: record {index}",
+        f"Nothing was recorded. Remove the folder {layout.BOOKS}/events and run again: the marks "
+        "are then made from the records.",
     )
 
 

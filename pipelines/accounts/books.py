@@ -1,7 +1,7 @@
 """The files of the agency's books, which are private: records, sets, lines, and what was recorded.
 
 <output>/agency/books/records/<8 digits>.json   one record; created once and never replaced
-<output>/agency/books/events/<sha256>.json      the index of the record of an event
+<output>/agency/books/events/<sha256>.json      the index of the record of an event, from its record
 <output>/agency/books/sets/<root>.npy           a sorted set, one commitment of 32 bytes per row
 <output>/agency/books/sets/<root>.blocks.npy    the hashes of its whole blocks
 <output>/agency/books/lines/<sha256>.parquet    a pool's lines
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ from schemas.errors import RunError
 
 _NPY_HEADER_BYTES = 128  # numpy pads the header of a small array to this length
 _CHUNK_ROWS = 65_536
+_EVENT_KEY = re.compile(rf"{layout.BOOKS}/events/[0-9a-f]{{64}}\.json")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,18 @@ class Books:
         except FileNotFoundError:
             return None
         return integer_of(read_canonical(data, "the mark of an event"), "index")
+
+    def is_marked(self, event: tuple[str, ...], index: int) -> bool:
+        """Returns whether the mark of an event is there and names this record."""
+        try:
+            return self.index_of(event) == index
+        except ProofError:
+            return False
+
+    def marked_events(self) -> int:
+        """Returns how many events have a mark."""
+        listed = self.store.list(f"{layout.BOOKS}/events")
+        return sum(_EVENT_KEY.fullmatch(item.key) is not None for item in listed)
 
     def mark_event(self, event: tuple[str, ...], index: int) -> None:
         """Notes the index of the record of an event."""

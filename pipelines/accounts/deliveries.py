@@ -19,8 +19,11 @@ import pyarrow.parquet as pq
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.books import Books
+from pipelines.accounts.holds import HOLDS_SHA256, holds_digest
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
+from pipelines.accounts.pool_check import check_pool
+from pipelines.accounts.published import Published
 from pipelines.format.manifest import open_manifest
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
@@ -39,7 +42,12 @@ _MANIFEST_KEY = re.compile(rf"([a-z0-9-]+)/(v\d{{4,}})/{layout.DELIVERY}/{layout
 
 
 def record_delivery(
-    store: Store, key: LogKey, deal_id: str, version: str, recorded_at: datetime
+    store: Store,
+    key: LogKey,
+    deal_id: str,
+    version: str,
+    recorded_at: datetime,
+    just_made: bool = False,
 ) -> Record:
     """Appends the record of a published version, or returns the one that exists.
 
@@ -49,10 +57,12 @@ def record_delivery(
         deal_id: The deal.
         version: Name of the version, which has its manifest.
         recorded_at: The run's `as_of`, or the day of the patch.
+        just_made: Whether the caller has just written the version's pool; otherwise it is compared
+            with what was signed before it is taken over.
 
     Raises:
         RunError: If the log was forked, rolled back or altered, or is signed by another key; or if
-            the version's ledger is missing.
+            the version's ledger is missing, or its pool is not the one that was signed.
     """
     data = store.read_bytes(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}")
     manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()  # 1
@@ -72,6 +82,10 @@ def record_delivery(
         public |= sum_record(store, agency, manifest.vkey)
         named, following = write_sets(log.books, *own_sets(), sets)
         return NewRecord(public | named, _pool(store, log.books, agency), following)
+
+    known = log.books.index_of(event)
+    if not just_made and known is None and store.exists(f"{agency}/{layout.POOL}"):
+        check_pool(store, Published(deal_id, version, manifest, digest), key.secrets)
 
     record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
     _attest(store, log, manifest, digest, record)  # 6
@@ -133,8 +147,7 @@ def sum_record(store: Store, agency: str, vkey: str) -> dict[str, object]:
     if not store.exists(key):
         return {}
     note = store.read_bytes(key).decode("utf-8", "replace")
-    open_sum(note, vkey)
-    return sum_fields(note)
+    return sum_fields(open_sum(note, vkey))
 
 
 def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:
@@ -239,7 +252,10 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
             f"{pool['lines_sha256']}",
             "Restore the agency's folder from a copy, then run again.",
         )
-    return {"pool": in_canonical_form(pool | {"lines_sha256": digest})}
+    return {
+        "pool": in_canonical_form(pool | {"lines_sha256": digest}),
+        HOLDS_SHA256: holds_digest(store, f"{agency}/{layout.HOLDS}"),
+    }
 
 
 def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:

@@ -163,7 +163,7 @@ def _named(pool: BookedPool) -> list[str]:
 
 
 def _check_currency(fund: Fund, current: BookedPool) -> None:
-    """Refuses to move a fund to another currency: what was paid in the first would be paid twice."""
+    """Refuses to move a fund to another currency, since what was paid would be paid twice."""
     for what, was, now in (
         ("currency", current.currency, fund.currency),
         ("source country", current.source_country, fund.source_country),

@@ -18,9 +18,11 @@ class LogKey:
             keeps the salt that it was begun with.
         memory: File beside the signing key that remembers checkpoints; None to remember none.
         previous: The key that signed until now, if the key is new.
+        secrets: The secrets of both, from which the salts of deals are derived.
     """
 
     signer: Signer
     salt: bytes = field(repr=False)
     memory: Path | None = None
     previous: Signer | None = None
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)

@@ -5,8 +5,8 @@ a process that appends may be killed at any moment: either its record exists, or
 
 To *refresh* the log, in the order numbered in the code: 1. read the stored checkpoint; 2. load the
 right edge of its tiles; 3. read the records that it does not cover; 4. compute the tree with them;
-5. compare it with the checkpoint that is remembered beside the key; 6. write the marks of events,
-tiles and bundles; 7. write the checkpoint; 8. remember it.
+5. compare it with the checkpoint that is remembered beside the key; 6. write the marks of events
+(those that were lost, too), tiles and bundles; 7. write the checkpoint; 8. remember it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError
 
-# Records of the books that are compared with the log when it is opened; in a bucket, only the last.
+# Records of the books that are compared with the log, and with the marks of events, when it is
+# opened; in a bucket, only the last. All of them if marks are missing.
 _COMPARED = 1_024
 _WRITE_AGAIN = (
     f"Remove {layout.AGENCY_LOG}/checkpoint and run again: the log is then written again from the "
@@ -64,6 +65,7 @@ class AgencyLog:
         self.sets = AllSets()
         self._store = store
         self._edge: LogEdge | None = None
+        self._loaded: list[Record] = []
         self._published = PublishedLog(0, b"", self.read)
 
     @property
@@ -150,6 +152,7 @@ class AgencyLog:
                     raise forked(tree, edge.root(), self._store.uri)
         for record, leaf in zip(records, leaves, strict=True):
             self._take(record, leaf)
+        self._restore_marks()
         if size and (stored is None or stored.size < size):
             self._seal(records, files)  # 6, 7
         elif stored is not None:
@@ -184,9 +187,21 @@ class AgencyLog:
         self.origin, self.vkey = stored.origin, stored.vkey
         self.sets = all_sets_of(self.leaf(stored.size - 1))
         compared = 1 if self._store.is_remote else _COMPARED
-        for index in range(max(0, stored.size - compared), stored.size):
-            self.record(index)
+        is_marked = self.books.marked_events() == stored.size
+        first = max(0, stored.size - compared) if is_marked else 0
+        self._loaded = [self.record(index) for index in range(first, stored.size)]
         return edge
+
+    def _restore_marks(self) -> None:
+        """Marks the events of loaded records again whose mark was lost or changed.
+
+        Without its mark, an event would be recorded once more, and its money paid twice.
+        """
+        for record in self._loaded:
+            event = record.event
+            if event and not self.books.is_marked(event, record.index):
+                self.books.mark_event(event, record.index)
+        self._loaded = []
 
     def _new_records(self, first: int) -> list[Record]:
         """Reads the records from an index on, once no other process can still replace one."""
@@ -226,9 +241,8 @@ class AgencyLog:
         if signer is None:
             raise closed_by(self.vkey, self.key.signer)
         for record in records:
-            event = record.private.get("event")
-            if isinstance(event, list):
-                self.books.mark_event(tuple(map(str, event)), record.index)
+            if record.event:
+                self.books.mark_event(record.event, record.index)
         for path, data in files.items():
             self._store.write_bytes(f"{layout.AGENCY_LOG}/{path}", data)
         self.checkpoint = sign_checkpoint(signer, self.origin, self.size, self.root)

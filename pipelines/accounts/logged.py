@@ -47,10 +47,10 @@ class LoggedDeliveries:
             return None
         index, leaf = found
         fields = read_leaf(leaf)
-        stated = {name: fields.get(name) for name in sum_fields(sums.note)}
+        stated = {name: fields.get(name) for name in sum_fields(sums.signed)}
         if stated == dict.fromkeys(stated):
             return None
-        mine = sum_fields(sums.note) | {"manifest_sha256": published.manifest_sha256}
+        mine = sum_fields(sums.signed) | {"manifest_sha256": published.manifest_sha256}
         for name, value in mine.items():
             if fields.get(name) != value:
                 raise RunError(

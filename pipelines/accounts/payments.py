@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,6 +12,7 @@ from fractions import Fraction
 import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import (
     BookedPool,
@@ -36,7 +37,7 @@ from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
 from pipelines.ledger.rules import SHARE, Bounded
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import parquet_bytes, read_parquet
+from pipelines.storage.tables import parquet_bytes
 from schemas import layout
 from schemas.errors import InputError
 from schemas.money import MAX_MINOR, format_amount, round_half_down
@@ -232,7 +233,8 @@ def _weights(
     if payment.uses is not None:
         uses = {asset: count for asset, count in payment.uses.items() if asset not in stopped}
         stopped &= payment.uses.keys()
-        return uses_by_contributor(store, payment.deal_id, payment.version, uses), stopped
+        found = uses_by_contributor(store, payment.deal_id, payment.version, log.key.secrets, uses)
+        return found, stopped
     lines = lines_of(log, price)
     counted = map(int, values_of(lines["weight"], str))
     weights = dict(zip(values_of(lines["contributor_id"], str), counted, strict=True))
@@ -266,7 +268,7 @@ def price_of(delivery: str, pools: Sequence[BookedPool]) -> BookedPool:
 
 
 def uses_by_contributor(
-    store: Store, deal_id: str, version: str, uses: Mapping[str, int]
+    store: Store, deal_id: str, version: str, secrets: Collection[bytes], uses: Mapping[str, int]
 ) -> dict[str, int]:
     """Returns the uses of a delivery's assets, shared among their contributors by their splits.
 
@@ -274,13 +276,17 @@ def uses_by_contributor(
         store: The output store.
         deal_id: The deal.
         version: The delivery's version.
+        secrets: The agency's secrets, by which the ledger is checked.
         uses: Uses by asset id.
 
     Returns:
         Uses times basis points, by contributor.
+
+    Raises:
+        RunError: If the ledger is not the one that was signed.
     """
-    key = f"{layout.agency_prefix(deal_id, version)}/ledger/ledger-00000.parquet"
-    entries = read_parquet(store, key, ["asset_id", "contributor_id", "share_bp"])
+    names = ("asset_id", "contributor_id", "share_bp")
+    entries = read_ledger_rows(store, deal_id, version, secrets, names)
     points: dict[str, int] = defaultdict(int)
     for asset, who, share in zip(
         values_of(entries["asset_id"], str),

@@ -16,14 +16,12 @@ from typing import cast
 import pyarrow as pa
 
 from pipelines.accounts.database import open_database
+from pipelines.accounts.holds import read_holds
 from pipelines.accounts.reader import ReadableLog
 from pipelines.ledger.payable import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
-from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
 from schemas import layout
-from schemas.errors import RunError
 from schemas.ledger import HOLDS_SCHEMA, PAYOUT_LINES_SCHEMA, POOL_LINES_SCHEMA, PoolRecord
 
 _WITH_POOLS = (Kind.DELIVERY, Kind.PAYMENT, Kind.CORRECTION)
@@ -264,34 +262,18 @@ def held_by_deals(log: ReadableLog, day: date | None = None) -> dict[tuple[str, 
     day, only deliveries that were recorded up to it count.
 
     Raises:
-        RunError: If a table of holds is damaged.
+        RunError: If a table of holds is missing, damaged, or not the recorded one.
     """
     store, found = log.books.store, dict[tuple[str, str], str]()
     known = [pool for pool in booked_pools(log) if day is None or pool.day <= day]
     for pool in pools_that_count(known):
         deal_id, _, version = pool.delivery.partition("/")
         key = f"{layout.agency_prefix(deal_id, version)}/{layout.HOLDS}"
-        if not pool.is_price or not store.exists(key):
-            continue
-        for row in _holds(store, key).to_pylist():
+        holds = read_holds(store, key, pool.record) if pool.is_price else HOLDS_SCHEMA.empty_table()
+        for row in holds.to_pylist():
             reason = f"by the deal {deal_id}: {row['reason']}"
             found.setdefault((row["contributor_id"], row["currency"]), reason)
     return found
-
-
-def _holds(store: Store, key: str) -> pa.Table:
-    try:
-        table = read_parquet(store, key)
-        found = "other columns" if table.schema != HOLDS_SCHEMA else ""
-    except pa.ArrowInvalid as error:
-        found = str(error)
-    if found:
-        raise RunError(
-            "The holds of a delivery are damaged",
-            f"{store.uri}/{key}: {found}",
-            "Nothing was recorded. Restore the agency's folder from a copy, then run again.",
-        )
-    return table
 
 
 def _credits(log: ReadableLog, pool: BookedPool) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.accounts.ledgers import ledger_batches, unchecked_batches
 from pipelines.format.manifest import open_manifest
 from pipelines.format.tar_comparison import REMOVED
 from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_tree
@@ -24,7 +25,6 @@ from schemas.manifest import Manifest
 
 _VERSION = re.compile(r"v[0-9]{4,}")
 _DEAL_ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -138,25 +138,25 @@ def read_sums(store: Store, published: Published) -> PoolSums:
     return PoolSums(table, tree, signed, note)
 
 
-def read_ledger(store: Store, published: Published, columns: list[str]) -> pa.RecordBatchReader:
-    """Streams columns of a version's ledger; memory holds one batch.
+def read_ledger(
+    store: Store, published: Published, columns: Sequence[str], secrets: Collection[bytes]
+) -> Iterator[pa.Table]:
+    """Yields columns of a version's ledger in parts.
+
+    Args:
+        store: The output.
+        published: The version.
+        columns: The columns, in this order.
+        secrets: The agency's secrets, by which every row is checked. Without any, rows are yielded
+            as they are, and it is for the caller to compare them with what was signed.
 
     Raises:
-        RunError: If there is no ledger.
+        RunError: If the ledger is missing or damaged, or is not the one that was signed.
     """
-    key = f"{published.agency}/{layout.LEDGER_TABLE}"
-    try:
-        file = pq.ParquetFile(store.open_read(key))
-    except FileNotFoundError as error:
-        raise RunError(
-            "The version has no ledger",
-            f"{store.uri}/{key}",
-            "Restore agency/ledger/ of this version from a backup.",
-        ) from error
-    names = set(columns)
-    schema = pa.schema([field for field in file.schema_arrow if field.name in names])
-    batches = file.iter_batches(_BATCH_ROWS, columns=schema.names, use_threads=False)
-    return pa.RecordBatchReader.from_batches(schema, batches)
+    if secrets:
+        yield from ledger_batches(store, published.deal_id, published.version, secrets, columns)
+    else:
+        yield from unchecked_batches(store, published.deal_id, published.version, columns)
 
 
 def read_shard_tables(store: Store, published: Published, columns: list[str]) -> Iterator[pa.Table]:

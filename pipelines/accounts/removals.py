@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from typing import cast
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
 from pipelines.accounts.pools import BookedPool, lines_of
@@ -19,8 +20,6 @@ from pipelines.ledger.record import Kind, Record
 from pipelines.ledger.rules import SHARE
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
-from schemas import layout
 from schemas.errors import InputError
 
 _HALF_YEAR = re.compile(r"(\d{4})-H([12])")
@@ -114,18 +113,22 @@ def pool_holder(delivery: str, patched: Mapping[str, str]) -> str:
 
 
 def ledger_points(
-    store: Store, delivery: str, assets: Collection[str]
+    store: Store, delivery: str, secrets: Collection[bytes], assets: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Returns what each contributor's lines count in a delivery: all of them, and those of assets.
 
     Args:
         store: The output store.
         delivery: Its id.
+        secrets: The agency's secrets, by which the ledger is checked.
         assets: Ids of assets.
+
+    Raises:
+        RunError: If the ledger is not the one that was signed.
     """
     deal_id, _, version = delivery.partition("/")
-    key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
-    table = read_parquet(store, key, ["asset_id", "contributor_id", "share_bp", "weight"])
+    names = ("asset_id", "contributor_id", "share_bp", "weight")
+    table = read_ledger_rows(store, deal_id, version, secrets, names)
     ids, people = values_of(table["asset_id"], str), values_of(table["contributor_id"], str)
     shares, weights = values_of(table["share_bp"], int), values_of(table["weight"], int)
     whole: dict[str, int] = defaultdict(int)
@@ -154,9 +157,9 @@ def removed_parts(
 
     Raises:
         InputError: If the pool does not tell what a contributor's assets count.
-        RunError: If the books are damaged.
+        RunError: If the books or the delivery's ledger are damaged.
     """
-    whole, part = ledger_points(store, pool.delivery, assets)
+    whole, part = ledger_points(store, pool.delivery, log.key.secrets, assets)
     if pool.fields["rule"].get("base") == "considered":  # lines go beyond the ledger's entries
         lines = lines_of(log, pool)
         if set(values_of(lines["basis"], str)) != {SHARE}:

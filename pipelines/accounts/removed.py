@@ -7,13 +7,12 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.accounts.ledgers import unchecked_batches
 from pipelines.accounts.reader import ReadableLog, read_log
 from pipelines.accounts.removals import RecordedNotice, recorded_notices
 from pipelines.ledger.record import Kind
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
-from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import InputError
 
@@ -73,8 +72,8 @@ def _files(store: Store, notices: Iterable[RecordedNotice]) -> set[tuple[str, st
     for notice in notices:
         for delivery, assets in notice.assets.items():
             deal_id, _, version = delivery.partition("/")
-            key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
-            rows = read_parquet(store, key, ["asset_id", "media_sha256"])
+            names = ["asset_id", "media_sha256"]
+            rows = pa.concat_tables(unchecked_batches(store, deal_id, version, names))
             rows = rows.filter(pc.is_in(rows["asset_id"], pa.array(assets, pa.string())))
             ids, digests = values_of(rows["asset_id"], str), values_of(rows["media_sha256"], str)
             found.update(zip(ids, digests, strict=True))

@@ -6,7 +6,7 @@ groups together are the delivery. Nothing is rounded: quantities are counted in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,7 +94,11 @@ class Share:
 
 
 def compute_share(
-    store: Store, published: Published, by: GroupBy, libraries: Mapping[str, str] | None = None
+    store: Store,
+    published: Published,
+    by: GroupBy,
+    libraries: Mapping[str, str] | None = None,
+    secrets: Collection[bytes] = (),
 ) -> Share:
     """Divides a published version by group, and checks all totals.
 
@@ -103,6 +107,8 @@ def compute_share(
         published: The version.
         by: What to divide by.
         libraries: The library of each asset, which `LIBRARY` needs.
+        secrets: The agency's secrets, by which every row of the ledger is checked; without any,
+            only the sums are.
 
     Raises:
         InputError: If libraries are needed and not given.
@@ -117,7 +123,7 @@ def compute_share(
     sums = read_sums(store, published)
     with open_database() as database:
         _load_samples(database, store, published)
-        _load_ledger(database, store, published)
+        _load_ledger(database, store, published, secrets)
         _check_assets(database, published)
         _check_totals(database, published, sums)
         _load_names(database, "libraries", "asset_id", "library", libraries or {})
@@ -151,14 +157,23 @@ def _load_samples(database: duckdb.DuckDBPyConnection, store: Store, published: 
     )
 
 
-def _load_ledger(database: duckdb.DuckDBPyConnection, store: Store, published: Published) -> None:
-    with read_ledger(store, published, list(_LEDGER_COLUMNS)) as batches:
-        database.register("batches", batches)
+def _load_ledger(
+    database: duckdb.DuckDBPyConnection,
+    store: Store,
+    published: Published,
+    secrets: Collection[bytes],
+) -> None:
+    database.execute(
+        "CREATE TABLE ledger (asset_id VARCHAR, contributor_id VARCHAR, share_bp INTEGER, "
+        "amount_minor BIGINT, asset BLOB)"
+    )
+    for rows in read_ledger(store, published, _LEDGER_COLUMNS, secrets):
+        database.register("entries", rows)
         database.execute(
-            "CREATE TABLE ledger AS SELECT asset_id, contributor_id, share_bp, amount_minor, "
-            "unhex(asset_commitment) AS asset FROM batches"
+            "INSERT INTO ledger SELECT asset_id, contributor_id, share_bp, amount_minor, "
+            "unhex(asset_commitment) FROM entries"
         )
-        database.unregister("batches")
+        database.unregister("entries")
 
 
 def _load_names(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
 from pipelines.accounts.pools import booked_pools
 from pipelines.accounts.removals import patched_deliveries, pool_holder
@@ -33,8 +34,6 @@ from pipelines.commands.money_options import (
 from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
-from schemas import layout
 from schemas.catalogue import USE
 from schemas.errors import InputError
 from schemas.money import format_amount, parse_amount
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if options.use is not None:
         # Refuses a delivery that is not in the books.
         price_of(pool_holder(options.delivery, patched_deliveries(log)), booked_pools(log))
-        matched = _matched_use(options, store, deal_id, version)
+        matched = _matched_use(options, store, deal_id, version, log.key.secrets)
     elif options.use_mapping is not None:
         raise InputError(
             "--use-mapping was given without --use",
@@ -113,7 +112,11 @@ def _digest(path: Path) -> str:
 
 
 def _matched_use(
-    options: argparse.Namespace, store: Store, deal_id: str, version: str
+    options: argparse.Namespace,
+    store: Store,
+    deal_id: str,
+    version: str,
+    secrets: Collection[bytes],
 ) -> MatchedUse:
     mapping = TableMapping(where=USE)
     if options.use_mapping is not None:
@@ -125,7 +128,7 @@ def _matched_use(
             f"{len(statement.failed):,} rows; the first: {statement.failed[0].detail}",
             "Nothing was recorded. Correct the file or its mapping.",
         )
-    matched = match_use(statement.tables, AssetIndex(_assets(store, deal_id, version)))
+    matched = match_use(statement.tables, AssetIndex(_assets(store, deal_id, version, secrets)))
     if not matched.quantities:
         first = "".join(f"; the first: {_in_words(row)}" for row in matched.unmatched[:1])
         raise InputError(
@@ -141,15 +144,11 @@ def _in_words(row: UnmatchedRow) -> str:
     return f"row {row.position}, {row.reason.value}, {ids[:60]}"
 
 
-def _assets(store: Store, deal_id: str, version: str) -> list[Mapping[str, str]]:
-    key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
+def _assets(
+    store: Store, deal_id: str, version: str, secrets: Collection[bytes]
+) -> list[Mapping[str, str]]:
     names = ("asset_id", "asset_commitment", "key", "media_sha256")
-    try:
-        table = read_parquet(store, key, list(names))
-    except FileNotFoundError as error:
-        raise InputError(
-            "The output has no such delivery", f"{store.uri}/{key}", "Check --delivery."
-        ) from error
+    table = read_ledger_rows(store, deal_id, version, secrets, names)
     columns = [values_of(table[name], str) for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 

@@ -11,6 +11,7 @@ from pipelines.accounts.published import find_versions
 from pipelines.accounts.share import GroupBy, compute_share
 from pipelines.commands.common import add_general_options, consoles, positive_int, print_json
 from pipelines.report.share import share_csv, share_json, show_share
+from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
 
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.libraries is not None and options.by != GroupBy.LIBRARY:
         raise InputError("--libraries was given", f"--by {options.by}", "Use --by library.")
     libraries = None if options.libraries is None else _libraries(options.libraries)
-    share = compute_share(store, published, GroupBy(options.by), libraries)
+    share = compute_share(store, published, GroupBy(options.by), libraries, _secrets(options.out))
     if options.json:
         print_json(share_json(share, options.top or 0))
     elif options.csv:
@@ -69,6 +70,12 @@ def run(options: argparse.Namespace) -> int:
         results, _ = consoles(options)
         show_share(results, share, _TOP if options.top is None else options.top)
     return 0
+
+
+def _secrets(out: str) -> tuple[bytes, ...]:
+    """Returns the secrets of the output's own keys; none if it has no key."""
+    path = default_key_path(out.rstrip("/") or "/")
+    return log_key(load_key(path), path).secrets if path.exists() else ()
 
 
 def _libraries(path: Path) -> dict[str, str]:

@@ -9,7 +9,6 @@ no part the pieces are 0, and a path shows one other amount, though not whose it
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,18 +139,17 @@ def open_sum(note: str, vkey: str) -> SignedSum:
     return SignedSum(delivery, currency, int(leaves), SumNode(int(total), root))
 
 
-def sum_fields(note: str) -> dict[str, object]:
-    """Returns the fields of a delivery's record that commit to its pool's signed sum.
+def sum_fields(signed: SignedSum) -> dict[str, object]:
+    """Returns the field of a delivery's record that commits to its pool's signed sum.
 
-    `sum_root` is the root's hash, and `sum_sha256` the digest of the whole signed text, which also
-    has currency and total. Both reveal nothing: the root depends on the leaves' salts.
+    The root's hash commits to every amount and to their sum, and tells none of them, since each
+    leaf has a salt. A digest of the signed text would tell the sum to anyone who tries all amounts:
+    everything else in the text is public.
 
     Args:
-        note: The note, whose signature was checked.
+        signed: What was signed.
     """
-    text = note.rpartition("\n\n")[0] + "\n"
-    root = from_base64(text.split("\n")[-2]) or b""
-    return {"sum_root": root.hex(), "sum_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"sum_root": signed.root.hash.hex()}
 
 
 def _cut(minor: int, salts: list[bytes]) -> list[int]:

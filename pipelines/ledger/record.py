@@ -84,6 +84,12 @@ class Record:
     private: Mapping[str, object] = field(repr=False)
     salt: bytes = field(repr=False)
 
+    @property
+    def event(self) -> tuple[str, ...]:
+        """What identifies the event that it records, the kind first; empty if it has none."""
+        found = self.private.get("event")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
     def leaf(self) -> bytes:
         """Returns the record's leaf: RFC 8785 canonical JSON.
 

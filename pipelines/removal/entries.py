@@ -15,13 +15,12 @@ from collections.abc import Callable, Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from pipelines.accounts.ledgers import ledger_batches
 from pipelines.accounts.published import Published, read_sums
 from pipelines.ledger.leaf import join_leaf, leaf_suffix
 from pipelines.ledger.merkle import HASH_BYTES, RootBuilder
 from pipelines.ledger.pool_sums import SignedSum, sign_sum, sum_tree
-from pipelines.ledger.reopening import reopen_rows
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.removal.output import PatchOutput
@@ -29,11 +28,9 @@ from pipelines.removal.predecessor import Predecessor
 from pipelines.storage.columns import values_of
 from pipelines.storage.tables import open_parquet, write_table
 from schemas import layout
-from schemas.errors import FairshardError, RunError
 from schemas.ledger import LEDGER_SCHEMA, SUMS_SCHEMA
 from schemas.manifest import LedgerRecord
 
-_BATCH_ROWS = 32_768
 _LEAF_COLUMNS = (
     *("amount_commitment", "asset_commitment", "contributor_commitment"),
     *("delivery", "shard", "key", "media_sha256", "decision_sha256", "terms_sha256"),
@@ -41,7 +38,11 @@ _LEAF_COLUMNS = (
 
 
 def write_entries(
-    output: PatchOutput, removed: Collection[str], delivery_id: str, signer: Signer
+    output: PatchOutput,
+    removed: Collection[str],
+    delivery_id: str,
+    signer: Signer,
+    secrets: Collection[bytes],
 ) -> LedgerRecord:
     """Writes the ledger, the log and the sums of a patched delivery.
 
@@ -50,17 +51,18 @@ def write_entries(
         removed: Commitments of the assets whose entries are left out, hex.
         delivery_id: Id of the patched delivery.
         signer: Signs the checkpoint and the sums.
+        secrets: The agency's secrets, by which the ledger before is checked.
 
     Returns:
         What the manifest says of the ledger.
 
     Raises:
-        RunError: If the ledger before is missing or not the one of the signed log.
+        RunError: If the ledger before is missing or not the one that was signed.
     """
     hashes, totals = bytearray(), Counter[str]()
     key = f"{output.agency}/{layout.LEDGER_TABLE}"
     with open_parquet(output.store, key, LEDGER_SCHEMA) as write:  # 3
-        leaves = _leaves(output.before, removed, write, hashes, totals)
+        leaves = _leaves(output.before, secrets, removed, write, hashes, totals)
         for path, data in entry_bundles(leaves):
             output.write(path, data)
     whole, builder = memoryview(hashes), RootBuilder()
@@ -77,6 +79,7 @@ def write_entries(
 
 def _leaves(
     before: Predecessor,
+    secrets: Collection[bytes],
     removed: Collection[str],
     write: Callable[[pa.Table], None],
     hashes: bytearray,
@@ -84,7 +87,7 @@ def _leaves(
 ) -> Iterator[bytes]:
     """Yields the leaves that are left; writes their rows, and adds their hashes and amounts."""
     gone, at = pa.array(sorted(removed), pa.string()), 0
-    for rows in _checked_rows(before):
+    for rows in ledger_batches(before.store, before.deal_id, before.version, secrets):  # 1
         left = rows.filter(pc.invert(pc.is_in(rows["asset_commitment"], gone)))  # 2
         if not len(left):
             continue
@@ -99,34 +102,6 @@ def _leaves(
         columns = [values_of(left[name], str) for name in _LEAF_COLUMNS]
         for amount, asset, person, *fields in zip(*columns, strict=True):
             yield join_leaf(amount, asset, person, leaf_suffix(*fields))
-
-
-def _checked_rows(before: Predecessor) -> Iterator[pa.Table]:
-    """Yields the rows of the ledger before; raises at the end if they are not those of its log."""
-    key, builder = f"{before.agency}/{layout.LEDGER_TABLE}", RootBuilder()
-    try:
-        with before.store.open_read(key) as source, pq.ParquetFile(source) as file:
-            if not file.schema_arrow.equals(LEDGER_SCHEMA):
-                raise _ledger_error(before, "it has other columns")
-            for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):  # 1
-                rows = pa.Table.from_batches([batch])
-                for hashed in reopen_rows(rows, None):
-                    builder.add(hashed)
-                yield rows
-    except FileNotFoundError as error:
-        raise _ledger_error(before, "missing") from error
-    except (FairshardError, pa.ArrowException) as error:
-        raise _ledger_error(before, str(error)) from error
-    if builder.root().hex() != before.manifest.ledger.root:
-        raise _ledger_error(before, "it is not the one of the signed log")
-
-
-def _ledger_error(before: Predecessor, what: str) -> RunError:
-    return RunError(
-        "The ledger of the version to be patched cannot be used",
-        f"{before.store.uri}/{before.agency}/{layout.LEDGER_TABLE}: {what}",
-        "Nothing was published. Restore agency/ledger/ of that version from a copy, then repeat.",
-    )
 
 
 def _write_sums(

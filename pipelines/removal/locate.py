@@ -14,6 +14,7 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.format.manifest import numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
@@ -89,6 +90,7 @@ def locate(
     store: Store,
     deal_id: str,
     version: str,
+    secrets: Collection[bytes],
     asset_ids: Collection[str] = (),
     contributor_ids: Collection[str] = (),
     media: Collection[str] = (),
@@ -99,6 +101,7 @@ def locate(
         store: The output store.
         deal_id: The deal.
         version: Its version.
+        secrets: The agency's secrets, by which the ledger is checked.
         asset_ids: Assets to find; those that the delivery does not have are left out.
         contributor_ids: Contributors, all of whose assets are found.
         media: Digests of files, hex: every asset with such a file is found.
@@ -107,13 +110,14 @@ def locate(
         The samples in the order of the delivery's shards and of their rows.
 
     Raises:
-        FileNotFoundError: If the version has no manifest, ledger or table of a shard.
+        FileNotFoundError: If the version has no table of a shard.
+        InputError: If there is no such version.
         ManifestError: If the manifest cannot be read.
+        RunError: If the ledger is not the one that was signed.
     """
     delivery = layout.delivery_prefix(deal_id, version)
+    entries = read_ledger_rows(store, deal_id, version, secrets, _LEDGER_COLUMNS)
     manifest = open_manifest(store.read_bytes(f"{delivery}/{layout.MANIFEST}"))
-    ledger = f"{layout.agency_prefix(deal_id, version)}/ledger/ledger-00000.parquet"
-    entries = read_parquet(store, ledger, _LEDGER_COLUMNS)
     found = _assets(entries, asset_ids, contributor_ids, media)
     return [
         sample
@@ -127,12 +131,13 @@ def media_of(
     store: Store,
     deal_id: str,
     version: str,
+    secrets: Collection[bytes],
     asset_ids: Collection[str] = (),
     contributor_ids: Collection[str] = (),
 ) -> set[str]:
     """Returns the digests of the files of assets, and of contributors' assets, in a delivery."""
-    ledger = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
-    entries = read_parquet(store, ledger, ["asset_id", "contributor_id", "media_sha256"])
+    names = ("asset_id", "contributor_id", "media_sha256")
+    entries = read_ledger_rows(store, deal_id, version, secrets, names)
     chosen = _is_chosen(entries, asset_ids, contributor_ids)
     return set(values_of(entries["media_sha256"].filter(chosen), str))
 

@@ -88,6 +88,7 @@ def make_patch(
     notice_ids: Collection[str],
     as_of: datetime,
     signer: Signer,
+    secrets: Collection[bytes],
 ) -> str:
     """Publishes a version of a delivery without some samples, or finds the one that was published.
 
@@ -102,6 +103,7 @@ def make_patch(
         notice_ids: Ids of the notices that ask for it.
         as_of: When the patch is made; part of its bytes.
         signer: The agency's key.
+        secrets: The agency's secrets, by which the version's ledger is checked.
 
     Returns:
         Name of the version that was made.
@@ -133,7 +135,7 @@ def make_patch(
                     "Nothing was changed. Repeat to make the next version.",
                 )
             _begin(patch, name)
-            _publish(patch, name, _write(patch, name, signer), lease)
+            _publish(patch, name, _write(patch, name, signer, secrets), lease)
     return again
 
 
@@ -209,7 +211,7 @@ def _begin(patch: _Patch, name: str) -> None:
     store.write_bytes(key, json_bytes({**record, "patches": before.version}))
 
 
-def _write(patch: _Patch, name: str, signer: Signer) -> Manifest:
+def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[bytes]) -> Manifest:
     """Writes all files but the manifest, and returns the signed manifest."""
     before = patch.before
     delivery = layout.delivery_prefix(before.deal_id, name)
@@ -228,7 +230,7 @@ def _write(patch: _Patch, name: str, signer: Signer) -> Manifest:
         else:
             receipts.append(receipt)
     delivery_id = layout.delivery_id(before.deal_id, name)
-    ledger = write_entries(output, patch.assets, delivery_id, signer)  # 5
+    ledger = write_entries(output, patch.assets, delivery_id, signer, secrets)  # 5
     write_whole_indexes(output, name, receipts, patch.way, patch.as_of)  # 6
     ordered = sorted(output.files.values(), key=lambda file: file.path)
     output.write(layout.SHA256SUMS, checksums(ordered))

@@ -273,6 +273,7 @@ def _patch(
             [notice.notice_id],
             issued_at,
             agency.signer,
+            agency.secrets.values(),
         )
         patched[delivery] = version
         record_delivery(agency.store, agency.key, notice.deal_id, version, issued_at)  # 6

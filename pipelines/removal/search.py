@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
 from pipelines.format.manifest import original_delivery
 from pipelines.ledger.commitments import (
@@ -24,7 +25,7 @@ from pipelines.ledger.commitments import (
 from pipelines.removal.locate import FoundSample, locate, media_of
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json, read_parquet
+from pipelines.storage.tables import read_json
 from schemas import layout
 from schemas.errors import InputError
 
@@ -67,8 +68,9 @@ def find_samples(
     Args:
         store: The output.
         wanted: What is to be removed.
-        secrets: The agency's secrets, today's and earlier ones, by verifier key. Releases are
-            recognised with the secret of the key that packaged a version.
+        secrets: The agency's secrets, today's and earlier ones, by verifier key. Ledgers are
+            checked by them, and releases are recognised with that of the key that packaged a
+            version.
         deal_id: Only this deal; empty for all.
 
     Raises:
@@ -87,10 +89,12 @@ def find_samples(
             resting = assets_with_releases(store, one, wanted.releases, secrets.get(vkey))
             assets |= {asset for asset, _ in resting}
         named.append(assets)
-        media |= media_of(store, one.deal_id, one.version, assets, wanted.contributors)
+        names = one.deal_id, one.version, secrets.values(), assets, wanted.contributors
+        media |= media_of(store, *names)
     found = []
     for one, assets in zip(versions, named, strict=True):
-        samples = locate(store, one.deal_id, one.version, assets, wanted.contributors, media)
+        names = one.deal_id, one.version, secrets.values(), assets, wanted.contributors
+        samples = locate(store, *names, media)
         if samples:
             current = (one.deal_id, one.version) not in replaced
             found.append(FoundVersion(one, tuple(samples), current))
@@ -168,8 +172,8 @@ def assets_with_releases(
             "Nothing was recorded. Give the earlier key with --earlier-key FILE, or name the "
             "assets with --asset.",
         )
-    key = f"{published.agency}/{layout.LEDGER_TABLE}"
-    table = read_parquet(store, key, ["asset_id", "delivery"])
+    names = ("asset_id", "delivery")
+    table = read_ledger_rows(store, published.deal_id, published.version, [secret], names)
     # Entries name the delivery that was packaged, also in a version that was patched since.
     ids, deliveries = values_of(table["asset_id"], str), values_of(table["delivery"], str)
     salts = domain_salts(deal_salt(secret, published.deal_id), Domain.RELEASE)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.removals import recorded_notices
@@ -25,8 +26,6 @@ from pipelines.removal.notices import covered_assets
 from pipelines.rights.rules.screen import reasons_of, screen_batch
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
-from schemas import layout
 from schemas.notice import RemovalReason
 
 #: Why an asset is removed, by the beginning of the code of the rule that refuses it; the first that
@@ -92,13 +91,14 @@ def sweep(
 
     Raises:
         InputError: If there is no published version, or the catalogue cannot be read.
-        RunError: If the books are damaged.
+        RunError: If the books or a version's ledger are damaged.
     """
     covered = covered_assets(recorded_notices(log))
     delivered: dict[str, set[str]] = defaultdict(set)
     ends: dict[str, str] = {}
     for one in find_versions(store):  # 1
-        ids = _assets(store, one.agency)
+        rows = read_ledger_rows(store, one.deal_id, one.version, log.key.secrets, ["asset_id"])
+        ids = set(values_of(pc.unique(rows["asset_id"]), str))
         delivered[one.deal_id] |= {
             asset for asset in ids if (one.manifest.delivery, asset) not in covered
         }
@@ -115,11 +115,6 @@ def sweep(
         _sort(result, codes)
         found.append(result)
     return found
-
-
-def _assets(store: Store, agency: str) -> set[str]:
-    table = read_parquet(store, f"{agency}/{layout.LEDGER_TABLE}", ["asset_id"])
-    return set(values_of(pc.unique(table["asset_id"]), str))
 
 
 def _screened(inputs: DecisionInputs, assets: set[str]) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,6 @@ agrees with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +17,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.accounts.ledgers import checked_rows
+from pipelines.accounts.pool_check import divided
 from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.ledger.differences import fault_of_differences
-from pipelines.ledger.merkle import ProofError, RootBuilder
-from pipelines.ledger.reopening import reopen_rows
+from pipelines.ledger.merkle import ProofError
 from pipelines.run.job import Job
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas import layout
 from schemas.errors import FairshardError, RunError
-from schemas.ledger import LEDGER_SCHEMA
 from schemas.manifest import Manifest
 
-_BATCH_ROWS = 32_768
 Hashes = npt.NDArray[np.uint64]
 
 
@@ -125,7 +123,7 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
         store.open_read(f"{agency}/{layout.LEDGER_TABLE}") as source,
         pq.ParquetFile(source) as file,
     ):
-        for rows in _checked_rows(file, manifest, job.deal.price.currency, salt):
+        for rows in checked_rows(file, manifest, salt, job.deal.price.currency):  # 2 to 4
             people, amounts = rows["contributor_id"], rows["amount_minor"]
             for person, minor in zip(values_of(people, str), values_of(amounts, int), strict=True):
                 credits[person] = credits.get(person, 0) + minor
@@ -136,7 +134,7 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
     gross_minor = job.deal.price.pool_minor
     if sum(credits.values()) > gross_minor or min(credits.values()) < 0:
         raise ProofError("the ledger credits more than the pool", f"{gross_minor} minor units")
-    agency_minor, credits = _divided(store, agency, gross_minor, credits)
+    agency_minor, credits = divided(store, agency, gross_minor, credits)
     _check_differences(store, agency, credits)
     return Replaced(
         job.replaces,
@@ -154,35 +152,6 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
     )
 
 
-def _checked_rows(
-    file: pq.ParquetFile, manifest: Manifest, currency: str, salt: bytes | None
-) -> Iterator[pa.Table]:
-    if not file.schema_arrow.equals(LEDGER_SCHEMA):  # 2
-        raise ProofError("the ledger has other columns", ", ".join(file.schema_arrow.names)[:200])
-    builder = RootBuilder()
-    for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
-        rows = pa.Table.from_batches([batch])
-        for at, index in enumerate(values_of(rows["entry_index"], int), builder.size):
-            if index != at:
-                raise ProofError("an entry of the ledger is missing or moved", f"entry {at}")
-        for name, wanted in (
-            ("delivery", original_delivery(manifest)),
-            ("currency", currency),
-        ):
-            for value in set(values_of(rows[name], str)) - {wanted}:
-                raise ProofError(f"the ledger has an entry of another {name}", repr(value))
-        for hashed in reopen_rows(rows, salt):  # 3
-            builder.add(hashed)
-        yield rows
-    found = (builder.size, builder.root().hex())
-    if found != (manifest.ledger.entries, manifest.ledger.root):  # 4
-        raise ProofError(
-            "the ledger is not the one of the signed log",
-            f"{found[0]:,} entries, root {found[1][:12]}…; signed: "
-            f"{manifest.ledger.entries:,}, {manifest.ledger.root[:12]}…",
-        )
-
-
 def asset_hashes(rows: pa.Table) -> tuple[Hashes, Hashes]:
     """Returns hashes of the assets' ids and the beginnings of their files' digests, row by row."""
     ids, digests = values_of(rows["asset_id"], str), values_of(rows["media_sha256"], str)
@@ -190,46 +159,6 @@ def asset_hashes(rows: pa.Table) -> tuple[Hashes, Hashes]:
         np.fromiter(map(layout.asset_hash, ids), np.uint64, len(ids)),
         np.fromiter((int(text[:16], 16) for text in digests), np.uint64, len(digests)),
     )
-
-
-def _divided(
-    store: Store, agency: str, gross_minor: int, entered: dict[str, int]
-) -> tuple[int, dict[str, int]]:
-    """Returns the agency's part and all credits, from the pool's record and lines.
-
-    Versions that an earlier release made have no such record: there, what the ledger does not
-    credit is the agency's part.
-
-    Args:
-        store: The output.
-        agency: The version's folder of the agency.
-        gross_minor: The pool, in minor units.
-        entered: What the ledger's entries credit each contributor.
-    """
-    if not store.exists(f"{agency}/{layout.POOL}"):  # 5
-        return gross_minor - sum(entered.values()), entered
-    record = read_json(store, f"{agency}/{layout.POOL}")
-    key = f"{agency}/{layout.POOL_LINES}"
-    if hashlib.sha256(store.read_bytes(key)).hexdigest() != record["lines_sha256"]:
-        raise ProofError("the pool's lines are not those of pool.json", layout.POOL_LINES)
-    lines = read_parquet(store, key)
-    people, amounts = values_of(lines["contributor_id"], str), values_of(lines["credit_minor"], int)
-    credits = dict(zip(people, amounts, strict=True))
-    deducted = sum(item["minor"] for item in record["deductions"])
-    agency_minor, rounding_minor = int(record["agency_minor"]), int(record["rounding_minor"])
-    parts = deducted + agency_minor + rounding_minor + sum(credits.values())
-    stated = (record["gross_minor"], record["contributors_minor"])
-    if (parts, *stated) != (gross_minor, gross_minor, sum(credits.values())):
-        raise ProofError("pool.json states other amounts than its lines", str(stated))
-    considered = record["rule"]["base"] == "considered"  # then credits go beyond the entries
-    for person in people if considered else {*people, *entered}:
-        credit, entry = credits.get(person, 0), entered.get(person, 0)
-        if credit < entry or (credit > entry and not considered):
-            raise ProofError(
-                "the pool's lines state other amounts than the ledger",
-                f"{person!r}: {credit}, entries {entry}",
-            )
-    return agency_minor, credits
 
 
 def _check_differences(store: Store, agency: str, credits: dict[str, int]) -> None:

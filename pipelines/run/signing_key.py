@@ -86,7 +86,8 @@ def log_key(signer: AgencyKey, path: Path) -> LogKey:
     """
     before = previous_key_path(path)
     previous = load_key(before) if before.exists() else None
-    return LogKey(signer, agency_salt(signer.secret), memory_path(path), previous)
+    known = (signer.secret, *(() if previous is None else (previous.secret,)))
+    return LogKey(signer, agency_salt(signer.secret), memory_path(path), previous, known)
 
 
 def save_key(path: Path, signer: FileKey) -> None:

@@ -125,7 +125,7 @@ def package(
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
         result = _run_and_publish(store, held, key.signer, lease, replaced, log)
-        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
+        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
         _check_removals(store, job, "It is published: run the same fairshard revoke again now.")
         return result
 

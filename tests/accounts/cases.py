@@ -21,7 +21,7 @@ AS_OF = "2026-06-30T00:00:00+00:00"
 def key_of(
     memory: Path | None, signer: FileKey = SIGNER, previous: FileKey | None = None
 ) -> LogKey:
-    return LogKey(signer, agency_salt(SIGNER.secret), memory, previous)
+    return LogKey(signer, agency_salt(SIGNER.secret), memory, previous, (SIGNER.secret,))
 
 
 def note(log: AgencyLog, name: str) -> Record:

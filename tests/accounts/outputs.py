@@ -23,7 +23,7 @@ from schemas.manifest import EndRecord, FileRecord, LedgerRecord, Manifest, Shar
 from schemas.money import format_amount
 from schemas.price_terms import PriceTerms
 from tests.format.test_manifest import unsigned
-from tests.ledger.ledger_cases import SECRET, DeliveredAsset, delivered, digest
+from tests.ledger.ledger_cases import DeliveredAsset, delivered, digest
 
 SIGNER = FileKey("agency.example/log", bytes(range(32)))
 _SHARD_ROWS = 40
@@ -53,7 +53,7 @@ def job_of(deal_id: str, version: str, pool_minor: int, currency: str, share: st
         pool="price",
         replaces="",
         terms_sha256=digest("terms"),
-        salt=deal_salt(SECRET, deal_id),
+        salt=deal_salt(SIGNER.secret, deal_id),
         work=f"agency/work/{deal_id}-{version}",
         agency=f"{deal_id}/{version}/agency",
         delivery=f"{deal_id}/{version}/delivery",

@@ -129,21 +129,21 @@ def test_an_altered_log_stops_the_next_command(library: SmallLibrary, made: Path
 
 @pytest.mark.long
 def test_pools_of_a_version_are_in_its_private_part(made: Path, tmp_path: Path) -> None:
-    """The record takes over whatever pool.json says."""
+    """The record takes over what pool.json says."""
     shutil.copytree(made / "out", tmp_path / "out")
     (tmp_path / "out/agency/signing.key.checkpoint").unlink()
     for name in ("log", "books"):
         shutil.rmtree(tmp_path / "out/agency" / name)
     folder = tmp_path / AGENCY / "pool"
-    (folder / "pool.json").write_text(json.dumps({"name": "price", "gross_minor": 1_000}))
-    (folder / "pool_lines-00000.parquet").write_bytes(b"lines")
-    digest = hashlib.sha256(b"lines").hexdigest()
+    pool = json.loads((folder / "pool.json").read_text())
+    lines = (folder / "pool_lines-00000.parquet").read_bytes()
+    digest = hashlib.sha256(lines).hexdigest()
     key = tmp_path / "out/agency/signing.key"
     store = open_store(str(tmp_path / "out"))
     record = record_delivery(store, log_key(load_key(key), key), "small", "v0001", NOON)
-    pool = {"name": "price", "gross_minor": 1_000, "lines_sha256": digest}
-    assert record.private["pool"] == pool
-    assert (tmp_path / f"out/agency/books/lines/{digest}.parquet").read_bytes() == b"lines"
+    assert record.private["pool"] == pool | {"lines_sha256": digest}
+    assert record.private["holds_sha256"] == ""
+    assert (tmp_path / f"out/agency/books/lines/{digest}.parquet").read_bytes() == lines
     assert b"gross" not in record.leaf()
     check_books(tmp_path / "out", read_log(tmp_path / LOG))
 

@@ -46,6 +46,72 @@ def test_an_event_is_recorded_once(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+MARKS = "out/agency/books/events"
+
+
+def some_changed(folder: Path) -> None:
+    first, second, *_ = sorted(folder.iterdir())
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(b"{")
+
+
+LOST: dict[str, Callable[[Path], object]] = {
+    "all": shutil.rmtree,
+    "one": lambda folder: min(folder.iterdir()).unlink(),
+    "changed": some_changed,
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_marks_of_events_are_made_again_from_the_records(tmp_path: Path, lost: str) -> None:
+    """Without its mark an event would be recorded twice, and its money paid twice."""
+    store, key = begun(tmp_path, "one", "two", "three")
+    before = tree(tmp_path)
+    LOST[lost](tmp_path / MARKS)
+    log = open_log(store, key)
+    assert tree(tmp_path) == before
+    assert [note(log, name).index for name in ("three", "one", "two")] == [3, 1, 2]
+    assert tree(tmp_path) == before
+
+
+def test_marks_older_than_the_compared_records_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.accounts.log._COMPARED", 2)
+    store, key = begun(tmp_path, "one", "two", "three", "four")
+    before = tree(tmp_path)
+    for path in (tmp_path / MARKS).iterdir():
+        if path.read_bytes() == b'{"index":1}':
+            path.unlink()
+    assert note(open_log(store, key), "one").index == 1
+    assert tree(tmp_path) == before
+
+
+def test_a_mark_that_names_another_record_is_refused(tmp_path: Path) -> None:
+    store, key = begun(tmp_path, "one", "two")
+    log = open_log(store, key)
+    for path in (tmp_path / MARKS).iterdir():
+        path.write_bytes(b'{"index":1}')
+    before = tree(tmp_path)
+    with pytest.raises(RunError, match="names the record of another one"):
+        note(log, "two")
+    assert tree(tmp_path) == before
+    assert note(open_log(store, key), "two").index == 2
+
+
+def test_nothing_is_made_again_in_a_log_that_was_rolled_back(tmp_path: Path) -> None:
+    store, key = begun(tmp_path, "one")
+    shutil.copytree(tmp_path / "out", tmp_path / "earlier")
+    note(open_log(store, key), "two")
+    shutil.rmtree(tmp_path / "out")
+    shutil.move(tmp_path / "earlier", tmp_path / "out")
+    shutil.rmtree(tmp_path / MARKS)
+    before = tree(tmp_path)
+    with pytest.raises(RunError, match="rolled back"):
+        open_log(store, key)
+    assert tree(tmp_path) == before
+
+
 def test_the_same_events_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

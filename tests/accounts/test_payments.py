@@ -12,8 +12,6 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +29,8 @@ from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
 from schemas.payout_terms import PayoutTerms, parse_payout_terms
 from schemas.price_terms import Deduction
-from tests.accounts.cases import AS_OF, begun
+from tests.accounts.cases import AS_OF, SIGNER, begun
+from tests.accounts.ledgers import write_ledger
 from tests.accounts.money import publish
 from tests.ledger.test_journal import balances_by_hledger, hledger, needs_hledger, written
 
@@ -229,17 +228,14 @@ def test_damaged_lines_are_noticed(books: tuple[Store, AgencyLog], tmp_path: Pat
 
 
 def test_uses_are_shared_by_splits(tmp_path: Path) -> None:
-    folder = tmp_path / "acme" / "v0001" / "agency" / "ledger"
-    folder.mkdir(parents=True)
-    table = pa.table(
-        {
-            "asset_id": ["a", "a", "b", "c"],
-            "contributor_id": ["ada", "bo", "ada", "cy"],
-            "share_bp": [7_500, 2_500, 10_000, 10_000],
-        }
-    )
-    pq.write_table(table, folder / "ledger-00000.parquet")
-    found = uses_by_contributor(open_store(str(tmp_path)), "acme", "v0001", {"a": 4, "b": 1})
+    splits = [("a", "ada", 7_500), ("a", "bo", 2_500), ("b", "ada", 10_000), ("c", "cy", 10_000)]
+    rows = [
+        {"asset_id": asset, "contributor_id": who, "share_bp": share, "weight": 1}
+        for asset, who, share in splits
+    ]
+    write_ledger(tmp_path, "v0001", rows)
+    known, uses = [SIGNER.secret], {"a": 4, "b": 1}
+    found = uses_by_contributor(open_store(str(tmp_path)), "acme", "v0001", known, uses)
     assert found == {"ada": 40_000, "bo": 10_000}
 
 

@@ -10,8 +10,6 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +25,7 @@ from pipelines.ledger.record import AllSets, Kind
 from pipelines.storage.store import Store
 from schemas.errors import InputError
 from tests.accounts.cases import AS_OF, begun
+from tests.accounts.ledgers import write_ledger
 from tests.accounts.money import publish
 from tests.accounts.test_payments import PAYMENT, credits
 from tests.ledger.test_journal import balances_by_hledger, hledger, needs_hledger, written
@@ -67,9 +66,7 @@ def deliver(
         for asset, (weight, people) in ledger.items()
         for who, share in people.items()
     ]
-    path = folder / "out" / "acme" / version / "agency" / "ledger" / "ledger-00000.parquet"
-    path.parent.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    write_ledger(folder / "out", version, rows)
     kept = {"version": version, "replaces": replaces, "assets": len(ledger)}
     publish(log, "acme", points(ledger), shared_minor, **kept)  # type: ignore[arg-type]
 

@@ -7,7 +7,6 @@ there are no tars, which finding does not read.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import resource
 import tempfile
 import time
@@ -18,12 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.format.manifest import manifest_bytes, sign_manifest
+from pipelines.ledger.commitments import deal_salt
+from pipelines.ledger.entries import asset_commitment
 from pipelines.removal.locate import locate
 from pipelines.run.signing_key import demonstration_key
 from pipelines.storage.columns import Column
 from pipelines.storage.open import open_store
 from schemas import layout
-from schemas.ledger import LEDGER_SCHEMA
 from schemas.manifest import (
     DealRecord,
     EndRecord,
@@ -34,6 +34,7 @@ from schemas.manifest import (
     ShardRecord,
 )
 from schemas.shard_table import SHARD_TABLE_SCHEMA
+from tests.accounts.ledgers import sealed_table
 
 _SHARD_SAMPLES = 10_000
 _PER_CONTRIBUTOR = 200
@@ -42,8 +43,9 @@ _HASH = "0" * 64
 
 def make_delivery(folder: Path, samples: int) -> list[str]:
     """Writes a delivery's manifest, ledger and tables; returns the assets' ids."""
-    commitments = sorted(hashlib.sha256(b"%d" % i).hexdigest() for i in range(samples))
-    ids = [f"asset-{int(c[:12], 16):015d}" for c in commitments]
+    ids = [f"asset-{i:015d}" for i in range(samples)]
+    salt = deal_salt(demonstration_key(1).secret, "big")
+    commitments = [asset_commitment(salt, one) for one in ids]
     shard_of = np.random.default_rng(1).permutation(samples) // _SHARD_SAMPLES
     names = [f"big-jpg-{i:05d}" for i in range(int(shard_of.max()) + 1)]
     people = [
@@ -54,11 +56,14 @@ def make_delivery(folder: Path, samples: int) -> list[str]:
         "contributor_id": people,
         "shard": [names[at] for at in shard_of],
         "key": [c[:24] for c in commitments],
-        "asset_commitment": commitments,
+        "share_bp": [10_000] * samples,
+        "weight": [1] * samples,
     }
     agency = folder / "big" / "v0001" / "agency" / "ledger"
     agency.mkdir(parents=True)
-    table = pa.table([_filled(f, columns, samples) for f in LEDGER_SCHEMA], schema=LEDGER_SCHEMA)
+    lines = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    secret = demonstration_key(1).secret
+    table, ledger = sealed_table(lines, "big", "big/v0001", secret)
     pq.write_table(table, agency / "ledger-00000.parquet", row_group_size=32_768)
     delivery = folder / "big" / "v0001" / "delivery"
     for part in ("shards", "metadata"):
@@ -77,7 +82,7 @@ def make_delivery(folder: Path, samples: int) -> list[str]:
         pq.write_table(shard, delivery / layout.shard_table_path(name))
         pq.write_table(shard.select(["key", "shard"]), delivery / layout.metadata_path(index))
         files += [layout.shard_table_path(name), layout.metadata_path(index)]
-    _write_manifest(delivery, names, files)
+    _write_manifest(delivery, names, files, ledger)
     return ids
 
 
@@ -91,7 +96,9 @@ def _filled(field: pa.Field[pa.DataType], columns: dict[str, list[str]], rows: i
     return pa.array([value] * rows, field.type)
 
 
-def _write_manifest(delivery: Path, names: list[str], files: list[str]) -> None:
+def _write_manifest(
+    delivery: Path, names: list[str], files: list[str], ledger: LedgerRecord
+) -> None:
     signer = demonstration_key(1)
     manifest = Manifest(
         fairshard_manifest=2,
@@ -111,7 +118,7 @@ def _write_manifest(delivery: Path, names: list[str], files: list[str]) -> None:
         shards=[
             ShardRecord(name=name, family="jpg", samples=1, bytes=1, sha256=_HASH) for name in names
         ],
-        ledger=LedgerRecord(entries=1, root=_HASH, origin="x"),
+        ledger=ledger,
         files=[FileRecord(path=path, bytes=1, sha256=_HASH) for path in sorted(files)],
         end=EndRecord(shards=len(names), samples=len(names), files=len(files), bytes=len(files)),
         run_id="x",
@@ -136,7 +143,8 @@ def main() -> None:
             ("one contributor", [], ["c-000007"]),
         ):
             began = time.perf_counter()
-            found = locate(store, "big", "v0001", assets, people)
+            secrets = [demonstration_key(1).secret]
+            found = locate(store, "big", "v0001", secrets, assets, people)
             took = time.perf_counter() - began
             shards = len({one.shard for one in found})
             print(f"{what}: {len(found):,} samples in {shards} shards, {took:.2f} s")

@@ -49,7 +49,8 @@ class Output:
 
     def find(self, assets: Collection[str], version: str = "v0001") -> list[FoundSample]:
         """Where assets are."""
-        return locate(open_store(str(self.root)), self.deal_id, version, assets)
+        secrets = [parse_skey(self.skey).secret]
+        return locate(open_store(str(self.root)), self.deal_id, version, secrets, assets)
 
     def patch(
         self,
@@ -70,7 +71,8 @@ class Output:
     ) -> Version:
         """Removes samples from a version."""
         store, key = open_store(str(self.root)), parse_skey(self.skey)
-        name = make_patch(store, self.deal_id, version, found, way, notices, AS_OF, key)
+        made = self.deal_id, version, found, way, notices, AS_OF, key, [key.secret]
+        name = make_patch(store, *made)
         return self.version(name)
 
     def version(self, name: str) -> Version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -51,6 +52,9 @@ def test_records_commit_to_the_sums(logged: Path) -> None:
     note = logged / "delta/v0001/agency/sums/sum.note"
     text = note.read_text()
     assert text.split("\n")[5] not in json.dumps(leaves)  # in hex, not in base64
+    signed = text.rpartition("\n\n")[0] + "\n"  # all of it but the amount can be guessed
+    for guessed in (text, signed, signed.rstrip("\n"), "10000", "10000\n"):
+        assert hashlib.sha256(guessed.encode()).hexdigest() not in json.dumps(leaves)
     for value in ("10000", "USD"):
         assert all(value not in json.dumps(leaf) for leaf in leaves)  # no money in the public log
 
