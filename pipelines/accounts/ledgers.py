@@ -91,9 +91,20 @@ def unchecked_batches(
     Raises:
         RunError: If the ledger is missing or cannot be read.
     """
+    with open_ledger(store, deal_id, version) as file:
+        yield from _plain(file, columns)
+
+
+@contextmanager
+def open_ledger(store: Store, deal_id: str, version: str) -> Iterator[pq.ParquetFile]:
+    """Opens the ledger of a version, which is not checked.
+
+    Raises:
+        RunError: If it is missing, or cannot be read while it is open.
+    """
     key = f"{layout.agency_prefix(deal_id, version)}/{layout.LEDGER_TABLE}"
     with _refusals(store, key), store.open_read(key) as source, pq.ParquetFile(source) as file:
-        yield from _plain(file, columns)
+        yield file
 
 
 def _plain(file: pq.ParquetFile, names: Sequence[str]) -> Iterator[pa.Table]:

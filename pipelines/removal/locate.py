@@ -7,14 +7,15 @@ tables have the places in the tars. Only the tables of the shards concerned are 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.accounts.ledgers import read_ledger_rows
+from pipelines.accounts.ledgers import open_ledger
 from pipelines.format.manifest import numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
@@ -24,9 +25,8 @@ from schemas import layout
 from schemas.manifest import Manifest, ShardRecord
 from schemas.shard_table import ShardRow
 
-_LEDGER_COLUMNS = [
-    *("asset_id", "contributor_id", "shard", "key", "asset_commitment", "media_sha256"),
-]
+_NAMES = ("asset_id", "contributor_id", "media_sha256")
+_LEDGER_COLUMNS = ("asset_id", "contributor_id", "shard", "asset_commitment")
 _ROW_COLUMNS = [
     "key",
     "asset",
@@ -86,14 +86,88 @@ class _Asset:
     commitment: str
 
 
+class LedgerIndex:
+    """What of a version's ledger tells which assets to look for; the rest is read where it matters.
+
+    It is not compared with the signed log, which takes far longer: whoever decides by what is found
+    calls `check_ledgers` as well.
+
+    Args:
+        store: The output store.
+        deal_id: The deal.
+        version: Its version.
+
+    Raises:
+        RunError: If the ledger is missing or cannot be read.
+    """
+
+    def __init__(self, store: Store, deal_id: str, version: str) -> None:
+        self._place = store, deal_id, version
+        self._columns = self._read(_NAMES)
+
+    def _read(self, names: Sequence[str], groups: Sequence[int] | None = None) -> pa.Table:
+        with open_ledger(*self._place) as file:
+            if groups is None:
+                return file.read(list(names))
+            return file.read_row_groups(groups, list(names))
+
+    def media_of(self, asset_ids: Collection[str], contributor_ids: Collection[str]) -> set[str]:
+        """Returns the digests of the files of assets, and of contributors' assets."""
+        chosen = _is_chosen(self._columns, asset_ids, contributor_ids)
+        return set(values_of(self._columns["media_sha256"].filter(chosen), str))
+
+    def assets(
+        self,
+        asset_ids: Collection[str],
+        contributor_ids: Collection[str],
+        media: Collection[str],
+    ) -> dict[str, dict[str, _Asset]]:
+        """Returns the chosen assets by shard and commitment."""
+        chosen = _is_chosen(self._columns, asset_ids, contributor_ids)
+        chosen = pc.or_(chosen, _is_in(self._columns["media_sha256"], media))
+        rows = values_of(pc.indices_nonzero(chosen), int)
+        contributors = defaultdict(set)
+        entries = self._rows(rows)
+        for row in entries:
+            contributors[row["asset_id"]].add(row["contributor_id"])
+        found: dict[str, dict[str, _Asset]] = defaultdict(dict)
+        for row in entries:
+            people = tuple(sorted(contributors[row["asset_id"]]))
+            asset = _Asset(row["asset_id"], people, row["asset_commitment"])
+            found[row["shard"]][asset.commitment] = asset
+        return found
+
+    def _rows(self, rows: Sequence[int]) -> list[dict[str, str]]:
+        """Returns rows of the ledger; only the row groups that have them are read."""
+        if not rows:
+            return []
+        with open_ledger(*self._place) as file:
+            sizes = [
+                file.metadata.row_group(group).num_rows
+                for group in range(file.metadata.num_row_groups)
+            ]
+        starts = np.cumsum([0, *sizes])
+        group_of = np.searchsorted(starts, np.asarray(rows), side="right") - 1
+        groups = sorted({int(group) for group in group_of})
+        offsets = dict(
+            zip(groups, np.cumsum([0, *(sizes[group] for group in groups)]), strict=False)
+        )
+        inside = [
+            int(offsets[int(group)] + row - starts[group])
+            for row, group in zip(rows, group_of, strict=True)
+        ]
+        table = self._read(_LEDGER_COLUMNS, groups).take(pa.array(inside, pa.int64()))
+        return cast(list[dict[str, str]], table.to_pylist())
+
+
 def locate(
     store: Store,
     deal_id: str,
     version: str,
-    secrets: Collection[bytes],
     asset_ids: Collection[str] = (),
     contributor_ids: Collection[str] = (),
     media: Collection[str] = (),
+    ledger: LedgerIndex | None = None,
 ) -> list[FoundSample]:
     """Finds the samples of assets, contributors' assets and files in a published delivery.
 
@@ -101,24 +175,23 @@ def locate(
         store: The output store.
         deal_id: The deal.
         version: Its version.
-        secrets: The agency's secrets, by which the ledger is checked.
         asset_ids: Assets to find; those that the delivery does not have are left out.
         contributor_ids: Contributors, all of whose assets are found.
         media: Digests of files, hex: every asset with such a file is found.
+        ledger: The version's ledger, if it was opened before.
 
     Returns:
         The samples in the order of the delivery's shards and of their rows.
 
     Raises:
-        FileNotFoundError: If the version has no table of a shard.
-        InputError: If there is no such version.
+        FileNotFoundError: If the version has no manifest or table of a shard.
         ManifestError: If the manifest cannot be read.
-        RunError: If the ledger is not the one that was signed.
+        RunError: If the ledger is missing or cannot be read.
     """
     delivery = layout.delivery_prefix(deal_id, version)
-    entries = read_ledger_rows(store, deal_id, version, secrets, _LEDGER_COLUMNS)
     manifest = open_manifest(store.read_bytes(f"{delivery}/{layout.MANIFEST}"))
-    found = _assets(entries, asset_ids, contributor_ids, media)
+    ledger = ledger or LedgerIndex(store, deal_id, version)
+    found = ledger.assets(asset_ids, contributor_ids, media)
     return [
         sample
         for index, shard in numbered_shards(manifest)
@@ -127,52 +200,19 @@ def locate(
     ]
 
 
-def media_of(
-    store: Store,
-    deal_id: str,
-    version: str,
-    secrets: Collection[bytes],
-    asset_ids: Collection[str] = (),
-    contributor_ids: Collection[str] = (),
-) -> set[str]:
-    """Returns the digests of the files of assets, and of contributors' assets, in a delivery."""
-    names = ("asset_id", "contributor_id", "media_sha256")
-    entries = read_ledger_rows(store, deal_id, version, secrets, names)
-    chosen = _is_chosen(entries, asset_ids, contributor_ids)
-    return set(values_of(entries["media_sha256"].filter(chosen), str))
-
-
 def _is_chosen(
     entries: pa.Table, asset_ids: Collection[str], contributor_ids: Collection[str]
 ) -> pa.BooleanArray:
     """Returns which entries are of the assets, or of assets that have one of the contributors."""
     chosen = _is_in(entries["asset_id"], asset_ids)
-    theirs = entries.filter(_is_in(entries["contributor_id"], contributor_ids))
-    return pc.or_(chosen, pc.is_in(entries["asset_id"], theirs["asset_id"].combine_chunks()))
+    if not contributor_ids:
+        return chosen
+    theirs = entries["asset_id"].filter(_is_in(entries["contributor_id"], contributor_ids))
+    return pc.or_(chosen, pc.is_in(entries["asset_id"], theirs.combine_chunks()))
 
 
 def _is_in(column: pa.ChunkedArray[pa.StringScalar], values: Collection[str]) -> pa.BooleanArray:
     return pc.is_in(column, pa.array(sorted(values), pa.string()))
-
-
-def _assets(
-    entries: pa.Table,
-    asset_ids: Collection[str],
-    contributor_ids: Collection[str],
-    media: Collection[str],
-) -> dict[str, dict[str, _Asset]]:
-    """Returns the chosen assets of a ledger by shard and commitment."""
-    chosen = _is_chosen(entries, asset_ids, contributor_ids)
-    rows = entries.filter(pc.or_(chosen, _is_in(entries["media_sha256"], media))).to_pylist()
-    contributors = defaultdict(set)
-    for row in rows:
-        contributors[row["asset_id"]].add(row["contributor_id"])
-    found: dict[str, dict[str, _Asset]] = defaultdict(dict)
-    for row in rows:
-        people = tuple(sorted(contributors[row["asset_id"]]))
-        asset = _Asset(row["asset_id"], people, row["asset_commitment"])
-        found[row["shard"]][asset.commitment] = asset
-    return found
 
 
 def _samples(

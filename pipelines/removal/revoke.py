@@ -35,7 +35,13 @@ from pipelines.removal.notices import (
 )
 from pipelines.removal.outcome import DealRemoval, Revocation
 from pipelines.removal.patch import PatchedMeanwhileError, make_patch
-from pipelines.removal.search import FoundVersion, Wanted, find_samples, unknown_names
+from pipelines.removal.search import (
+    FoundVersion,
+    Wanted,
+    check_ledgers,
+    find_samples,
+    unknown_names,
+)
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
 from schemas.errors import InputError
@@ -112,6 +118,7 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
     for _ in range(_MAX_ROUNDS):
         record_missing(agency.store, agency.key)
         found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
+        check_ledgers(agency.store, agency.secrets, removal.deal_id)
         unknown = unknown_names(
             agency.store, removal.wanted, agency.secrets, removal.deal_id, found
         )

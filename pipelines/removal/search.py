@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from pipelines.accounts.ledgers import read_ledger_rows
+from pipelines.accounts.ledgers import ledger_batches, read_ledger_rows
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
 from pipelines.format.manifest import original_delivery
 from pipelines.ledger.commitments import (
@@ -22,7 +22,7 @@ from pipelines.ledger.commitments import (
     encode,
     text_value,
 )
-from pipelines.removal.locate import FoundSample, locate, media_of
+from pipelines.removal.locate import FoundSample, LedgerIndex, locate
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
@@ -68,9 +68,8 @@ def find_samples(
     Args:
         store: The output.
         wanted: What is to be removed.
-        secrets: The agency's secrets, today's and earlier ones, by verifier key. Ledgers are
-            checked by them, and releases are recognised with that of the key that packaged a
-            version.
+        secrets: The agency's secrets, today's and earlier ones, by verifier key. Releases are
+            recognised with that of the key that packaged a version.
         deal_id: Only this deal; empty for all.
 
     Raises:
@@ -89,16 +88,34 @@ def find_samples(
             resting = assets_with_releases(store, one, wanted.releases, secrets.get(vkey))
             assets |= {asset for asset, _ in resting}
         named.append(assets)
-        names = one.deal_id, one.version, secrets.values(), assets, wanted.contributors
-        media |= media_of(store, *names)
+        ledger = LedgerIndex(store, one.deal_id, one.version)
+        media |= ledger.media_of(assets, wanted.contributors)
     found = []
     for one, assets in zip(versions, named, strict=True):
-        names = one.deal_id, one.version, secrets.values(), assets, wanted.contributors
-        samples = locate(store, *names, media)
+        if len(versions) > 1:  # one at a time in memory
+            ledger = LedgerIndex(store, one.deal_id, one.version)
+        names = assets, wanted.contributors, media
+        samples = locate(store, one.deal_id, one.version, *names, ledger)
         if samples:
             current = (one.deal_id, one.version) not in replaced
             found.append(FoundVersion(one, tuple(samples), current))
     return found
+
+
+def check_ledgers(store: Store, secrets: Mapping[str, bytes], deal_id: str = "") -> None:
+    """Compares the ledgers of all published versions with their signed logs.
+
+    Args:
+        store: The output.
+        secrets: The agency's secrets, today's and earlier ones, by verifier key.
+        deal_id: Only this deal; empty for all.
+
+    Raises:
+        RunError: If a ledger was altered, or is of a key that is not at hand.
+    """
+    for one in find_versions(store, deal_id):
+        for _ in ledger_batches(store, one.deal_id, one.version, secrets.values()):
+            pass
 
 
 def unknown_names(

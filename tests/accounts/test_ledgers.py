@@ -15,8 +15,7 @@ from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import record_payment
-from pipelines.removal.locate import locate, media_of
-from pipelines.removal.search import Wanted, find_samples
+from pipelines.removal.search import check_ledgers
 from pipelines.removal.sweep import sweep
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
@@ -81,9 +80,7 @@ def test_a_changed_ledger_decides_nothing(
         lambda: record_corrections(log, store, found, AS_OF),
         lambda: record_payment(log, store, later("2026-H2"), "2026-12-01T00:00:00+00:00"),
         lambda: record_payment(log, store, uses, AS_OF),
-        lambda: locate(store, "acme", "v0001", SECRETS, ["a"]),
-        lambda: media_of(store, "acme", "v0001", SECRETS, ["a"]),
-        lambda: find_samples(store, Wanted(frozenset("a")), {"": SECRETS[0]}),
+        lambda: check_ledgers(store, {"": SECRETS[0]}),
         lambda: sweep(store, log, {}, date(2026, 12, 1)),
     ):
         with pytest.raises(RunError, match="ledger of a version is not the one") as error:

@@ -20,6 +20,7 @@ from pipelines.format.manifest import manifest_bytes, sign_manifest
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
 from pipelines.removal.locate import locate
+from pipelines.removal.search import Wanted, check_ledgers, find_samples
 from pipelines.run.signing_key import demonstration_key
 from pipelines.storage.columns import Column
 from pipelines.storage.open import open_store
@@ -56,6 +57,7 @@ def make_delivery(folder: Path, samples: int) -> list[str]:
         "contributor_id": people,
         "shard": [names[at] for at in shard_of],
         "key": [c[:24] for c in commitments],
+        "media_sha256": [f"{i:064x}" for i in range(samples)],
         "share_bp": [10_000] * samples,
         "weight": [1] * samples,
     }
@@ -143,11 +145,17 @@ def main() -> None:
             ("one contributor", [], ["c-000007"]),
         ):
             began = time.perf_counter()
-            secrets = [demonstration_key(1).secret]
-            found = locate(store, "big", "v0001", secrets, assets, people)
+            found = locate(store, "big", "v0001", assets, people)
             took = time.perf_counter() - began
             shards = len({one.shard for one in found})
             print(f"{what}: {len(found):,} samples in {shards} shards, {took:.2f} s")
+        key = demonstration_key(1)
+        began = time.perf_counter()
+        find_samples(store, Wanted(frozenset([ids[samples // 3]])), {key.vkey: key.secret})
+        print(f"one asset and copies of its file: {time.perf_counter() - began:.2f} s")
+        began = time.perf_counter()
+        check_ledgers(store, {key.vkey: key.secret})
+        print(f"the ledger compared with its log: {time.perf_counter() - began:.2f} s")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(f"memory: {peak / 2**20:.2f} GiB, {before / 2**20:.2f} GiB before")
 

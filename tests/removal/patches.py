@@ -49,8 +49,7 @@ class Output:
 
     def find(self, assets: Collection[str], version: str = "v0001") -> list[FoundSample]:
         """Where assets are."""
-        secrets = [parse_skey(self.skey).secret]
-        return locate(open_store(str(self.root)), self.deal_id, version, secrets, assets)
+        return locate(open_store(str(self.root)), self.deal_id, version, assets)
 
     def patch(
         self,

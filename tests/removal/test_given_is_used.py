@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.ledger.signed_note import FileKey
@@ -20,7 +22,7 @@ WORDS = ("--reason", "takedown", "--effective", "2026-12-01", "--as-of", "2026-1
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    """Four pictures; a-2 and a-3 show a person, by the releases R-1 and R-2."""
+    """Four pictures of one contributor."""
     folder = tmp_path_factory.mktemp("given") / "library"
     folder.mkdir()
     made = SmallLibrary(folder)
@@ -104,6 +106,20 @@ def test_impossible_days_are_refused(out: Path, words: tuple[str, ...], said: st
 def test_a_deadline_in_the_far_future_is_refused(out: Path, days: str) -> None:
     with pytest.raises(SystemExit):
         in_process("revoke", "--out", out, *WORDS, "--asset", "a-0", "--deadline-days", days)
+
+
+def test_an_altered_ledger_decides_nothing(out: Path) -> None:
+    """Somebody has given the picture another id, under which nobody looks for it."""
+    path = out / "small/v0001/agency/ledger/ledger-00000.parquet"
+    table = pq.read_table(path)
+    ids = ["b-0" if one == "a-0" else one for one in table["asset_id"].to_pylist()]
+    place = table.schema.get_field_index("asset_id")
+    field = table.schema.field("asset_id")
+    pq.write_table(table.set_column(place, field, pa.array(ids)), path)
+    before = sorted((out / "agency/books").rglob("*"))
+    done = revoke(out, "--asset", "a-0")
+    assert (done.code, "not the one that was signed" in done.err) == (1, True)
+    assert sorted((out / "agency/books").rglob("*")) == before
 
 
 def hand_over(out: Path) -> None:

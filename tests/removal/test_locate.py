@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.removal.locate import FoundSample, locate
-from pipelines.run.signing_key import load_key
 from pipelines.storage.open import open_store
 from tests.end_to_end.command import Demo
 
@@ -24,9 +23,8 @@ def version_folder(demo: Demo) -> Path:
 
 
 def located(demo: Demo, assets: list[str], contributors: list[str]) -> list[FoundSample]:
-    secrets = [load_key(demo.signing_key).secret]
     found = assets, contributors
-    return locate(open_store(str(demo.out)), "demo-main", "v0001", secrets, *found)
+    return locate(open_store(str(demo.out)), "demo-main", "v0001", *found)
 
 
 def ledger_rows(demo: Demo) -> list[dict[str, object]]:
