@@ -105,7 +105,7 @@ class LedgerIndex:
         self._place = store, deal_id, version
         self._columns = self._read(_NAMES)
 
-    def _read(self, names: Sequence[str], groups: Sequence[int] | None = None) -> pa.Table:
+    def _read(self, names: Sequence[str], groups: list[int] | None = None) -> pa.Table:
         with open_ledger(*self._place) as file:
             if groups is None:
                 return file.read(list(names))
