@@ -39,7 +39,7 @@ UNPLANTED_REASONS = {
     or reason is Reason.MEDIA_CHANGED
 }
 UNPLANTED_REASONS |= {
-    *("text.personal_data", "file.personal_data"),
+    *("text.personal_data", "file.personal_data", "asset.removed"),
     *("metadata.not_removable", "conflict.keep_metadata"),
 }
 
