@@ -68,7 +68,7 @@ def remove(library: ReaderLibrary, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _remove(library: ReaderLibrary, root: Path, way: str) -> Removed:
-    """Removes the first picture of a shard that has several, so that both kinds of rows are left."""
+    """Removes the first picture of a shard that has several."""
     shutil.copytree(library.root, root)
     output = root / "out"
     before = output / f"reads-{_PROFILE}/v0001/delivery"
