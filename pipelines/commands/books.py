@@ -73,11 +73,11 @@ def event_day(options: argparse.Namespace) -> tuple[date, str]:
 
 
 def one_line(text: str, option: str) -> str:
-    """Returns the value of an option that must be one line of text.
+    """Returns the value of an option that must be one line of text, without blanks around it.
 
     Raises:
         InputError: If it is not, or is empty.
     """
     if not text.strip() or not text.isprintable():
         raise InputError("Not one line of text", f"{option} {text!a}"[:100], "Write a short text.")
-    return text
+    return text.strip()

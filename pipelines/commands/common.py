@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.ledger.ed25519 import PRIVATE_KEY_PREFIX
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from schemas import layout
@@ -160,6 +161,12 @@ def refuse_public_folder(target: str | Path, what: str) -> None:
             "Give a local path, and copy it to the bucket afterwards.",
         )
     target = str(target)
+    if _is_key(target):
+        raise InputError(
+            f"{what} cannot be written over a signing key",
+            target,
+            "Give --to another file.",
+        )
     if in_delivery(target):
         raise InputError(
             f"{what} are not for a buyer and cannot be added to a signed delivery",
@@ -182,6 +189,15 @@ def counted(number: int, noun: str) -> str:
         ('1 sample', '1,200 samples')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _is_key(target: str) -> bool:
+    """Returns whether there is a private key at a local path."""
+    path = Path(target)
+    if target.startswith("s3://") or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(PRIVATE_KEY_PREFIX)) == PRIVATE_KEY_PREFIX.encode()
 
 
 def in_delivery(target: str) -> bool:

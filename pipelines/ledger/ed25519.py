@@ -24,7 +24,8 @@ NOTE_KEY = b"\x01"
 COSIGNATURE_KEY = b"\x04"
 
 _KEY_BYTES = 32
-_PRIVATE = "PRIVATE+KEY+"
+#: How a private key in signed-note form begins.
+PRIVATE_KEY_PREFIX = "PRIVATE+KEY+"
 
 
 class NoteError(RunError):
@@ -143,7 +144,7 @@ class FileKey:
     def skey(self) -> str:
         """The private key as text, in the form of Go's note package. Secret."""
         key_id = self.verifier.key_id.hex()
-        return f"{_PRIVATE}{self.name}+{key_id}+{to_base64(NOTE_KEY + self.private)}"
+        return f"{PRIVATE_KEY_PREFIX}{self.name}+{key_id}+{to_base64(NOTE_KEY + self.private)}"
 
     @property
     def secret(self) -> bytes:
@@ -178,8 +179,8 @@ def parse_skey(skey: str) -> FileKey:
     Raises:
         InputError: If it is malformed or has the wrong key id.
     """
-    prefix, rest = skey[: len(_PRIVATE)], skey[len(_PRIVATE) :]
-    if prefix != _PRIVATE:
+    prefix, rest = skey[: len(PRIVATE_KEY_PREFIX)], skey[len(PRIVATE_KEY_PREFIX) :]
+    if prefix != PRIVATE_KEY_PREFIX:
         raise InputError("not a private key", "it lacks PRIVATE+KEY+", "Use the file as written.")
     signer = FileKey(*_parse_key(rest, "private key", secret=True))
     if signer.skey != skey:

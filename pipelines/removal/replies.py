@@ -16,6 +16,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from pipelines.accounts.append import NewRecord, append_record
@@ -23,11 +25,15 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.removals import RecordedNotice, recorded_notices
 from pipelines.format.notice import open_notice
+from pipelines.format.tar_comparison import REMOVED
 from pipelines.ledger.dsse import open_envelope
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.record import AllSets, Kind, Record, read_canonical
 from pipelines.ledger.signed_note import NoteError, open_note, parse_vkey
+from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.notice import REPLY_TYPE, Notice, Reply
 
@@ -190,6 +196,13 @@ def _check_certificate(store: Store, reply: Reply, notices: Sequence[Notice]) ->
             _REFUSED,
         )
     published = _shards_of(store, {notice.deal_id for notice in notices})
+    removed = {
+        sample.asset
+        for notice in notices
+        for delivery in notice.deliveries
+        for shard in delivery.shards
+        for sample in shard.samples
+    }
     for digest, shard in named.items():  # 5
         if digest not in wanted:
             raise ReplyError(
@@ -198,8 +211,12 @@ def _check_certificate(store: Store, reply: Reply, notices: Sequence[Notice]) ->
                 _REFUSED,
             )
         new = shard.replacement_sha256
-        if new is not None and (new in wanted or new not in published):
-            why = "still has the samples" if new in wanted else "is no shard of a published version"
+        why = ""
+        if new is not None and new not in published and new not in wanted:
+            why = "is no shard of a published version"
+        elif new is not None and (new in wanted or removed & _assets_in(store, *published[new])):
+            why = "still has the samples"
+        if why:
             raise ReplyError(
                 "The certificate names a replacement that cannot be one",
                 f"{shard.name[:80]}: sha256 {new} {why}",
@@ -207,10 +224,21 @@ def _check_certificate(store: Store, reply: Reply, notices: Sequence[Notice]) ->
             )
 
 
-def _shards_of(store: Store, deals: set[str]) -> set[str]:
-    """Returns the digests of all shards of deals' published versions."""
+def _assets_in(store: Store, delivery: str, shard: str) -> set[str]:
+    """Returns the commitments of the assets of a shard, as its delivery's table names them."""
+    table = read_parquet(store, f"{delivery}/{layout.shard_table_path(shard)}", ["asset", "status"])
+    table = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
+    return set(values_of(table["asset"], str))
+
+
+def _shards_of(store: Store, deals: set[str]) -> dict[str, tuple[str, str]]:
+    """Returns the shards of deals' published versions by digest: delivery's folder, and name."""
     try:
         versions = [one for deal in sorted(deals) for one in find_versions(store, deal)]
     except InputError:
-        return set()
-    return {shard.sha256 for one in versions for shard in one.manifest.shards}
+        return {}
+    return {
+        shard.sha256: (one.delivery, shard.name)
+        for one in versions
+        for shard in one.manifest.shards
+    }

@@ -257,3 +257,20 @@ def test_a_bucket_is_not_taken_for_a_local_folder(
         assert "local file or folder: --to s3:/bucket" in done.err
     assert records(folder) == before
     assert not (tmp_path / "s3:").exists()
+
+
+@pytest.mark.parametrize("command", [("prove", "--asset", "a-0"), ("journal",)])
+def test_nothing_is_written_over_a_key(folder: Path, command: tuple[str, ...]) -> None:
+    key = folder / "out/agency/signing.key"
+    data = key.read_bytes()
+    name, *words = command
+    done = in_process(name, "--out", folder / "out", *words, "--to", key)
+    assert (done.code, key.read_bytes()) == (2, data)
+    assert "cannot be written over a signing key" in done.err
+
+
+def test_blanks_around_a_name_make_no_other_payment(folder: Path) -> None:
+    assert pay(folder).code == 0
+    before = records(folder)
+    assert pay(folder, name=" licences ").code == 0
+    assert records(folder) == before

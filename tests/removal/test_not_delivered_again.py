@@ -13,6 +13,7 @@ from tests.deals import deal_text
 from tests.end_to_end.command import CommandResult
 from tests.end_to_end.small_library import SmallLibrary, in_process
 from tests.removal.test_copies_and_names import delivered, revoke
+from tests.removal.test_revoke import accept, dsse, reply_to
 
 pytestmark = pytest.mark.long
 
@@ -102,3 +103,18 @@ def test_a_version_from_before_a_removal_can_be_repaired(library: SmallLibrary) 
     done = in_process("verify", delivery, "--repair", "--quiet", "--workers", 1, *words)
     assert done.code == 0, done.err
     assert checkpoint.read_bytes() == data
+
+
+def test_a_replacement_that_has_the_sample_again_is_refused(library: SmallLibrary) -> None:
+    done = revoke(library, "--asset", "a-0")["small"]
+    sound = reply_to(library.folder, done)
+    more = f'\n[withdrawal]\nreinstated = ["{done["notices"][0]["notice"]}"]\n'
+    assert package(library, "small", more).code == 0
+    assert "a-0" in delivered(library, "small/v0003")
+    path = library.out / "small/v0003/delivery/MANIFEST.json"
+    [again] = [shard["sha256"] for shard in json.loads(path.read_bytes())["shards"]]
+    for shard in sound["shards"]:
+        lie = {**sound, "shards": [{**shard, "replacement_sha256": again}]}
+        refused_reply = accept(library.folder, dsse(lie))
+        assert refused_reply.code == 1 and "still has the samples" in refused_reply.err
+    assert accept(library.folder, dsse(sound)).code == 0
