@@ -178,21 +178,20 @@ def read_all_refused_files(store: Store, job: Job) -> pa.Table:
 
 
 def _removed_files(job: Job) -> pa.Table:
-    files = []
-    if job.deal.rights.copies_of_refused != "accept":
-        files = [
-            RefusedFile(
-                asset_id=asset,
-                reasons="asset.removed",
-                lasting=True,
-                owners="",
-                place=place_of(f"removed {asset}", job),
-                listed_sha256="",
-                media_sha256=digest,
-                phash="",
-                colour="",
-            )
-            for asset, digest in job.removed
-            if digest
-        ]
+    """Returns the files of removed assets; no key of a deal lets their copies pass."""
+    files = [
+        RefusedFile(
+            asset_id=asset,
+            reasons="asset.removed",
+            lasting=True,
+            owners="",
+            place=place_of(f"removed {asset}", job),
+            listed_sha256="",
+            media_sha256=digest,
+            phash="",
+            colour="",
+        )
+        for asset, digest in job.removed
+        if digest
+    ]
     return pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)

@@ -67,10 +67,13 @@ def test_no_other_deal_has_it(library: SmallLibrary) -> None:
     assert delivered(library, "other/v0001") == {"a-0", "a-1", "a-2", "a-3"}
 
 
-def test_a_copy_does_not_come_back_when_the_asset_left_the_catalogue(library: SmallLibrary) -> None:
+@pytest.mark.parametrize("accepted", ["", '\n[rights]\ncopies_of_refused = "accept"\n'])
+def test_a_copy_does_not_come_back_when_the_asset_left_the_catalogue(
+    library: SmallLibrary, accepted: str
+) -> None:
     revoke(library, "--asset", "a-0")
     library.rows[0] |= {"asset_id": "renamed"}
-    assert package(library, "other").code == 0
+    assert package(library, "other", accepted).code == 0
     assert delivered(library, "other/v0001") == {"a-1", "a-2", "a-3", "a-4", "a-5"}
     assert refused(library, "other/v0001") == {"renamed": ["duplicate.of_refused"]}
 
