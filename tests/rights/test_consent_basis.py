@@ -178,6 +178,7 @@ def letters_changed(draw: st.DrawFn, word: str) -> str:
     return word[:at] + draw(st.sampled_from(["", letter])) + rest
 
 
+@pytest.mark.long
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(EVENT, min_size=1, max_size=4), st.sampled_from([ANY, DEMANDING]), st.data())
 def test_damage_to_a_basis_turns_no_refusal_into_a_yes(
@@ -202,6 +203,7 @@ def test_damage_to_a_basis_turns_no_refusal_into_a_yes(
     assert after_codes or not before_codes
 
 
+@pytest.mark.long
 @example(
     [
         yes(-9_000_000, basis=None, notice_at=date(2026, 5, 30), window_days=0),
