@@ -22,6 +22,7 @@ from pipelines.accounts.log_checks import (
     closed_by,
     forked,
     missing_record,
+    read_log_file,
 )
 from pipelines.accounts.memory import remember
 from pipelines.ledger.ed25519 import Signer
@@ -89,15 +90,7 @@ class AgencyLog:
         Raises:
             RunError: If it is missing.
         """
-        key = f"{layout.AGENCY_LOG}/{path}"
-        try:
-            return self._store.read_bytes(key)
-        except FileNotFoundError as error:
-            raise RunError(
-                "A file of the agency's log is missing",
-                f"{self._store.uri}/{key}",
-                _WRITE_AGAIN,
-            ) from error
+        return read_log_file(self._store, path, _WRITE_AGAIN)
 
     def published(self) -> PublishedLog:
         """Returns the log for reading leaves and proofs."""

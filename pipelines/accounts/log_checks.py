@@ -10,6 +10,7 @@ from pipelines.accounts.memory import remembered
 from pipelines.ledger.ed25519 import NoteError, Signer, parse_vkey
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.storage.store import Store
+from schemas import layout
 from schemas.errors import RunError
 
 _RESTORE = (
@@ -122,3 +123,22 @@ def closed_by(vkey: str, signer: Signer) -> RunError:
 def _shown(checkpoint: str) -> str:
     lines = checkpoint.split("\n")
     return f"of size {lines[1]}, root {lines[2]}" if len(lines) > 2 else "that is not written yet"
+
+
+def read_log_file(store: Store, path: str, remedy: str) -> bytes:
+    """Reads a file of the agency's log.
+
+    Args:
+        store: The output.
+        path: Its path in the log's folder.
+        remedy: What to do if it is missing.
+
+    Raises:
+        RunError: If it is missing.
+    """
+    key = f"{layout.AGENCY_LOG}/{path}"
+    try:
+        return store.read_bytes(key)
+    except FileNotFoundError as error:
+        which = f"{store.uri}/{key}"
+        raise RunError("A file of the agency's log is missing", which, remedy) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from pipelines.accounts.log_checks import read_log_file
 from pipelines.accounts.published import PoolSums, Published
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import leaf_hash
@@ -94,12 +95,5 @@ class LoggedDeliveries:
         return PublishedLog(size, root, self._read)
 
     def _read(self, path: str) -> bytes:
-        key = f"{layout.AGENCY_LOG}/{path}"
-        try:
-            return self._store.read_bytes(key)
-        except FileNotFoundError as error:
-            raise RunError(
-                "A file of the agency's log is missing",
-                f"{self._store.uri}/{key}",
-                "Run fairshard prove, which opens the log and says what it lacks.",
-            ) from error
+        remedy = "Run fairshard prove, which opens the log and says what it lacks."
+        return read_log_file(self._store, path, remedy)

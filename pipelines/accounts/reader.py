@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from pipelines.accounts.books import Books
-from pipelines.accounts.log_checks import changed_record, missing_record
+from pipelines.accounts.log_checks import changed_record, missing_record, read_log_file
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.record import Record, read_record
 from pipelines.ledger.signed_note import open_checkpoint
@@ -86,15 +86,8 @@ class LogReader:
         return record
 
     def _read(self, path: str) -> bytes:
-        key = f"{layout.AGENCY_LOG}/{path}"
-        try:
-            return self._store.read_bytes(key)
-        except FileNotFoundError as error:
-            raise RunError(
-                "A file of the agency's log is missing",
-                f"{self._store.uri}/{key}",
-                "Restore it from a copy, or run a command that appends to the log.",
-            ) from error
+        remedy = "Restore it from a copy, or run a command that appends to the log."
+        return read_log_file(self._store, path, remedy)
 
 
 def read_log(store: Store) -> LogReader | None:

@@ -23,6 +23,7 @@ from pipelines.commands.money_options import (
     read_deduction,
     read_source_country,
 )
+from pipelines.commands.revenue import credits_json, division_in_words, print_credits
 from schemas.errors import InputError
 from schemas.money import format_amount, parse_amount
 
@@ -34,7 +35,6 @@ examples:
   after a delivery was replaced, to record the difference:
     fairshard fund … --correct
 """
-_SHOWN = 10  # contributors
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -114,10 +114,7 @@ def _fund_json(done: RecordedFund) -> dict[str, object]:
         "pool": dict(done.pool.fields),
         "replaced": done.replaced,
         "stopped_assets": done.stopped,
-        "credits": [
-            {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
-            for row in done.lines.to_pylist()
-        ],
+        "credits": credits_json(done.lines),
     }
 
 
@@ -128,14 +125,7 @@ def _show(console: Console, done: RecordedFund) -> None:
     def amount(minor: int) -> str:
         return f"{format_amount(minor, currency)} {currency}"
 
-    said = "Recorded" if done.is_new else f"Recorded on {done.record.recorded_at[:10]} already"
-    lines = [
-        f"{said} as record {done.record.index}: {amount(pool['gross_minor'])}, {pool['source']}, "
-        f"{pool['period']}.",
-        *(f"  deducted: {item['name']}, {amount(item['minor'])}" for item in pool["deductions"]),
-        f"  agency: {amount(pool['agency_minor'])}",
-        f"  {counted(len(done.lines), 'contributor')}: {amount(pool['contributors_minor'])}",
-    ]
+    lines = division_in_words(done.pool, done.lines, done.is_new)
     before = pool.get("replaces_record")
     if before is not None:
         lines.append(f"  in place of record {before}: only the differences are owed.")
@@ -152,13 +142,4 @@ def _show(console: Console, done: RecordedFund) -> None:
         parts = amount(part["gross_minor"]), amount(part["contributors_minor"])
         deals.add_row(part["deal_id"], *parts, names)
     console.print(deals, markup=False)
-    credits = Table("contributor", "credit")
-    rows = sorted(
-        done.lines.to_pylist(), key=lambda row: (-row["credit_minor"], row["contributor_id"])
-    )
-    for row in rows[:_SHOWN]:
-        credits.add_row(row["contributor_id"], amount(row["credit_minor"]))
-    if len(rows) > _SHOWN:
-        rest = sum(row["credit_minor"] for row in rows[_SHOWN:])
-        credits.add_row(f"{len(rows) - _SHOWN:,} others", amount(rest))
-    console.print(credits, markup=False)
+    print_credits(console, done.pool, done.lines)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
@@ -31,6 +30,7 @@ from pipelines.commands.money_options import (
     read_deduction,
     read_source_country,
 )
+from pipelines.commands.revenue import credits_json, division_in_words, print_credits
 from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
@@ -48,7 +48,7 @@ examples:
       --amount 900.00 --currency USD --agency-share 0.40 --source "use" --period 2026-Q3 \\
       --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
 """
-_SHOWN = 10  # lines of the table, and rows without an asset
+_SHOWN = 10  # rows without an asset
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -172,10 +172,7 @@ def _payment_json(done: RecordedPayment, matched: MatchedUse | None) -> dict[str
         "pool": dict(done.pool.fields),
         "replaced_by": done.replaced_by or None,
         "stopped_assets": done.stopped,
-        "credits": [
-            {"contributor_id": row["contributor_id"], "credit_minor": row["credit_minor"]}
-            for row in done.lines.to_pylist()
-        ],
+        "credits": credits_json(done.lines),
         "use": use,
     }
 
@@ -187,14 +184,7 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
     def amount(minor: int) -> str:
         return f"{format_amount(minor, currency)} {currency}"
 
-    said = "Recorded" if done.is_new else f"Recorded on {done.record.recorded_at[:10]} already"
-    lines = [
-        f"{said} as record {done.record.index}: {amount(pool['gross_minor'])}, {pool['source']}, "
-        f"{pool['period']}.",
-        *(f"  deducted: {item['name']}, {amount(item['minor'])}" for item in pool["deductions"]),
-        f"  agency: {amount(pool['agency_minor'])}",
-        f"  {counted(len(done.lines), 'contributor')}: {amount(pool['contributors_minor'])}",
-    ]
+    lines = division_in_words(done.pool, done.lines, done.is_new)
     if pool["rounding_minor"]:
         lines.append(f"  not divisible, kept: {amount(pool['rounding_minor'])}")
     if done.replaced_by:
@@ -206,16 +196,7 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
         lines.append(f"  {counted(done.stopped, 'removed asset')} left out of it.")
     for line in lines:
         console.print(line, markup=False, highlight=False)
-    table = Table("contributor", "credit")
-    rows = sorted(
-        done.lines.to_pylist(), key=lambda row: (-row["credit_minor"], row["contributor_id"])
-    )
-    for row in rows[:_SHOWN]:
-        table.add_row(row["contributor_id"], amount(row["credit_minor"]))
-    if len(rows) > _SHOWN:
-        rest = sum(row["credit_minor"] for row in rows[_SHOWN:])
-        table.add_row(f"{len(rows) - _SHOWN:,} others", amount(rest))
-    console.print(table, markup=False)
+    print_credits(console, done.pool, done.lines)
     if matched is not None:
         _show_use(console, matched)
 
