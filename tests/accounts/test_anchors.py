@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from pipelines.ledger.anchor import AnchorError
 from pipelines.ledger.timestamp import check_timestamp, read_certificates
 from tests.accounts.cases import SIGNER
-from tests.accounts.small_log import ORIGIN, Log, begin, check
+from tests.accounts.small_log import ORIGIN, Log, check
 from tests.accounts.tsa import OPENSSL, Authority
 from tests.accounts.witness import Answer, Served, Witness, served
 from tests.end_to_end.command import CommandResult, tree
@@ -29,19 +28,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def forger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Another authority by the same names."""
     return Authority(tmp_path_factory.mktemp("forger") / "tsa")
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("begun")
-    begin(folder)
-    return folder
-
-
-@pytest.fixture
-def log(begun: Path, tmp_path: Path) -> Log:
-    shutil.copytree(begun, tmp_path / "log")
-    return Log(tmp_path / "log")
 
 
 def anchor(log: Log, url: str, ca: Path, *words: object) -> CommandResult:

@@ -23,7 +23,7 @@ from pipelines.run.signing_key import load_key, save_key
 from schemas.errors import InputError, RunError
 from tests.accounts.cases import SIGNER
 from tests.accounts.independent import read_log
-from tests.accounts.small_log import Log, begin, check
+from tests.accounts.small_log import Log, check
 from tests.accounts.tsa import OPENSSL
 from tests.end_to_end.command import tree
 from tests.end_to_end.small_library import SmallLibrary, in_process
@@ -68,19 +68,6 @@ PAY = (
     *("--currency", "USD", "--agency-share", "0.4", "--source", "x", "--period", "y"),
     *("--date", "2026-12-01"),
 )
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("begun")
-    begin(folder)
-    return folder
-
-
-@pytest.fixture
-def log(begun: Path, tmp_path: Path) -> Log:
-    shutil.copytree(begun, tmp_path / "log")
-    return Log(tmp_path / "log")
 
 
 def test_a_program_signs_the_same_bytes_as_a_key_file(log: Log, tmp_path: Path) -> None:

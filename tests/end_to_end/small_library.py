@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,13 @@ class SmallLibrary:
         self.consents = [_CONSENT]
         self.deal = deal_text("small", "10.00")
         (folder / "catalogue").mkdir()
+
+    def copied_to(self, folder: Path) -> SmallLibrary:
+        """Returns a copy of the library and its folder, for a test that changes them."""
+        shutil.copytree(self.folder, folder)
+        made = copy.deepcopy(self)
+        made.folder = folder
+        return made
 
     def add(self, count: int, side: int = 0, xmp: bytes = b"", **columns: Any) -> None:
         """Adds `count` equal assets, with a picture if `side` (shorter side, pixels) is given."""

@@ -40,12 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 @pytest.fixture
 def copy(library: SmallLibrary, tmp_path: Path) -> SmallLibrary:
     """The same library and output, for a test that changes them."""
-    shutil.copytree(library.folder, tmp_path / "copy")
-    made = object.__new__(SmallLibrary)
-    made.__dict__.update(library.__dict__, folder=tmp_path / "copy")
-    made.contributors = [dict(row) for row in library.contributors]
-    made.rows = [dict(row) for row in library.rows]
-    return made
+    return library.copied_to(tmp_path / "copy")
 
 
 def package(library: SmallLibrary, name: str, minor: int, *more: object) -> CommandResult:

@@ -133,9 +133,7 @@ def hand_over(out: Path) -> None:
 def test_a_version_is_replaced_after_a_handover_and_a_removal(
     published: SmallLibrary, tmp_path: Path
 ) -> None:
-    shutil.copytree(published.folder, tmp_path / "library")
-    made = object.__new__(SmallLibrary)
-    made.__dict__.update(published.__dict__, folder=tmp_path / "library")
+    made = published.copied_to(tmp_path / "library")
     hand_over(made.out)
     assert revoke(made.out, "--asset", "a-0").code == 0
     done = made.package(as_of="2026-11-28")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -32,11 +31,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 
 @pytest.fixture
 def library(published: SmallLibrary, tmp_path: Path) -> SmallLibrary:
-    shutil.copytree(published.folder, tmp_path / "library")
-    made = object.__new__(SmallLibrary)
-    made.__dict__.update(published.__dict__, folder=tmp_path / "library")
-    made.rows = json.loads(json.dumps(published.rows))
-    return made
+    return published.copied_to(tmp_path / "library")
 
 
 def package(library: SmallLibrary, deal_id: str, more: str = "") -> CommandResult:
