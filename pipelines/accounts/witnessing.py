@@ -203,7 +203,7 @@ def _read_answer(
     for one in found:
         if one.time_s > time.time() + _CLOCK_TOLERANCE_S:
             raise WitnessError(
-                "The witness's cosignature is of a time to come", f"{url}: {one.cosigned_at}"
+                "The witness's cosignature is dated in the future", f"{url}: {one.cosigned_at}"
             )
     return found
 

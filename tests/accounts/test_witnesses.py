@@ -16,22 +16,9 @@ from pipelines.ledger.signed_note import sign_checkpoint
 from pipelines.run.signing_key import save_key
 from tests.accounts.cases import SIGNER
 from tests.accounts.independent import check_proof
-from tests.accounts.small_log import ORIGIN, Log, begin, check
+from tests.accounts.small_log import ORIGIN, Log, check
 from tests.accounts.witness import Answer, Served, Witness, served
 from tests.end_to_end.command import tree
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("begun")
-    begin(folder)
-    return folder
-
-
-@pytest.fixture
-def log(begun: Path, tmp_path: Path) -> Log:
-    shutil.copytree(begun, tmp_path / "log")
-    return Log(tmp_path / "log")
 
 
 @pytest.fixture
@@ -233,7 +220,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     "time zero": (cosigned(lambda text: W1.cosign(text, 0)), "not a valid cosignature"),
     "twice": (cosigned(W1.cosign, W1.cosign), "not a valid cosignature"),
     "a second note": (another(200, b"\nx\n\n\xe2\x80\x94 x AAAAAAAA\n"), "not a valid cosignature"),
-    "to come": (cosigned(lambda t: W1.cosign(t, int(time.time()) + 86_400)), "of a time to come"),
+    "to come": (cosigned(lambda t: W1.cosign(t, int(time.time()) + 86_400)), "dated in the future"),
     "another key": (cosigned(FORGER.cosign), "has no cosignature by a given key"),
     "redirect": (another(307, b"http://127.0.0.1:1/"), "redirects, which is not followed"),
     "too much": (another(200, bytes(70_000)), "answered too much"),

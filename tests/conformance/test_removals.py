@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import webdataset
 
 from tests.conformance.adapters import READERS, Family, Samples
 from tests.conformance.library import ReaderLibrary
@@ -107,3 +109,10 @@ def test_readers_hand_over_what_is_left(
         assert all(key.startswith("__removed-") for key in rest) or reader in EMPTY
     else:
         assert rest == {}
+
+
+def test_webdataset_stops_at_a_tar_without_samples(tmp_path: Path) -> None:
+    """So a shard that lost all its samples is left out, and no empty tar is published."""
+    tarfile.open(tmp_path / "empty.tar", "w").close()
+    with pytest.raises(ValueError, match="No samples found"):
+        list(webdataset.WebDataset([str(tmp_path / "empty.tar")], shardshuffle=False))
