@@ -81,6 +81,7 @@ def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, byt
     return found, opened
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("allocation", list(Allocation))
 def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> None:
     rows = delivery(random.Random(7), 25, 700)

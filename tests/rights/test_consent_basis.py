@@ -92,6 +92,7 @@ CASES: list[tuple[str, list[Row], str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("events", "on_any", "demanding"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
