@@ -17,7 +17,7 @@ from schemas.payout_terms import PayoutTerms, Threshold
 
 #: Why somebody is not paid whom a given catalogue does not have.
 NOT_LISTED = "payee-unknown: the catalogue does not have this contributor"
-_NOT_LISTED_BEFORE = "the catalogue does not have this contributor"  # in earlier records
+_ANY_NOT_LISTED = (NOT_LISTED, "the catalogue does not have this contributor")  # an earlier text
 _SECTIONS = ("thresholds", "holds", "withholding", "rates")
 _PAYEE_FIELDS = ("display_name", "country", "currency", "payee_ref")
 
@@ -41,7 +41,7 @@ def check_same_payout(
     different = _different_terms(read_terms(record.private["terms"]), terms)
     if not different and payees is not None and "inputs_sha256" in record.private:
         known, held = read_inputs(books.read_document(str(record.private["inputs_sha256"])))
-        unlisted = {who for (who, _), why in held.items() if why in (NOT_LISTED, _NOT_LISTED_BEFORE)}
+        unlisted = {who for (who, _), why in held.items() if why in _ANY_NOT_LISTED}
         different = _different_payees(known, unlisted, payees)
     if different:
         raise InputError(
@@ -89,7 +89,9 @@ def _different_payees(
         for name in _PAYEE_FIELDS:
             before, now = getattr(payee, name), getattr(given[who], name)
             if before != now:
-                return f"{name} of contributor {who!r} was {before!r}, and is {now!r} in --catalogue"
+                return (
+                    f"{name} of contributor {who!r} was {before!r}, and is {now!r} in --catalogue"
+                )
     if added := sorted(unlisted & given.keys()):
         return f"contributor {added[0]!r} was not in its catalogue, and --catalogue has them"
     return ""

@@ -350,7 +350,7 @@ def test_other_terms_under_the_name_of_a_payout_are_refused(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"contributor_id": "c-2"}, "currency of contributor 'c-2' was 'EUR', and is ''"),
+        ({"contributor_id": "c-2"}, "currency of contributor 'c-2' was 'EUR', --catalogue has ''"),
         ({"contributor_id": "c-3"}, "'c-2' was in its catalogue"),
         ({"contributor_id": "c-2", "currency": "EUR", "payee_ref": "x"}, "payee_ref of"),
     ],
