@@ -89,9 +89,7 @@ def _different_payees(
         for name in _PAYEE_FIELDS:
             before, now = getattr(payee, name), getattr(given[who], name)
             if before != now:
-                return (
-                    f"{name} of contributor {who!r} was {before!r}, and is {now!r} in --catalogue"
-                )
+                return f"{name} of contributor {who!r} was {before!r}, --catalogue has {now!r}"
     if added := sorted(unlisted & given.keys()):
         return f"contributor {added[0]!r} was not in its catalogue, and --catalogue has them"
     return ""
