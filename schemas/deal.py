@@ -147,7 +147,11 @@ class Deal(DealSection):
         return hashlib.sha256(canonical_json(terms)).hexdigest()
 
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms as RFC 8785 JSON; the output location is not a term.
+        """Digest of `terms_json`, hex. It has no salt, so it is for the agency alone."""
+        return hashlib.sha256(self.terms_json()).hexdigest()
+
+    def terms_json(self) -> bytes:
+        """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
         Withdrawal terms are part of it unless they are the defaults: a deal that says nothing of
         withdrawals has the digest that it had before there were such terms.
@@ -155,8 +159,7 @@ class Deal(DealSection):
         excluded = {"output"}
         if self.withdrawal == WithdrawalTerms():
             excluded.add("withdrawal")
-        terms = self.model_dump(mode="json", exclude=excluded)
-        return hashlib.sha256(canonical_json(terms)).hexdigest()
+        return canonical_json(self.model_dump(mode="json", exclude=excluded))
 
 
 def parse_deal(text: str, origin: str) -> Deal:

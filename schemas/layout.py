@@ -23,6 +23,7 @@ FEATURES = f"{AGENCY}/features"
 AGENCY_LOG = f"{AGENCY}/log"
 BOOKS = f"{AGENCY}/books"
 RUN_RECORD = "run.json"
+TERMS = "terms.json"
 READING = "reading.json"
 UNDELIVERED = "undelivered.json"
 COUNTS = "counts.json"
@@ -36,6 +37,7 @@ SUM_NOTE = "sums/sum.note"  # its signed root
 DIFFERENCES = "pool/differences-00000.parquet"
 REPLACES = "pool/replaces.json"
 HOLDS = "pool/holds.parquet"
+COUNTRIES = "pool/countries.parquet"  # of contributors, as the catalogue had them
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

@@ -209,6 +209,9 @@ UNPAID_LINES_SCHEMA = pa.schema(
     ]
 )
 
+#: The country of each contributor of a delivery, "" where the catalogue has none; sorted.
+COUNTRIES_SCHEMA = pa.schema(_text("contributor_id", "country"))
+
 #: Whose money is credited but not paid yet, and why; sorted by contributor.
 HOLDS_SCHEMA = pa.schema(
     [

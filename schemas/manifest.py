@@ -29,7 +29,7 @@ class DealRecord(_Record):
     starts: str  # ISO 8601 date
     ends: str
     profile: str
-    terms_sha256: str
+    terms_sha256: str  # a salted commitment, hex; the agency has the opening
 
 
 class ModelRecord(_Record):
@@ -95,10 +95,11 @@ class PatchRecord(_Record):
 class Manifest(_Record):
     """Everything a delivery consists of. `signature` is over the manifest without it.
 
-    A patched delivery has number 3 and `patches`; any other has number 2 and no such field.
+    A patched delivery has number 5 and `patches`; any other has number 4 and no such field. With
+    the numbers 3 and 2, which are of earlier builds, `terms_sha256` has no salt.
     """
 
-    fairshard_manifest: Literal[2, 3]
+    fairshard_manifest: Literal[2, 3, 4, 5]
     delivery: str  # <deal_id>/<version>
     as_of: str  # ISO 8601 instant, UTC
     run_id: str

@@ -6,9 +6,10 @@ has no id of the agency, nobody's name and nothing of other deals.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.deal_values import OneLine
 from schemas.manifest import RemovalWay
@@ -30,7 +31,14 @@ SCOPE: tuple[RemovalScope, ...] = ("media", "texts", "embeddings", "shots", "cop
 REPLY_TYPE = "application/vnd.fairshard.removal-reply+json"
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+def _check_day(text: str) -> str:
+    date.fromisoformat(text)  # refuses a day that no calendar has
+    return text
+
+
+_Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_check_day)]
 
 
 class _Record(BaseModel):

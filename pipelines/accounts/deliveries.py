@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.books import Books
+from pipelines.accounts.countries import COUNTRIES_SHA256, countries_digest
 from pipelines.accounts.holds import HOLDS_SHA256, holds_digest
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
@@ -255,6 +256,7 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
     return {
         "pool": in_canonical_form(pool | {"lines_sha256": digest}),
         HOLDS_SHA256: holds_digest(store, f"{agency}/{layout.HOLDS}"),
+        COUNTRIES_SHA256: countries_digest(store, agency),
     }
 
 

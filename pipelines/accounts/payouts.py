@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.payout_inputs import write_inputs
+from pipelines.accounts.payout_repeats import NOT_LISTED, check_same_payout
 from pipelines.accounts.pools import held_by_deals, payable_balances
 from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
 from pipelines.ledger.record import AllSets, Kind, Record
@@ -18,8 +19,6 @@ from pipelines.storage.tables import parquet_bytes
 from schemas.errors import FairshardError, InputError
 from schemas.ledger import PAYOUT_LINES_SCHEMA, UNPAID_LINES_SCHEMA
 from schemas.payout_terms import PayoutTerms
-
-_NOT_LISTED = "the catalogue does not have this contributor"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def record_payout(
     log: AgencyLog,
     name: str,
     terms: PayoutTerms,
-    payees: Mapping[str, Payee],
+    payees: Mapping[str, Payee] | None,
     day: date,
     recorded_at: str,
 ) -> RecordedPayout:
@@ -71,30 +70,32 @@ def record_payout(
         log: The agency's log.
         name: Names the payout; with the name of an earlier one, that one is returned.
         terms: Thresholds, holds, withholding and rates.
-        payees: What is known of contributors, by id. If there are any, others are not paid.
+        payees: What the catalogue says of contributors, by id; others are not paid. None if there
+            is no catalogue: everybody is paid, by their id.
         day: The day of the payout.
         recorded_at: ISO 8601 instant.
 
     Raises:
         NothingToPayError: If no balance can be paid.
-        InputError: If the name is that of a payout of another day, or the terms contradict
-            themselves.
+        InputError: If the name is that of a payout of another day or with other terms or payees,
+            or the terms contradict themselves.
         RunError: If the books are damaged.
     """
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
         owed, held = payable_balances(log, day), held_by_deals(log)
-        if payees:
+        if payees is not None:
             held |= {
-                (one.contributor_id, one.currency): _NOT_LISTED
+                (one.contributor_id, one.currency): NOT_LISTED
                 for one in owed
                 if one.contributor_id not in payees
             }
-        plan = plan_payouts(owed, payees, terms, day, held)
+        listed = payees or {}
+        plan = plan_payouts(owed, listed, terms, day, held)
         if not plan.payouts:
             raise NothingToPayError(plan)
-        known = [payees[who] for who in sorted({one.contributor_id for one in owed} & {*payees})]
+        known = [listed[who] for who in sorted({one.contributor_id for one in owed} & {*listed})]
         lines = log.books.write_lines(parquet_bytes(payout_table(plan)))
         unpaid = log.books.write_lines(parquet_bytes(unpaid_table(plan)))
         private = {
@@ -114,6 +115,8 @@ def record_payout(
             f"{name!r} of {record.private['day']}",
             "Nothing was recorded. Give this payout a name of its own with --name.",
         )
+    if record.index not in created:
+        check_same_payout(log.books, record, terms, payees)
     return RecordedPayout(
         record,
         log.books.read_lines(str(record.private["lines_sha256"]), PAYOUT_LINES_SCHEMA),

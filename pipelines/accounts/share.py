@@ -40,7 +40,7 @@ class GroupBy(StrEnum):
 # Fixed expressions over the joined rows; nothing that a user gives becomes a part of a query.
 _GROUPS = {
     GroupBy.CONTRIBUTOR: "contributor_id",
-    GroupBy.LIBRARY: "coalesce(library, '(not stated)')",
+    GroupBy.LIBRARY: "coalesce(nullif(library, ''), '(not stated)')",
     GroupBy.COUNTRY: "coalesce(nullif(country, ''), '(not stated)')",
     GroupBy.LICENCE: "concat_ws(' ', licence_model, licence_class, nullif(licence_code, ''))",
     GroupBy.MEDIA: "media_type",
@@ -83,6 +83,7 @@ class Share:
         total: All groups together.
         agency_minor: The part of the pool that no contributor gets.
         sums: The pool's sum tree, which proves the total.
+        unknown_assets: Assets in the file of libraries that the version does not have, sorted.
     """
 
     published: Published
@@ -91,6 +92,7 @@ class Share:
     total: ShareRow
     agency_minor: int
     sums: PoolSums
+    unknown_assets: tuple[str, ...] = ()
 
 
 def compute_share(
@@ -129,9 +131,9 @@ def compute_share(
         _load_names(database, "libraries", "asset_id", "library", libraries or {})
         countries = read_countries(store, published) if by is GroupBy.COUNTRY else {}
         _load_names(database, "countries", "contributor_id", "country", countries)
-        rows = tuple(_rows(database, by))
+        rows, unknown = tuple(_rows(database, by)), _unknown_assets(database)
     total = combine(rows, "")
-    return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums)
+    return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums, unknown)
 
 
 def combine(rows: tuple[ShareRow, ...], group: str) -> ShareRow:
@@ -230,6 +232,13 @@ def _check_totals(
             f"{published.manifest.delivery}: {said}",
             "Restore agency/ledger/ of this version from a backup.",
         )
+
+
+def _unknown_assets(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    found = database.execute(
+        "SELECT asset_id FROM libraries ANTI JOIN ledger USING (asset_id) ORDER BY asset_id"
+    ).fetchall()
+    return tuple(str(name) for (name,) in found)
 
 
 def _rows(database: duckdb.DuckDBPyConnection, by: GroupBy) -> list[ShareRow]:

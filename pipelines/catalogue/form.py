@@ -19,7 +19,7 @@ from pipelines.catalogue.mapping_form import TableForm
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column, list_items
-from schemas.catalogue import CONTRIBUTOR_SHARE
+from schemas.catalogue import CONTRIBUTOR_SHARE, USE
 from schemas.errors import InputError
 
 # What separates lists elsewhere: commas, semicolons, bars, bullets, line ends of all scripts, and
@@ -63,7 +63,9 @@ def apply_form(
     if orders:
         return _map_texts(values, lambda text: iso_date(text, orders))
     if form.decimal and pa.types.is_integer(kind):
-        return _map_texts(values, lambda text: _whole_number(text, form.decimal))
+        values = _map_texts(values, lambda text: _whole_number(text, form.decimal))
+    if origin.table == USE and form.decimal != "." and pa.types.is_integer(kind):
+        _refuse_point(values, field.name, origin)
     return values
 
 
@@ -102,6 +104,19 @@ def _whole_number(text: str, decimal: str) -> str:
     """Returns a number without its fraction, if that is zero; any other text as it is."""
     whole, mark, fraction = text.strip(BLANK_CHARACTERS).partition(decimal)
     return whole if mark and whole and fraction and not fraction.strip("0") else text
+
+
+def _refuse_point(values: RawColumn, column: str, origin: Origin) -> None:
+    """Refuses a number of uses with a point: 1.000 is one or a thousand, and both would be paid."""
+    listed = values.to_pylist() if isinstance(values, pa.Array) else values
+    for row, value in enumerate(listed):
+        if isinstance(value, str) and "." in value:
+            raise InputError(
+                "It is not certain what a point in a number of uses means",
+                f"{origin.locate(row)}: {column} = '{shorten(value)}'",
+                "State it in the mapping if it comes before a fraction: "
+                f'[{origin.section}.csv] decimal = ".". Otherwise write the number without it.',
+            )
 
 
 def _whole_share(text: str) -> str:

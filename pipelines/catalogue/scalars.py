@@ -14,6 +14,7 @@ from pipelines.catalogue.values import (
     DATE_PATTERN,
     FALSE_WORDS,
     INTEGER_PATTERN,
+    THOUSANDS_PATTERN,
     TRUE_WORDS,
 )
 from pipelines.storage.columns import Column, without_dictionary
@@ -76,6 +77,7 @@ def integer_column(raw: Column, kind: pa.DataType) -> Column:
         raw = text_column(raw)
         require_all(pc.match_substring_regex(raw, INTEGER_PATTERN))
         if pc.all(pc.match_substring_regex(raw, _WHOLE_PATTERN)).as_py() is False:
+            require_all(pc.invert(pc.match_substring_regex(raw, THOUSANDS_PATTERN)))
             raw = pc.replace_substring_regex(raw, r"\.0+$", "")
         return raw.cast(kind)
     if pa.types.is_floating(raw.type):

@@ -16,6 +16,7 @@ from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.tables import format_of
+from pipelines.catalogue.use_ids import odd_ids, restore_ids
 from pipelines.catalogue.workbooks import split_workbooks
 from schemas.catalogue import USE, table_schema
 from schemas.errors import InputError
@@ -122,4 +123,5 @@ def _rows(
         )
         numbered_mapping = replace(mapping, columns=(*mapping.columns, (POSITION, POSITION)))
         rows = convert_rows(numbered, part.name, USE, numbered_mapping, with_position)
-        yield rows.table, rows.failed_rows
+        odd = odd_ids(raw, ((ours, theirs) for ours, theirs in part.columns if ours in _IDS))
+        yield restore_ids(rows.table, POSITION, odd), rows.failed_rows

@@ -20,6 +20,8 @@ from schemas.catalogue import CONTRIBUTOR_SHARE
 TRUE_WORDS = ("true", "1", "yes")
 FALSE_WORDS = ("false", "0", "no")
 INTEGER_PATTERN = r"^[+-]?[0-9]{1,19}(\.0+)?$"  # programs that know floats only write `2.0`
+# May be a number of thousands, or a float with three decimals.
+THOUSANDS_PATTERN = r"^[+-]?[1-9][0-9]{0,2}\.000$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
@@ -82,6 +84,11 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
             return None
         if not re.match(INTEGER_PATTERN, value):
             raise ValueError("not a whole number")
+        if re.match(THOUSANDS_PATTERN, value):
+            raise ValueError(
+                f"{value.partition('.')[0]} or {value.replace('.', '')}: the mapping must state "
+                'what the point is, [….csv] decimal = "." if it comes before a fraction'
+            )
         value = int(value.partition(".")[0])
     if not isinstance(value, int):
         raise ValueError("not a whole number")

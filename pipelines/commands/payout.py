@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     terms = load_payout_terms(options.terms)
     payees = _payees(options, terms, day)
     _, log = open_books(options)
-    check_named(terms, payees.keys() | contributors_of(log))
+    check_named(terms, (payees or {}).keys() | contributors_of(log))
     try:
         done = record_payout(log, name, terms, payees, day, recorded_at)
     except NothingToPayError as nothing:
@@ -115,13 +115,26 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[str, Payee]:
-    """Returns what the catalogue says of contributors as payees."""
+def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[str, Payee] | None:
+    """Returns what the catalogue says of contributors as payees; None without a catalogue."""
     if options.catalogue is None:
-        return {}
+        if options.mapping:
+            raise InputError(
+                "--mapping was given without --catalogue",
+                options.mapping,
+                "Nothing was recorded. Give the catalogue with --catalogue, or leave it out.",
+            )
+        return None
     mapping = load_mapping(Path(options.mapping)) if options.mapping else None
     table = read_table(open_catalogue(options.catalogue, mapping), "contributors")
     payees = read_payees(table)
+    if not payees:
+        raise InputError(
+            "The catalogue has no contributors",
+            f"{options.catalogue}: the table contributors has no rows",
+            "Nothing was recorded. Give a whole catalogue. Without --catalogue, everybody is paid "
+            "by their id, in the currency of each credit.",
+        )
     check_payees(payees, terms, day)
     return payees
 

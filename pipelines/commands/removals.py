@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
-from pipelines.removal.replies import AcceptedReply, accept_reply
+from pipelines.removal.buyer_keys import PinnedKey, pinned_keys, short_name
+from pipelines.removal.replies import AcceptedReply, BuyerKey, accept_reply
 from pipelines.removal.states import NoticeState, NoticeStatus, notice_statuses
+from pipelines.run.signing_key import load_key
 from pipelines.storage.store import Store
 from schemas.errors import InputError
 
@@ -44,6 +46,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     reply.add_argument(
         "--buyer-key", type=Path, metavar="FILE", help="the buyer's verifier key, one line"
     )
+    reply.add_argument(
+        "--replace-buyer-key",
+        action="store_true",
+        help="the buyer has a new key: it replaces the one that the deal's replies had so far",
+    )
+    reply.add_argument(
+        "--earlier-key",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="keys that versions were packaged with before",
+    )
     add_general_options(parser)
 
 
@@ -57,6 +72,12 @@ def run(options: argparse.Namespace) -> int:
             f"{options.accept or options.buyer_key}",
             "Nothing was recorded. The buyer's key must be known from elsewhere than the reply.",
         )
+    if options.accept is None and (options.replace_buyer_key or options.earlier_key):
+        raise InputError(
+            "--replace-buyer-key and --earlier-key belong to a reply",
+            "without --accept",
+            "Nothing was recorded. Give the reply with --accept, or leave them out.",
+        )
     store, log = open_books(options)
     if options.accept is not None:
         accepted = _accept(options, store, log, as_of.isoformat())
@@ -65,11 +86,17 @@ def run(options: argparse.Namespace) -> int:
         else:
             _show_reply(results, accepted)
         return 0
-    statuses = notice_statuses(log, as_of.date())
+    statuses, keys = notice_statuses(log, as_of.date()), pinned_keys(log)
     if options.json:
-        print_json({"as_of": as_of.date().isoformat(), "notices": list(map(_json, statuses))})
+        print_json(
+            {
+                "as_of": as_of.date().isoformat(),
+                "notices": list(map(_json, statuses)),
+                "buyer_keys": {deal: key.vkey for deal, key in sorted(keys.items())},
+            }
+        )
     else:
-        _show(results, statuses, as_of.date().isoformat())
+        _show(results, statuses, keys, as_of.date().isoformat())
     return 0
 
 
@@ -82,7 +109,9 @@ def _accept(
         raise InputError(
             "The reply or the buyer's key cannot be read", str(error), "Give their paths."
         ) from error
-    return accept_reply(log, store, data, vkey, recorded_at)
+    secrets = (*log.key.secrets, *(load_key(path).secret for path in options.earlier_key))
+    key = BuyerKey(vkey, options.replace_buyer_key)
+    return accept_reply(log, store, data, key, recorded_at, secrets)
 
 
 def _reply_json(accepted: AcceptedReply) -> dict[str, object]:
@@ -91,6 +120,9 @@ def _reply_json(accepted: AcceptedReply) -> dict[str, object]:
         "is_new": accepted.is_new,
         "recorded_at": accepted.record.recorded_at,
         "reply": accepted.reply.model_dump(mode="json"),
+        "buyer_key": accepted.record.private["vkey"],
+        "first_of_deals": list(accepted.first),
+        "replaced_buyer_key": accepted.replaced or None,
     }
 
 
@@ -100,6 +132,14 @@ def _show_reply(console: Console, accepted: AcceptedReply) -> None:
     names = ", ".join(dict.fromkeys(one.notice for one in reply.notices))
     _print(console, f"{said} as record {record.index}: {reply.kind} for {names}.")
     _print(console, f"  signed by {reply.signer} on {reply.signed_at}")
+    name = short_name(str(record.private["vkey"]))
+    if accepted.replaced:
+        _print(console, f"  buyer's key {name}, which replaces {short_name(accepted.replaced)}")
+    elif accepted.first:
+        deals = ", ".join(accepted.first)
+        _print(console, f"  buyer's key {name}: from now on, no other is taken for {deals}")
+    else:
+        _print(console, f"  buyer's key {name}, as before")
     if reply.kind == "certificate":
         _print(console, "  It says that data was deleted, and nothing of what models learned.")
 
@@ -122,7 +162,9 @@ def _json(status: NoticeStatus) -> dict[str, object]:
     }
 
 
-def _show(console: Console, statuses: Sequence[NoticeStatus], day: str) -> None:
+def _show(
+    console: Console, statuses: Sequence[NoticeStatus], keys: Mapping[str, PinnedKey], day: str
+) -> None:
     if not statuses:
         _print(console, f"No notices of removal up to {day}.")
         return
@@ -132,6 +174,9 @@ def _show(console: Console, statuses: Sequence[NoticeStatus], day: str) -> None:
     for deal_id, group in groupby(statuses, lambda status: status.notice.deal_id):
         _print(console, "")
         _print(console, deal_id)
+        if deal_id in keys:
+            key = keys[deal_id]
+            _print(console, f"  buyer's key {key.name}, record {key.record.index}")
         _print(console, f"  {'no.':>6}  {'reason':<17}  {'effective':<10}  {'deadline':<10}  state")
         for status in group:
             notice = status.notice

@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.share import GroupBy, compute_share
-from pipelines.commands.common import add_general_options, consoles, positive_int, print_json
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    counted,
+    positive_int,
+    print_json,
+)
 from pipelines.report.share import share_csv, share_json, show_share
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
@@ -24,6 +31,7 @@ examples:
 """
 
 _TOP = 20
+_MAX_NAMED = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +70,15 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--libraries was given", f"--by {options.by}", "Use --by library.")
     libraries = None if options.libraries is None else _libraries(options.libraries)
     share = compute_share(store, published, GroupBy(options.by), libraries, _secrets(options.out))
+    results, progress = consoles(options)
+    if share.unknown_assets:
+        said = _in_words(share.unknown_assets, published.manifest.delivery)
+        progress.print(said, markup=False, highlight=False, soft_wrap=True)
     if options.json:
         print_json(share_json(share, options.top or 0))
     elif options.csv:
         sys.stdout.writelines(share_csv(share, options.top or 0))
     else:
-        results, _ = consoles(options)
         show_share(results, share, _TOP if options.top is None else options.top)
     return 0
 
@@ -79,7 +90,7 @@ def _secrets(out: str) -> tuple[bytes, ...]:
 
 
 def _libraries(path: Path) -> dict[str, str]:
-    """Reads the library of each asset; an asset that is not in the file has none."""
+    """Reads the library of each asset, "" if the row has none."""
     found: dict[str, str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as source:
@@ -100,7 +111,15 @@ def _libraries(path: Path) -> dict[str, str]:
                     )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("The file of libraries cannot be read", f"{path}: {error}", "") from error
-    return {asset: library for asset, library in found.items() if library}
+    return found
+
+
+def _in_words(unknown: Sequence[str], delivery: str) -> str:
+    """Returns one line about rows of assets that a version does not have."""
+    named = ", ".join(f"{name[:80]!a}" for name in unknown[:_MAX_NAMED])
+    more = f" and {len(unknown) - _MAX_NAMED:,} more" if len(unknown) > _MAX_NAMED else ""
+    rows = counted(len(unknown), "asset")
+    return f"--libraries names {rows} that {delivery} does not have: {named}{more}"
 
 
 def _count(text: str) -> int:

@@ -82,7 +82,7 @@ def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
         job: The run; every date is one of its inputs.
         receipts: Its shards, whose tars and tables are listed.
     """
-    deal, terms = job.deal, job.deal.terms_sha256()
+    deal, terms = job.deal, job.terms_sha256
     families = delivered_families(receipts)
     return {
         "@context": _CONTEXT,

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.format.manifest import open_manifest
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
+from pipelines.run.recorded_terms import recorded_terms
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas import layout
@@ -63,7 +64,7 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
     return RunLookup(
         manifest.delivery,
         manifest.as_of,
-        manifest.deal.terms_sha256,
+        recorded_terms(store, layout.agency_prefix(deal_id, version), manifest),
         tuple(_asset_decisions(store, folder, asset_id)),
     )
 

@@ -75,7 +75,7 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
         raise ManifestError(
             "The manifest was truncated or altered", "its lists and its end record disagree"
         )
-    if (manifest.fairshard_manifest == 3) != (manifest.patches is not None):
+    if (manifest.fairshard_manifest in (3, 5)) != (manifest.patches is not None):
         raise ManifestError(
             "The manifest was altered", "only number 3 says what it patches, and it must"
         )

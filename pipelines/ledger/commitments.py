@@ -40,6 +40,7 @@ class Domain(StrEnum):
     LOG_CONTRIBUTOR = "log-contributor"
     RECORD = "record"
     TOTAL = "total"
+    TERMS = "terms"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}

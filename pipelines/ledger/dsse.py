@@ -79,6 +79,8 @@ def open_envelope(data: bytes, vkey: str, expected_type: str = PAYLOAD_TYPE) -> 
         payload_type = str(found["payloadType"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoteError("not a DSSE envelope", ascii(data[:60])) from error
+    if len(set(signatures)) != len(signatures):
+        raise NoteError("the envelope lists a signature twice", f"{len(signatures)} signatures")
     verifier = parse_vkey(vkey)
     if not any(verifier.has_signed(pae(payload_type, body), one) for one in signatures):
         raise NoteError("the envelope is not signed by the key", verifier.name)

@@ -17,7 +17,7 @@ from schemas.money import EXPONENTS
 from schemas.price_terms import PriceTerms
 
 _MAX_NAMED = 5
-_SHARE = re.compile(r"([01][.,][0-9]{1,12}|0)")
+_SHARE = re.compile(r"(0[.,][0-9]{1,12}|0)")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,12})?)[ \u00a0\u202f]?%")
 
 
@@ -40,9 +40,9 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
 
 
 def parse_agency_share(text: str) -> Fraction:
-    """Reads an agency share exactly: a decimal from 0 to 1, or a percentage.
+    """Reads an agency share exactly: a decimal below 1, or a percentage.
 
-    A whole number is refused: `1` may be meant as 1 % or as everything.
+    A whole number but 0 is refused: `1` and `1.0` may be meant as 1 % or as everything.
 
     Raises:
         ValueError: If it is neither.
@@ -72,7 +72,7 @@ def _check_agency_shares(contributors: pa.Table) -> None:
         raise InputError(
             "The agency share of a contributor is neither a share nor a percentage",
             _named(wrong),
-            'Write the agency\'s part as "0.35" or "35 %", from 0 to 1 or 0 % to 100 %. It is not '
+            'Write the agency\'s part as "0.35" or "35 %"; "100 %" is everything. It is not '
             "what the contributor gets.",
         )
 

@@ -6,6 +6,7 @@ that leads to none, or to two, is kept and counted, and nobody is paid for it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 #: The columns that identify an asset, by how they do it.
 ID_COLUMNS = ("asset_id", "asset", "key", "media_sha256", "file_name")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Unmatched(StrEnum):
@@ -24,6 +26,7 @@ class Unmatched(StrEnum):
     UNKNOWN = "unknown_asset"
     CONTRADICTION = "ids_disagree"
     QUANTITY = "no_quantity"
+    CONTROL = "control_character_in_id"
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def match_use(tables: Iterable[pa.Table], index: AssetIndex) -> MatchedUse:
         found = {asset for name, value in ids if (asset := index.find(name, value)) is not None}
         if not ids:
             reason = Unmatched.NO_ID
+        elif any(_CONTROL.search(value) for _, value in ids):
+            reason = Unmatched.CONTROL
         elif len(found) != 1:
             reason = Unmatched.CONTRADICTION if found else Unmatched.UNKNOWN
         elif quantity is None or quantity <= 0:

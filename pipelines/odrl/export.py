@@ -18,6 +18,7 @@ from pipelines.odrl.records import (
 from pipelines.odrl.terms import JsonNode, profile_document
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
+from pipelines.run.recorded_terms import recorded_terms
 from pipelines.storage.columns import rows_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
@@ -51,8 +52,10 @@ def export_policies(
     """
     store = open_store(published)
     manifest = _read_manifest(store, published)
-    deal = _check_deal(load_deal(deal_file), deal_file, manifest)
-    scope = PolicyScope(deal, manifest.vkey, manifest.delivery.rpartition("/")[2], manifest.as_of)
+    deal = _check_deal(store, load_deal(deal_file), deal_file, manifest)
+    version = manifest.delivery.rpartition("/")[2]
+    terms = manifest.deal.terms_sha256
+    scope = PolicyScope(deal, manifest.vkey, version, manifest.as_of, terms)
     target = open_store(destination)
     target.ensure_writable()
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
@@ -78,13 +81,12 @@ def _read_manifest(store: Store, published: str) -> Manifest:
     return open_manifest(data)
 
 
-def _check_deal(deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
-    terms = deal.terms_sha256()
-    if terms != manifest.deal.terms_sha256:
+def _check_deal(store: Store, deal: Deal, deal_file: Path, manifest: Manifest) -> Deal:
+    terms, recorded = deal.terms_sha256(), recorded_terms(store, layout.AGENCY, manifest)
+    if terms != recorded:
         raise InputError(
             "The run was made under different terms",
-            f"{deal_file} has {terms[:12]}…, {manifest.delivery} has "
-            f"{manifest.deal.terms_sha256[:12]}…",
+            f"{deal_file} has {terms[:12]}…, {manifest.delivery} has {recorded[:12]}…",
             "Pass --deal the file that the run was packaged with.",
         )
     return deal

@@ -49,7 +49,7 @@ def deal_policy(scope: PolicyScope) -> JsonNode:
     return {
         **_policy_header("Agreement", scope.agreement, scope),
         "target": {"@type": "AssetCollection", "uid": target},
-        "termsSha256": scope.deal.terms_sha256(),
+        "termsSha256": scope.terms_sha256,
         **_rule_nodes(scope, target, UsageLimits()),
     }
 

@@ -32,14 +32,16 @@ class PolicyScope:
         vkey: The agency's verifier key.
         version: The delivery's version, such as `v0001`.
         as_of: The instant at which rights were judged, ISO 8601.
+        terms_sha256: The commitment to the deal's terms, as the delivery states it.
     """
 
     deal: Deal
     vkey: str
     version: str
     as_of: str
+    terms_sha256: str
 
-    # Cached, because every policy of a run uses them and digesting the terms takes time.
+    # Cached, because every policy of a run uses them.
 
     @cached_property
     def agency(self) -> str:
@@ -58,8 +60,8 @@ class PolicyScope:
 
     @cached_property
     def agreement(self) -> str:
-        """The IRI of the deal's policy; it contains the terms' digest."""
-        return child_iri(self.deal_iri, "terms", self.deal.terms_sha256())
+        """The IRI of the deal's policy; it contains the commitment to the terms."""
+        return child_iri(self.deal_iri, "terms", self.terms_sha256)
 
     @cached_property
     def delivery(self) -> str:

@@ -217,6 +217,7 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[bytes])
     delivery = layout.delivery_prefix(before.deal_id, name)
     output = PatchOutput(before, delivery, layout.agency_prefix(before.deal_id, name))
     _keep_files(patch, output)  # 3
+    _keep_terms(patch, name)
     digests = tar_digests(before)
     receipts, dropped = [], list(_dropped_before(before))
     for number, record in numbered_shards(before.manifest):
@@ -239,7 +240,7 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[bytes])
     shards = [receipt.shard for receipt in receipts]
     manifest = before.manifest.model_copy(
         update={
-            "fairshard_manifest": 3,
+            "fairshard_manifest": 3 if before.manifest.fairshard_manifest in (2, 3) else 5,
             "delivery": delivery_id,
             "run_id": patch.run_id,
             "shards": shards,
@@ -284,6 +285,15 @@ def _keep_files(patch: _Patch, output: PatchOutput) -> None:
         if path in changed or path in log or path.startswith("tile/") or is_index(path):
             continue
         output.keep(path)
+
+
+def _keep_terms(patch: _Patch, name: str) -> None:
+    """Keeps what opens the manifest's commitment to the deal's terms, which stays the same."""
+    store, before = patch.before.store, patch.before
+    key = f"{before.agency}/{layout.TERMS}"
+    if store.exists(key):  # a removal goes on without it
+        kept = f"{layout.agency_prefix(before.deal_id, name)}/{layout.TERMS}"
+        store.write_bytes(kept, store.read_bytes(key), private=True)
 
 
 def _remove_others(output: PatchOutput) -> None:

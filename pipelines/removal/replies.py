@@ -5,44 +5,45 @@ A reply is signed by the buyer, as a DSSE envelope or a signed note, and has the
 of what a model has learned from it.
 
 The checks, numbered in the code: 1. the buyer's key signed it, and its form is right; 2. it names
-notices that were sent, by their digests, and is not older than they are; a certificate also:
-3. covers everything that must be deleted; 4. names every shard that the notices name; 5. and what
-replaces it is a shard of a later version without the samples, or nothing.
+notices that were sent, by their digests, and was signed between their day and the day on which it
+is recorded; 3. the key is the one by which the buyer of these deals answered before, unless it is
+replaced on purpose. What a certificate must say besides is in `pipelines.removal.certificates`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.published import find_versions
 from pipelines.accounts.removals import RecordedNotice, recorded_notices
-from pipelines.format.notice import open_notice
-from pipelines.format.tar_comparison import REMOVED
 from pipelines.ledger.dsse import open_envelope
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.record import AllSets, Kind, Record, read_canonical
 from pipelines.ledger.signed_note import NoteError, open_note, parse_vkey
-from pipelines.storage.columns import values_of
+from pipelines.removal.buyer_keys import check_key
+from pipelines.removal.certificates import REFUSED, ReplyError, check_certificate
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
-from schemas import layout
-from schemas.errors import InputError, RunError
-from schemas.notice import REPLY_TYPE, Notice, Reply
-
-_REFUSED = "Nothing was recorded. Ask the buyer for a corrected reply."
-_MAX_NAMED = 3
+from schemas.canonical import canonical_json
+from schemas.notice import REPLY_TYPE, Reply
 
 
-class ReplyError(RunError):
-    """Raised when a buyer's reply is forged, or does not answer the notices that it names."""
+@dataclass(frozen=True)
+class BuyerKey:
+    """The key that signed a reply.
+
+    Attributes:
+        vkey: The buyer's verifier key, which must be known from elsewhere than the reply.
+        replaces: Whether it replaces the key by which this buyer answered before.
+    """
+
+    vkey: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,55 +54,82 @@ class AcceptedReply:
         record: Its record.
         reply: The reply.
         is_new: Whether it was recorded now.
+        deals: The deals of the notices that it answers.
+        first: Those of them whose buyer had not answered before, and whose key is now known.
+        replaced: The key that was replaced, or "".
     """
 
     record: Record
     reply: Reply
     is_new: bool
+    deals: tuple[str, ...]
+    first: tuple[str, ...] = field(default=())
+    replaced: str = ""
 
 
 def accept_reply(
-    log: AgencyLog, store: Store, data: bytes, buyer_vkey: str, recorded_at: str
+    log: AgencyLog,
+    store: Store,
+    data: bytes,
+    key: BuyerKey,
+    recorded_at: str,
+    secrets: Collection[bytes] = (),
 ) -> AcceptedReply:
     """Checks a buyer's reply and records it, once.
+
+    The same reply by the same key is the same event, in whatever envelope it comes.
 
     Args:
         log: The agency's log.
         store: The output.
         data: The reply's bytes.
-        buyer_vkey: The buyer's verifier key, which must be known from elsewhere than the reply.
+        key: The buyer's key.
         recorded_at: ISO 8601 instant.
+        secrets: The agency's secrets, today's and earlier ones, by which ledgers are checked.
 
     Raises:
         ReplyError: If the reply is not valid; it says which check failed.
-        RunError: If the log is not as it was.
-        InputError: If the buyer's key is malformed.
+        RunError: If the log is not as it was, or a version's ledger cannot be checked.
+        InputError: If the buyer's key is malformed, is not the one that the deal's buyer has used
+            so far, or is to replace one and there is none.
     """
-    reply = read_reply(data, buyer_vkey)
+    reply = read_reply(data, key.vkey)
     notices = _named_notices(log, reply)
+    deals = tuple(sorted({one.deal_id for one in notices}))
+    payload = hashlib.sha256(canonical_json(reply.model_dump(mode="json"))).hexdigest()
+    event = ("acknowledgement", payload, key.vkey)
+    known = log.books.index_of(event)
+    if known is not None and known < log.size:  # whatever key was used since
+        return AcceptedReply(log.record(known), reply, False, deals)
+    _check_day(reply, recorded_at)
     if reply.kind == "certificate":
-        _check_certificate(store, reply, [_sent(log, one) for one in notices])
+        check_certificate(log, store, reply, notices, secrets)
     elif reply.scope or reply.shards:
         raise ReplyError(
             "An acknowledgement says that something was deleted",
             ", ".join([*reply.scope, *(shard.name for shard in reply.shards)])[:200],
-            _REFUSED,
+            REFUSED,
         )
     digest = log.books.write_document(data)
     created: list[int] = []
+    first: tuple[str, ...] = ()
+    replaced = ""
 
     def make(index: int, sets: AllSets) -> NewRecord:
+        nonlocal first, replaced
+        first, replaced = check_key(log, deals, key.vkey, key.replaces)  # 3
         public = {
             "reply": reply.kind,
             "reply_sha256": digest,
             "notices": sorted({one.notice for one in reply.notices}),
         }
-        private = {"signer": reply.signer, "signed_at": reply.signed_at, "vkey": buyer_vkey}
+        private = {"signer": reply.signer, "signed_at": reply.signed_at, "vkey": key.vkey}
+        if replaced:
+            private["replaces_vkey"] = replaced
         return NewRecord(public, private, sets)
 
-    event = ("acknowledgement", digest)
     record = append_record(log, Kind.ACKNOWLEDGEMENT, event, recorded_at, make, created.append)
-    return AcceptedReply(record, reply, record.index in created)
+    return AcceptedReply(record, reply, record.index in created, deals, first, replaced)
 
 
 def read_reply(data: bytes, buyer_vkey: str) -> Reply:
@@ -122,7 +150,7 @@ def read_reply(data: bytes, buyer_vkey: str) -> Reply:
         raise ReplyError(
             "The reply is not signed by the buyer's key, or is not in its form",
             str(error)[:300],
-            _REFUSED,
+            REFUSED,
         ) from error
     try:
         return Reply.model_validate(body)
@@ -130,8 +158,17 @@ def read_reply(data: bytes, buyer_vkey: str) -> Reply:
         [first, *_] = error.errors(include_url=False)
         where = ".".join(map(str, first["loc"]))
         raise ReplyError(
-            "The reply does not have the form of one", f"{where}: {first['msg']}"[:200], _REFUSED
+            "The reply does not have the form of one", f"{where}: {first['msg']}"[:200], REFUSED
         ) from error
+
+
+def _check_day(reply: Reply, recorded_at: str) -> None:
+    if reply.signed_at > recorded_at[:10]:  # 2
+        raise ReplyError(
+            "The reply was signed after the day on which it is to be recorded",
+            f"signed on {reply.signed_at}, --as-of {recorded_at[:10]}",
+            REFUSED,
+        )
 
 
 def _is_envelope(data: bytes) -> bool:
@@ -148,97 +185,20 @@ def _named_notices(log: AgencyLog, reply: Reply) -> list[RecordedNotice]:
     for named in reply.notices:  # 2
         if named.notice not in known:
             raise ReplyError(
-                "The reply names a notice that was never sent", ascii(named.notice[:80]), _REFUSED
+                "The reply names a notice that was never sent", ascii(named.notice[:80]), REFUSED
             )
         notice = known[named.notice]
         if named.sha256 != notice.sha256:
             raise ReplyError(
                 "The reply names a notice with another digest",
                 f"{named.notice}: {named.sha256}, the notice has {notice.sha256}",
-                _REFUSED,
+                REFUSED,
             )
         if reply.signed_at < notice.record.recorded_at[:10]:
             raise ReplyError(
                 "The reply is older than the notice",
                 f"signed on {reply.signed_at}, {named.notice} is of "
                 f"{notice.record.recorded_at[:10]}",
-                _REFUSED,
+                REFUSED,
             )
     return [known[name] for name in dict.fromkeys(named.notice for named in reply.notices)]
-
-
-def _sent(log: AgencyLog, notice: RecordedNotice) -> Notice:
-    return open_notice(log.books.read_document(notice.sha256))
-
-
-def _check_certificate(store: Store, reply: Reply, notices: Sequence[Notice]) -> None:
-    """Checks a certificate against the notices and the versions that were published since."""
-    missing = sorted({part for one in notices for part in one.scope} - set(reply.scope))
-    if missing:  # 3
-        raise ReplyError(
-            "The certificate does not cover everything that must be deleted",
-            f"scope without {', '.join(missing)}",
-            _REFUSED,
-        )
-    named = {shard.sha256: shard for shard in reply.shards}
-    wanted = {
-        shard.sha256: shard.name
-        for notice in notices
-        for delivery in notice.deliveries
-        for shard in delivery.shards
-    }
-    left_out = sorted(wanted[digest] for digest in wanted.keys() - named.keys())
-    if left_out:  # 4
-        more = f" and {len(left_out) - _MAX_NAMED} more" if len(left_out) > _MAX_NAMED else ""
-        raise ReplyError(
-            "The certificate leaves out a shard that a notice names",
-            f"{', '.join(left_out[:_MAX_NAMED])}{more}",
-            _REFUSED,
-        )
-    published = _shards_of(store, {notice.deal_id for notice in notices})
-    removed = {
-        sample.asset
-        for notice in notices
-        for delivery in notice.deliveries
-        for shard in delivery.shards
-        for sample in shard.samples
-    }
-    for digest, shard in named.items():  # 5
-        if digest not in wanted:
-            raise ReplyError(
-                "The certificate names a shard that no notice names",
-                f"{shard.name[:80]!a}, sha256 {digest}",
-                _REFUSED,
-            )
-        new = shard.replacement_sha256
-        why = ""
-        if new is not None and new not in published and new not in wanted:
-            why = "is no shard of a published version"
-        elif new is not None and (new in wanted or removed & _assets_in(store, *published[new])):
-            why = "still has the samples"
-        if why:
-            raise ReplyError(
-                "The certificate names a replacement that cannot be one",
-                f"{shard.name[:80]}: sha256 {new} {why}",
-                _REFUSED,
-            )
-
-
-def _assets_in(store: Store, delivery: str, shard: str) -> set[str]:
-    """Returns the commitments of the assets of a shard, as its delivery's table names them."""
-    table = read_parquet(store, f"{delivery}/{layout.shard_table_path(shard)}", ["asset", "status"])
-    table = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
-    return set(values_of(table["asset"], str))
-
-
-def _shards_of(store: Store, deals: set[str]) -> dict[str, tuple[str, str]]:
-    """Returns the shards of deals' published versions by digest: delivery's folder, and name."""
-    try:
-        versions = [one for deal in sorted(deals) for one in find_versions(store, deal)]
-    except InputError:
-        return {}
-    return {
-        shard.sha256: (one.delivery, shard.name)
-        for one in versions
-        for shard in one.manifest.shards
-    }

@@ -49,9 +49,13 @@ def notice_statuses(log: AgencyLog, day: date) -> list[NoticeStatus]:
     Raises:
         RunError: If the log is damaged.
     """
-    replies = {kind: _replies(log, kind, day) for kind in ("acknowledgement", "certificate")}
+    notices = recorded_notices(log)
+    issued = {one.notice_id: one.record.recorded_at[:10] for one in notices}
+    replies = {
+        kind: _replies(log, kind, day, issued) for kind in ("acknowledgement", "certificate")
+    }
     found = []
-    for notice in recorded_notices(log):
+    for notice in notices:
         if notice.record.recorded_at[:10] > day.isoformat():
             continue
         acknowledged = replies["acknowledgement"].get(notice.notice_id, "")
@@ -66,15 +70,21 @@ def notice_statuses(log: AgencyLog, day: date) -> list[NoticeStatus]:
     return sorted(found, key=lambda one: (one.notice.deal_id, one.notice.sequence))
 
 
-def _replies(log: AgencyLog, kind: str, day: date) -> Mapping[str, str]:
-    """Returns, by notice, the day on which the first reply of a kind to it was recorded."""
+def _replies(log: AgencyLog, kind: str, day: date, issued: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns, by notice, the day on which the first reply of a kind to it was recorded.
+
+    A reply that was recorded under a day before its notice's, or signed after the day under which
+    it was recorded, does not count: no such reply is accepted any more.
+    """
     first: dict[str, str] = {}
     for index in range(log.size):
         record = log.record(index)
         recorded_on, named = record.recorded_at[:10], record.public.get("notices")
         if record.kind is not Kind.ACKNOWLEDGEMENT or record.public.get("reply") != kind:
             continue
-        if recorded_on <= day.isoformat() and isinstance(named, list):
-            for notice in named:
-                first.setdefault(str(notice), recorded_on)
+        if str(record.private["signed_at"]) > recorded_on or recorded_on > day.isoformat():
+            continue
+        for notice in map(str, named if isinstance(named, list) else []):
+            if issued.get(notice, recorded_on) <= recorded_on:
+                first.setdefault(notice, recorded_on)
     return first

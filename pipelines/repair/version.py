@@ -100,8 +100,8 @@ def check_same_run(
     if manifest.run_id == job.run_id and manifest.vkey == prepared.signer.vkey:
         return
     inputs = {
-        "deal": (job.deal.terms_sha256(), manifest.deal.terms_sha256),
-        "key": (prepared.signer.vkey, manifest.vkey),
+        "key": (prepared.signer.vkey, manifest.vkey),  # the terms' commitment depends on it
+        "deal": (job.terms_sha256, manifest.deal.terms_sha256),
         "models": (job.models.clip_id, manifest.models.clip),
         "captioner": (job.models.captioner_id, manifest.models.captioner),
         "as-of": (job.as_of.isoformat(), manifest.as_of),

@@ -30,6 +30,7 @@ def share_json(share: Share, top: int) -> dict[str, object]:
         "agency_minor": share.agency_minor,
         "pool_minor": signed.root.minor,
         "samples": share.published.manifest.end.samples,
+        "unknown_assets": list(share.unknown_assets),
         "proof": {
             "sum_root": signed.root.hash.hex(),
             "leaves": signed.leaves,
@@ -40,11 +41,15 @@ def share_json(share: Share, top: int) -> dict[str, object]:
 
 
 def share_csv(share: Share, top: int) -> Iterator[str]:
-    """Yields the groups as CSV, safe to open in a spreadsheet; the sum of each column is exact."""
+    """Yields the groups as CSV, safe to open in a spreadsheet; the sum of each column is exact.
+
+    Control and direction marks are escaped, since it is printed; the JSON has names as they are.
+    """
     yield ",".join(CSV_COLUMNS) + CSV_END
     for row in _top(share, top):
         numbers = [*_quantities(row), str(row.minor), _money(share, row.minor)]
-        yield ",".join([csv_cell(row.group), *numbers, share.sums.signed.currency]) + CSV_END
+        group = csv_cell(printable(row.group))
+        yield ",".join([group, *numbers, share.sums.signed.currency]) + CSV_END
 
 
 def show_share(console: Console, share: Share, top: int) -> None:
@@ -66,12 +71,17 @@ def show_share(console: Console, share: Share, top: int) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def visible(text: str) -> str:
-    """Returns a name as a terminal may show it: no control or direction marks, not too long."""
-    shown = "".join(
+def printable(text: str) -> str:
+    """Returns a text without control and direction marks, which are escaped."""
+    return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "replace").decode()
         for letter in text
     )
+
+
+def visible(text: str) -> str:
+    """Returns a name as a terminal may show it: no control or direction marks, not too long."""
+    shown = printable(text)
     return shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}…"
 
 

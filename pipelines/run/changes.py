@@ -66,7 +66,7 @@ def known_changes(store: Store, job: Job, replaced: Replaced) -> KnownChanges:
     the run can tell.
     """
     as_of = "" if replaced.as_of == job.as_of.isoformat() else replaced.as_of
-    terms = replaced.terms_sha256 != job.terms_sha256
+    terms = replaced.terms_sha256 != job.deal.terms_sha256()
     if replaced.catalogue_sha256 == job.catalogue.digest:
         return KnownChanges(as_of, terms, 0, 0, 0)
     before = _considered(store, layout.agency_prefix(job.deal.deal_id, job.replaces))

@@ -10,6 +10,7 @@ from functools import cached_property
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
+from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
@@ -20,7 +21,7 @@ from schemas.deal import Deal
 from schemas.ledger import PRICE_POOL
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -101,8 +102,8 @@ class Job:
 
     @cached_property
     def terms_sha256(self) -> str:
-        """Digest of the deal's terms, which is stated in every sample's decision."""
-        return self.deal.terms_sha256()
+        """Commitment to the deal's terms, hex, which is stated in every sample's decision."""
+        return terms_commitment(self.salt, self.deal.deal_id, self.deal.terms_json())
 
     @cached_property
     def run_id(self) -> str:

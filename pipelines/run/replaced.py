@@ -23,6 +23,7 @@ from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.ledger.differences import fault_of_differences
 from pipelines.ledger.merkle import ProofError
 from pipelines.run.job import Job
+from pipelines.run.recorded_terms import recorded_terms
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
@@ -141,7 +142,7 @@ def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
         delivery,
         hashlib.sha256(data).hexdigest(),
         manifest.as_of,
-        manifest.deal.terms_sha256,
+        recorded_terms(store, agency, manifest),
         read_json(store, f"{agency}/{layout.RUN_RECORD}").get("catalogue", ""),
         gross_minor,
         agency_minor,

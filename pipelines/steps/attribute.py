@@ -37,7 +37,7 @@ from pipelines.ledger.tiles import entry_bundles
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
 from pipelines.steps.pool_files import considered_assets, write_pool
-from pipelines.steps.settle import Settlement, record_differences, record_holds
+from pipelines.steps.settle import Settlement, record_countries, record_differences, record_holds
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet, write_table
@@ -141,6 +141,7 @@ def record_attribution(
     _write_sums(store, job, signer, terms, allocated, price.pool_minor - paid)
     settlement = record_differences(store, job, pool, replaced)
     record_holds(store, job, pool.division.credits, context)
+    record_countries(store, job, allocated.people, payees or {})
     return Attribution(
         entries=len(allocated.person),
         contributors=len(allocated.people),

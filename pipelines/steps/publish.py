@@ -11,6 +11,7 @@ from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.checksums import checksums, checksums_record
 from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
 from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.terms import terms_opening
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
@@ -123,6 +124,8 @@ def publish_delivery(
     write_indexes(store, job, receipts)
     recheck_shards(store, job, receipts)
     files = write_checksums(store, job, _list_files(store, job, receipts))
+    opening = terms_opening(job.salt, job.deal.deal_id, job.deal.terms_json())
+    store.write_bytes(f"{job.agency}/{layout.TERMS}", opening, private=True)
     signed = make_manifest(job, signer, receipts, attribution, files)
     if confirm is not None:
         confirm()
@@ -196,7 +199,7 @@ def make_manifest(
     """Returns the signed manifest of these files; parameters are those of `publish_delivery`."""
     shards = [item.shard for item in receipts]
     manifest = Manifest(
-        fairshard_manifest=2,
+        fairshard_manifest=4,
         delivery=layout.delivery_id(job.deal.deal_id, job.version),
         as_of=job.as_of.isoformat(),
         run_id=job.run_id,
@@ -230,7 +233,7 @@ def _deal_record(job: Job) -> DealRecord:
         starts=deal.starts.isoformat(),
         ends=deal.ends.isoformat(),
         profile=deal.profile,
-        terms_sha256=deal.terms_sha256(),
+        terms_sha256=job.terms_sha256,
     )
 
 

@@ -6,7 +6,7 @@ All of it is written before the manifest, so a version is published with its mon
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.ledger.differences import DifferenceTotals, difference_totals, differences_table
 from pipelines.ledger.pool import DividedPool
 from pipelines.ledger.statement_files import StatementContext
+from pipelines.ledger.statement_form import Payee
 from pipelines.run.changes import AssetChanges, asset_changes
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
@@ -21,7 +22,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, write_table
 from schemas import layout
 from schemas.errors import RunError
-from schemas.ledger import HOLDS_SCHEMA
+from schemas.ledger import COUNTRIES_SCHEMA, HOLDS_SCHEMA
 
 _REPLACES_FORM = "fairshard/replaces/v1"
 
@@ -131,6 +132,25 @@ def record_holds(
     ]
     table = pa.Table.from_pylist(rows, schema=HOLDS_SCHEMA)
     write_table(store, f"{job.agency}/{layout.HOLDS}", table)
+
+
+def record_countries(
+    store: Store, job: Job, people: Sequence[str], payees: Mapping[str, Payee]
+) -> None:
+    """Writes `countries.parquet`, by which `fairshard share` divides a version by country.
+
+    Args:
+        store: The output store.
+        job: The run.
+        people: The contributors of the version.
+        payees: What the catalogue says about contributors.
+    """
+    rows = [
+        {"contributor_id": who, "country": payees[who].country if who in payees else ""}
+        for who in sorted(people)
+    ]
+    table = pa.Table.from_pylist(rows, schema=COUNTRIES_SCHEMA)
+    write_table(store, f"{job.agency}/{layout.COUNTRIES}", table)
 
 
 def _change(previous: int, now: int) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +14,7 @@ from pipelines.format.manifest import manifest_bytes, sign_manifest
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.signed_note import FileKey
+from pipelines.ledger.statement_form import Payee
 from pipelines.run.job import Job
 from pipelines.steps.attribute import record_attribution
 from pipelines.storage.store import Store
@@ -70,6 +71,7 @@ def publish(
     pool_minor: int = 1_000_003,
     currency: str = "USD",
     share: str = "0.40",
+    payees: Mapping[str, Payee] | None = None,
 ) -> Manifest:
     """Publishes a version: shards' tables, ledger, log, statements, sums and a signed manifest."""
     job = job_of(deal_id, version, pool_minor, currency, share)
@@ -90,7 +92,8 @@ def publish(
         shards.append(
             ShardRecord(name=name, family="jpg", samples=len(part), bytes=1, sha256=digest("a tar"))
         )
-    made = record_attribution(store, job, SIGNER, [shard.name for shard in shards])
+    names = [shard.name for shard in shards]
+    made = record_attribution(store, job, SIGNER, names, payees=payees)
     manifest = unsigned(
         delivery=f"{deal_id}/{version}",
         as_of=as_of,

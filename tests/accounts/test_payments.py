@@ -176,11 +176,11 @@ def test_a_payout_of_an_earlier_day_pays_nothing_that_was_moved_since(
     both = {"ada": 1, "bo": 1}
     at = f"{later}T00:00:00+00:00"
     publish(log, "acme", both, 1_000, version="v0002", replaces="acme/v0001", recorded_at=at)
-    paid = record_payout(log, "then", TERMS, {}, day, AS_OF)
+    paid = record_payout(log, "then", TERMS, None, day, AS_OF)
     assert [(one["contributor_id"], one["net_minor"]) for one in payments_of(paid.lines)] == [
         ("ada", 500)
     ]
-    last = record_payout(log, "now", TERMS, {}, later, AS_OF)
+    last = record_payout(log, "now", TERMS, None, later, AS_OF)
     assert [(one["contributor_id"], one["net_minor"]) for one in payments_of(last.lines)] == [
         ("bo", 500)
     ]
@@ -195,19 +195,29 @@ def test_somebody_whom_the_catalogue_no_longer_has_is_not_paid(
     assert [one["contributor_id"] for one in payments_of(paid.lines)] == ["ada"]
     [left] = paid.unpaid.to_pylist()
     assert (left["contributor_id"], left["reason"]) == ("bo", "held")
-    assert left["detail"] == "the catalogue does not have this contributor"
+    assert left["detail"] == "payee-unknown: the catalogue does not have this contributor"
+
+
+def test_with_an_empty_catalogue_nobody_is_paid(books: tuple[Store, AgencyLog]) -> None:
+    _, log = books
+    publish(log, "acme", {"ada": 1, "bo": 1}, 1_000)
+    size = log.size
+    with pytest.raises(NothingToPayError) as nothing:
+        record_payout(log, "one", TERMS, {}, DAY, AS_OF)
+    assert {one.payee.contributor_id for one in nothing.value.plan.unsettled} == {"ada", "bo"}
+    assert log.size == size
 
 
 def test_a_reversal_after_a_payout_is_carried_on(books: tuple[Store, AgencyLog]) -> None:
     _, log = books
     publish(log, "acme", {"ada": 1, "bo": 1}, 1_000)
-    record_payout(log, "one", TERMS, {}, DAY, AS_OF)
+    record_payout(log, "one", TERMS, None, DAY, AS_OF)
     publish(log, "acme", {"ada": 1}, 1_000, version="v0002", replaces="acme/v0001")
     assert {one.contributor_id: one.amount_minor for one in balances(log)} == {
         "ada": 500,
         "bo": -500,
     }
-    paid = record_payout(log, "two", TERMS, {}, DAY, AS_OF)
+    paid = record_payout(log, "two", TERMS, None, DAY, AS_OF)
     assert [one["net_minor"] for one in payments_of(paid.lines)] == [500]
     assert [(row["contributor_id"], row["reason"]) for row in paid.unpaid.to_pylist()] == [
         ("bo", "negative_balance")
@@ -284,7 +294,7 @@ def play(store: Store, log: AgencyLog, events: list[tuple[str, object, int]]) ->
             record_payment(log, store, replace(one, gross_minor=first, agency_share=share), AS_OF)
         elif kind == "payout":
             try:
-                done = record_payout(log, f"o{number}", terms, {}, DAY, AS_OF)
+                done = record_payout(log, f"o{number}", terms, None, DAY, AS_OF)
             except NothingToPayError:
                 continue
             for row in payments_of(done.lines):
@@ -339,18 +349,21 @@ def test_hledger_agrees_with_the_balances(events: list[tuple[str, object, int]])
         assert found == owed(log)
 
 
+PAYEES = {"ada": Payee("ada"), "bo": Payee("bo")}
+
+
 class _Overtaken(dict[str, Payee]):
     """Payees; while they are read, another process records the same payout."""
 
     def __init__(self, store: Store, key: LogKey) -> None:
-        super().__init__()
+        super().__init__(PAYEES)
         self.other: AgencyLog | None = open_log(store, key)
 
     def get(self, who: str, default: Payee) -> Payee:  # type: ignore[override]
         other, self.other = self.other, None
         if other is not None:
-            assert record_payout(other, "p", TERMS, {}, DAY, AS_OF).is_new
-        return default
+            assert record_payout(other, "p", TERMS, PAYEES, DAY, AS_OF).is_new
+        return super().get(who, default)
 
 
 def test_of_two_at_once_one_says_that_it_recorded_the_payout(tmp_path: Path) -> None:
@@ -367,8 +380,8 @@ def test_credits_of_later_days_are_not_paid(books: tuple[Store, AgencyLog]) -> N
     store, log = books
     publish(log, "acme", {"ada": 1}, 1_000)
     record_payment(log, store, PAYMENT, "2027-01-05T00:00:00+00:00")
-    paid = record_payout(log, "december", TERMS, {}, DAY, AS_OF)
+    paid = record_payout(log, "december", TERMS, None, DAY, AS_OF)
     assert [one["net_minor"] for one in payments_of(paid.lines)] == [1_000]
     assert owed(log) == {"ada": 600}
     with pytest.raises(NothingToPayError):
-        record_payout(log, "earlier", TERMS, {}, date(2026, 6, 1), AS_OF)
+        record_payout(log, "earlier", TERMS, None, date(2026, 6, 1), AS_OF)

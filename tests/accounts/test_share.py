@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import random
-import shutil
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,19 @@ from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from pipelines.accounts.database import open_database
+from pipelines.accounts.deliveries import record_delivery
+from pipelines.accounts.key import LogKey
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.share import GroupBy, Share, compute_share
 from pipelines.cli import main
+from pipelines.ledger.commitments import agency_salt
+from pipelines.ledger.statement_form import Payee
 from pipelines.report.share import share_json, visible
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from schemas.errors import FairshardError, InputError, RunError
-from tests.accounts.outputs import facts, publish
+from tests.accounts.outputs import SIGNER, facts, publish
+from tests.end_to_end.small_library import in_process
 from tests.ledger.ledger_cases import DeliveredAsset, asset, delivery
 
 HOSTILE = "\u202e=cmd|' /C calc'!A0<script>\x1b[31m"
@@ -126,7 +131,7 @@ def test_a_hostile_name_is_shown_as_text(output: Path) -> None:
     shown = say(*words)
     assert "\u202e" not in shown and "\x1b" not in shown and "\\u202e" in shown
     (row,) = csv.DictReader(io.StringIO(say(*words, "--csv"), newline=""))
-    assert row["group"] == HOSTILE.replace("=", "'=")
+    assert row["group"] == "\\u202e=cmd|' /C calc'!A0<script>\\x1b[31m"
     assert len(visible("x" * 10_000)) == 40
     record: Any = json.loads(say(*words, "--json"))
     assert record["rows"][0]["group"] == HOSTILE
@@ -137,40 +142,65 @@ def test_a_library_must_be_told(output: Path) -> None:
         share_of(output, "library")
 
 
-def test_libraries_and_countries_sum_to_the_signed_total(output: Path, tmp_path: Path) -> None:
-    """Compared with sums over the ledger's rows; who has no library or country is counted too."""
-    copy = tmp_path / "out"
-    shutil.copytree(output, copy)
-    ledger = pq.read_table(copy / "acme/v0001/agency/ledger/ledger-00000.parquet").to_pylist()
+def test_libraries_sum_to_the_signed_total(output: Path, tmp_path: Path) -> None:
+    """Compared with sums over the ledger's rows; what has no library is counted, too."""
+    ledger = pq.read_table(output / "acme/v0001/agency/ledger/ledger-00000.parquet").to_pylist()
     library = {row["asset_id"]: f"lib-{int(row['asset_id'][6:]) % 3}" for row in ledger}
     del library[ledger[0]["asset_id"]]
     lines = "".join(f"{asset},{name}\n" for asset, name in library.items())
-    (tmp_path / "libraries.csv").write_text(f"asset_id,library\nelsewhere,lib-9\n{lines}")
-    country = {}
-    for number, path in enumerate(sorted(copy.glob("acme/v0001/agency/statements/*.json"))):
-        statement = json.loads(path.read_text("utf-8"))
-        country[statement["contributor_id"]] = ("DE", "US", "")[number % 3]
-        path.write_text(json.dumps({**statement, "country": ("DE", "US", "")[number % 3]}))
-    wanted: dict[str, defaultdict[str, list[int]]] = {
-        by: defaultdict(lambda: [0, 0]) for by in ("library", "country")
+    odd = "elsewhere,lib-9\nnowhere,\n\x1b[31m,lib-1\n"
+    (tmp_path / "libraries.csv").write_text(f"asset_id,library\n{odd}{lines}")
+    groups = [library.get(row["asset_id"], "(not stated)") for row in ledger]
+    words = ("--deal", "acme", "--by", "library", "--libraries", tmp_path / "libraries.csv")
+    record: Any = json.loads(say("--out", output, *words, "--json"))
+    check_groups(record, ledger, groups)
+    assert record["unknown_assets"] == ["\x1b[31m", "elsewhere", "nowhere"]
+    done = in_process("share", "--out", output, *words)
+    assert done.code == 0
+    named = "3 assets that acme/v0001 does not have: '\\x1b[31m', 'elsewhere', 'nowhere'"
+    assert named in " ".join(done.err.split())
+
+
+def check_groups(record: Any, ledger: list[dict[str, Any]], groups: list[str]) -> None:
+    """Compares assets and money by group with those of the ledger's rows."""
+    wanted: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row, group in zip(ledger, groups, strict=True):
+        wanted[group][0] += row["share_bp"]
+        wanted[group][1] += row["amount_minor"]
+    found = {
+        row["group"]: [int(Fraction(row["assets"]) * 10_000), row["amount_minor"]]
+        for row in record["rows"]
     }
-    for row in ledger:
-        for by, name in (
-            ("library", library.get(row["asset_id"])),
-            ("country", country[row["contributor_id"]]),
-        ):
-            sums = wanted[by][name or "(not stated)"]
-            sums[0] += row["share_bp"]
-            sums[1] += row["amount_minor"]
-    for by, more in (("library", ["--libraries", tmp_path / "libraries.csv"]), ("country", [])):
-        words = ("--out", copy, "--deal", "acme", "--by", by, *more, "--json")
-        record: Any = json.loads(say(*words))
-        found = {
-            row["group"]: [int(Fraction(row["assets"]) * 10_000), row["amount_minor"]]
-            for row in record["rows"]
-        }
-        assert found == dict(wanted[by])
-        assert record["total"]["amount_minor"] + record["agency_minor"] == record["pool_minor"]
+    assert found == dict(wanted)
+    assert record["total"]["amount_minor"] + record["agency_minor"] == record["pool_minor"]
+
+
+def test_countries_are_those_that_the_log_has(tmp_path: Path) -> None:
+    store, rows = open_store(str(tmp_path)), delivery(random.Random(4), 9, 30)
+    people = sorted({who for row in rows for who, _ in row.contributors})
+    countries = dict(zip(people, ["DE", "US", ""] * len(people), strict=False))
+    del countries[people[3]]  # the catalogue lacks them
+    payees = {who: Payee(country=country) for who, country in countries.items()}
+    publish(store, rows, payees=payees)
+    words = ("--out", tmp_path, "--deal", "acme", "--by", "country", "--json")
+    unrecorded = in_process("share", *words)
+    assert unrecorded.code == 1 and "has no record of acme/v0001" in unrecorded.err
+    key = LogKey(SIGNER, agency_salt(SIGNER.secret), None, None, (SIGNER.secret,))
+    record_delivery(store, key, "acme", "v0001", datetime(2026, 6, 30, tzinfo=UTC))
+    for path in tmp_path.glob("acme/v0001/agency/statements/*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "country": "XX"}))
+    ledger = pq.read_table(tmp_path / "acme/v0001/agency/ledger/ledger-00000.parquet").to_pylist()
+    groups = [countries.get(row["contributor_id"]) or "(not stated)" for row in ledger]
+    check_groups(json.loads(say(*words)), ledger, groups)
+    table = tmp_path / "acme/v0001/agency/pool/countries.parquet"
+    sound = pq.read_table(table)
+    other = sound.set_column(1, sound.field(1), pa.array(["XX"] * len(sound)))
+    pq.write_table(other, table)
+    altered = in_process("share", *words)
+    assert altered.code == 1 and "not those that were recorded" in altered.err
+    table.unlink()
+    missing = in_process("share", *words)
+    assert missing.code == 1 and "the file is missing" in missing.err
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,19 @@ def test_a_decimal_comma_is_stated(tmp_path: Path) -> None:
     assert table["people_count"].to_pylist() == [2, 3]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_number_that_may_be_thousands_is_not_read_as_one(kind: str, tmp_path: Path) -> None:
+    texts = ["1.000", "250.000", "1.0", "1234.000", "0.000", "1.000000"]
+    rows = [asset(at, weight=text) for at, text in enumerate(texts, start=1)]
+    folder = write_catalogue(tmp_path, rows, kind)
+    table, dead = read_all(folder)
+    assert [name for name, _ in dead] == ["a-1", "a-2"]
+    assert table["weight"].to_pylist() == [1, 1234, 0, 1]
+    (folder / "mapping.toml").write_text('[mapping.assets.csv]\ndecimal = "."\n')
+    table, dead = read_all(folder)
+    assert (dead, table["weight"].to_pylist()) == ([], [1, 250, 1, 1234, 0, 1])
+
+
 def test_several_bare_contributors_are_not_shared_among(tmp_path: Path) -> None:
     folder = write_catalogue(tmp_path, [asset(1, contributors="c-1;c-2"), asset(2)], "csv")
     (folder / "mapping.toml").write_text("[mapping.assets]\nsole_contributor = true\n")

@@ -62,18 +62,30 @@ def test_signed_but_wrong_sha256sums_is_found(
     assert verify(delivery, capsys).paths == {"SHA256SUMS"}
 
 
+def json_text(value: object) -> str:
+    """Returns canonical JSON, for ASCII strings and integers only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def digest_of(value: object) -> str:
-    """Returns the digest of canonical JSON, for ASCII strings and integers only."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json_text(value).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("deal_id", ["demo-main", "demo-strict"])
 def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     deal = load_deal(demo.deal(deal_id))
-    terms = digest_of(deal.model_dump(mode="json", exclude={"output", "withdrawal"}))
+    canonical = json_text(deal.model_dump(mode="json", exclude={"output", "withdrawal"}))
     manifest = demo.manifest(deal_id)
-    assert manifest["deal"]["terms_sha256"] == terms
+    terms = manifest["deal"]["terms_sha256"]
+    opening = json.loads((demo.agency(deal_id) / "terms.json").read_bytes())
+    assert (opening["terms"], opening["commitment"]) == (canonical, terms)
+    preimage = b"terms\0" + bytes.fromhex(opening["salt"]) + b"\0"
+    preimage += len(canonical.encode()).to_bytes(4, "big") + canonical.encode()
+    assert hashlib.sha256(preimage).hexdigest() == terms
+    unsalted = hashlib.sha256(canonical.encode()).hexdigest().encode()
+    for folder in (demo.delivery(deal_id), demo.out / "agency/log"):
+        for path in folder.rglob("*"):
+            assert not path.is_file() or unsalted not in path.read_bytes(), path
     lines = []
     for path in sorted(demo.catalogue.iterdir(), key=lambda path: path.name):
         if path.is_file():

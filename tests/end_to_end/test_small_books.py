@@ -274,3 +274,108 @@ def test_blanks_around_a_name_make_no_other_payment(folder: Path) -> None:
     before = records(folder)
     assert pay(folder, name=" licences ").code == 0
     assert records(folder) == before
+
+
+def contributors(folder: Path, text: str) -> None:
+    """Replaces the catalogue's table contributors."""
+    (folder / "catalogue" / "contributors.jsonl").write_text(text)
+
+
+@pytest.mark.parametrize("rows", ["", "\n\n"])
+def test_a_payout_with_an_empty_table_of_contributors_is_refused(folder: Path, rows: str) -> None:
+    before = records(folder)
+    contributors(folder, rows)
+    done = payout(folder)
+    assert (done.code, records(folder)) == (2, before)
+    assert "contributors" in done.err
+
+
+def test_a_payout_pays_nobody_whom_a_truncated_table_lacks(folder: Path) -> None:
+    table = (folder / "catalogue" / "contributors.jsonl").read_text()
+    contributors(folder, table.splitlines(keepends=True)[0])
+    done = payout(folder, "--json")
+    assert [row["contributor_id"] for row in done.json["payments"]] == ["c-1"]
+    [left] = done.json["unpaid"]
+    assert (left["contributor_id"], left["reason"]) == ("c-2", "held")
+    assert left["detail"].startswith("payee-unknown")
+
+
+def test_a_payout_whose_table_is_cut_within_a_row_is_refused(folder: Path) -> None:
+    before = records(folder)
+    (folder / "catalogue" / "contributors.jsonl").unlink()
+    text = "contributor_id,display_name,currency,payee_ref\nc-1,Ada,,r-1\nc-2,Bo"
+    (folder / "catalogue" / "contributors.csv").write_text(text)
+    done = payout(folder)
+    assert (done.code, records(folder)) == (2, before)
+    assert "contributors" in done.err
+
+
+def test_a_mapping_without_a_catalogue_is_refused(folder: Path) -> None:
+    before = records(folder)
+    (folder / "payout.toml").write_text(RATE)
+    words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
+    done = in_process(*words, "--mapping", folder / "mapping.toml", "--date", "2026-12-15")
+    assert (done.code, records(folder)) == (2, before)
+    assert "--mapping was given without --catalogue" in done.err
+
+
+THRESHOLD = '[[thresholds]]\ncurrency = "USD"\namount = "1.00"\n'
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ("", "thresholds was recorded with { currency = USD, amount = 100 }"),
+        (THRESHOLD.replace("1.00", "1.01"), "thresholds was recorded with"),
+        (
+            THRESHOLD + '[[holds]]\ncontributor = "c-2"\nreason = "other"\n',
+            "holds was recorded without { contributor = c-2, reason = other }",
+        ),
+        (THRESHOLD + WITHHOLDING, "withholding was recorded without"),
+    ],
+)
+def test_other_terms_under_the_name_of_a_payout_are_refused(
+    folder: Path, terms: str, message: str
+) -> None:
+    assert payout(folder, terms=THRESHOLD).code == 0
+    before = records(folder)
+    done = payout(folder, terms=terms)
+    assert (done.code, records(folder)) == (2, before)
+    assert "There is another payout with this name" in done.err
+    assert message in done.err
+    same = payout(folder, terms=THRESHOLD.replace('"1.00"', '"1"'))
+    assert (same.code, records(folder)) == (0, before)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"contributor_id": "c-2"}, "currency of contributor 'c-2' was 'EUR', --catalogue has ''"),
+        ({"contributor_id": "c-3"}, "'c-2' was in its catalogue"),
+        ({"contributor_id": "c-2", "currency": "EUR", "payee_ref": "x"}, "payee_ref of"),
+    ],
+)
+def test_another_catalogue_under_the_name_of_a_payout_is_refused(
+    folder: Path, row: dict[str, str], message: str
+) -> None:
+    first = payout(folder, "--json")
+    before = records(folder)
+    known = (folder / "catalogue" / "contributors.jsonl").read_text()
+    contributors(folder, known.splitlines(keepends=True)[0] + json.dumps(row) + "\n")
+    done = payout(folder)
+    assert (done.code, records(folder)) == (2, before)
+    assert "There is another payout with this name" in done.err
+    assert message in done.err
+    words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml", "--json"]
+    without = in_process(*words, "--date", "2026-12-15")
+    assert without.json == {**first.json, "is_new": False}
+
+
+def test_a_catalogue_under_the_name_of_a_payout_without_one_is_refused(folder: Path) -> None:
+    (folder / "payout.toml").write_text(RATE)
+    words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
+    assert in_process(*words, "--date", "2026-12-15").code == 0
+    before = records(folder)
+    done = payout(folder)
+    assert (done.code, records(folder)) == (2, before)
+    assert "it was recorded without --catalogue" in done.err

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -100,6 +101,11 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     assert {line["contributor_id"]: int(line["weight"]) for line in lines} == points
     assert {line["basis"] for line in lines} == {"share"}
     assert record_of_pool["rule"]["allocation"] == allocation
+    countries = pq.read_table(pa.BufferReader(found.pop(f"{job.agency}/{layout.COUNTRIES}")))
+    assert countries.to_pydict() == {
+        "contributor_id": sorted(points),
+        "country": [""] * len(points),
+    }
     for path in (layout.POOL, layout.POOL_LINES):
         del found[f"{job.agency}/{path}"]
     for name in ("sum.note", "sums-00000.parquet"):  # tests/ledger/test_pool_sums.py

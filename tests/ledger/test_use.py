@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -136,6 +137,61 @@ def test_what_is_not_certain_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         read(tmp_path, "Q3.csv", data, mapping)
+
+
+def uses(folder: Path, quantity: str, mapping: str = "") -> dict[str, int]:
+    statement = read(folder, "use.csv", f"asset_id;quantity\nA-1;{quantity}\n".encode(), mapping)
+    assert not statement.failed, statement.failed
+    return match_use(statement.tables, INDEX).quantities
+
+
+DECIMAL = "[use.csv]\ndecimal = '{}'\n"
+
+
+@pytest.mark.parametrize("mapping", ["", DECIMAL.format(",")])
+@pytest.mark.parametrize("quantity", ["1.000", "2.0", "12.", "1.000.000"])
+def test_a_point_in_a_quantity_is_refused(tmp_path: Path, quantity: str, mapping: str) -> None:
+    with pytest.raises(InputError, match=rf"a point in a number of uses.*'{quantity}'.*use\.csv"):
+        uses(tmp_path, quantity, mapping)
+    rows = [{"asset_id": "A-1", "quantity": quantity}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "made.parquet")
+    with pytest.raises(InputError, match="a point in a number of uses"):
+        read(tmp_path, "q.parquet", (tmp_path / "made.parquet").read_bytes(), mapping)
+
+
+def test_the_mapping_says_what_a_point_in_a_quantity_is(tmp_path: Path) -> None:
+    assert uses(tmp_path, "1.000", DECIMAL.format(".")) == {"A-1": 1}
+    assert uses(tmp_path, "1,000", DECIMAL.format(",")) == {"A-1": 1}
+    assert uses(tmp_path, "1000") == {"A-1": 1000}
+    half = read(tmp_path, "u.csv", b"asset_id;quantity\nA-1;1.500\n", DECIMAL.format("."))
+    assert ["1.500" in row.detail for row in half.failed] == [True]
+
+
+CONTROLS = ["\0", "\x07", "\x1b", "\x7f", "\x85"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("name", ["asset_id", "file_name"])
+@pytest.mark.parametrize("place", [0, 3, 99])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_an_id_with_a_control_character_is_counted_and_not_paid(
+    tmp_path: Path, control: str, name: str, place: int, form: str
+) -> None:
+    sound = {"asset_id": "A-1", "file_name": f"{ENTRIES[0]['key']}.jpg"}[name]
+    odd = sound[:place] + control + sound[place:]
+    rows = [{name: odd, "quantity": 2}, {name: sound, "quantity": 1}]
+    if form == "csv":
+        text = "".join(f"{row[name]};{row['quantity']}\n" for row in rows)
+        data = f"{name};quantity\n{text}".encode()
+    elif form == "jsonl":
+        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "made.parquet")
+        data = (tmp_path / "made.parquet").read_bytes()
+    found = match_use(read(tmp_path, f"use.{form}", data, "").tables, INDEX)
+    assert (found.quantities, found.rows, found.matched_rows) == ({"A-1": 1}, 2, 1)
+    [row] = found.unmatched
+    assert (row.reason, row.ids, row.quantity) == (Unmatched.CONTROL, ((name, odd),), 2)
 
 
 VALUES = {

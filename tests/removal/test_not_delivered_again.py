@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.ledger.signed_note import FileKey
+from pipelines.run.signing_key import load_key, previous_key_path, save_key
 from tests.deals import deal_text
 from tests.end_to_end.command import CommandResult
 from tests.end_to_end.small_library import SmallLibrary, in_process
@@ -116,3 +119,29 @@ def test_a_replacement_that_has_the_sample_again_is_refused(library: SmallLibrar
         refused_reply = accept(library.folder, dsse(lie))
         assert refused_reply.code == 1 and "still has the samples" in refused_reply.err
     assert accept(library.folder, dsse(sound)).code == 0
+
+
+def test_after_a_handover_a_replacement_is_compared_by_asset_and_file(
+    library: SmallLibrary, tmp_path: Path
+) -> None:
+    """The new key makes other commitments of the same assets."""
+    done = revoke(library, "--asset", "a-0")["small"]
+    sound = reply_to(library.folder, done)
+    path, kept = library.out / "agency/signing.key", tmp_path / "old.key"
+    shutil.copy(path, kept)
+    path.rename(previous_key_path(path))
+    save_key(path, FileKey(load_key(kept).name, bytes(range(32))))
+    more = f'\n[withdrawal]\nreinstated = ["{done["notices"][0]["notice"]}"]\n'
+    made = package(library, "small", more)
+    assert made.code == 0, made.err
+    manifest = json.loads((library.out / "small/v0003/delivery/MANIFEST.json").read_bytes())
+    [again] = [shard["sha256"] for shard in manifest["shards"]]
+    lie = {**sound, "shards": [{**sound["shards"][0], "replacement_sha256": again}]}
+    refused_reply = accept(library.folder, dsse(lie))
+    assert refused_reply.code == 1 and "still has the samples" in refused_reply.err
+    previous_key_path(path).unlink()
+    closed = accept(library.folder, dsse(sound))
+    assert closed.code == 1 and "not by a key that is at hand" in closed.err
+    earlier = ("2026-12-11", "--earlier-key", str(kept))
+    assert accept(library.folder, dsse(lie), *earlier).code == 1
+    assert accept(library.folder, dsse(sound), *earlier).code == 0

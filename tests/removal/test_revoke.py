@@ -189,11 +189,13 @@ def dsse(reply: Mapping[str, Any], key: FileKey = BUYER) -> bytes:
     return envelope(key, rfc8785.dumps(dict(reply)), REPLY_TYPE)
 
 
-def accept(folder: Path, data: bytes, as_of: str = "2026-12-11") -> CommandResult:
+def accept(
+    folder: Path, data: bytes, as_of: str = "2026-12-11", *more: str, key: FileKey = BUYER
+) -> CommandResult:
     (folder / "reply").write_bytes(data)
-    (folder / "buyer.vkey").write_text(f"{BUYER.vkey}\n")
+    (folder / "buyer.vkey").write_text(f"{key.vkey}\n")
     words = ["--accept", folder / "reply", "--buyer-key", folder / "buyer.vkey", "--as-of", as_of]
-    return in_process("removals", "--out", folder / "out", *words, "--json")
+    return in_process("removals", "--out", folder / "out", *words, "--json", *more)
 
 
 def states(folder: Path, day: str) -> list[str]:
@@ -204,7 +206,10 @@ def states(folder: Path, day: str) -> list[str]:
 def test_replies_are_recorded_once_and_states_follow(folder: Path) -> None:
     [done] = revoke(folder, "--asset", "a-0")
     certificate = reply_to(folder, done)
-    acknowledgement = {**certificate, "kind": "acknowledgement", "scope": [], "shards": []}
+    acknowledgement = {
+        **certificate,
+        **{"kind": "acknowledgement", "scope": [], "shards": [], "signed_at": "2026-12-04"},
+    }
     assert states(folder, "2026-11-26") == []
     assert states(folder, "2026-12-31") == ["open"]
     assert states(folder, "2027-01-01") == ["overdue"]
@@ -240,6 +245,12 @@ LIES: list[tuple[str, Change]] = [
         lambda reply: reply["shards"].append({**reply["shards"][0], "sha256": "2" * 64}),
     ),
     ("older than the notice", lambda reply: reply.update(signed_at="2026-11-26")),
+    ("signed after the day", lambda reply: reply.update(signed_at="2026-12-12")),
+    ("does not have the form", lambda reply: reply.update(signed_at="2026-09-31")),
+    ("does not have the form", lambda reply: reply.update(signed_at="9999-99-99")),
+    ("does not have the form", lambda reply: reply.update(signed_at="0000-12-10")),
+    ("does not have the form", lambda reply: reply.update(signed_at="2026-12-10T00:00")),
+    ("names a shard twice", lambda reply: reply["shards"].append(reply["shards"][0])),
     ("says that something was deleted", lambda reply: reply.update(kind="acknowledgement")),
     ("does not have the form", lambda reply: reply.update(forgotten=True)),
 ]
@@ -259,6 +270,60 @@ def test_replies_that_lie_are_named_and_not_recorded(folder: Path) -> None:
         refused = accept(folder, data)
         assert refused.code == 1 and "not signed by the buyer's key" in refused.err, data
     assert log.read_bytes() == state
+
+
+def test_a_reply_is_the_same_in_whatever_envelope_it_comes(folder: Path) -> None:
+    [done] = revoke(folder, "--asset", "a-0")
+    reply = reply_to(folder, done)
+    first = accept(folder, dsse(reply))
+    log = folder / "out/agency/log/checkpoint"
+    state = log.read_bytes()
+    found = json.loads(dsse(reply))
+    twice = rfc8785.dumps({**found, "signatures": found["signatures"] * 2})
+    refused = accept(folder, twice)
+    assert refused.code == 1 and "lists a signature twice" in refused.err
+    found["signatures"].append({"keyid": "x", "sig": base64.b64encode(b"x" * 64).decode()})
+    note = sign_note(BUYER, rfc8785.dumps(reply).decode() + "\n").encode()
+    for data in (rfc8785.dumps(found), json.dumps(json.loads(dsse(reply))).encode(), note):
+        again = accept(folder, data, "2026-12-20").json
+        assert (again["is_new"], again["record"]) == (False, first.json["record"])
+    assert log.read_bytes() == state
+
+
+def test_a_deal_is_answered_by_one_key_until_it_is_replaced(folder: Path) -> None:
+    [first], [second] = revoke(folder, "--asset", "a-0"), revoke(folder, "--asset", "a-4")
+    reply, log = reply_to(folder, first), folder / "out/agency/log/checkpoint"
+    nothing = accept(folder, dsse(reply), "2026-12-11", "--replace-buyer-key")
+    assert nothing.code == 2 and "no other key of the buyer" in nothing.err
+    pinned = accept(folder, dsse(reply)).json
+    assert (pinned["buyer_key"], pinned["first_of_deals"]) == (BUYER.vkey, ["small"])
+    acknowledged = {
+        **reply_to(folder, second),
+        **{"kind": "acknowledgement", "scope": [], "shards": []},
+    }
+    state = log.read_bytes()
+    for other in (FORGER, FileKey(FORGER.name, bytes([9]) * 32), FileKey("x", bytes([7]) * 32)):
+        refused = accept(folder, dsse(acknowledged, other), key=other)
+        assert refused.code == 2 and "has answered with another key" in refused.err
+        assert BUYER.vkey in refused.err and other.vkey in refused.err
+    assert log.read_bytes() == state
+    shown = in_process("removals", "--out", folder / "out", "--as-of", "2026-12-11")
+    assert f"buyer's key buyer.example+{BUYER.vkey.split('+')[1]}" in shown.out
+    new = ("2026-12-11", "--replace-buyer-key")
+    replaced = accept(folder, dsse(acknowledged, FORGER), *new, key=FORGER)
+    assert replaced.json["replaced_buyer_key"] == BUYER.vkey
+    again = accept(folder, dsse(acknowledged, FORGER), *new, key=FORGER).json
+    assert (again["is_new"], again["record"]) == (False, replaced.json["record"])
+    listed = in_process("removals", "--out", folder / "out", "--json").json
+    assert listed["buyer_keys"] == {"small": FORGER.vkey}
+    assert accept(folder, dsse(acknowledged)).code == 2
+    assert not accept(folder, dsse(reply)).json["is_new"]  # what was recorded stays so
+
+
+def test_replies_need_a_reply(folder: Path) -> None:
+    for option in (["--replace-buyer-key"], ["--earlier-key", folder / "out/agency/signing.key"]):
+        refused = in_process("removals", "--out", folder / "out", *option)
+        assert refused.code == 2 and "belong to a reply" in refused.err
 
 
 def altered(envelope: bytes, **changes: object) -> bytes:

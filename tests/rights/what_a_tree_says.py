@@ -44,7 +44,8 @@ def main() -> None:
         microseconds(AS_OF),
     )
     trace = trace_screened_row(table, mask, tables, terms, 1)
-    scope = PolicyScope(terms, "agency.example+00000000+AAAA", "v0001", "2026-06-30T12:00:00Z")
+    as_of = "2026-06-30T12:00:00Z"
+    scope = PolicyScope(terms, "agency.example+00000000+AAAA", "v0001", as_of, "0" * 64)
     excluded = Decision("a-1", Outcome.REFUSED, Stage.SCREEN, tuple(codes), "")
     policy = json.loads(policy_line(excluded_policy(scope, excluded)))
     answer = {

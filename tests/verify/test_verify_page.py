@@ -21,6 +21,7 @@ from pipelines.format.manifest import manifest_bytes
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.ledger.leaf import leaf_bytes
 from pipelines.ledger.signed_note import open_checkpoint
+from pipelines.ledger.terms import open_terms
 from pipelines.ledger.tiles import entries_path, tile_path
 from pipelines.verify.report import Report
 from schemas.deal import parse_deal
@@ -118,8 +119,19 @@ def test_page_checkpoint_is_correct() -> None:
 def test_page_terms_digest_is_correct() -> None:
     terms = example("terms")
     assert json.dumps(json.loads(terms), sort_keys=True, separators=(",", ":")) == terms
-    assert f"These {len(terms)} bytes have the digest `{sha256(terms)}`" in PAGE
-    assert parse_deal(example("deal"), "docs/verify.md").terms_sha256() == sha256(terms)
+    found = re.search(
+        rf"These {len(terms)} bytes, with the salt `([0-9a-f]+)`, have the\ncommitment `(\w+)`",
+        PAGE,
+    )
+    assert found is not None
+    preimage = b"terms\0" + bytes.fromhex(found[1]) + b"\0"
+    preimage += len(terms.encode()).to_bytes(4, "big") + terms.encode()
+    assert hashlib.sha256(preimage).hexdigest() == found[2]
+    assert json.loads(example("decision"))["deal"] == found[2]
+    deal = parse_deal(example("deal"), "docs/verify.md")
+    assert deal.terms_json() == terms.encode()
+    opening = {"version": "fairshard/terms/v1", "salt": found[1], "terms": terms}
+    assert open_terms(json.dumps(opening).encode(), found[2]) == deal.terms_sha256()
 
 
 def test_page_decision_digest_is_correct() -> None:
