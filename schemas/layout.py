@@ -36,6 +36,7 @@ SUM_NOTE = "sums/sum.note"  # its signed root
 DIFFERENCES = "pool/differences-00000.parquet"
 REPLACES = "pool/replaces.json"
 HOLDS = "pool/holds.parquet"
+RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

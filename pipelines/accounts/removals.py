@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from typing import cast
 
+from pipelines.accounts.asked import Asked
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
@@ -22,6 +23,8 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.errors import InputError
 
+#: The reason of notices that say nothing about other deals: a term ended there.
+OF_ONE_DEAL = "expiry"
 _HALF_YEAR = re.compile(r"(\d{4})-H([12])")
 
 
@@ -61,6 +64,25 @@ class RecordedNotice:
         return cast(dict[str, list[str]], self.record.private["assets"])
 
     @property
+    def asked(self) -> Asked:
+        """What the removal asked for; notices of earlier releases do not tell it."""
+        return Asked.from_json(self.record.private.get("asked", {}))
+
+    @property
+    def files(self) -> dict[str, list[str]] | None:
+        """Digests of removed files, hex, by asset; None in notices of earlier releases."""
+        return cast("dict[str, list[str]] | None", self.record.private.get("files"))
+
+    @property
+    def has_buyer(self) -> bool:
+        """Whether it was written for a buyer; otherwise, no delivery had anything of it."""
+        return "notice_sha256" in self.record.public
+
+    def counts_in(self, deal_id: str) -> bool:
+        """Returns whether a deal may not deliver what it names: each deal, unless a term ended."""
+        return self.term("reason") != OF_ONE_DEAL or self.deal_id == deal_id
+
+    @property
     def effective_at(self) -> date:
         """The day from which the assets may not be used."""
         return date.fromisoformat(str(self.record.private["effective_at"]))
@@ -76,7 +98,16 @@ class RecordedNotice:
 
 
 def recorded_notices(log: ReadableLog) -> list[RecordedNotice]:
-    """Returns all notices of removal in the order of their records.
+    """Returns all notices that were written for buyers, in the order of their records.
+
+    Raises:
+        RunError: If a record is missing, changed, or the log is damaged.
+    """
+    return [notice for notice in all_notices(log) if notice.has_buyer]
+
+
+def all_notices(log: ReadableLog) -> list[RecordedNotice]:
+    """Returns all notices of removal in the order of their records, those without a buyer, too.
 
     Raises:
         RunError: If a record is missing, changed, or the log is damaged.
@@ -85,7 +116,8 @@ def recorded_notices(log: ReadableLog) -> list[RecordedNotice]:
     return [
         RecordedNotice(record)
         for record in records
-        if record.kind is Kind.NOTICE and "notice_sha256" in record.public
+        if record.kind is Kind.NOTICE
+        and ("notice_sha256" in record.public or "asked" in record.private)
     ]
 
 
