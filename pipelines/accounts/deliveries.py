@@ -256,6 +256,14 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
             f"{pool['lines_sha256']}",
             "Restore the agency's folder from a copy, then run again.",
         )
+    if "points_sha256" in pool:  # 4
+        points = books.write_lines(store.read_bytes(f"{agency}/{layout.POOL_POINTS}"))
+        if pool["points_sha256"] != points:
+            raise RunError(
+                "What contributors' lines count in a pool was changed",
+                f"{store.uri}/{agency}/{layout.POOL_POINTS} has the digest {points}",
+                "Restore the agency's folder from a copy, then run again.",
+            )
     return {
         "pool": in_canonical_form(pool | {"lines_sha256": digest}),
         HOLDS_SHA256: holds_digest(store, f"{agency}/{layout.HOLDS}"),

@@ -22,6 +22,7 @@ from pipelines.ledger.rules import SHARE
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.errors import InputError
+from schemas.ledger import POOL_POINTS_SCHEMA
 
 #: The reason of notices that say nothing about other deals: a term ended there.
 OF_ONE_DEAL = "expiry"
@@ -72,6 +73,11 @@ class RecordedNotice:
     def files(self) -> dict[str, list[str]] | None:
         """Digests of removed files, hex, by asset; None in notices of earlier releases."""
         return cast("dict[str, list[str]] | None", self.record.private.get("files"))
+
+    @property
+    def only_deal(self) -> str:
+        """The only deal in which it was to be removed; empty for all."""
+        return str(self.record.private.get("only_deal", ""))
 
     @property
     def has_buyer(self) -> bool:
@@ -174,7 +180,11 @@ def ledger_points(
 
 
 def removed_parts(
-    log: AgencyLog, store: Store, pool: BookedPool, assets: Collection[str]
+    log: AgencyLog,
+    store: Store,
+    pool: BookedPool,
+    assets: Collection[str],
+    gone: Collection[str] = (),
 ) -> dict[str, Fraction]:
     """Returns which part of each contributor's share of a price is for assets of its delivery.
 
@@ -183,6 +193,7 @@ def removed_parts(
         store: The output store.
         pool: What was paid for the delivery.
         assets: Ids of assets.
+        gone: Contributors whose part is not asked for, since all of their weight goes.
 
     Returns:
         The part from 0 to 1 by contributor; those who have none of the assets are left out.
@@ -192,18 +203,24 @@ def removed_parts(
         RunError: If the books or the delivery's ledger are damaged.
     """
     whole, part = ledger_points(store, pool.delivery, log.key.secrets, assets)
+    part = {who: points for who, points in part.items() if points and who not in gone}
     if pool.fields["rule"].get("base") == "considered":  # lines go beyond the ledger's entries
-        lines = lines_of(log, pool)
-        if set(values_of(lines["basis"], str)) != {SHARE}:
+        lines, column = lines_of(log, pool), "weight"
+        if set(values_of(lines["basis"], str)) == {SHARE}:
+            pass  # then lines have what is counted
+        elif "points_sha256" in pool.fields:
+            digest = pool.fields["points_sha256"]
+            lines, column = log.books.read_lines(digest, POOL_POINTS_SCHEMA), "points"
+        elif part:
             raise InputError(
                 "The price considers assets that were not delivered, within a minimum or a cap",
                 f"{pool.delivery}: what the removed assets count in it is not known",
                 "Nothing was recorded. Remove assets of this delivery with --money keep and "
                 "--recurring keep.",
             )
-        people, weights = values_of(lines["contributor_id"], str), values_of(lines["weight"], str)
+        people, weights = values_of(lines["contributor_id"], str), values_of(lines[column], str)
         whole = dict(zip(people, map(int, weights), strict=True))
-    return {who: Fraction(points, whole[who]) for who, points in part.items() if points}
+    return {who: Fraction(points, whole[who]) for who, points in part.items()}
 
 
 def stopped_assets(
@@ -222,14 +239,29 @@ def stopped_assets(
     """
     stopped: set[str] = set()
     for notice in notices:
-        assets, recurring = notice.assets.get(delivery, []), notice.term("recurring")
-        if not assets or recurring == "keep":
-            continue
-        first = day if recurring == "stop" else _first_day(period, notice)
-        # "stop": from the effective day on. "stop-next-period": periods that begin after it.
-        if first > notice.effective_at or (recurring == "stop" and first == notice.effective_at):
+        assets = notice.assets.get(delivery, [])
+        if assets and has_stopped(notice, notice.term("recurring"), day, period):
             stopped.update(assets)
     return stopped
+
+
+def has_stopped(notice: RecordedNotice, recurring: str, day: date, period: str) -> bool:
+    """Returns whether what a notice removes no longer shares in a payment.
+
+    Args:
+        notice: The notice.
+        recurring: Its effect on later revenue.
+        day: The day of the payment.
+        period: When it was earned.
+
+    Raises:
+        InputError: If it depends on the period, and it is not a calendar period.
+    """
+    if recurring == "keep":
+        return False
+    first = day if recurring == "stop" else _first_day(period, notice)
+    # "stop": from the effective day on. "stop-next-period": periods that begin after it.
+    return first > notice.effective_at or (recurring == "stop" and first == notice.effective_at)
 
 
 def _first_day(period: str, notice: RecordedNotice) -> date:

@@ -95,6 +95,7 @@ def record_notice(
     terms: NoticeTerms,
     recorded_at: str,
     asked: Asked = _NOTHING_ASKED,
+    only_deal: str = "",
 ) -> tuple[list[RecordedNotice], bool]:
     """Records a notice about samples of one deal that no earlier notice names.
 
@@ -106,6 +107,7 @@ def record_notice(
         terms: What else the notice says.
         recorded_at: ISO 8601 instant.
         asked: What was asked for; kept with the notice, so that nothing of it is delivered later.
+        only_deal: The only deal in which it is to be removed; empty for all.
 
     Returns:
         The notices that name these samples, and whether the last of them was recorded now.
@@ -135,7 +137,8 @@ def record_notice(
             for version, samples in left
         }
         private = {**terms.to_json(), "assets": assets, "files": _files(left)}
-        return NewRecord(public, {**private, "asked": asked.to_json()}, sets)
+        more = {"asked": asked.to_json(), "only_deal": only_deal}
+        return NewRecord(public, {**private, **more}, sets)
 
     event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))
     try:

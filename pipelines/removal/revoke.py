@@ -143,7 +143,9 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
             for deal_id, versions in groupby(found, lambda one: one.published.deal_id)
         }
         for versions in deals.values():
-            _check_money(log, agency.store, _terms(log, removal, versions), versions)
+            terms = _terms(log, removal, versions)
+            gone = removal.wanted.contributors if terms.money == "keep" else frozenset()
+            _check_money(log, agency.store, terms, versions, gone)
         for deal_id, versions in deals.items():
             try:
                 made = _revoke_in_deal(agency, log, removal, deal_id, versions)
@@ -183,7 +185,11 @@ def _check_days(removal: Removal, found: Sequence[FoundVersion]) -> None:
 
 
 def _check_money(
-    log: AgencyLog, store: Store, terms: NoticeTerms, found: Sequence[FoundVersion]
+    log: AgencyLog,
+    store: Store,
+    terms: NoticeTerms,
+    found: Sequence[FoundVersion],
+    gone: frozenset[str],
 ) -> None:
     """Refuses terms that need to know what assets count in a price that does not tell it."""
     if terms.money == "keep" and terms.recurring == "keep":
@@ -192,7 +198,7 @@ def _check_money(
     named = {version.published.manifest.delivery: own for version, own in unnamed}
     for pool in pools_that_count(booked_pools(log)):
         if pool.is_price and (own := named.get(pool.delivery)):
-            removed_parts(log, store, pool, {one.asset_id for one in own})
+            removed_parts(log, store, pool, {one.asset_id for one in own}, gone)
 
 
 def _revoke_in_deal(
@@ -205,7 +211,7 @@ def _revoke_in_deal(
     terms = _terms(log, removal, found)
     recorded_at = removal.recorded_at.isoformat()
     notices, is_new = record_notice(  # 2
-        log, agency.signer, deal_id, found, terms, recorded_at, removal.asked
+        log, agency.signer, deal_id, found, terms, recorded_at, removal.asked, removal.deal_id
     )
     paths, corrections, differences = [], list[BookedPool](), list[str]()
     named = {

@@ -87,6 +87,7 @@ def record_standing(
             "assets": {},
             "files": {},
             "asked": rest.to_json(),
+            "only_deal": no.deal_id,
         }
         return NewRecord(public, private, sets)
 

@@ -99,7 +99,7 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
     assert {line["contributor_id"]: int(line["weight"]) for line in lines} == points
     assert {line["basis"] for line in lines} == {"share"}
     assert record_of_pool["rule"]["allocation"] == allocation
-    for path in (layout.POOL, layout.POOL_LINES):
+    for path in (layout.POOL, layout.POOL_LINES, layout.POOL_NOTE):
         del found[f"{job.agency}/{path}"]
     for name in ("sum.note", "sums-00000.parquet"):  # tests/ledger/test_pool_sums.py
         del found[f"{ledger_job().agency}/sums/{name}"]
