@@ -30,6 +30,8 @@ COUNTS = "counts.json"
 STATEMENTS = "statements"
 POOL = "pool/pool.json"
 POOL_LINES = "pool/pool_lines-00000.parquet"
+POOL_POINTS = "pool/points-00000.parquet"  # before minimum and cap, if assets are considered
+POOL_NOTE = "pool/pool.note"  # the signed digest of pool.json
 ACCOUNTS = f"{AGENCY}/statements"  # statements over all deals of the output
 LEDGER_TABLE = "ledger/ledger-00000.parquet"
 SUMS_TABLE = "sums/sums-00000.parquet"  # the leaves of the pool's sum tree
@@ -38,6 +40,7 @@ DIFFERENCES = "pool/differences-00000.parquet"
 REPLACES = "pool/replaces.json"
 HOLDS = "pool/holds.parquet"
 COUNTRIES = "pool/countries.parquet"  # of contributors, as the catalogue had them
+RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

@@ -137,6 +137,7 @@ class PoolRecord(TypedDict):
     parts: NotRequired[list[FundPart]]
     parts_sha256: NotRequired[str]
     lines_sha256: str
+    points_sha256: NotRequired[str]
 
 
 _POOL_FIELDS: list[pa.Field[pa.DataType]] = [
@@ -151,6 +152,13 @@ _POOL_FIELDS: list[pa.Field[pa.DataType]] = [
 #: fractions ("num/den", in lowest terms) are texts. `due` is the exact share of this pool in minor
 #: units, `carried` what is carried on after it.
 POOL_LINES_SCHEMA = pa.schema(_POOL_FIELDS)
+_POINTS_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("contributor_id", pa.string(), nullable=False),
+    pa.field("points", pa.string(), nullable=False),
+]
+#: What contributors' lines count before minimum and cap: weight times basis points, as a text, in
+#: order of ids. Only a pool that considers assets which are not delivered needs it.
+POOL_POINTS_SCHEMA = pa.schema(_POINTS_FIELDS)
 
 _SUMS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("contributor_id", pa.string()),

@@ -25,6 +25,7 @@ from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pool_check import check_pool
 from pipelines.accounts.published import Published
+from pipelines.accounts.renditions import RENDITIONS_SHA256, renditions_digest
 from pipelines.format.manifest import open_manifest
 from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
@@ -82,7 +83,10 @@ def record_delivery(
             public["patches"] = patched
         public |= sum_record(store, agency, manifest.vkey)
         named, following = write_sets(log.books, *own_sets(), sets)
-        return NewRecord(public | named, _pool(store, log.books, agency), following)
+        private = _pool(store, log.books, agency)
+        if renditions := renditions_digest(store, agency):
+            private[RENDITIONS_SHA256] = renditions
+        return NewRecord(public | named, private, following)
 
     known = log.books.index_of(event)
     if not just_made and known is None and store.exists(f"{agency}/{layout.POOL}"):
@@ -253,6 +257,14 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
             f"{pool['lines_sha256']}",
             "Restore the agency's folder from a copy, then run again.",
         )
+    if "points_sha256" in pool:  # 4
+        points = books.write_lines(store.read_bytes(f"{agency}/{layout.POOL_POINTS}"))
+        if pool["points_sha256"] != points:
+            raise RunError(
+                "What contributors' lines count in a pool was changed",
+                f"{store.uri}/{agency}/{layout.POOL_POINTS} has the digest {points}",
+                "Restore the agency's folder from a copy, then run again.",
+            )
     return {
         "pool": in_canonical_form(pool | {"lines_sha256": digest}),
         HOLDS_SHA256: holds_digest(store, f"{agency}/{layout.HOLDS}"),

@@ -14,11 +14,13 @@ import pyarrow as pa
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import BookedPool, carried_in, lines_of, pools_that_count
 from pipelines.accounts.removals import (
+    all_notices,
     recorded_notices,
     removed_parts,
     stopped_assets,
     without_parts,
 )
+from pipelines.accounts.stopped import stopped_people
 from pipelines.ledger.fund import (
     DealRevenue,
     DividedFund,
@@ -112,14 +114,15 @@ def divided(
     taken = deduct(gross, list(fund.deductions), fund.currency)
     deals = split_revenue(fund.revenue, taken, Fraction(fund.agency_share))
     prices = {pool.delivery: pool for pool in pools_that_count(pools) if pool.is_price}
-    notices = recorded_notices(log)
+    notices, everything = recorded_notices(log), all_notices(log)
     sized: dict[str, tuple[Fraction, Mapping[str, int]]] = {}
     stopped = 0
     for deal, names in deliveries.items():
         counted = {}
         for name in names:
             gone = stopped_assets(notices, name, day, fund.period)
-            counted[name] = _left(log, prices[name], gone)
+            people = stopped_people(everything, prices[name], day, fund.period)
+            counted[name] = _left(log, prices[name], gone, people)
             stopped += len(gone)
         assets = sum(count for count, _ in counted.values())
         for name, (count, weights) in counted.items():
@@ -152,13 +155,15 @@ def first_day(pools: Sequence[BookedPool], before: BookedPool | None, recorded_a
 
 
 def _left(
-    log: AgencyLog, price: BookedPool, gone: Collection[str]
+    log: AgencyLog, price: BookedPool, gone: Collection[str], people: Collection[str]
 ) -> tuple[int, Mapping[str, int]]:
     """Returns how many assets of a delivery share, and the weights of contributors for them."""
     count, weights = integer_of(price.record.public, "assets"), _weights(log, price)
     if gone:
-        weights = without_parts(weights, removed_parts(log, log.books.store, price, gone))
+        parts = removed_parts(log, log.books.store, price, gone, people)
+        weights = without_parts(weights, parts)
         count -= len(gone)
+    weights = {who: 0 if who in people else weight for who, weight in weights.items()}
     return (count if any(weights.values()) else 0), weights
 
 

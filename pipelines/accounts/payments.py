@@ -23,6 +23,7 @@ from pipelines.accounts.pools import (
     pools_that_count,
 )
 from pipelines.accounts.removals import (
+    all_notices,
     patched_deliveries,
     pool_holder,
     recorded_notices,
@@ -30,6 +31,7 @@ from pipelines.accounts.removals import (
     stopped_assets,
     without_parts,
 )
+from pipelines.accounts.stopped import stopped_people
 from pipelines.accounts.sums import credit_sum_fields
 from pipelines.ledger.division import divide
 from pipelines.ledger.pool import DividedPool, pool_lines
@@ -238,13 +240,14 @@ def _weights(
     lines = lines_of(log, price)
     counted = map(int, values_of(lines["weight"], str))
     weights = dict(zip(values_of(lines["contributor_id"], str), counted, strict=True))
-    if not stopped:
-        return weights, stopped
-    weights = without_parts(weights, removed_parts(log, store, price, stopped))
+    gone = stopped_people(all_notices(log), price, day, payment.period)
+    if stopped:
+        weights = without_parts(weights, removed_parts(log, store, price, stopped, gone))
+    weights = {who: 0 if who in gone else weight for who, weight in weights.items()}
     if not any(weights.values()):
         raise InputError(
             "Nobody is left to share in this revenue",
-            f"{payment.delivery}: all {len(stopped):,} assets with a weight were removed",
+            f"{payment.delivery}: all assets and contributors with a weight were removed",
             "Nothing was recorded. The notices say that removed assets do not share in it.",
         )
     return weights, stopped

@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
+from fractions import Fraction
 
 import pyarrow as pa
 
 from pipelines.accounts.ledgers import ledger_batches
 from pipelines.accounts.published import Published, read_sums
 from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.pool_note import check_pool_note
+from pipelines.ledger.rules import bounded
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas import layout
 from schemas.errors import FairshardError, RunError
+from schemas.money import parse_amount
 
 _COLUMNS = ("contributor_id", "amount_minor", "share_bp", "weight")
 
@@ -27,8 +31,8 @@ _COLUMNS = ("contributor_id", "amount_minor", "share_bp", "weight")
 def check_pool(store: Store, published: Published, secrets: Collection[bytes]) -> None:
     """Compares a version's pool with its ledger and the signed sum of its entries.
 
-    Of a price that considers assets which were not delivered, only the sums and each contributor's
-    least credit are known from what was signed.
+    Versions of earlier releases have no signed digest of the pool. Of such a version, ledger and
+    signed sum tell what everybody gets, unless assets are considered that were not delivered.
 
     Args:
         store: The output.
@@ -75,15 +79,29 @@ def _compare(
         stated = sums.signed.root.minor, sums.signed.currency
         if stated != (record["gross_minor"], record["currency"]):
             raise ProofError("pool.json states another pool than the signed sum", str(stated))
-    if record["rule"]["base"] == "considered":
+    key = f"{published.agency}/{layout.POOL_NOTE}"
+    if store.exists(key):
+        data = store.read_bytes(f"{published.agency}/{layout.POOL}")
+        note = store.read_bytes(key).decode("utf-8", "replace")
+        check_pool_note(note, published.manifest.vkey, published.manifest.delivery, data)
         return
+    if record["rule"]["base"] == "considered":
+        raise ProofError(
+            "nothing that was signed tells what is paid for assets that were not delivered",
+            f"there is no {layout.POOL_NOTE}; packaging the same version again in another output, "
+            "which has a copy of agency/books and agency/log, makes it",
+        )
     lines = read_parquet(store, f"{published.agency}/{layout.POOL_LINES}")
     people, weights = values_of(lines["contributor_id"], str), values_of(lines["weight"], str)
+    shared = record["contributors_minor"] + record["rounding_minor"]
+    minimum = parse_amount(record["rule"].get("minimum", "0"), record["currency"])
+    cap = Fraction(record["rule"].get("cap", "1"))
+    expected = bounded(shared, points, minimum, cap).weights
     for who, weight in zip(people, weights, strict=True):
-        if int(weight) != points.get(who, 0):
+        if int(weight) != expected.get(who, 0):
             raise ProofError(
                 "the pool's lines state another weight than the ledger",
-                f"{who!r}: {weight}, entries {points.get(who, 0)}",
+                f"{who!r}: {weight}, entries {expected.get(who, 0)}",
             )
 
 

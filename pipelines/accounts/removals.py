@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from typing import cast
 
+from pipelines.accounts.asked import Asked
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
@@ -21,7 +22,10 @@ from pipelines.ledger.rules import SHARE
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.errors import InputError
+from schemas.ledger import POOL_POINTS_SCHEMA
 
+#: The reason of notices that say nothing about other deals: a term ended there.
+OF_ONE_DEAL = "expiry"
 _HALF_YEAR = re.compile(r"(\d{4})-H([12])")
 
 
@@ -61,6 +65,30 @@ class RecordedNotice:
         return cast(dict[str, list[str]], self.record.private["assets"])
 
     @property
+    def asked(self) -> Asked:
+        """What the removal asked for; notices of earlier releases do not tell it."""
+        return Asked.from_json(self.record.private.get("asked", {}))
+
+    @property
+    def files(self) -> dict[str, list[str]] | None:
+        """Digests of removed files, hex, by asset; None in notices of earlier releases."""
+        return cast("dict[str, list[str]] | None", self.record.private.get("files"))
+
+    @property
+    def only_deal(self) -> str:
+        """The only deal in which it was to be removed; empty for all."""
+        return str(self.record.private.get("only_deal", ""))
+
+    @property
+    def has_buyer(self) -> bool:
+        """Whether it was written for a buyer; otherwise, no delivery had anything of it."""
+        return "notice_sha256" in self.record.public
+
+    def counts_in(self, deal_id: str) -> bool:
+        """Returns whether a deal may not deliver what it names: each deal, unless a term ended."""
+        return self.term("reason") != OF_ONE_DEAL or self.deal_id == deal_id
+
+    @property
     def effective_at(self) -> date:
         """The day from which the assets may not be used."""
         return date.fromisoformat(str(self.record.private["effective_at"]))
@@ -76,7 +104,16 @@ class RecordedNotice:
 
 
 def recorded_notices(log: ReadableLog) -> list[RecordedNotice]:
-    """Returns all notices of removal in the order of their records.
+    """Returns all notices that were written for buyers, in the order of their records.
+
+    Raises:
+        RunError: If a record is missing, changed, or the log is damaged.
+    """
+    return [notice for notice in all_notices(log) if notice.has_buyer]
+
+
+def all_notices(log: ReadableLog) -> list[RecordedNotice]:
+    """Returns all notices of removal in the order of their records, those without a buyer, too.
 
     Raises:
         RunError: If a record is missing, changed, or the log is damaged.
@@ -85,7 +122,8 @@ def recorded_notices(log: ReadableLog) -> list[RecordedNotice]:
     return [
         RecordedNotice(record)
         for record in records
-        if record.kind is Kind.NOTICE and "notice_sha256" in record.public
+        if record.kind is Kind.NOTICE
+        and ("notice_sha256" in record.public or "asked" in record.private)
     ]
 
 
@@ -142,7 +180,11 @@ def ledger_points(
 
 
 def removed_parts(
-    log: AgencyLog, store: Store, pool: BookedPool, assets: Collection[str]
+    log: AgencyLog,
+    store: Store,
+    pool: BookedPool,
+    assets: Collection[str],
+    gone: Collection[str] = (),
 ) -> dict[str, Fraction]:
     """Returns which part of each contributor's share of a price is for assets of its delivery.
 
@@ -151,6 +193,7 @@ def removed_parts(
         store: The output store.
         pool: What was paid for the delivery.
         assets: Ids of assets.
+        gone: Contributors whose part is not asked for, since all of their weight goes.
 
     Returns:
         The part from 0 to 1 by contributor; those who have none of the assets are left out.
@@ -160,18 +203,24 @@ def removed_parts(
         RunError: If the books or the delivery's ledger are damaged.
     """
     whole, part = ledger_points(store, pool.delivery, log.key.secrets, assets)
+    part = {who: points for who, points in part.items() if points and who not in gone}
     if pool.fields["rule"].get("base") == "considered":  # lines go beyond the ledger's entries
-        lines = lines_of(log, pool)
-        if set(values_of(lines["basis"], str)) != {SHARE}:
+        lines, column = lines_of(log, pool), "weight"
+        if set(values_of(lines["basis"], str)) == {SHARE}:
+            pass  # then lines have what is counted
+        elif "points_sha256" in pool.fields:
+            digest = pool.fields["points_sha256"]
+            lines, column = log.books.read_lines(digest, POOL_POINTS_SCHEMA), "points"
+        elif part:
             raise InputError(
                 "The price considers assets that were not delivered, within a minimum or a cap",
                 f"{pool.delivery}: what the removed assets count in it is not known",
                 "Nothing was recorded. Remove assets of this delivery with --money keep and "
                 "--recurring keep.",
             )
-        people, weights = values_of(lines["contributor_id"], str), values_of(lines["weight"], str)
+        people, weights = values_of(lines["contributor_id"], str), values_of(lines[column], str)
         whole = dict(zip(people, map(int, weights), strict=True))
-    return {who: Fraction(points, whole[who]) for who, points in part.items() if points}
+    return {who: Fraction(points, whole[who]) for who, points in part.items()}
 
 
 def stopped_assets(
@@ -190,14 +239,29 @@ def stopped_assets(
     """
     stopped: set[str] = set()
     for notice in notices:
-        assets, recurring = notice.assets.get(delivery, []), notice.term("recurring")
-        if not assets or recurring == "keep":
-            continue
-        first = day if recurring == "stop" else _first_day(period, notice)
-        # "stop": from the effective day on. "stop-next-period": periods that begin after it.
-        if first > notice.effective_at or (recurring == "stop" and first == notice.effective_at):
+        assets = notice.assets.get(delivery, [])
+        if assets and has_stopped(notice, notice.term("recurring"), day, period):
             stopped.update(assets)
     return stopped
+
+
+def has_stopped(notice: RecordedNotice, recurring: str, day: date, period: str) -> bool:
+    """Returns whether what a notice removes no longer shares in a payment.
+
+    Args:
+        notice: The notice.
+        recurring: Its effect on later revenue.
+        day: The day of the payment.
+        period: When it was earned.
+
+    Raises:
+        InputError: If it depends on the period, and it is not a calendar period.
+    """
+    if recurring == "keep":
+        return False
+    first = day if recurring == "stop" else _first_day(period, notice)
+    # "stop": from the effective day on. "stop-next-period": periods that begin after it.
+    return first > notice.effective_at or (recurring == "stop" and first == notice.effective_at)
 
 
 def _first_day(period: str, notice: RecordedNotice) -> date:

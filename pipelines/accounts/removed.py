@@ -1,27 +1,31 @@
-"""What was removed from deliveries and must not come back: assets of notices, and their files."""
+"""What was removed from deliveries and must not come back: what notices name, and the files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.accounts.ledgers import unchecked_batches
+from pipelines.accounts.ledgers import read_ledger_rows
+from pipelines.accounts.published import find_versions
 from pipelines.accounts.reader import ReadableLog, read_log
-from pipelines.accounts.removals import RecordedNotice, recorded_notices
+from pipelines.accounts.removals import RecordedNotice, all_notices
+from pipelines.accounts.renditions import check_renditions, originals_of, read_renditions
+from pipelines.format.manifest import original_delivery
 from pipelines.ledger.record import Kind
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.deal import Deal
 from schemas.errors import InputError
-
-#: The reason of notices that say nothing about other deals: a term ended there.
-_OF_ONE_DEAL = "expiry"
+from schemas.removed import Removed, RemovedKind
 
 
-def removed_files(store: Store, deal: Deal, before: str = "") -> tuple[tuple[str, str], ...]:
-    """Returns the assets that a deal may not deliver again, and the digests of their files.
+def read_removed(
+    store: Store, deal: Deal, secrets: Collection[bytes] | None, before: str = ""
+) -> Removed:
+    """Returns what a deal may not deliver, by the notices in the output's log.
 
     A notice counts in every deal of the output, whichever buyer it was written for; only one with
     the reason `expiry` counts in its own deal alone.
@@ -29,17 +33,16 @@ def removed_files(store: Store, deal: Deal, before: str = "") -> tuple[tuple[str
     Args:
         store: The output.
         deal: The deal.
+        secrets: The agency's secrets, by which the ledgers that notices of earlier releases need
+            are checked. None if the files of assets are not asked for; they are left out then.
         before: Id of a delivery: only notices recorded before it count. Empty for all.
-
-    Returns:
-        Asset id and digest in hex, sorted; an asset whose file changed is there several times.
 
     Raises:
         InputError: If the deal reinstates a notice that does not exist.
         RunError: If the books or a ledger are damaged.
     """
     log, reinstated = read_log(store), deal.withdrawal.reinstated
-    notices = [] if log is None else recorded_notices(log)
+    notices = [] if log is None else all_notices(log)
     unknown = sorted({*reinstated} - {one.notice_id for one in notices})
     if unknown:
         raise InputError(
@@ -47,15 +50,36 @@ def removed_files(store: Store, deal: Deal, before: str = "") -> tuple[tuple[str
             f"withdrawal.reinstated: {unknown[0][:80]!a}; {store.uri}",
             "Write the id of a notice as fairshard removals lists it.",
         )
-    last = None if log is None else _index_of(log, before)
+    if log is None:
+        return Removed()
+    last = _index_of(log, before)
     counted = [
         one
         for one in notices
         if one.notice_id not in reinstated
         and (last is None or one.record.index < last)
-        and (one.deal_id == deal.deal_id or one.term("reason") != _OF_ONE_DEAL)
+        and one.counts_in(deal.deal_id)
     ]
-    return tuple(sorted(_files(store, counted)))
+    files = set[tuple[str, str]]()
+    for notice in counted:
+        own = {} if secrets is None else _files(log, notice, secrets)
+        for asset in named_assets(notice):
+            files.update((asset, digest) for digest in own.get(asset) or ("",))
+    return Removed(tuple(sorted(files)), tuple(sorted(_named(counted))))
+
+
+def named_assets(notice: RecordedNotice) -> set[str]:
+    """Returns the ids of the assets that a notice removes, and of those it was asked to remove."""
+    assets = {asset for some in notice.assets.values() for asset in some}
+    return assets | notice.asked.ids("asset")
+
+
+def _named(notices: Iterable[RecordedNotice]) -> set[tuple[RemovedKind, str, str]]:
+    found = set[tuple[RemovedKind, str, str]]()
+    for notice in notices:
+        found.update(("asset", asset, notice.notice_id) for asset in named_assets(notice))
+        found.update((kind, name, notice.notice_id) for kind, name in notice.asked)
+    return found
 
 
 def _index_of(log: ReadableLog, delivery: str) -> int | None:
@@ -66,16 +90,26 @@ def _index_of(log: ReadableLog, delivery: str) -> int | None:
     return None
 
 
-def _files(store: Store, notices: Iterable[RecordedNotice]) -> set[tuple[str, str]]:
-    """Returns the assets of notices with their files' digests, from the deliveries' ledgers."""
-    found: set[tuple[str, str]] = set()
-    for notice in notices:
-        for delivery, assets in notice.assets.items():
-            deal_id, _, version = delivery.partition("/")
-            names = ["asset_id", "media_sha256"]
-            rows = pa.concat_tables(unchecked_batches(store, deal_id, version, names))
-            rows = rows.filter(pc.is_in(rows["asset_id"], pa.array(assets, pa.string())))
-            ids, digests = values_of(rows["asset_id"], str), values_of(rows["media_sha256"], str)
-            found.update(zip(ids, digests, strict=True))
-            found.update((asset, "") for asset in {*assets} - {*ids})
+def _files(
+    log: ReadableLog, notice: RecordedNotice, secrets: Collection[bytes]
+) -> dict[str, set[str]]:
+    """Returns the digests of a notice's files by asset.
+
+    The notice has them; those of earlier releases are found in the deliveries' ledgers, which must
+    be the signed ones, or an altered digest would let a copy pass.
+    """
+    if notice.files is not None:
+        return {asset: {*digests} for asset, digests in notice.files.items()}
+    found: dict[str, set[str]] = defaultdict(set)
+    store, names = log.books.store, ("asset_id", "media_sha256")
+    for delivery, assets in notice.assets.items():
+        deal_id, _, version = delivery.partition("/")
+        [published] = find_versions(store, deal_id, version)
+        check_renditions(log, [original_delivery(published.manifest)])
+        rows = read_ledger_rows(store, deal_id, version, secrets, names)
+        rows = rows.filter(pc.is_in(rows["asset_id"], pa.array(assets, pa.string())))
+        ids, digests = (values_of(rows[name], str) for name in names)
+        originals = originals_of(digests, read_renditions(store, published))
+        for asset, digest in zip(ids, digests, strict=True):
+            found[asset].update({digest, *originals.get(digest, ())})
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from pipelines.accounts.removed import removed_files
+from pipelines.accounts.removed import read_removed
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
         http_client(options.user_agent, options.requests_per_minute, 1),
     )
     if options.out:
-        removed = removed_files(open_store(options.out), deal)
-        inquiry = replace(inquiry, removed=frozenset(asset for asset, _ in removed))
+        removed = read_removed(open_store(options.out), deal, secrets=None)
+        inquiry = replace(inquiry, removed=removed)
     explained = explain_asset(options.asset, inquiry, not options.no_fetch)
     published = look_up_run(options.out, deal.deal_id, options.asset) if options.out else None
     if options.json:

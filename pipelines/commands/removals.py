@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.removals import RecordedNotice, all_notices
 from pipelines.commands.books import add_books_options, open_books
 from pipelines.commands.common import (
     add_general_options,
@@ -87,16 +88,20 @@ def run(options: argparse.Namespace) -> int:
             _show_reply(results, accepted)
         return 0
     statuses, keys = notice_statuses(log, as_of.date()), pinned_keys(log)
+    day = as_of.date().isoformat()
+    standing = [one for one in all_notices(log) if not one.has_buyer and _day(one) <= day]
     if options.json:
         print_json(
             {
-                "as_of": as_of.date().isoformat(),
+                "as_of": day,
                 "notices": list(map(_json, statuses)),
+                "without_buyer": list(map(_no, standing)),
                 "buyer_keys": {deal: key.vkey for deal, key in sorted(keys.items())},
             }
         )
     else:
-        _show(results, statuses, keys, as_of.date().isoformat())
+        _show(results, statuses, keys, day)
+        _show_standing(results, standing)
     return 0
 
 
@@ -160,6 +165,32 @@ def _json(status: NoticeStatus) -> dict[str, object]:
         "acknowledged_on": status.acknowledged_on or None,
         "deleted_on": status.deleted_on or None,
     }
+
+
+def _day(notice: RecordedNotice) -> str:
+    return notice.record.recorded_at[:10]
+
+
+def _no(notice: RecordedNotice) -> dict[str, object]:
+    return {
+        "notice": notice.notice_id,
+        "sequence": notice.sequence,
+        "reason": notice.term("reason"),
+        "deal_id": notice.deal_id or None,
+        "effective_at": notice.effective_at.isoformat(),
+        "asked": notice.asked.to_json(),
+    }
+
+
+def _show_standing(console: Console, notices: Sequence[RecordedNotice]) -> None:
+    if notices:
+        _print(console, "")
+        _print(console, "without a buyer: refused by later runs")
+    for notice in notices:
+        names = ", ".join(f"{kind} {name}" for kind, name in notice.asked)
+        scope = f"in {notice.deal_id}" if notice.deal_id else "in every deal"
+        reason = f"{notice.term('reason'):<17}  {notice.effective_at}"
+        _print(console, f"  {notice.notice_id}  {reason}  {scope}: {names}")
 
 
 def _show(

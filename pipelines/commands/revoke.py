@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
 
+from pipelines.catalogue.identifiers import normalise_id
 from pipelines.commands.books import add_books_options
 from pipelines.commands.common import (
     add_general_options,
@@ -95,9 +96,9 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     wanted = Wanted(
-        frozenset([*options.asset, *_listed(options.asset_file)]),
-        frozenset(options.contributor),
-        frozenset(options.release),
+        _ids([*options.asset, *_listed(options.asset_file)]),
+        _ids(options.contributor),
+        _ids(options.release),
     )
     if wanted == Wanted():
         raise InputError(
@@ -119,10 +120,16 @@ def run(options: argparse.Namespace) -> int:
     done = revoke(open_agency(options.out, options.key, options.earlier_key), removal)
     if options.json:
         deals = [_deal_json(one) for one in done.deals]
-        print_json({"deals": deals, "unknown": list(done.unknown)})
+        standing = {"standing": _standing_json(done)}
+        print_json({"deals": deals, "unknown": list(done.unknown), **standing})
     else:
         _show(results, done)
     return 1 if done.unknown or any(one.differences for one in done.deals) else 0
+
+
+def _ids(given: Iterable[str]) -> frozenset[str]:
+    """Returns ids as a catalogue's are compared: without stray blanks, in one Unicode form."""
+    return frozenset(one for text in given if (one := normalise_id(text)))
 
 
 def _effective_day(text: str) -> date:
@@ -143,7 +150,7 @@ def _listed(path: Path | None) -> list[str]:
     """Reads the ids of a file."""
     try:
         text = "" if path is None else path.read_text("utf-8-sig")
-        return [line for whole in text.split("\n") if (line := whole.strip())]
+        return text.split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             "The list of assets cannot be read", f"--asset-file {path}: {error}", "Give its path."
@@ -211,9 +218,21 @@ def _deal_json(one: DealRemoval) -> dict[str, object]:
     }
 
 
+def _standing_json(done: Revocation) -> dict[str, object] | None:
+    if done.standing is None:
+        return None
+    return {
+        "notice": done.standing.notice_id,
+        "sequence": done.standing.sequence,
+        "record": done.standing.record.index,
+        "is_new": done.standing_is_new,
+        "asked": done.standing.asked.to_json(),
+    }
+
+
 def _show(console: Console, done: Revocation) -> None:
     if not done.deals:
-        _print(console, "Nothing of it is in a published delivery, so there is nothing to remove.")
+        _print(console, "Nothing of it is in a published delivery, so no buyer has to delete it.")
     for one in done.deals:
         for notice, path in zip(one.notices, one.paths, strict=True):
             is_new = one.is_new and notice is one.notices[-1]
@@ -241,8 +260,20 @@ def _show(console: Console, done: Revocation) -> None:
             )
         for difference in one.differences:
             _print(console, f"  Not changed: {difference}.")
+    if done.standing is not None:
+        recorded_on = done.standing.record.recorded_at[:10]
+        said = "Recorded" if done.standing_is_new else f"Recorded on {recorded_on} already"
+        which = f"notice {done.standing.notice_id}, record {done.standing.record.index}"
+        _print(console, f"{said}: {which}, without a buyer")
+        _print(console, "  later runs refuse what it names")
     for name in done.unknown:
         _print(console, f"In no published delivery: {name}")
+    if done.unrecorded:
+        _print(
+            console,
+            "Nothing was recorded: a term ends in one deal. Name it with --deal, or give the "
+            "reason for which it may be in no deal.",
+        )
 
 
 def _print(console: Console, line: str) -> None:

@@ -50,6 +50,7 @@ from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import ASSETS_SCHEMA, SMALL_TABLES
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.removed import NOTHING_REMOVED, Removed
 from schemas.unit import ClearedRow
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class DecisionInputs:
         policy: The places that media URIs may point to.
         limits: Limits on size and decoding cost of media.
         trust: The signers whose C2PA signatures are trusted.
-        removed: Ids of assets that were removed from deliveries.
+        removed: What notices of removal keep out of deliveries.
     """
 
     deal: Deal
@@ -80,7 +81,7 @@ class DecisionInputs:
     policy: SourcePolicy
     limits: MediaLimits
     trust: TrustLists = NO_TRUST
-    removed: frozenset[str] = frozenset()
+    removed: Removed = NOTHING_REMOVED
 
     @property
     def as_of_us(self) -> int:

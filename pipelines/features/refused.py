@@ -89,7 +89,9 @@ def read_refused(
         phash="",
         colour="",
     )
-    if context.deal.rights.copies_of_refused != "refuse":
+    # A notice holds for copies whatever the deal says.
+    is_removed = "asset.removed" in row["reasons"].split(", ")
+    if context.deal.rights.copies_of_refused != "refuse" and not is_removed:
         return RefusedMedia(file)
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)

@@ -7,14 +7,14 @@ gross = deductions + agency + credits + rounding, exactly.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pyarrow as pa
 
 from pipelines.ledger.division import Division, divide
 from pipelines.ledger.rules import Bounded, bounded
-from schemas.ledger import POOL_LINES_SCHEMA, PRICE_POOL
+from schemas.ledger import POOL_LINES_SCHEMA, POOL_POINTS_SCHEMA, PRICE_POOL
 from schemas.money import round_half_down
 from schemas.price_terms import PriceTerms, deduct
 
@@ -30,6 +30,7 @@ class DividedPool:
         shared_minor: The contributors' part, of which everyone is due their exact share.
         bounded: What each contributor is due of it, as weights, and why.
         division: What each contributor gets of it.
+        points: By contributor: what their lines count before minimum and cap; empty if not known.
     """
 
     gross_minor: int
@@ -38,6 +39,7 @@ class DividedPool:
     shared_minor: int
     bounded: Bounded
     division: Division
+    points: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def contributors_minor(self) -> int:
@@ -79,7 +81,7 @@ def divide_pool(
     shared = net - agency
     due = bounded(shared, points, price.minimum_minor, Fraction(price.cap))
     division = divide(shared, due.weights, carried, tie_key)
-    return DividedPool(gross_minor, deductions, agency, shared, due, division)
+    return DividedPool(gross_minor, deductions, agency, shared, due, division, points)
 
 
 def pool_lines(pool: DividedPool) -> pa.Table:
@@ -96,6 +98,13 @@ def pool_lines(pool: DividedPool) -> pa.Table:
         "basis": [pool.bounded.basis[who] for who in people],
     }
     return pa.table(columns, schema=POOL_LINES_SCHEMA)
+
+
+def pool_points(pool: DividedPool) -> pa.Table:
+    """Returns what contributors' lines count before minimum and cap (POOL_POINTS_SCHEMA)."""
+    people = sorted(pool.points)
+    columns = {"contributor_id": people, "points": [str(pool.points[who]) for who in people]}
+    return pa.table(columns, schema=POOL_POINTS_SCHEMA)
 
 
 def price_pool(

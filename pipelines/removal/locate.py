@@ -50,6 +50,7 @@ class FoundSample:
         index: The shard's number, by which files of embeddings are named.
         embedding_row: Its row in the embeddings and their metadata, or None if it has none.
         shot_rows: Its rows in the table of shots.
+        media_sha256: Digest of its file as delivered, hex.
     """
 
     asset_id: str
@@ -63,6 +64,7 @@ class FoundSample:
     index: int
     embedding_row: int | None
     shot_rows: tuple[int, ...]
+    media_sha256: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -245,6 +247,7 @@ def _samples(
             index=index,
             embedding_row=embedding_rows[0] if embedding_rows else None,
             shot_rows=tuple(shots.get(values["key"], [])),
+            media_sha256=values["media_sha256"],
         )
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.asked import Asked
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.removals import RecordedNotice, recorded_notices
+from pipelines.accounts.removals import RecordedNotice, all_notices, recorded_notices
 from pipelines.format.manifest import manifest_bytes
 from pipelines.format.notice import notice_bytes, sign_notice
 from pipelines.ledger.record import AllSets, Kind
@@ -79,8 +80,11 @@ class NoticeTerms:
 Unnamed = list[tuple[FoundVersion, list[FoundSample]]]
 
 
-class _NothingLeftError(Exception):
+class NothingLeftError(Exception):
     """Raised where earlier notices name everything already."""
+
+
+_NOTHING_ASKED = Asked()
 
 
 def record_notice(
@@ -90,6 +94,8 @@ def record_notice(
     found: Sequence[FoundVersion],
     terms: NoticeTerms,
     recorded_at: str,
+    asked: Asked = _NOTHING_ASKED,
+    only_deal: str = "",
 ) -> tuple[list[RecordedNotice], bool]:
     """Records a notice about samples of one deal that no earlier notice names.
 
@@ -100,6 +106,8 @@ def record_notice(
         found: Its versions that have samples to be removed.
         terms: What else the notice says.
         recorded_at: ISO 8601 instant.
+        asked: What was asked for; kept with the notice, so that nothing of it is delivered later.
+        only_deal: The only deal in which it is to be removed; empty for all.
 
     Returns:
         The notices that name these samples, and whether the last of them was recorded now.
@@ -111,11 +119,11 @@ def record_notice(
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        notices = recorded_notices(log)
+        notices = all_notices(log)
         left = _left(found, covered_assets(notices))  # 1
         if not left:
-            raise _NothingLeftError
-        sequence = 1 + max((one.sequence for one in notices), default=0)
+            raise NothingLeftError
+        sequence = next_sequence(notices)
         notice = _notice(deal_id, sequence, left, terms, recorded_at, signer.vkey)
         data = notice_bytes(sign_notice(notice, signer))  # 2
         public = {
@@ -128,12 +136,14 @@ def record_notice(
             version.published.manifest.delivery: sorted({one.asset_id for one in samples})
             for version, samples in left
         }
-        return NewRecord(public, {**terms.to_json(), "assets": assets}, sets)
+        private = {**terms.to_json(), "assets": assets, "files": _files(left)}
+        more = {"asked": asked.to_json(), "only_deal": only_deal}
+        return NewRecord(public, {**private, **more}, sets)
 
     event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))
     try:
         append_record(log, Kind.NOTICE, event, recorded_at, make, created.append)  # 4
-    except _NothingLeftError:
+    except NothingLeftError:
         log.refresh()
     wanted = {
         (version.published.manifest.delivery, one.asset_id)
@@ -146,6 +156,20 @@ def record_notice(
         if one.deal_id == deal_id and not wanted.isdisjoint(covered_assets([one]))
     ]
     return notices, bool(created)
+
+
+def next_sequence(notices: Iterable[RecordedNotice]) -> int:
+    """Returns the number of the next notice of the agency, from 1."""
+    return 1 + max((one.sequence for one in notices), default=0)
+
+
+def _files(left: Unnamed) -> dict[str, list[str]]:
+    """Returns the digests of the files of samples, by asset."""
+    found = defaultdict[str, set[str]](set)
+    for version, samples in left:
+        for one in samples:
+            found[one.asset_id] |= version.files(one)
+    return {asset: sorted(digests) for asset, digests in found.items()}
 
 
 def publish_notice(store: Store, log: AgencyLog, notice: RecordedNotice) -> str:

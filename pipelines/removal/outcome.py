@@ -63,7 +63,13 @@ class Revocation:
     Attributes:
         deals: By deal; none if nothing of it is in a delivery.
         unknown: What was named and is in no published delivery, such as `asset img-1`.
+        standing: The notice without a buyer that has some of what was named, if there is one.
+        standing_is_new: Whether it was recorded now.
+        unrecorded: Whether what is unknown was not recorded, so that later runs do not refuse it.
     """
 
     deals: list[DealRemoval]
     unknown: tuple[str, ...]
+    standing: RecordedNotice | None = None
+    standing_is_new: bool = False
+    unrecorded: bool = False

@@ -3,7 +3,8 @@
 Every step is recorded or found to be done already, so that a removal that was killed is completed
 by the same command. The numbers mark these steps in the code: 1. find the samples; 2. record one
 notice for each deal; 3. write it for the buyer; 4. take money back, if that is asked for; 5. patch
-the versions that no other one replaces; 6. record the patched versions.
+the versions that no other one replaces; 6. record the patched versions; 7. record what was asked
+for and is in no notice to a buyer.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import cast
 
+from pipelines.accounts.asked import Asked
 from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.deliveries import record_delivery, record_missing
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pools import BookedPool, booked_pools, pools_that_count
 from pipelines.accounts.removals import (
+    OF_ONE_DEAL,
     RecordedNotice,
     patched_deliveries,
     pool_holder,
@@ -38,10 +41,12 @@ from pipelines.removal.patch import PatchedMeanwhileError, make_patch
 from pipelines.removal.search import (
     FoundVersion,
     Wanted,
+    check_all_renditions,
     check_ledgers,
     find_samples,
     unknown_names,
 )
+from pipelines.removal.standing import StandingNo, record_standing
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
 from schemas.errors import InputError
@@ -74,6 +79,11 @@ class Removal:
     money: MoneyEffect | None = None
     recurring: RecurringEffect | None = None
     deal_id: str = ""
+
+    @property
+    def asked(self) -> Asked:
+        """What is removed, as notices keep it."""
+        return Asked.of(self.wanted.assets, self.wanted.contributors, self.wanted.releases)
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,7 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
         record_missing(agency.store, agency.key)
         found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
         check_ledgers(agency.store, agency.secrets, removal.deal_id)
+        check_all_renditions(open_log(agency.store, agency.key), agency.store, removal.deal_id)
         unknown = unknown_names(
             agency.store, removal.wanted, agency.secrets, removal.deal_id, found
         )
@@ -132,7 +143,9 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
             for deal_id, versions in groupby(found, lambda one: one.published.deal_id)
         }
         for versions in deals.values():
-            _check_money(log, agency.store, _terms(log, removal, versions), versions)
+            terms = _terms(log, removal, versions)
+            gone = removal.wanted.contributors if terms.money == "keep" else frozenset()
+            _check_money(log, agency.store, terms, versions, gone)
         for deal_id, versions in deals.items():
             try:
                 made = _revoke_in_deal(agency, log, removal, deal_id, versions)
@@ -144,7 +157,19 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
             break
     if overtaken:
         raise overtaken
-    return Revocation(list(done.values()), unknown)
+    standing, is_new = record_standing(  # 7
+        open_log(agency.store, agency.key),
+        StandingNo(
+            removal.asked,
+            removal.reason,
+            removal.effective_at,
+            removal.deal_id,
+            removal.recurring,
+        ),
+        removal.recorded_at.isoformat(),
+    )
+    unrecorded = bool(unknown) and not done and removal.reason == OF_ONE_DEAL and standing is None
+    return Revocation(list(done.values()), unknown, standing, is_new, unrecorded)
 
 
 def _check_days(removal: Removal, found: Sequence[FoundVersion]) -> None:
@@ -160,7 +185,11 @@ def _check_days(removal: Removal, found: Sequence[FoundVersion]) -> None:
 
 
 def _check_money(
-    log: AgencyLog, store: Store, terms: NoticeTerms, found: Sequence[FoundVersion]
+    log: AgencyLog,
+    store: Store,
+    terms: NoticeTerms,
+    found: Sequence[FoundVersion],
+    gone: frozenset[str],
 ) -> None:
     """Refuses terms that need to know what assets count in a price that does not tell it."""
     if terms.money == "keep" and terms.recurring == "keep":
@@ -169,7 +198,7 @@ def _check_money(
     named = {version.published.manifest.delivery: own for version, own in unnamed}
     for pool in pools_that_count(booked_pools(log)):
         if pool.is_price and (own := named.get(pool.delivery)):
-            removed_parts(log, store, pool, {one.asset_id for one in own})
+            removed_parts(log, store, pool, {one.asset_id for one in own}, gone)
 
 
 def _revoke_in_deal(
@@ -181,7 +210,9 @@ def _revoke_in_deal(
 ) -> DealRemoval:
     terms = _terms(log, removal, found)
     recorded_at = removal.recorded_at.isoformat()
-    notices, is_new = record_notice(log, agency.signer, deal_id, found, terms, recorded_at)  # 2
+    notices, is_new = record_notice(  # 2
+        log, agency.signer, deal_id, found, terms, recorded_at, removal.asked, removal.deal_id
+    )
     paths, corrections, differences = [], list[BookedPool](), list[str]()
     named = {
         (one.published.manifest.delivery, sample.asset_id)

@@ -7,12 +7,20 @@ under every id and in every deal.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow.compute as pc
 
 from pipelines.accounts.ledgers import ledger_batches, read_ledger_rows
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
+from pipelines.accounts.reader import ReadableLog
+from pipelines.accounts.renditions import (
+    check_renditions,
+    originals_of,
+    read_renditions,
+    with_renditions,
+)
 from pipelines.format.manifest import original_delivery
 from pipelines.ledger.commitments import (
     Domain,
@@ -53,11 +61,17 @@ class FoundVersion:
         published: The version.
         samples: The samples, in its order.
         is_current: Whether no later version replaces it.
+        originals: Digests of the files that samples' files were made from, by theirs.
     """
 
     published: Published
     samples: tuple[FoundSample, ...]
     is_current: bool
+    originals: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def files(self, sample: FoundSample) -> set[str]:
+        """Returns the digests of a sample's file, as delivered and as it was before."""
+        return {sample.media_sha256, *self.originals.get(sample.media_sha256, ())}
 
 
 def find_samples(
@@ -90,6 +104,8 @@ def find_samples(
         named.append(assets)
         ledger = LedgerIndex(store, one.deal_id, one.version)
         media |= ledger.media_of(assets, wanted.contributors)
+    packaged = {original_delivery(one.manifest): one for one in versions}.values()
+    media = with_renditions(media, [partial(read_renditions, store, one) for one in packaged])
     found = []
     for one, assets in zip(versions, named, strict=True):
         if len(versions) > 1:  # one at a time in memory
@@ -98,8 +114,25 @@ def find_samples(
         samples = locate(store, one.deal_id, one.version, *names, ledger)
         if samples:
             current = (one.deal_id, one.version) not in replaced
-            found.append(FoundVersion(one, tuple(samples), current))
+            delivered = {sample.media_sha256 for sample in samples}
+            originals = originals_of(delivered, read_renditions(store, one))
+            found.append(FoundVersion(one, tuple(samples), current, originals))
     return found
+
+
+def check_all_renditions(log: ReadableLog, store: Store, deal_id: str = "") -> None:
+    """Compares the tables of renditions of all published versions with the agency's log.
+
+    Args:
+        log: The agency's log.
+        store: The output.
+        deal_id: Only this deal; empty for all.
+
+    Raises:
+        RunError: If one is not the recorded one.
+    """
+    versions = find_versions(store, deal_id)
+    check_renditions(log, {original_delivery(one.manifest) for one in versions})
 
 
 def check_ledgers(store: Store, secrets: Mapping[str, bytes], deal_id: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 
 from rich import box
@@ -94,6 +95,8 @@ def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
         console.print(
             "An asset may have several reasons, so the sum can exceed the excluded assets.\n"
         )
+    for line in _notice_lines(steps):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _funnel(steps: dict[str, StepCounts]) -> Table:
@@ -123,6 +126,17 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
         mark = " (failed asset)" if info.outcome is Outcome.FAILED else ""
         table.add_row(f"{count:,}", code, info.sentence + mark)
     return table
+
+
+def _notice_lines(steps: Mapping[str, StepCounts]) -> list[str]:
+    """Returns how many assets were refused under which notices of removal, for people."""
+    found: Counter[str] = Counter()
+    for counts in steps.values():
+        found.update(counts.notices)
+    return [
+        f"Refused under notice {notice}: {count:,} asset{'' if count == 1 else 's'}"
+        for notice, count in sorted(found.items())
+    ]
 
 
 def _other_currencies(job: Job, counts: Mapping[str, int]) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from pipelines.rights.agreements import AgreementCoverage, ListedAgreements
 from pipelines.rights.consent_verdicts import VerdictBits
 from pipelines.rights.consents import ConsentIndex
 from pipelines.rights.releases import ReleaseIndex
+from pipelines.rights.removed import RemovedIndex
 from schemas.rights import Purpose
 
 
@@ -25,7 +24,7 @@ class RightsIndex:
         releases: Which releases are valid.
         agreements: For each purpose, whom the deal's own agreements cover.
         needed_until: The day until which rights must hold, in days since 1970.
-        removed: Ids of assets that were removed from deliveries.
+        removed: What notices of removal keep out of deliveries.
     """
 
     consents: ConsentIndex
@@ -34,4 +33,4 @@ class RightsIndex:
     releases: ReleaseIndex
     agreements: dict[Purpose, AgreementCoverage]
     needed_until: int
-    removed: pa.Array[pa.StringScalar]
+    removed: RemovedIndex

@@ -16,6 +16,7 @@ class StepCounts:
     """How many assets went into a step and what became of them.
 
     `entered` = `passed` + `refused_assets` + `failed_assets`; `steps.reconcile` checks this.
+    `notices` has, by notice of removal, the assets that were refused under it.
     """
 
     entered: int = 0
@@ -23,6 +24,7 @@ class StepCounts:
     refused: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     refused_assets: int = 0
+    notices: Counter[str] = field(default_factory=Counter)
 
     @property
     def failed_assets(self) -> int:
@@ -49,9 +51,11 @@ class StepCounts:
         self.refused.update(other.refused)
         self.failed.update(other.failed)
         self.refused_assets += other.refused_assets
+        self.notices.update(other.notices)
 
     def to_json(self) -> dict[str, object]:
         """Returns the counts as JSON, with the reasons sorted."""
+        by_notice = {"refused_by_notice": dict(sorted(self.notices.items()))}
         return {
             "entered": self.entered,
             "passed": self.passed,
@@ -59,6 +63,7 @@ class StepCounts:
             "refused_by_reason": dict(sorted(self.refused.items())),
             "dead_letters": self.failed_assets,
             "dead_letters_by_reason": dict(sorted(self.failed.items())),
+            **(by_notice if self.notices else {}),
         }
 
     @classmethod
@@ -70,6 +75,7 @@ class StepCounts:
             Counter(value["refused_by_reason"]),
             Counter(value["dead_letters_by_reason"]),
             value["refused"],
+            Counter(value.get("refused_by_notice", {})),
         )
 
 

@@ -19,6 +19,7 @@ from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.ledger import PRICE_POOL
+from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
 FORMAT_VERSION = 8
@@ -70,7 +71,7 @@ class Job:
         new_pool: Name of the pool that was asked for, or "" if the version replaces the latest one.
         pool: Name of the pool that is divided.
         replaces: Name of the version that is replaced, or "".
-        removed: Ids of assets that were removed from deliveries, with digests of their files.
+        removed: What notices of removal keep out.
     """
 
     deal: Deal
@@ -93,7 +94,7 @@ class Job:
     new_pool: str = ""
     pool: str = PRICE_POOL
     replaces: str = ""
-    removed: tuple[tuple[str, str], ...] = ()
+    removed: Removed = NOTHING_REMOVED
 
     @property
     def as_of_us(self) -> int:
@@ -177,7 +178,7 @@ def run_id(
     salt: bytes,
     trust: TrustLists,
     new_pool: str = "",
-    removed: tuple[tuple[str, str], ...] = (),
+    removed: Removed = NOTHING_REMOVED,
 ) -> str:
     """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
@@ -197,6 +198,9 @@ def run_id(
     }
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
-    if removed:  # a run that began before a removal is not continued after it
-        inputs["removed"] = hashlib.sha256(canonical_json(removed)).hexdigest()
+    # A run that began before a removal is not continued after it.
+    if removed.files:
+        inputs["removed"] = hashlib.sha256(canonical_json(removed.files)).hexdigest()
+    if removed.names:
+        inputs["removed_names"] = hashlib.sha256(canonical_json(removed.names)).hexdigest()
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.accounts.key import LogKey
-from pipelines.accounts.removed import removed_files
+from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
@@ -137,7 +137,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)
     salt = deal_salt(signer.secret, deal.deal_id)
-    removed = removed_files(store, deal, request.made_before)
+    keys = log_key(signer, key_path)
+    removed = read_removed(store, deal, keys.secrets, request.made_before)
     current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust, new_pool, removed)
     version = find_version(store, deal, current_run_id)  # 6
     plan = plan_pool(store, deal, version.name, new_pool)
@@ -162,4 +163,4 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         replaces=plan.replaces,
         removed=removed,
     )
-    return PreparedJob(job, store, signer, version, log_key(signer, key_path))
+    return PreparedJob(job, store, signer, version, keys)

@@ -126,7 +126,8 @@ def record_attribution(
             allocator.consider(table)
     allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2
     del allocator
-    write_pool(store, job, terms, pool, "" if replaced is None else replaced.delivery)
+    replaced_delivery = "" if replaced is None else replaced.delivery
+    write_pool(store, job, signer, terms, pool, replaced_delivery)
     context = _statement_context(job, terms, replaced, payees or {})
     writer = _LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)

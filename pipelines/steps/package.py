@@ -17,7 +17,7 @@ from pipelines.accounts.carried import carried_to
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
-from pipelines.accounts.removed import removed_files
+from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.read import read_table
 from pipelines.ledger.payees import read_payees
@@ -126,15 +126,19 @@ def package(
         held = replace(job, lease_record=lease.lease_record)
         result = _run_and_publish(store, held, key.signer, lease, replaced, log)
         record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
-        _check_removals(store, job, "It is published: run the same fairshard revoke again now.")
+        _check_removals(store, job, key, _REVOKE_AGAIN)
         return result
 
 
-def _check_removals(store: Store, job: Job, remedy: str) -> None:
+def _check_removals(store: Store, job: Job, key: LogKey, remedy: str) -> None:
     """Refuses to go on if a notice was recorded that the run does not know."""
-    if removed_files(store, job.deal) != job.removed:
+    now = read_removed(store, job.deal, key.secrets)
+    if now.excluded != job.removed.excluded:
         which = f"{job.deal.deal_id}/{job.version} was made without it"
         raise RunError("A removal was recorded while the run was under way", which, remedy)
+
+
+_REVOKE_AGAIN = "It is published: run the same fairshard revoke again now."
 
 
 @contextmanager
@@ -206,7 +210,7 @@ def _publish(
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
     log.refresh()  # others may have recorded removals and pools since the run began
-    _check_removals(store, job, "Nothing was published. Run the same command again.")
+    _check_removals(store, job, log.key, "Nothing was published. Run the same command again.")
     carried = carried_to(
         log,
         layout.delivery_id(job.deal.deal_id, job.version),

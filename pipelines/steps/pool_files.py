@@ -10,7 +10,10 @@ import pyarrow.compute as pc
 
 from pipelines.delivery.tables import considered_table
 from pipelines.ledger.entries import DeliveryTerms
-from pipelines.ledger.pool import DividedPool, pool_lines, price_pool
+from pipelines.ledger.pool import DividedPool, pool_lines, pool_points, price_pool
+from pipelines.ledger.pool_note import sign_pool
+from pipelines.ledger.rules import SHARE
+from pipelines.ledger.signed_note import Signer
 from pipelines.run.job import Job
 from pipelines.storage.columns import Column
 from pipelines.storage.store import Store
@@ -48,13 +51,14 @@ def _duplicates(store: Store, decisions: str) -> Column:
 
 
 def write_pool(
-    store: Store, job: Job, terms: DeliveryTerms, pool: DividedPool, replaces: str
+    store: Store, job: Job, signer: Signer, terms: DeliveryTerms, pool: DividedPool, replaces: str
 ) -> None:
-    """Writes the lines of a delivery's pool, then its record, to the agency's folder.
+    """Writes the tables of a delivery's pool, then its record, and signs that.
 
     Args:
         store: The output store.
         job: The run.
+        signer: The agency's key.
         terms: The money terms of the delivery.
         pool: The divided pool.
         replaces: Id of the delivery whose credits it replaces, or "".
@@ -67,4 +71,11 @@ def write_pool(
     )
     if job.deal.withdrawal != WithdrawalTerms():  # for `fairshard revoke`, which has no deal
         record["withdrawal"] = job.deal.withdrawal.model_dump(mode="json")
-    store.write_bytes(f"{job.agency}/{layout.POOL}", json_bytes(record))
+    if terms.price.base == "considered" and {*pool.bounded.basis.values()} != {SHARE}:
+        points = parquet_bytes(pool_points(pool))  # what removed assets count is not in the ledger
+        store.write_bytes(f"{job.agency}/{layout.POOL_POINTS}", points)
+        record["points_sha256"] = hashlib.sha256(points).hexdigest()
+    written = json_bytes(record)
+    store.write_bytes(f"{job.agency}/{layout.POOL}", written)
+    note = sign_pool(signer, terms.delivery, written)
+    store.write_bytes(f"{job.agency}/{layout.POOL_NOTE}", note.encode())

@@ -16,7 +16,13 @@ import pyarrow as pa
 from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.refused import place_of, read_refused
 from pipelines.rights.arrow import column
-from pipelines.rights.rules.screen import LASTING_BITS, TRAVELLING_BITS, ReasonMask, reasons_of
+from pipelines.rights.rules.screen import (
+    LASTING_BITS,
+    REMOVED_BIT,
+    TRAVELLING_BITS,
+    ReasonMask,
+    reasons_of,
+)
 from pipelines.run.job import Job
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
@@ -71,7 +77,7 @@ def refused_rows(batch: pa.Table, mask: ReasonMask, job: Job) -> pa.Table:
     """
     travelling = mask & TRAVELLING_BITS
     if job.deal.rights.copies_of_refused == "accept":
-        travelling = np.zeros_like(travelling)
+        travelling &= REMOVED_BIT
     chosen = np.flatnonzero(travelling)
     rows = batch.take(chosen)
     distinct, index = np.unique(travelling[chosen], return_inverse=True)
@@ -191,7 +197,7 @@ def _removed_files(job: Job) -> pa.Table:
             phash="",
             colour="",
         )
-        for asset, digest in job.removed
+        for asset, digest in job.removed.files
         if digest
     ]
     return pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)

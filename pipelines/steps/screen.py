@@ -34,9 +34,8 @@ def load_index(job: Job) -> RightsIndex:
     contributors, consents, releases, agreements = (
         read_table(job.catalogue, name) for name in SMALL_TABLES
     )
-    removed = (asset for asset, _ in job.removed)
     return build_rights_index(
-        contributors, consents, releases, agreements, job.deal, job.as_of_us, removed
+        contributors, consents, releases, agreements, job.deal, job.as_of_us, job.removed
     )
 
 
@@ -94,6 +93,7 @@ def _write_refusals(
         return
     details = describe_refusals(rows, masks, index, job.deal)
     distinct_masks, mask_index, sizes = np.unique(masks, return_inverse=True, return_counts=True)
+    counts.notices.update(index.removed.count(rows))
     reasons = [reasons_of(int(bits)) for bits in distinct_masks]
     for codes, size in zip(reasons, sizes, strict=True):
         counts.add_refusals(codes, int(size))

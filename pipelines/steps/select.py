@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Container, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import write_decisions
+from pipelines.run.decisions import Decision, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
@@ -17,11 +18,13 @@ from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
 from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
-from pipelines.storage.columns import Column
+from pipelines.storage.columns import Column, values_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, write_table
 from schemas.deal_terms import Ruling
+from schemas.reasons import Reason
+from schemas.removed import Removed
 
 _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
 _PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
@@ -59,6 +62,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         selected.passed = len(selection.chosen)
         for decision in selection.refusals:
             selected.add_decision(decision)
+        selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
         planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
@@ -78,6 +82,24 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
     return [shard.spec for shard in planned]
+
+
+def _notices_of_copies(
+    candidates: pa.Table, refusals: Sequence[Decision], removed: Removed
+) -> Counter[str]:
+    """Counts, by notice of removal, the refused assets that have a removed asset's file."""
+    notices = removed.notices("asset")
+    by_digest: dict[str, set[str]] = defaultdict(set)
+    for asset, listed in removed.files:
+        by_digest[listed].update(notices.get(asset, ()))
+    copies = [one.asset_id for one in refusals if Reason.DUPLICATE_OF_REFUSED in one.reasons]
+    if not by_digest or not copies:
+        return Counter()
+    rows = candidates.filter(pc.is_in(candidates["asset_id"], pa.array(copies, pa.string())))
+    found: Counter[str] = Counter()
+    for digest in values_of(rows["media_sha256"], bytes):
+        found.update(by_digest.get(digest.hex(), ()))
+    return found
 
 
 def _copies_record(

@@ -30,6 +30,8 @@ def publish(
     source_country: str = "",
     assets: int = 1,
     recorded_at: str = AS_OF,
+    base: str = "",
+    basis: str = "share",
 ) -> Record:
     """Records a delivery with a pool that is divided by these weights."""
 
@@ -48,7 +50,7 @@ def publish(
                 "due": [f"{due[who].numerator}/{due[who].denominator}" for who in people],
                 "credit_minor": [made.credits[who] for who in people],
                 "carried": [f"{left[who].numerator}/{left[who].denominator}" for who in people],
-                "basis": ["share"] * len(people),
+                "basis": [basis] * len(people),
             },
             schema=POOL_LINES_SCHEMA,
         )
@@ -62,7 +64,7 @@ def publish(
             "agency_minor": agency_minor,
             "contributors_minor": sum(made.credits.values()),
             "rounding_minor": made.rounding_minor,
-            "rule": {},
+            "rule": {"base": base} if base else {},
             "source": "the deal's price",
             "period": None,
             "source_country": source_country or None,

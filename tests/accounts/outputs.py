@@ -43,9 +43,11 @@ def facts(number: int) -> dict[str, Any]:
     }
 
 
-def job_of(deal_id: str, version: str, pool_minor: int, currency: str, share: str) -> Job:
+def job_of(
+    deal_id: str, version: str, pool_minor: int, currency: str, share: str, **rule: str
+) -> Job:
     terms = {"currency": currency, "pool": format_amount(pool_minor, currency)}
-    terms |= {"allocation": "weighted", "agency_share": share}
+    terms |= {"allocation": "weighted", "agency_share": share, **rule}
     price = PriceTerms.model_validate(terms)
     job = SimpleNamespace(
         deal=SimpleNamespace(deal_id=deal_id, price=price, withdrawal=WithdrawalTerms()),
@@ -72,9 +74,10 @@ def publish(
     currency: str = "USD",
     share: str = "0.40",
     payees: Mapping[str, Payee] | None = None,
+    **rule: str,
 ) -> Manifest:
     """Publishes a version: shards' tables, ledger, log, statements, sums and a signed manifest."""
-    job = job_of(deal_id, version, pool_minor, currency, share)
+    job = job_of(deal_id, version, pool_minor, currency, share, **rule)
     shards, files = [], []
     for at in range(0, len(rows), _SHARD_ROWS):
         part, name = rows[at : at + _SHARD_ROWS], f"{deal_id}-jpg-{at // _SHARD_ROWS:05d}"

@@ -18,6 +18,7 @@ from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
 from pipelines.accounts.pools import balances, held_by_deals
 from pipelines.storage.open import open_store
+from pipelines.storage.tables import write_table
 from schemas.errors import RunError
 from schemas.ledger import HOLDS_SCHEMA
 from tests.accounts.cases import key_of
@@ -77,13 +78,56 @@ def test_a_sound_version_is_recorded(output: Path) -> None:
     assert record(output) == 0
 
 
+@pytest.mark.parametrize("has_note", [True, False])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_pool_is_not_recorded(output: Path, change: str) -> None:
+def test_a_changed_pool_is_not_recorded(output: Path, change: str, has_note: bool) -> None:
+    if not has_note:  # as earlier releases published it
+        (output / POOL / "pool.note").unlink()
     CHANGES[change](output)
     with pytest.raises(RunError, match="not the one that was signed") as error:
         record(output)
     assert POOL in error.value.which and "Restore" in error.value.remedy
     assert open_log(open_store(str(output)), key_of(None)).size == 0
+
+
+@pytest.mark.parametrize("rule", [{}, {"cap": "0.20"}, {"minimum": "100.00"}])
+def test_a_pool_without_a_note_is_compared_within_its_bounds(
+    tmp_path: Path, rule: dict[str, Any]
+) -> None:
+    publish(open_store(str(tmp_path)), delivery(random.Random(5), 6, 30), **rule)
+    (tmp_path / POOL / "pool.note").unlink()
+    assert record(tmp_path) == 1
+
+
+@pytest.fixture(scope="module")
+def considered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version in which the assets from 20 on were considered and not delivered."""
+    folder, rows = tmp_path_factory.mktemp("considered"), delivery(random.Random(5), 6, 30)
+    shares = [
+        [{"contributor_id": who, "share_bp": share} for who, share in row.contributors]
+        for row in rows
+    ]
+    columns = {name: [getattr(row, name) for row in rows] for name in ("asset_id", "media_type")}
+    weights = [row.weight for row in rows]
+    table = pa.table({**columns, "contributors": shares, "weight": weights})
+    write_table(open_store(str(folder)), "agency/work/acme-v0001/units/0.parquet", table)
+    publish(open_store(str(folder)), rows[:20], base="considered")
+    return folder
+
+
+def test_credits_for_considered_assets_are_those_that_were_signed(
+    considered: Path, tmp_path: Path
+) -> None:
+    """A unit moved from one to another is within what the signed entries alone allow."""
+    changed = shutil.copytree(considered, tmp_path / "changed")
+    change_lines(changed, "credit_minor", (1, -1))
+    with pytest.raises(RunError, match="is not the one that was signed"):
+        record(changed)
+    forged = shutil.copytree(considered, tmp_path / "forged")
+    (forged / POOL / "pool.note").unlink()
+    with pytest.raises(RunError, match="assets that were not delivered"):
+        record(forged)
+    assert record(shutil.copytree(considered, tmp_path / "sound")) == 1
 
 
 def test_a_pool_whose_ledger_was_changed_is_not_recorded(output: Path) -> None:

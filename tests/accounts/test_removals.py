@@ -20,7 +20,7 @@ from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import Payment, record_payment
 from pipelines.accounts.pools import balances, booked_pools, carried_in, lines_of, pools_that_count
-from pipelines.accounts.removals import RecordedNotice, recorded_notices
+from pipelines.accounts.removals import RecordedNotice, recorded_notices, removed_parts
 from pipelines.ledger.record import AllSets, Kind
 from pipelines.storage.store import Store
 from schemas.errors import InputError
@@ -125,6 +125,18 @@ def test_only_who_has_the_asset_has_a_line() -> None:
             "ada": "-9999/10",
             "bo": "-20001/10",
         }
+
+
+def test_a_price_that_does_not_tell_is_refused_unless_whole_people_go() -> None:
+    """As earlier releases recorded it: within a minimum, considered assets are not known."""
+    with new_books() as (store, log, folder):
+        rows = [{"asset_id": "b", "contributor_id": "bo", "share_bp": 10_000, "weight": 1}]
+        write_ledger(folder / "out", "v0001", rows)
+        publish(log, "acme", {"bo": 3, "cy": 5}, 90_00, base="considered", basis="minimum")
+        [pool] = booked_pools(log)
+        with pytest.raises(InputError, match="not delivered, within a minimum or a cap"):
+            removed_parts(log, store, pool, ["b"])
+        assert removed_parts(log, store, pool, ["b"], gone=["bo"]) == {}
 
 
 def test_the_same_asset_is_taken_back_once() -> None:

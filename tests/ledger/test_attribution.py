@@ -106,7 +106,7 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
         "contributor_id": sorted(points),
         "country": [""] * len(points),
     }
-    for path in (layout.POOL, layout.POOL_LINES):
+    for path in (layout.POOL, layout.POOL_LINES, layout.POOL_NOTE):
         del found[f"{job.agency}/{path}"]
     for name in ("sum.note", "sums-00000.parquet"):  # tests/ledger/test_pool_sums.py
         del found[f"{ledger_job().agency}/sums/{name}"]

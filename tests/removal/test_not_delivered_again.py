@@ -71,7 +71,9 @@ def test_a_copy_does_not_come_back_when_the_asset_left_the_catalogue(
 ) -> None:
     revoke(library, "--asset", "a-0")
     library.rows[0] |= {"asset_id": "renamed"}
-    assert package(library, "other", accepted).code == 0
+    done = package(library, "other", accepted)
+    assert done.code == 0
+    assert done.json["steps"]["select"]["refused_by_notice"] == {"small-000001": 1}
     assert delivered(library, "other/v0001") == {"a-1", "a-2", "a-3", "a-4", "a-5"}
     assert refused(library, "other/v0001") == {"renamed": ["duplicate.of_refused"]}
 

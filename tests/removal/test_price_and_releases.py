@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.small_library import SmallLibrary, in_process
-from tests.removal.test_revoke import WORDS, files
+from tests.removal.test_revoke import WORDS
 
 pytestmark = pytest.mark.long
 
@@ -46,8 +46,10 @@ def test_a_release_removes_the_assets_that_rest_on_it(tmp_path: Path) -> None:
         assert deal["samples"][f"small/v{number - 1:04d}"] == gone
 
 
-def test_a_price_that_does_not_tell_is_refused_before_anything_is_recorded(tmp_path: Path) -> None:
-    made = library(tmp_path / "library")
+@pytest.fixture(scope="module")
+def considered(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    """c-1 has three assets, c-2 one and another that is considered; the minimum is 3.00 of 6.00."""
+    made = library(tmp_path_factory.mktemp("considered") / "library")
     made.add_contributor("c-2")
     made.add(3, side=600)
     other = [{"contributor_id": "c-2", "share_bp": 10_000}]
@@ -55,13 +57,38 @@ def test_a_price_that_does_not_tell_is_refused_before_anything_is_recorded(tmp_p
     made.add(1, side=64, contributors=other)  # too small, but considered
     made.deal += 'base = "considered"\nminimum = "3.00"\n'
     assert made.package().code == 0
-    before = files(made.folder)
-    revoke = ["revoke", "--out", made.out, *WORDS, "--asset", "a-0"]
-    for words in (["--money", "reverse", "--recurring", "keep"], ["--money", "keep"], []):
-        refused = in_process(*revoke, *words)
-        assert refused.code == 2 and "--money keep and --recurring keep" in refused.err
-        assert files(made.folder) == before
-    done = in_process(*revoke, "--money", "keep", "--recurring", "keep")
+    return made
+
+
+def test_what_a_removed_asset_counts_is_known_with_a_minimum(
+    considered: SmallLibrary, tmp_path: Path
+) -> None:
+    """c-1 gets 3.00 for three assets, c-2 the minimum of 3.00 for two, one of them delivered."""
+    made = considered.copied_to(tmp_path / "library")
+    revoke = ["revoke", "--out", made.out, *WORDS, "--money", "reverse", "--json"]
+    for asset, taken in (("a-0", 1_00), ("a-3", 1_50)):
+        done = in_process(*revoke, "--asset", asset)
+        assert done.code == 0, done.err
+        [deal] = done.json["deals"]
+        assert [one["taken_minor"] for one in deal["corrections"]] == [taken]
+    paid = pay(made)
+    # a-0 and a-3 have stopped: of equal halves, c-1 has two thirds left, c-2 a half.
+    assert paid == {"c-1": 4_00, "c-2": 3_00}
+
+
+def pay(made: SmallLibrary) -> dict[str, int]:
+    """Shares later revenue of 7.00."""
+    words = ["--delivery", "small/v0001", "--amount", "7.00", "--currency", "USD"]
+    words += ["--source", "licences", "--period", "2027", "--name", "later", "--date", "2026-12-31"]
+    done = in_process("pay", "--out", made.out, *words, "--agency-share", "0", "--json")
     assert done.code == 0, done.err
-    assert "small/v0001: 1 sample" in done.out.splitlines()[3]
-    assert in_process(*revoke).code == 0  # it is named already, so nothing is asked of the price
+    return {one["contributor_id"]: one["credit_minor"] for one in done.json["credits"]}
+
+
+def test_a_contributor_who_leaves_earns_nothing_for_what_was_considered(
+    considered: SmallLibrary, tmp_path: Path
+) -> None:
+    made = considered.copied_to(tmp_path / "library")
+    done = in_process("revoke", "--out", made.out, *WORDS, "--contributor", "c-2")
+    assert done.code == 0, done.err
+    assert pay(made) == {"c-1": 7_00, "c-2": 0}

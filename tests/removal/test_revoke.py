@@ -155,9 +155,12 @@ def test_a_notice_is_signed_and_names_commitments_alone(folder: Path) -> None:
         open_notice(data, FORGER.vkey)
 
 
-def test_what_is_not_delivered_needs_no_notice(folder: Path) -> None:
+def test_what_is_not_delivered_is_recorded_once_without_a_buyer(folder: Path) -> None:
+    words = ("--asset", "x", "--release", "no such release")
+    assert revoke(folder, *words) == []
     state = files(folder)
-    assert revoke(folder, "--asset", "x", "--release", "no such release") == []
+    assert not [name for name in state if "/notices/" in name]
+    assert revoke(folder, *words) == []
     assert files(folder) == state
     refused = in_process("revoke", "--out", folder / "out", *WORDS)
     assert refused.code == 2 and "Nothing was named" in refused.err

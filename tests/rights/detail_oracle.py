@@ -20,7 +20,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "asset.withdrawn": ("status",),
     "asset.legal_hold": ("status",),
     "asset.status_unknown": ("status",),
-    "asset.removed": ("asset_id",),
+    "asset.removed": ("notices",),
     "class.editorial": ("licence_class",),
     "class.unknown": ("licence_model", "licence_class"),
     "term.not_started": ("valid_from",),

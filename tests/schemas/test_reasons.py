@@ -10,7 +10,7 @@ import pytest
 from pipelines.report.reference import deal_keys
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
-from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS
+from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS, REMOVAL_NOTES
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reasons import Outcome, Reason, Stage
@@ -79,6 +79,7 @@ def test_rule_columns_exist() -> None:
             *TABLES["assets"].names,
             NEEDED_GRANTS,
             CONSENT_NOTES,
+            REMOVAL_NOTES,
         }
         if rule.release_fault is not None:
             assert set(rule.release_fault.columns) <= set(TABLES["releases"].names)

@@ -15,7 +15,7 @@ from pipelines.rights.arrow import IntArray, column, list_column
 from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, one_line
 from pipelines.rights.index import RightsIndex
-from pipelines.rights.rules.rule import CONSENT_NOTES
+from pipelines.rights.rules.rule import CONSENT_NOTES, REMOVAL_NOTES
 from pipelines.rights.rules.screen import ReasonMask, rules_of
 from pipelines.storage.columns import Column, join_lists, join_text, list_array, struct_field
 from schemas.deal import Deal
@@ -69,6 +69,8 @@ class _ColumnTexts:
         if name not in self._cache:
             if name == CONSENT_NOTES:
                 self._cache[name] = _consent_notes(self._assets, self._index, self._deal)
+            elif name == REMOVAL_NOTES:
+                self._cache[name] = self._index.removed.notes(self._assets)
             else:
                 texts = _as_text(column(self._assets, name))
                 self._cache[name] = join_text(name, texts, "=")

@@ -22,6 +22,8 @@ from schemas.reasons import Outcome, ReasonInfo, Stage
 # needs, and what contributors said instead of a column.
 NEEDED_GRANTS = grant_column("*")
 CONSENT_NOTES = "consents"
+# Likewise, which notices removed what.
+REMOVAL_NOTES = "notices"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Rule:
         where: Where an asset of a batch is refused, [rows].
         applies: Under which deals it is asked at all.
         columns: Columns of the assets table whose values a decision's detail shows, or
-            `NEEDED_GRANTS`, or `CONSENT_NOTES`.
+            `NEEDED_GRANTS`, `CONSENT_NOTES` or `REMOVAL_NOTES`.
         sentence: What the reason means, in plain words.
         source: The columns or tables at fault; the rule's own columns where it is left out.
         remedy: What would clear the asset.

@@ -19,16 +19,20 @@ from pipelines.rights.consent_verdicts import verdict_bits
 from pipelines.rights.consents import ConsentPositions
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.releases import index_releases, last_needed_day
+from pipelines.rights.removed import RemovedIndex
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.rule import Rule
 from schemas.deal import Deal
+from schemas.removed import NOTHING_REMOVED, Removed
 
 ReasonMask = npt.NDArray[np.uint64]
 RULE_BITS = {rule: np.uint64(1 << i) for i, rule in enumerate(SCREENING_RULES)}
 #: The refusals that also hold for copies of the file, and those that no ruling lifts.
 TRAVELLING_BITS = np.uint64(sum(int(bit) for rule, bit in RULE_BITS.items() if rule.travels))
 LASTING_BITS = np.uint64(sum(int(bit) for rule, bit in RULE_BITS.items() if rule.lasting))
+#: The refusal under a notice of removal: no key of a deal lets copies pass.
+REMOVED_BIT = next(bit for rule, bit in RULE_BITS.items() if rule.code == "asset.removed")
 
 
 def build_rights_index(
@@ -38,12 +42,11 @@ def build_rights_index(
     agreements: pa.Table,
     deal: Deal,
     as_of_us: int,
-    removed: Iterable[str] = (),
+    removed: Removed = NOTHING_REMOVED,
 ) -> RightsIndex:
     """Prepares the small tables for `screen_batch`.
 
-    `as_of_us` is in µs since 1970, UTC; `removed` has the ids of assets that were removed from
-    deliveries.
+    `as_of_us` is in µs since 1970, UTC; `removed` is what notices of removal keep out.
     """
     contributor_ids = column(contributors, "contributor_id")
     listed = list_agreements(agreements, deal, as_of_us)
@@ -65,7 +68,7 @@ def build_rights_index(
         index_releases(releases, faults, deal, as_of_us),
         {purpose: agreement_coverage(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
         last_needed_day(deal, as_of_us),
-        pa.array(sorted({*removed}), pa.string()),
+        RemovedIndex(removed),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.rights.arrow import BoolArray
 from pipelines.rights.formatting import one_line
 from pipelines.rights.rules.batch import AssetBatch
-from pipelines.rights.rules.rule import Rule, Topic, TracedRow
+from pipelines.rights.rules.rule import REMOVAL_NOTES, Rule, Topic, TracedRow
+from pipelines.storage.columns import values_of
+from schemas.catalogue import ASSETS_SCHEMA
 
 _KNOWN_STATES = ["active", "withdrawn", "legal_hold"]
 
@@ -24,16 +24,14 @@ def _unknown_status(batch: AssetBatch) -> BoolArray:
 
 
 def _removed(batch: AssetBatch) -> BoolArray:
-    removed = batch.index.removed
-    if not len(removed):
-        return np.zeros(len(batch), np.bool_)
-    return np.asarray(pc.is_in(batch.column("asset_id"), removed))
+    return batch.index.removed.rows(batch.assets)
 
 
 def _status_said(traced: TracedRow) -> str:
     status = one_line(traced.row["status"])
-    was_removed = pa.scalar(traced.row["asset_id"], pa.string()) in traced.index.removed
-    return f"{status}, removed from deliveries" if was_removed else status
+    table = pa.Table.from_pylist([traced.row], schema=ASSETS_SCHEMA)
+    notes = values_of(traced.index.removed.notes(table), str)[0]
+    return f"{status}, {notes}" if notes else status
 
 
 _IDENTITY = Topic(1, "identity", _identity_said)
@@ -80,8 +78,9 @@ RULES = (
         code="asset.removed",
         topic=_STATUS,
         where=_removed,
-        columns=("asset_id",),
-        sentence="A notice of removal took the asset out of deliveries.",
+        columns=(REMOVAL_NOTES,),
+        sentence="A notice of removal names the asset, one of its contributors or of its releases.",
+        source="assets.asset_id, assets.contributors, assets.release_ids",
         remedy="If the reason has gone, list the notice in the deal's withdrawal.reinstated.",
         lasting=True,
     ),
