@@ -13,6 +13,7 @@ from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import Payment, record_payment
 from pipelines.accounts.payouts import record_payout
 from pipelines.ledger.payable import Payee
+from pipelines.ledger.pool_note import sign_pool
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.payout_terms import parse_payout_terms
@@ -72,7 +73,10 @@ def write_replaces(store: Store, deal_id: str, version: str, replaced: str) -> N
     record = {"version": "fairshard/replaces/v1", "replaces": replaced}
     store.write_bytes(f"{folder}/replaces.json", json.dumps(record).encode())
     pool = json.loads(store.read_bytes(f"{folder}/pool.json"))
-    store.write_bytes(f"{folder}/pool.json", json.dumps(pool | {"replaces": replaced}).encode())
+    written = json.dumps(pool | {"replaces": replaced}).encode()
+    store.write_bytes(f"{folder}/pool.json", written)
+    note = sign_pool(SIGNER, f"{deal_id}/{version}", written)
+    store.write_bytes(f"{folder}/pool.note", note.encode())
 
 
 def make_books(folder: Path) -> AgencyLog:
