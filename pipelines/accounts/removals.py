@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import cast
 
 from pipelines.accounts.asked import Asked
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
@@ -151,7 +152,7 @@ def pool_holder(delivery: str, patched: Mapping[str, str]) -> str:
 
 
 def ledger_points(
-    store: Store, delivery: str, secrets: Collection[bytes], assets: Collection[str]
+    store: Store, delivery: str, secrets: Collection[Opener], assets: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Returns what each contributor's lines count in a delivery: all of them, and those of assets.
 
@@ -202,7 +203,7 @@ def removed_parts(
         InputError: If the pool does not tell what a contributor's assets count.
         RunError: If the books or the delivery's ledger are damaged.
     """
-    whole, part = ledger_points(store, pool.delivery, log.key.secrets, assets)
+    whole, part = ledger_points(store, pool.delivery, log.openers, assets)
     part = {who: points for who, points in part.items() if points and who not in gone}
     if pool.fields["rule"].get("base") == "considered":  # lines go beyond the ledger's entries
         lines, column = lines_of(log, pool), "weight"

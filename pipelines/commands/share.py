@@ -7,12 +7,15 @@ import csv
 import sys
 from pathlib import Path
 
+from pipelines.accounts.kept_salts import Opener, kept_salts
 from pipelines.accounts.published import find_versions
+from pipelines.accounts.reader import read_log
 from pipelines.accounts.share import GroupBy, compute_share
 from pipelines.commands.common import add_general_options, consoles, positive_int, print_json
 from pipelines.report.share import share_csv, share_json, show_share
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from schemas.errors import InputError
 
 EXAMPLES = """\
@@ -61,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
     if options.libraries is not None and options.by != GroupBy.LIBRARY:
         raise InputError("--libraries was given", f"--by {options.by}", "Use --by library.")
     libraries = None if options.libraries is None else _libraries(options.libraries)
-    share = compute_share(store, published, GroupBy(options.by), libraries, _secrets(options.out))
+    share = compute_share(
+        store, published, GroupBy(options.by), libraries, _openers(options.out, store)
+    )
     if options.json:
         print_json(share_json(share, options.top or 0))
     elif options.csv:
@@ -72,10 +77,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _secrets(out: str) -> tuple[bytes, ...]:
-    """Returns the secrets of the output's own keys; none if it has no key."""
-    path = default_key_path(out.rstrip("/") or "/")
-    return log_key(load_key(path), path).secrets if path.exists() else ()
+def _openers(out: str, store: Store) -> tuple[Opener, ...]:
+    """Returns by what the output's ledgers are opened; nothing if it has no key of its own."""
+    path, log = default_key_path(out.rstrip("/") or "/"), read_log(store)
+    if not path.exists():
+        return ()
+    return (*log_key(load_key(path), path).secrets, *(kept_salts(log) if log else []))
 
 
 def _libraries(path: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import cast
 from pipelines.accounts.asked import Asked
 from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.deliveries import record_delivery, record_missing
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pools import BookedPool, booked_pools, pools_that_count
@@ -100,7 +101,7 @@ class Agency:
     store: Store
     key: LogKey
     signer: AgencyKey
-    secrets: Mapping[str, bytes]
+    secrets: Mapping[str, Opener]
 
 
 #: How often a removal begins again since other processes published versions meanwhile.
