@@ -76,6 +76,11 @@ class RecordedNotice:
         return cast("dict[str, list[str]] | None", self.record.private.get("files"))
 
     @property
+    def looks(self) -> dict[str, list[str]]:
+        """Perceptual hash and mean colours of removed files, by digest, where they are known."""
+        return cast("dict[str, list[str]]", self.record.private.get("looks", {}))
+
+    @property
     def only_deal(self) -> str:
         """The only deal in which it was to be removed; empty for all."""
         return str(self.record.private.get("only_deal", ""))

@@ -66,7 +66,13 @@ def read_removed(
         own = {} if secrets is None else _files(log, notice, (*secrets, *kept_salts(log)))
         for asset in named_assets(notice):
             files.update((asset, digest) for digest in own.get(asset) or ("",))
-    return Removed(tuple(sorted(files)), tuple(sorted(_named(counted))))
+    looks = {
+        (digest, phash, colour)
+        for notice in counted
+        for digest, (phash, colour) in notice.looks.items()
+        if secrets is not None
+    }
+    return Removed(tuple(sorted(files)), tuple(sorted(looks)), tuple(sorted(_named(counted))))
 
 
 def named_assets(notice: RecordedNotice) -> set[str]:

@@ -30,6 +30,7 @@ from pipelines.accounts.removals import (
     removed_parts,
 )
 from pipelines.ledger.ed25519 import AgencyKey
+from pipelines.removal.looks import looks_of
 from pipelines.removal.notices import (
     NoticeTerms,
     covered_assets,
@@ -212,7 +213,15 @@ def _revoke_in_deal(
     terms = _terms(log, removal, found)
     recorded_at = removal.recorded_at.isoformat()
     notices, is_new = record_notice(  # 2
-        log, agency.signer, deal_id, found, terms, recorded_at, removal.asked, removal.deal_id
+        log,
+        agency.signer,
+        deal_id,
+        found,
+        terms,
+        recorded_at,
+        removal.asked,
+        removal.deal_id,
+        looks_of(agency.store, found),
     )
     paths, corrections, differences = [], list[BookedPool](), list[str]()
     named = {
