@@ -16,10 +16,12 @@ class Removed:
     Attributes:
         files: Ids of assets with the digests of their files in hex, sorted; an asset with several
             files is there several times, and one whose file is not known with "".
+        looks: Digests of files with perceptual hash and mean colours, hex, sorted.
         named: What the notices say: the kind, an id, and the notice, sorted.
     """
 
     files: tuple[tuple[str, str], ...] = ()
+    looks: tuple[tuple[str, str, str], ...] = ()
     named: tuple[tuple[RemovedKind, str, str], ...] = ()
 
     @property
@@ -31,7 +33,7 @@ class Removed:
     @property
     def excluded(self) -> tuple[object, ...]:
         """All that decides about assets: the same for other notices about the same ids."""
-        return (*self.files, *self.names)
+        return (*self.files, *self.looks, *self.names)
 
     def notices(self, kind: RemovedKind) -> dict[str, tuple[str, ...]]:
         """Returns, by id, the notices about assets, contributors or releases."""

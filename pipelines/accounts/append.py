@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pipelines.accounts.kept_salts import salts_to_keep
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.log_checks import closed_by
 from pipelines.ledger.commitments import Domain, item_salt
@@ -127,7 +128,8 @@ def _use_key(log: AgencyLog, recorded_at: str) -> None:
         raise closed_by(log.vkey, signer)
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        return NewRecord(hand_over(log.origin, index, previous, signer).fields(), {}, sets)
+        private = salts_to_keep(log.books.store, log.key.earlier)
+        return NewRecord(hand_over(log.origin, index, previous, signer).fields(), private, sets)
 
     event = ("key", previous.vkey, signer.vkey, str(log.size))
     _append(log, Kind.KEY, event, recorded_at, make)

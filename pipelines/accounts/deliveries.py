@@ -90,7 +90,7 @@ def record_delivery(
 
     known = log.books.index_of(event)
     if not just_made and known is None and store.exists(f"{agency}/{layout.POOL}"):
-        check_pool(store, Published(deal_id, version, manifest, digest), key.secrets)
+        check_pool(store, Published(deal_id, version, manifest, digest), log.openers)
 
     record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
     _attest(store, log, manifest, digest, record)  # 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.ledger.ed25519 import Signer
+from pipelines.ledger.ed25519 import AgencyKey, Signer
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class LogKey:
             keeps the salt that it was begun with.
         memory: File beside the signing key that remembers checkpoints; None to remember none.
         previous: The key that signed until now, if the key is new.
-        secrets: The secrets of both, from which the salts of deals are derived.
+        secrets: The secrets of all keys at hand, from which the salts of deals are derived.
+        earlier: All earlier keys at hand.
     """
 
     signer: Signer
@@ -26,3 +27,4 @@ class LogKey:
     memory: Path | None = None
     previous: Signer | None = None
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    earlier: tuple[AgencyKey, ...] = ()

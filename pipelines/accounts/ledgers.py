@@ -15,8 +15,8 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.accounts.kept_salts import Opener, salt_with
 from pipelines.format.manifest import open_manifest, original_delivery
-from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.merkle import ProofError, RootBuilder
 from pipelines.ledger.reopening import reopen_rows
@@ -35,7 +35,7 @@ _CHECKED: set[tuple[bytes, str]] = set()
 
 
 def read_ledger_rows(
-    store: Store, deal_id: str, version: str, secrets: Collection[bytes], columns: Sequence[str]
+    store: Store, deal_id: str, version: str, secrets: Collection[Opener], columns: Sequence[str]
 ) -> pa.Table:
     """Returns columns of a version's ledger after checking all of it; see `ledger_batches`."""
     schema = pa.schema([LEDGER_SCHEMA.field(name) for name in columns])
@@ -47,7 +47,7 @@ def ledger_batches(
     store: Store,
     deal_id: str,
     version: str,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
     columns: Sequence[str] = (),
 ) -> Iterator[pa.Table]:
     """Yields the rows of a version's ledger in parts, and raises if any of it was changed.
@@ -59,7 +59,8 @@ def ledger_batches(
         store: The output.
         deal_id: The deal.
         version: Its version.
-        secrets: The agency's secrets, today's and earlier ones, by which rows are opened.
+        secrets: The agency's secrets, today's and earlier ones, and the salts that its books keep,
+            by which rows are opened.
         columns: The columns, in this order; none for all of them.
 
     Raises:
@@ -112,7 +113,7 @@ def _plain(file: pq.ParquetFile, names: Sequence[str]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches([batch]).select(list(names))
 
 
-def salt_of(file: pq.ParquetFile, deal_id: str, secrets: Collection[bytes]) -> bytes | None:
+def salt_of(file: pq.ParquetFile, deal_id: str, secrets: Collection[Opener]) -> bytes | None:
     """Returns the salt of a deal that opens a ledger's first row; None if it has no rows.
 
     Raises:
@@ -126,13 +127,14 @@ def salt_of(file: pq.ParquetFile, deal_id: str, secrets: Collection[bytes]) -> b
         return None
     asset, committed = values_of(first["asset_id"], str)[0], first["asset_commitment"][0].as_py()
     for secret in secrets:
-        salt = deal_salt(secret, deal_id)
-        if asset_commitment(salt, asset) == committed:
+        salt = salt_with(secret, deal_id)
+        if salt is not None and asset_commitment(salt, asset) == committed:
             return salt
     raise ProofError(
         "its first entry was altered, or is not by a key that is at hand",
         f"asset {asset!r}; {len(secrets)} keys",
-        "If the log has a new key since, put the old one beside it as <key file>.previous.",
+        "If the log has a new key since, put the old one beside it as <key file>.previous, and a "
+        "still earlier one as <key file>.previous-1.",
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 
 from pipelines.accounts.books import Books
+from pipelines.accounts.kept_salts import Opener, kept_salts
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log_checks import (
     SignedTree,
@@ -83,6 +84,11 @@ class AgencyLog:
     def salt(self) -> bytes:
         """The agency's salt, under which the log's commitments are made."""
         return bytes.fromhex(str(self.record(0).private["salt"]))
+
+    @property
+    def openers(self) -> tuple[Opener, ...]:
+        """By what the ledgers of deals are opened: the keys at hand, and what the books keep."""
+        return (*self.key.secrets, *kept_salts(self))
 
     def read(self, path: str) -> bytes:
         """Reads a file of the log.

@@ -12,6 +12,7 @@ from fractions import Fraction
 import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.pools import (
@@ -235,7 +236,7 @@ def _weights(
     if payment.uses is not None:
         uses = {asset: count for asset, count in payment.uses.items() if asset not in stopped}
         stopped &= payment.uses.keys()
-        found = uses_by_contributor(store, payment.deal_id, payment.version, log.key.secrets, uses)
+        found = uses_by_contributor(store, payment.deal_id, payment.version, log.openers, uses)
         return found, stopped
     lines = lines_of(log, price)
     counted = map(int, values_of(lines["weight"], str))
@@ -271,7 +272,7 @@ def price_of(delivery: str, pools: Sequence[BookedPool]) -> BookedPool:
 
 
 def uses_by_contributor(
-    store: Store, deal_id: str, version: str, secrets: Collection[bytes], uses: Mapping[str, int]
+    store: Store, deal_id: str, version: str, secrets: Collection[Opener], uses: Mapping[str, int]
 ) -> dict[str, int]:
     """Returns the uses of a delivery's assets, shared among their contributors by their splits.
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import ledger_batches
 from pipelines.accounts.published import Published, read_sums
 from pipelines.ledger.merkle import ProofError
@@ -28,7 +29,7 @@ from schemas.money import parse_amount
 _COLUMNS = ("contributor_id", "amount_minor", "share_bp", "weight")
 
 
-def check_pool(store: Store, published: Published, secrets: Collection[bytes]) -> None:
+def check_pool(store: Store, published: Published, secrets: Collection[Opener]) -> None:
     """Compares a version's pool with its ledger and the signed sum of its entries.
 
     Versions of earlier releases have no signed digest of the pool. Of such a version, ledger and

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import ledger_batches, unchecked_batches
 from pipelines.format.manifest import open_manifest
 from pipelines.format.tar_comparison import REMOVED
@@ -139,7 +140,7 @@ def read_sums(store: Store, published: Published) -> PoolSums:
 
 
 def read_ledger(
-    store: Store, published: Published, columns: Sequence[str], secrets: Collection[bytes]
+    store: Store, published: Published, columns: Sequence[str], secrets: Collection[Opener]
 ) -> Iterator[pa.Table]:
     """Yields columns of a version's ledger in parts.
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import cast
 
 from pipelines.accounts.asked import Asked
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.period import parse_period
@@ -73,6 +74,11 @@ class RecordedNotice:
     def files(self) -> dict[str, list[str]] | None:
         """Digests of removed files, hex, by asset; None in notices of earlier releases."""
         return cast("dict[str, list[str]] | None", self.record.private.get("files"))
+
+    @property
+    def looks(self) -> dict[str, list[str]]:
+        """Perceptual hash and mean colours of removed files, by digest, where they are known."""
+        return cast("dict[str, list[str]]", self.record.private.get("looks", {}))
 
     @property
     def only_deal(self) -> str:
@@ -151,7 +157,7 @@ def pool_holder(delivery: str, patched: Mapping[str, str]) -> str:
 
 
 def ledger_points(
-    store: Store, delivery: str, secrets: Collection[bytes], assets: Collection[str]
+    store: Store, delivery: str, secrets: Collection[Opener], assets: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Returns what each contributor's lines count in a delivery: all of them, and those of assets.
 
@@ -202,7 +208,7 @@ def removed_parts(
         InputError: If the pool does not tell what a contributor's assets count.
         RunError: If the books or the delivery's ledger are damaged.
     """
-    whole, part = ledger_points(store, pool.delivery, log.key.secrets, assets)
+    whole, part = ledger_points(store, pool.delivery, log.openers, assets)
     part = {who: points for who, points in part.items() if points and who not in gone}
     if pool.fields["rule"].get("base") == "considered":  # lines go beyond the ledger's entries
         lines, column = lines_of(log, pool), "weight"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.accounts.kept_salts import Opener, kept_salts
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.reader import ReadableLog, read_log
@@ -23,7 +24,7 @@ from schemas.removed import Removed, RemovedKind
 
 
 def read_removed(
-    store: Store, deal: Deal, secrets: Collection[bytes] | None, before: str = ""
+    store: Store, deal: Deal, secrets: Collection[Opener] | None, before: str = ""
 ) -> Removed:
     """Returns what a deal may not deliver, by the notices in the output's log.
 
@@ -62,10 +63,16 @@ def read_removed(
     ]
     files = set[tuple[str, str]]()
     for notice in counted:
-        own = {} if secrets is None else _files(log, notice, secrets)
+        own = {} if secrets is None else _files(log, notice, (*secrets, *kept_salts(log)))
         for asset in named_assets(notice):
             files.update((asset, digest) for digest in own.get(asset) or ("",))
-    return Removed(tuple(sorted(files)), tuple(sorted(_named(counted))))
+    looks = {
+        (digest, phash, colour)
+        for notice in counted
+        for digest, (phash, colour) in notice.looks.items()
+        if secrets is not None
+    }
+    return Removed(tuple(sorted(files)), tuple(sorted(looks)), tuple(sorted(_named(counted))))
 
 
 def named_assets(notice: RecordedNotice) -> set[str]:
@@ -91,7 +98,7 @@ def _index_of(log: ReadableLog, delivery: str) -> int | None:
 
 
 def _files(
-    log: ReadableLog, notice: RecordedNotice, secrets: Collection[bytes]
+    log: ReadableLog, notice: RecordedNotice, secrets: Collection[Opener]
 ) -> dict[str, set[str]]:
     """Returns the digests of a notice's files by asset.
 

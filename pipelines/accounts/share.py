@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipelines.accounts.countries import read_countries
 from pipelines.accounts.database import open_database
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.published import (
     PoolSums,
     Published,
@@ -100,7 +101,7 @@ def compute_share(
     published: Published,
     by: GroupBy,
     libraries: Mapping[str, str] | None = None,
-    secrets: Collection[bytes] = (),
+    secrets: Collection[Opener] = (),
 ) -> Share:
     """Divides a published version by group, and checks all totals.
 
@@ -163,7 +164,7 @@ def _load_ledger(
     database: duckdb.DuckDBPyConnection,
     store: Store,
     published: Published,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> None:
     database.execute(
         "CREATE TABLE ledger (asset_id VARCHAR, contributor_id VARCHAR, share_bp INTEGER, "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.checks import (
     CatalogueChecks,
@@ -37,18 +38,21 @@ from pipelines.report.defaults import (
     show_defaults,
     strict_defaults,
 )
-from pipelines.report.summary import show_unstated
+from pipelines.report.summary import notice_lines, show_unstated
 from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.prepare import resolve_models
 from pipelines.run.receipts import Hashes
 from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
+from pipelines.storage.open import open_store
 from schemas.deal import Deal, load_deal
+from schemas.removed import NOTHING_REMOVED
 
 EXAMPLES = """\
 examples:
   fairshard check --catalogue library/ --deal acme.toml
+  fairshard check --catalogue library/ --deal acme.toml --out out/
 """
 
 
@@ -56,6 +60,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     add_deal_options(parser)
     add_as_of_option(parser)
+    parser.add_argument(
+        "--out",
+        default="",
+        metavar="URI",
+        help="also count the assets that notices of removal in this output keep out",
+    )
     add_general_options(parser)
 
 
@@ -124,6 +134,9 @@ def run(options: argparse.Namespace) -> int:
     check_rulings(deal, checks.contributors)
     check_payees(deal.price, checks.contributors)
     resolve_models(deal)
+    removed = NOTHING_REMOVED
+    if options.out:
+        removed = read_removed(open_store(options.out), deal, secrets=None)
     found = _CheckedAssets()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
@@ -137,14 +150,19 @@ def run(options: argparse.Namespace) -> int:
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
     controls = dict(sorted(checks.notes.control_characters.items()))
     reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls)
-    defaults = strict_defaults(deal, screen_catalogue(catalogue, deal, as_of_us))
+    screened = screen_catalogue(catalogue, deal, as_of_us, removed)
+    defaults = strict_defaults(deal, screened)
     counts = _counts(checks, found, judgement)
     if options.json:
         listed = [item.to_json() for item in defaults]
         more = {"reading": reading.to_json(), "strict_defaults": listed}
+        if options.out:
+            more["refused_by_notice"] = dict(sorted(screened.steps["screen"].notices.items()))
         print_json({"deal_id": deal.deal_id, **counts, **more})
         return 0
     _show(results, catalogue, deal, counts, reading)
+    for line in notice_lines(screened.steps):
+        results.print(line, markup=False, highlight=False, soft_wrap=True)
     show_defaults(results, defaults)
     results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
     return 0

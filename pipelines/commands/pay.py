@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
 from pipelines.accounts.pools import booked_pools
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     if options.use is not None:
         # Refuses a delivery that is not in the books.
         price_of(pool_holder(options.delivery, patched_deliveries(log)), booked_pools(log))
-        matched = _matched_use(options, store, deal_id, version, log.key.secrets)
+        matched = _matched_use(options, store, deal_id, version, log.openers)
     elif options.use_mapping is not None:
         raise InputError(
             "--use-mapping was given without --use",
@@ -116,7 +117,7 @@ def _matched_use(
     store: Store,
     deal_id: str,
     version: str,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> MatchedUse:
     mapping = TableMapping(where=USE)
     if options.use_mapping is not None:
@@ -145,7 +146,7 @@ def _in_words(row: UnmatchedRow) -> str:
 
 
 def _assets(
-    store: Store, deal_id: str, version: str, secrets: Collection[bytes]
+    store: Store, deal_id: str, version: str, secrets: Collection[Opener]
 ) -> list[Mapping[str, str]]:
     names = ("asset_id", "asset_commitment", "key", "media_sha256")
     table = read_ledger_rows(store, deal_id, version, secrets, names)

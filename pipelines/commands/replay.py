@@ -6,12 +6,11 @@ import argparse
 from pathlib import Path
 
 from pipelines.accounts.bookkeeping import transactions
+from pipelines.accounts.kept_salts import Opener, kept_salts, salt_with
 from pipelines.accounts.replay import Replay, replay
 from pipelines.commands.books import add_books_options, open_books
 from pipelines.commands.common import add_general_options, consoles, print_json
-from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.journal import journal
-from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from schemas.errors import InputError
 
@@ -37,8 +36,13 @@ def run(options: argparse.Namespace) -> int:
     _, log = open_books(options)
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
     key = log_key(load_key(path), path)
-    secrets = [one.secret for one in (key.signer, key.previous) if isinstance(one, FileKey)]
-    done = replay(log, lambda deal: [deal_salt(secret, deal) for secret in secrets])
+    openers: tuple[Opener, ...] = (*key.secrets, *kept_salts(log))
+
+    def tie_keys(deal_id: str) -> list[bytes]:
+        salts = (salt_with(opener, deal_id) for opener in openers)
+        return [salt for salt in salts if salt is not None]
+
+    done = replay(log, tie_keys)
     if not done.fault and options.journal is not None:
         text = "".join(journal(transactions(log))).encode()
         done.fault = _journal_fault(options.journal, text)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
 
+from pipelines.accounts.kept_salts import Opener, kept_salts
+from pipelines.accounts.reader import read_log
 from pipelines.catalogue.identifiers import normalise_id
 from pipelines.commands.books import add_books_options
 from pipelines.commands.common import (
@@ -23,7 +26,7 @@ from pipelines.commands.common import (
 from pipelines.removal.outcome import DealRemoval, Revocation
 from pipelines.removal.revoke import Agency, Removal, revoke
 from pipelines.removal.search import Wanted
-from pipelines.run.signing_key import default_key_path, load_key, log_key, previous_key_path
+from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
 from schemas.manifest import RemovalWay
@@ -157,23 +160,29 @@ def _listed(path: Path | None) -> list[str]:
         ) from error
 
 
-def open_agency(out: str, key: str, earlier_keys: Sequence[Path] = ()) -> Agency:
+def open_agency(out: str, key_file: str, given: Sequence[Path] = ()) -> Agency:
     """Opens an output with the agency's keys.
 
     Args:
         out: The output.
-        key: Path of the key's file, or "" for the output's own.
-        earlier_keys: Files of keys that versions were packaged with before, besides the one beside
-            the key.
+        key_file: Path of the key's file, or "" for the output's own.
+        given: Files of keys that versions were packaged with before, besides those beside the key.
 
     Raises:
         InputError: If a key cannot be read.
     """
-    path = Path(key) if key else default_key_path(out.rstrip("/") or "/")
-    signer, before = load_key(path), previous_key_path(path)
-    keys = [signer, *map(load_key, [*earlier_keys, *([before] if before.exists() else [])])]
-    secrets = {one.vkey: one.secret for one in keys}
-    return Agency(open_store(out), log_key(signer, path), signer, secrets)
+    path = Path(key_file) if key_file else default_key_path(out.rstrip("/") or "/")
+    signer, store = load_key(path), open_store(out)
+    key, log = log_key(signer, path), read_log(store)
+    more = tuple(load_key(one) for one in given)
+    key = replace(
+        key,
+        earlier=(*key.earlier, *more),
+        secrets=(*key.secrets, *(one.secret for one in more)),
+    )
+    secrets: dict[str, Opener] = {one.vkey: one for one in kept_salts(log)} if log else {}
+    secrets |= {one.vkey: one.secret for one in (signer, *key.earlier)}
+    return Agency(store, key, signer, secrets)
 
 
 def read_day(text: str, option: str) -> date:

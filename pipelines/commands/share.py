@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.accounts.kept_salts import Opener, kept_salts
 from pipelines.accounts.published import find_versions
+from pipelines.accounts.reader import read_log
 from pipelines.accounts.share import GroupBy, compute_share
 from pipelines.commands.common import (
     add_general_options,
@@ -20,6 +22,7 @@ from pipelines.commands.common import (
 from pipelines.report.share import share_csv, share_json, show_share
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from schemas.errors import InputError
 
 EXAMPLES = """\
@@ -69,7 +72,9 @@ def run(options: argparse.Namespace) -> int:
     if options.libraries is not None and options.by != GroupBy.LIBRARY:
         raise InputError("--libraries was given", f"--by {options.by}", "Use --by library.")
     libraries = None if options.libraries is None else _libraries(options.libraries)
-    share = compute_share(store, published, GroupBy(options.by), libraries, _secrets(options.out))
+    share = compute_share(
+        store, published, GroupBy(options.by), libraries, _openers(options.out, store)
+    )
     results, progress = consoles(options)
     if share.unknown_assets:
         said = _in_words(share.unknown_assets, published.manifest.delivery)
@@ -83,10 +88,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _secrets(out: str) -> tuple[bytes, ...]:
-    """Returns the secrets of the output's own keys; none if it has no key."""
-    path = default_key_path(out.rstrip("/") or "/")
-    return log_key(load_key(path), path).secrets if path.exists() else ()
+def _openers(out: str, store: Store) -> tuple[Opener, ...]:
+    """Returns by what the output's ledgers are opened; nothing if it has no key of its own."""
+    path, log = default_key_path(out.rstrip("/") or "/"), read_log(store)
+    if not path.exists():
+        return ()
+    return (*log_key(load_key(path), path).secrets, *(kept_salts(log) if log else []))
 
 
 def _libraries(path: Path) -> dict[str, str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
+from pipelines.accounts.removed import read_removed
 from pipelines.commands.books import add_books_options, open_books
 from pipelines.commands.common import (
     add_as_of_option,
@@ -25,6 +28,7 @@ from pipelines.removal.sweep import DealSweep, sweep
 from pipelines.storage.tables import json_bytes
 from schemas.deal import load_deal
 from schemas.errors import InputError
+from schemas.notice import RemovalReason
 
 EXAMPLES = """\
 examples:
@@ -38,7 +42,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     add_books_options(parser)
     parser.add_argument(
-        "--catalogue", required=True, metavar="URI", help="folder or s3:// prefix, as it is now"
+        "--catalogue",
+        default="",
+        metavar="URI",
+        help="folder or s3:// prefix, as it is now; needs --deal",
     )
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
     parser.add_argument(
@@ -63,6 +70,9 @@ def run(options: argparse.Namespace) -> int:
     as_of = parse_as_of(options.as_of)
     inputs = _inputs(options, as_of)
     store, log = open_books(options)
+    for deal_id, own in inputs.items():
+        removed = read_removed(store, own.deal, secrets=None)
+        inputs[deal_id] = replace(own, removed=removed)
     found = sweep(store, log, inputs, as_of.date())
     drafts = [_draft(one, options, as_of) for one in found]
     if options.to is not None:
@@ -75,6 +85,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _inputs(options: argparse.Namespace, as_of: datetime) -> dict[str, DecisionInputs]:
+    if bool(options.deal) != bool(options.catalogue):
+        raise InputError(
+            "--catalogue and --deal need each other",
+            options.catalogue or str(options.deal[0]),
+            "Give the deals whose rules are to be applied, and the catalogue. Without both, only "
+            "deals whose own term has ended are found.",
+        )
     found: dict[str, DecisionInputs] = {}
     for path in options.deal:
         deal = load_deal(path)
@@ -94,6 +111,7 @@ def _draft(one: DealSweep, options: argparse.Namespace, as_of: datetime) -> dict
         "deal_id": one.deal_id,
         "as_of": as_of.isoformat(),
         "delivered": one.delivered,
+        "noticed": one.noticed,
         "examined": one.examined,
         "notices": [
             {
@@ -127,6 +145,9 @@ def _write(folder: Path, found: Sequence[DealSweep], drafts: Sequence[dict[str, 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one, draft in zip(found, drafts, strict=True):
+            for reason in get_args(RemovalReason):  # an earlier run may have found others
+                if reason not in one.ended:
+                    (folder / _list_name(one, reason)).unlink(missing_ok=True)
             for reason, assets in one.ended.items():
                 lines = "".join(f"{asset.asset_id}\n" for asset in assets)
                 (folder / _list_name(one, reason)).write_text(lines, encoding="utf-8")
@@ -147,6 +168,8 @@ def _show(
             _print(console, f"  {reason}: {len(assets):,}")
         for code, count in sorted(one.other.items()):
             _print(console, f"  to be looked at, {code}: {count:,}")
+        if one.noticed:
+            _print(console, f"  named by notices already: {one.noticed:,}")
         if one.missing:
             _print(console, f"  no longer in the catalogue: {len(one.missing):,}")
         notices = draft["notices"]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import ledger_batches
 from pipelines.accounts.published import Published, read_sums
 from pipelines.ledger.leaf import join_leaf, leaf_suffix
@@ -42,7 +43,7 @@ def write_entries(
     removed: Collection[str],
     delivery_id: str,
     signer: Signer,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> LedgerRecord:
     """Writes the ledger, the log and the sums of a patched delivery.
 
@@ -79,7 +80,7 @@ def write_entries(
 
 def _leaves(
     before: Predecessor,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
     removed: Collection[str],
     write: Callable[[pa.Table], None],
     hashes: bytearray,

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.asked import Asked
@@ -96,6 +97,7 @@ def record_notice(
     recorded_at: str,
     asked: Asked = _NOTHING_ASKED,
     only_deal: str = "",
+    looks: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[list[RecordedNotice], bool]:
     """Records a notice about samples of one deal that no earlier notice names.
 
@@ -108,6 +110,7 @@ def record_notice(
         recorded_at: ISO 8601 instant.
         asked: What was asked for; kept with the notice, so that nothing of it is delivered later.
         only_deal: The only deal in which it is to be removed; empty for all.
+        looks: What the samples' files look like, by digest.
 
     Returns:
         The notices that name these samples, and whether the last of them was recorded now.
@@ -137,7 +140,8 @@ def record_notice(
             for version, samples in left
         }
         private = {**terms.to_json(), "assets": assets, "files": _files(left)}
-        more = {"asked": asked.to_json(), "only_deal": only_deal}
+        kept = {digest: list(look) for digest, look in looks.items()}
+        more = {"asked": asked.to_json(), "only_deal": only_deal, "looks": kept}
         return NewRecord(public, {**private, **more}, sets)
 
     event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.format.checksums import checksums
 from pipelines.format.manifest import (
     manifest_bytes,
@@ -88,7 +89,7 @@ def make_patch(
     notice_ids: Collection[str],
     as_of: datetime,
     signer: Signer,
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> str:
     """Publishes a version of a delivery without some samples, or finds the one that was published.
 
@@ -211,7 +212,7 @@ def _begin(patch: _Patch, name: str) -> None:
     store.write_bytes(key, json_bytes({**record, "patches": before.version}))
 
 
-def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[bytes]) -> Manifest:
+def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]) -> Manifest:
     """Writes all files but the manifest, and returns the signed manifest."""
     before = patch.before
     delivery = layout.delivery_prefix(before.deal_id, name)

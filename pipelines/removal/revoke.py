@@ -18,6 +18,7 @@ from typing import cast
 from pipelines.accounts.asked import Asked
 from pipelines.accounts.corrections import record_corrections
 from pipelines.accounts.deliveries import record_delivery, record_missing
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pools import BookedPool, booked_pools, pools_that_count
@@ -29,6 +30,7 @@ from pipelines.accounts.removals import (
     removed_parts,
 )
 from pipelines.ledger.ed25519 import AgencyKey
+from pipelines.removal.looks import looks_of
 from pipelines.removal.notices import (
     NoticeTerms,
     covered_assets,
@@ -100,7 +102,7 @@ class Agency:
     store: Store
     key: LogKey
     signer: AgencyKey
-    secrets: Mapping[str, bytes]
+    secrets: Mapping[str, Opener]
 
 
 #: How often a removal begins again since other processes published versions meanwhile.
@@ -211,7 +213,15 @@ def _revoke_in_deal(
     terms = _terms(log, removal, found)
     recorded_at = removal.recorded_at.isoformat()
     notices, is_new = record_notice(  # 2
-        log, agency.signer, deal_id, found, terms, recorded_at, removal.asked, removal.deal_id
+        log,
+        agency.signer,
+        deal_id,
+        found,
+        terms,
+        recorded_at,
+        removal.asked,
+        removal.deal_id,
+        looks_of(agency.store, found),
     )
     paths, corrections, differences = [], list[BookedPool](), list[str]()
     named = {

@@ -12,6 +12,7 @@ from functools import partial
 
 import pyarrow.compute as pc
 
+from pipelines.accounts.kept_salts import Opener, salt_with
 from pipelines.accounts.ledgers import ledger_batches, read_ledger_rows
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
 from pipelines.accounts.reader import ReadableLog
@@ -25,7 +26,6 @@ from pipelines.format.manifest import original_delivery
 from pipelines.ledger.commitments import (
     Domain,
     commit,
-    deal_salt,
     domain_salts,
     encode,
     text_value,
@@ -75,7 +75,7 @@ class FoundVersion:
 
 
 def find_samples(
-    store: Store, wanted: Wanted, secrets: Mapping[str, bytes], deal_id: str = ""
+    store: Store, wanted: Wanted, secrets: Mapping[str, Opener], deal_id: str = ""
 ) -> list[FoundVersion]:
     """Finds samples in all published versions; versions without any are left out.
 
@@ -135,7 +135,7 @@ def check_all_renditions(log: ReadableLog, store: Store, deal_id: str = "") -> N
     check_renditions(log, {original_delivery(one.manifest) for one in versions})
 
 
-def check_ledgers(store: Store, secrets: Mapping[str, bytes], deal_id: str = "") -> None:
+def check_ledgers(store: Store, secrets: Mapping[str, Opener], deal_id: str = "") -> None:
     """Compares the ledgers of all published versions with their signed logs.
 
     Args:
@@ -154,7 +154,7 @@ def check_ledgers(store: Store, secrets: Mapping[str, bytes], deal_id: str = "")
 def unknown_names(
     store: Store,
     wanted: Wanted,
-    secrets: Mapping[str, bytes],
+    secrets: Mapping[str, Opener],
     deal_id: str,
     found: Sequence[FoundVersion],
 ) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def _replaces(store: Store, published: Published) -> str:
 
 
 def assets_with_releases(
-    store: Store, published: Published, releases: Collection[str], secret: bytes | None
+    store: Store, published: Published, releases: Collection[str], secret: Opener | None
 ) -> Iterator[tuple[str, str]]:
     """Yields the ids of a version's assets that rest on one of the releases, with the release.
 
@@ -215,7 +215,8 @@ def assets_with_releases(
         committed.update(values_of(pc.list_flatten(table["releases"]), str))
     if not committed:
         return
-    if secret is None:
+    salt = None if secret is None else salt_with(secret, published.deal_id)
+    if secret is None or salt is None:
         raise InputError(
             "The key that packaged a version is missing, so its releases cannot be recognised",
             f"{published.manifest.delivery}, whose entries are of another key than the agency's",
@@ -226,7 +227,7 @@ def assets_with_releases(
     table = read_ledger_rows(store, published.deal_id, published.version, [secret], names)
     # Entries name the delivery that was packaged, also in a version that was patched since.
     ids, deliveries = values_of(table["asset_id"], str), values_of(table["delivery"], str)
-    salts = domain_salts(deal_salt(secret, published.deal_id), Domain.RELEASE)
+    salts = domain_salts(salt, Domain.RELEASE)
     for asset, delivery in dict.fromkeys(zip(ids, deliveries, strict=True)):
         for reference in releases:
             salt = salts.salt_for(encode(delivery, asset, reference))

@@ -108,10 +108,18 @@ def record_standing(
 
 
 def _left(log: AgencyLog, no: StandingNo) -> Asked:
-    """Returns what no notice of the same reach has."""
+    """Returns what no notice of the same reach has.
+
+    A person who takes everything back with effect from a later day does so once more: a deal may
+    have listed the earlier notice among those that it reinstates.
+    """
     known = set[tuple[RemovedKind, str]]()
     for notice in all_notices(log):
         if notice.term("reason") != OF_ONE_DEAL or notice.deal_id == no.scope != "":
-            known.update(notice.asked.names)
+            known.update(
+                (kind, name)
+                for kind, name in notice.asked.names
+                if kind == "asset" or notice.effective_at >= no.effective_at
+            )
             known.update(("asset", asset) for asset in named_assets(notice))
     return Asked(no.asked.names - known)

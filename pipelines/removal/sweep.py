@@ -63,6 +63,7 @@ class DealSweep:
     Attributes:
         deal_id: The deal.
         delivered: How many delivered assets no notice names yet.
+        noticed: How many delivered assets notices name already.
         examined: Whether the deal's terms were given, so that the rules could be applied.
         ended: Assets to be removed, by reason, in order of their ids.
         other: Assets that other rules refuse, by their first code: to be looked at by a person.
@@ -71,6 +72,7 @@ class DealSweep:
 
     deal_id: str
     delivered: int = 0
+    noticed: int = 0
     examined: bool = False
     ended: dict[RemovalReason, list[EndedAsset]] = field(default_factory=dict)
     other: Counter[str] = field(default_factory=Counter)
@@ -95,17 +97,19 @@ def sweep(
     """
     covered = covered_assets(recorded_notices(log))
     delivered: dict[str, set[str]] = defaultdict(set)
+    noticed: dict[str, set[str]] = defaultdict(set)
     ends: dict[str, str] = {}
     for one in find_versions(store):  # 1
-        rows = read_ledger_rows(store, one.deal_id, one.version, log.key.secrets, ["asset_id"])
+        rows = read_ledger_rows(store, one.deal_id, one.version, log.openers, ["asset_id"])
         ids = set(values_of(pc.unique(rows["asset_id"]), str))
         delivered[one.deal_id] |= {
             asset for asset in ids if (one.manifest.delivery, asset) not in covered
         }
+        noticed[one.deal_id] |= ids - delivered[one.deal_id]
         ends[one.deal_id] = one.manifest.deal.ends
     found = []
     for deal_id, assets in sorted(delivered.items()):
-        result = DealSweep(deal_id, len(assets), deal_id in inputs)
+        result = DealSweep(deal_id, len(assets), len(noticed[deal_id] - assets), deal_id in inputs)
         codes: dict[str, tuple[str, ...]] = {}
         if ends[deal_id] < day.isoformat():  # 2
             codes = dict.fromkeys(assets, (DEAL_ENDED,))

@@ -25,6 +25,7 @@ from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal, parse_deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
 from schemas.reasons import Stage
+from schemas.removed import NOTHING_REMOVED, Removed
 
 #: A rule that refuses at least this share of the assets alone is named, or one that refuses all.
 LARGE_SHARE = 0.1
@@ -122,18 +123,24 @@ def _large(
                 )
 
 
-def screen_catalogue(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Undelivered:
+def screen_catalogue(
+    catalogue: Catalogue, deal: Deal, as_of_us: int, removed: Removed = NOTHING_REMOVED
+) -> Undelivered:
     """Screens a whole catalogue and returns the counts; nothing is fetched or written.
 
     Args:
         catalogue: The catalogue, whose tables were checked.
         deal: The deal.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
+        removed: What notices of removal keep out.
     """
     contributors, consents, releases, agreements = (
         read_table(catalogue, name) for name in SMALL_TABLES
     )
-    index = build_rights_index(contributors, consents, releases, agreements, deal, as_of_us)
+    index = build_rights_index(
+        contributors, consents, releases, agreements, deal, as_of_us, removed
+    )
+    notices: Counter[str] = Counter()
     masks: Counter[int] = Counter()
     for part in catalogue.parts("assets"):
         for batch in read_batches(part, catalogue.mapping):
@@ -142,11 +149,13 @@ def screen_catalogue(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Undeliv
                 screen_batch(batch.table, index, deal, repeated), return_counts=True
             )
             masks.update(dict(zip(found.tolist(), sizes.tolist(), strict=True)))
-    return _counts_of(masks)
+            notices.update(index.removed.count(batch.table))
+    return _counts_of(masks, notices)
 
 
-def _counts_of(masks: Counter[int]) -> Undelivered:
+def _counts_of(masks: Counter[int], notices: Counter[str]) -> Undelivered:
     screened, alone = StepCounts(entered=masks.total(), passed=masks[0]), Counter[str]()
+    screened.notices = notices
     for mask, size in masks.items():
         reasons = reasons_of(mask)
         if reasons:

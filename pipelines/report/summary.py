@@ -95,7 +95,7 @@ def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
         console.print(
             "An asset may have several reasons, so the sum can exceed the excluded assets.\n"
         )
-    for line in _notice_lines(steps):
+    for line in notice_lines(steps):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -128,7 +128,7 @@ def _reasons(steps: dict[str, StepCounts]) -> Table:
     return table
 
 
-def _notice_lines(steps: Mapping[str, StepCounts]) -> list[str]:
+def notice_lines(steps: Mapping[str, StepCounts]) -> list[str]:
     """Returns how many assets were refused under which notices of removal, for people."""
     found: Counter[str] = Counter()
     for counts in steps.values():

@@ -201,6 +201,8 @@ def run_id(
     # A run that began before a removal is not continued after it.
     if removed.files:
         inputs["removed"] = hashlib.sha256(canonical_json(removed.files)).hexdigest()
+    if removed.looks:
+        inputs["removed_looks"] = hashlib.sha256(canonical_json(removed.looks)).hexdigest()
     if removed.names:
         inputs["removed_names"] = hashlib.sha256(canonical_json(removed.names)).hexdigest()
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]

@@ -6,6 +6,7 @@ of signer has to be added in `load_key` alone: everything else takes an `AgencyK
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import secrets
@@ -37,6 +38,20 @@ def default_key_path(output_uri: str) -> Path:
 def previous_key_path(path: Path) -> Path:
     """Returns where the key is kept that signed before a new one replaced it."""
     return path.with_name(f"{path.name}.previous")
+
+
+def earlier_keys(path: Path) -> tuple[AgencyKey, ...]:
+    """Reads the keys that signed before: `<key file>.previous` first, then `.previous-1` and so on.
+
+    Args:
+        path: The key's file.
+
+    Raises:
+        InputError: If one of them cannot be read.
+    """
+    before = previous_key_path(path)
+    others = sorted(path.parent.glob(f"{glob.escape(before.name)}-*"))
+    return tuple(map(load_key, [*([before] if before.exists() else []), *others]))
 
 
 def load_or_create_key(path: Path) -> AgencyKey:
@@ -75,7 +90,7 @@ def load_key(path: Path) -> AgencyKey:
 
 
 def log_key(signer: AgencyKey, path: Path) -> LogKey:
-    """Returns the key of the agency's log: a key and, if it is beside it, the key before it.
+    """Returns the key of the agency's log: a key, and the earlier ones that are beside it.
 
     Args:
         signer: The key.
@@ -84,10 +99,11 @@ def log_key(signer: AgencyKey, path: Path) -> LogKey:
     Raises:
         InputError: If there is a key before it that cannot be read.
     """
-    before = previous_key_path(path)
-    previous = load_key(before) if before.exists() else None
-    known = (signer.secret, *(() if previous is None else (previous.secret,)))
-    return LogKey(signer, agency_salt(signer.secret), memory_path(path), previous, known)
+    earlier = earlier_keys(path)
+    previous = earlier[0] if earlier and previous_key_path(path).exists() else None
+    known = (signer.secret, *(key.secret for key in earlier))
+    salt = agency_salt(signer.secret)
+    return LogKey(signer, salt, memory_path(path), previous, known, earlier)
 
 
 def save_key(path: Path, signer: FileKey) -> None:

@@ -185,6 +185,7 @@ def read_all_refused_files(store: Store, job: Job) -> pa.Table:
 
 def _removed_files(job: Job) -> pa.Table:
     """Returns the files of removed assets; no key of a deal lets their copies pass."""
+    looks = {digest: (phash, colour) for digest, phash, colour in job.removed.looks}
     files = [
         RefusedFile(
             asset_id=asset,
@@ -194,8 +195,8 @@ def _removed_files(job: Job) -> pa.Table:
             place=place_of(f"removed {asset}", job),
             listed_sha256="",
             media_sha256=digest,
-            phash="",
-            colour="",
+            phash=looks.get(digest, ("", ""))[0],
+            colour=looks.get(digest, ("", ""))[1],
         )
         for asset, digest in job.removed.files
         if digest

@@ -74,6 +74,9 @@ def test_a_contributors_later_assets_are_refused_in_every_deal(library: SmallLib
         "a-3": ["asset.removed"],
     }
     assert done.json["steps"]["screen"]["refused_by_notice"] == {"small-000001": 2}
+    words = ["--catalogue", library.folder / "catalogue", "--deal", library.folder / "deal.toml"]
+    checked = in_process("check", *words, "--out", library.out, "--as-of", "2026-11-28")
+    assert "Refused under notice small-000001: 2 assets" in checked.out.splitlines()
 
 
 @pytest.mark.slow

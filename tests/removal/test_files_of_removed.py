@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.log import open_log
@@ -111,3 +112,14 @@ def test_a_removal_does_not_go_by_altered_renditions(library: SmallLibrary) -> N
     change(path, "original_sha256")
     done = in_process("revoke", "--out", library.out, *WORDS, "--asset", "a-0")
     assert done.code == 1 and "renditions is damaged" in done.err
+
+
+@pytest.mark.slow
+def test_a_copy_that_was_encoded_again_is_refused(library: SmallLibrary) -> None:
+    """The removed asset is gone from the catalogue, and its picture is there in other bytes."""
+    revoke(library, "--asset", "a-0")
+    path = library.folder / "catalogue" / library.rows[0]["media_uri"]
+    Image.open(path).save(library.folder / "catalogue/again.jpg", quality=70)
+    library.rows[0] |= {"asset_id": "again", "media_uri": "again.jpg"}
+    assert package(library, "later").code == 0
+    assert refused(library, "later/v0001") == {"again": ["duplicate.like_refused"]}

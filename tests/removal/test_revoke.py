@@ -392,7 +392,11 @@ def test_a_sweep_drafts_what_ended_and_its_command_removes_it(folder: Path) -> N
     assert in_process(*command, "--as-of", "2026-11-27").code == 0
     assert delivered(folder, "v0002") == {"a-0", "a-1", "a-2"}
     [after] = in_process(*words, "2026-11-27").json["deals"]
-    assert after["notices"] == [] and after["delivered"] == 3
+    assert after["notices"] == [] and (after["delivered"], after["noticed"]) == (3, 3)
+    assert [path.name for path in (folder / "drafts").iterdir()] == ["small.json"]
+    without_deal = in_process(*words[:5])
+    assert without_deal.code == 2 and "need each other" in without_deal.err
+    assert in_process(*words[:3]).code == 0
 
 
 @pytest.mark.slow
