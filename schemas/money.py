@@ -42,8 +42,9 @@ EXPONENTS: dict[str, int] = {
 }
 
 
-#: The largest amount that tables of the ledger can have, in minor units.
-MAX_MINOR = 2**63 - 1
+#: The largest amount of a pool, a payment or a sum on a statement, in minor units. Statements are
+#: JSON, and readers of JSON, browsers among them, have no exact whole numbers beyond it.
+MAX_MINOR = 2**53 - 1
 
 
 def exponent(currency: str) -> int:

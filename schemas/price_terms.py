@@ -16,10 +16,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from schemas.deal_terms import DealSection
 from schemas.deal_values import CalendarDate, ExactShare, OneLine, refuse_repeats
 from schemas.errors import InputError
-from schemas.money import exponent, format_amount, parse_amount, round_half_down
+from schemas.money import MAX_MINOR, exponent, format_amount, parse_amount, round_half_down
 from schemas.price_classes import OTHER_LEVEL, AgencyClass, Level, check_order, refuse_overlaps
 
-_MAX_POOL_MINOR = 2**63 - 1
 _WITH_WEIGHTS = ("weighted", "two_factor")
 
 
@@ -94,10 +93,10 @@ class PriceTerms(DealSection):
         if "currency" not in info.data:
             return value
         amount = _parse(value, info.data["currency"])
-        if amount > _MAX_POOL_MINOR:
+        if amount > MAX_MINOR:
             raise ValueError(
-                f"a pool is at most {format_amount(_MAX_POOL_MINOR, info.data['currency'])}: "
-                "the ledger holds minor units in 64 bits"
+                f"a pool is at most {format_amount(MAX_MINOR, info.data['currency'])}: "
+                "more minor units are not exact in every reader of JSON"
             )
         if info.field_name == "minimum" and amount > _parse(
             info.data.get("pool", value), info.data["currency"]

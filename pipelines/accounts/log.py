@@ -3,14 +3,17 @@
 Tiles and checkpoint follow from the records; whoever opens the log next writes what is missing. So
 a process that appends may be killed at any moment: either its record exists, or it does not.
 
-To *refresh* the log, in the order numbered in the code: 1. read the stored checkpoint; 2. load the
-right edge of its tiles; 3. read the records that it does not cover; 4. compute the tree with them;
-5. compare it with the checkpoint that is remembered beside the key; 6. write the marks of events
-(those that were lost, too), tiles and bundles; 7. write the checkpoint; 8. remember it.
+To *refresh* the log, in the order numbered in the code: 1. read the checkpoint that is remembered
+beside the key, then the stored one and the key beside it; 2. load the right edge of its tiles;
+3. read the records that it does not cover; 4. compute the tree with them; 5. compare it with both
+checkpoints; 6. write the marks of events (those that were lost, too), tiles and bundles; 7. write
+the checkpoint; 8. remember it. What is read first was written last, so that another process that
+appends meanwhile is not taken for somebody who altered the log.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 
 from pipelines.accounts.books import Books
@@ -23,7 +26,10 @@ from pipelines.accounts.log_checks import (
     closed_by,
     forked,
     missing_record,
+    older_checkpoint,
+    other_key,
     read_log_file,
+    read_remembered,
 )
 from pipelines.accounts.memory import remember
 from pipelines.ledger.ed25519 import Signer
@@ -132,14 +138,16 @@ class AgencyLog:
         Raises:
             RunError: If the log was forked, rolled back or altered, or is signed by another key.
         """
-        stored = self._stored()  # 1
+        known = read_remembered(self.key.memory, self._store, self._signers())  # 1
+        stored = self._stored()
+        published_key = None if stored is None or self._edge else self._published_key()
         edge = self._edge or self._load(stored)  # 2
         start = edge.size
         records = self._new_records(start)  # 3
         size = start + len(records)
         if stored is not None and stored.size > size:
             raise missing_record(size, stored.text)
-        known = check_remembered(self.key.memory, self._store, self._signers(), size)
+        check_remembered(known, self.key.memory, self._store, size)
         self._compare_earlier(known, start)
         leaves = [record.leaf() for record in records]
         files: dict[str, bytes] = {}
@@ -151,6 +159,10 @@ class AgencyLog:
                     raise forked(tree, edge.root(), self._store.uri)
         for record, leaf in zip(records, leaves, strict=True):
             self._take(record, leaf)
+        if published_key not in (None, self.vkey, stored.vkey if stored else None):
+            raise other_key(str(published_key), self.vkey, self._store.uri)
+        if stored is not None and known is not None and stored.size < known.size:
+            sys.stderr.write(f"{older_checkpoint(stored, known, self._store.uri)}\n")
         self._restore_marks()
         if size and (stored is None or stored.size < size):
             self._seal(records, files)  # 6, 7
@@ -170,6 +182,14 @@ class AgencyLog:
         except FileNotFoundError:
             return None
         return SignedTree.open(text, self._signers(), f"{self._store.uri}/{key}")
+
+    def _published_key(self) -> str:
+        """Returns the key that readers of the log find beside its checkpoint.
+
+        It is written before a checkpoint by a new key, and after the record of that key.
+        """
+        text = self.read(layout.LOG_VKEY).decode("utf-8", "replace")
+        return text.removesuffix("\n")
 
     def _load(self, stored: SignedTree | None) -> LogEdge:
         if stored is None:

@@ -59,26 +59,54 @@ class SignedTree:
         return f"size {self.size}, root {self.root.hex()}"
 
 
-def check_remembered(
-    memory: Path | None, store: Store, signers: Sequence[Signer], size: int
+def read_remembered(
+    memory: Path | None, store: Store, signers: Sequence[Signer]
 ) -> SignedTree | None:
-    """Returns the remembered checkpoint of an output, which must not have more records.
+    """Returns the remembered checkpoint of an output; None if none is.
 
     Raises:
-        RunError: If the log has fewer records than are remembered.
+        RunError: If it is not signed by one of the keys.
     """
     text = remembered(memory, store) if memory is not None else ""
-    if not text:
-        return None
-    known = SignedTree.open(text, signers, str(memory))
-    if known.size > size:
+    return SignedTree.open(text, signers, str(memory)) if text else None
+
+
+def check_remembered(
+    known: SignedTree | None, memory: Path | None, store: Store, size: int
+) -> None:
+    """Checks that a log has at least as many records as are remembered.
+
+    Raises:
+        RunError: If it has fewer.
+    """
+    if known is not None and known.size > size:
         raise RunError(
             "The agency's log was rolled back",
             f"{store.uri} has {size} records; the checkpoint remembered in {memory} is "
             f"{known.describe()}",
             f"{_RESTORE} If you removed this output yourself, remove its line from that file.",
         )
-    return known
+
+
+def older_checkpoint(stored: SignedTree, known: SignedTree, uri: str) -> str:
+    """Returns what to say of a checkpoint that is older than the remembered one."""
+    return (
+        f"The stored checkpoint of the agency's log was an older one: {uri}/{layout.AGENCY_LOG}/"
+        f"{layout.CHECKPOINT} had size {stored.size}, and size {known.size} was written before. "
+        "The books have all records, so it is written again. If no other command was just "
+        "running, find out who replaced it: readers may have seen the older one."
+    )
+
+
+def other_key(found: str, vkey: str, uri: str) -> RunError:
+    """Returns the error for a key beside the log's checkpoint that did not sign it."""
+    return RunError(
+        "The key beside the agency's log is not the one that signs it",
+        f"{uri}/{layout.AGENCY_LOG}/{layout.LOG_VKEY} has {found[:120]!a}, not {vkey}",
+        f"Nothing was written. Find out who changed it: readers of the log take it for the "
+        f"agency's key. Then remove {layout.AGENCY_LOG}/{layout.CHECKPOINT} and run again; both "
+        "files are written again from the books.",
+    )
 
 
 def forked(known: SignedTree, root: bytes, uri: str) -> RunError:

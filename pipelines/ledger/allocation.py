@@ -28,14 +28,13 @@ from pipelines.ledger.delivered import (
     read_lines,
 )
 from pipelines.ledger.pool import DividedPool, divide_pool
-from pipelines.ledger.rules import asset_weights
+from pipelines.ledger.rules import MAX_WEIGHT, asset_weights
 from pipelines.ledger.split import Points, divide_among_lines, line_points
 from pipelines.storage.columns import Column, values_of
 from schemas.errors import InputError
 from schemas.ledger import Allocation
 from schemas.price_terms import PriceTerms
 
-_INT64_MAX = 2**63 - 1
 _COMPARED = 1 << 20  # keys or ids per step
 
 
@@ -259,9 +258,9 @@ def _sums(points: Points, group: Codes | Integers32, groups: int) -> list[int]:
 
 def _with_factors(weights: Integers, line_class: Codes, factors: list[int]) -> Integers:
     """Returns the lines' weights times the factors of their classes."""
-    if int(weights.max()) * max(factors) > _INT64_MAX:
+    if int(weights.max()) * max(factors) > MAX_WEIGHT:
         raise InputError(
-            "the weights exceed 64 bits with the agency's shares",
+            "the weights are beyond 2^53 with the agency's shares",
             f"largest weight {weights.max()}, factors {factors}",
             "Use smaller weights, or shares with fewer digits.",
         )

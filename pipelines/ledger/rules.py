@@ -24,7 +24,8 @@ from schemas.price_terms import PriceTerms
 
 Integers = npt.NDArray[np.int64]
 
-_INT64_MAX = 2**63 - 1
+#: The largest weight: statements are JSON, whose readers have no exact whole numbers beyond it.
+MAX_WEIGHT = 2**53 - 1
 
 #: Why a payee is due their share of a pool.
 SHARE, MINIMUM, CAP = "share", "minimum", "cap"
@@ -125,9 +126,9 @@ def two_factor(weights: Integers, proportional: Decimal) -> Integers:
     even, by_weight = part * total, (whole - part) * len(weights) * unit
     common = math.gcd(even, by_weight)
     even, by_weight = even // common, by_weight // common
-    if even + by_weight * (int(weights.max()) // unit) > _INT64_MAX:
+    if even + by_weight * (int(weights.max()) // unit) > MAX_WEIGHT:
         raise InputError(
-            "the weights exceed 64 bits under this allocation",
+            "the weights are beyond 2^53 under this allocation",
             f"sum {total}, {len(weights)} assets, proportional {proportional}",
             "Use smaller weights, or a ratio with fewer digits.",
         )

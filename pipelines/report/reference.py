@@ -100,7 +100,8 @@ DEAL_KEY_MEANINGS = {
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "price.currency": "ISO 4217 code in capitals",
-    "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more",
+    "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
+    "most 2^53 − 1 minor units, such as 90071992547409.91 USD",
     "price.agency_share": "the agency's share of the pool; the rest goes to the contributors",
     "price.allocation": "how the rest is divided: evenly, by `weight`, by samples, or in the ratio "
     "of `two_factor`",

@@ -9,6 +9,7 @@ import orjson
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.statements.account import Account
 from pipelines.statements.money import AccountMoney, AccountPayment
+from schemas.errors import InputError
 
 #: Columns of the CSV: one row for each line, and for each other movement of money.
 CSV_COLUMNS = (
@@ -20,8 +21,20 @@ CSV_COLUMNS = (
 
 
 def account_json(account: Account) -> bytes:
-    """Returns a statement as readable JSON: indented, keys in fixed order, a final newline."""
-    return orjson.dumps(account, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    """Returns a statement as readable JSON: indented, keys in fixed order, a final newline.
+
+    Raises:
+        InputError: If a number in it is beyond 2^53, which not every reader of JSON has exactly.
+    """
+    form = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER
+    try:
+        return orjson.dumps(account, option=form)
+    except orjson.JSONEncodeError as error:
+        raise InputError(
+            "An amount is too large for a statement",
+            f"contributor {account['contributor_id']!r}: {error}",
+            "Make statements of shorter periods with --period, or of one deal with --deal.",
+        ) from error
 
 
 def account_csv(account: Account) -> bytes:

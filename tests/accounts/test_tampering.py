@@ -12,14 +12,14 @@ import pytest
 
 from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import open_log
-from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.merkle import ProofError, leaf_hash, root
 from pipelines.ledger.signed_note import sign_checkpoint
 from pipelines.ledger.tiles import entry_bundles, read_entry_bundle
 from pipelines.run.signing_key import log_key, save_key
 from pipelines.storage.open import open_store
 from pipelines.verify.statement import check_statement, read_statement
 from schemas.canonical import canonical_json
-from tests.accounts.cases import SIGNER, note
+from tests.accounts.cases import NEXT, SIGNER, note
 from tests.accounts.outputs import publish
 from tests.end_to_end.command import tree
 from tests.end_to_end.small_library import in_process
@@ -164,6 +164,19 @@ def sign_with_another_key(agency: Agency) -> None:
     (agency.log / "checkpoint").write_text(text.replace("\n4\n", "\n5\n"))
 
 
+def publish_another_key(agency: Agency) -> None:
+    (agency.log / "log.vkey").write_text(f"{NEXT.vkey}\n")
+
+
+def rename_key(agency: Agency) -> None:
+    text = (agency.log / "log.vkey").read_text()
+    (agency.log / "log.vkey").write_text(text.replace("agency.example", "agency.example.com"))
+
+
+def drop_key(agency: Agency) -> None:
+    (agency.log / "log.vkey").unlink()
+
+
 TAMPERED: dict[str, tuple[Callable[[Agency], None], str]] = {
     "record changed": (change_record, "record of the agency's books was changed: record 1"),
     "record dropped": (drop_record, "record of the agency's books is missing: record 1"),
@@ -177,10 +190,14 @@ TAMPERED: dict[str, tuple[Callable[[Agency], None], str]] = {
     "log forked, then longer": (fork_and_go_on, "The agency's log was forked"),
     "root replaced": (sign_another_root, "tiles of the agency's log are not those of its checkp"),
     "checkpoint edited": (sign_with_another_key, "is not signed by the agency's key"),
+    "key replaced": (publish_another_key, "The key beside the agency's log is not the one"),
+    "key renamed": (rename_key, "The key beside the agency's log is not the one"),
+    "key dropped": (drop_key, "A file of the agency's log is missing"),
 }
 COMMANDS = {
     "prove": ("prove", "--asset", "a-1", "--to", "unused.proof.json"),
     "journal": ("journal",),
+    "removals": ("removals",),
     "pay": (
         *("pay", "--delivery", "one/v0001", "--name", "later", "--amount", "10.00"),
         *("--currency", "USD", "--agency-share", "0.4", "--source", "x", "--period", "y"),
@@ -195,6 +212,35 @@ def test_tampering_with_the_log_is_named(agency: Agency, name: str, command: str
     tamper(agency)
     code, error = agency.run(*COMMANDS[command])
     assert code == 1 and said in error, error
+
+
+def test_a_replayed_checkpoint_is_named_and_the_log_written_again(agency: Agency) -> None:
+    """The books have all records; the log's folder is as it was a record before."""
+    sound = tree(agency.log)
+    agency.sign(3, open_log_of(agency, 3))
+    code, said = agency.run("journal")
+    assert code == 0
+    assert "checkpoint of the agency's log was an older one" in said
+    assert "had size 3, and size 4 was written before" in said
+    assert tree(agency.log) == sound
+    assert agency.run("journal") == (0, "")
+
+
+def open_log_of(agency: Agency, size: int) -> bytes:
+    """The root of the first records."""
+    leaves = read_entry_bundle(bundle_of(agency).read_bytes())[:size]
+    [(_, data)] = entry_bundles(leaves)
+    (agency.log / f"tile/entries/000.p/{size}").write_bytes(data)
+    return root([leaf_hash(leaf) for leaf in leaves])
+
+
+def test_a_key_that_was_changed_is_written_again(agency: Agency) -> None:
+    sound = tree(agency.log)
+    rename_key(agency)
+    assert agency.run("journal")[0] == 1
+    (agency.log / "checkpoint").unlink()
+    assert agency.run("journal") == (0, "")
+    assert tree(agency.log) == sound
 
 
 def test_the_sound_log_is_accepted(agency: Agency, tmp_path: Path) -> None:

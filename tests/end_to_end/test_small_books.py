@@ -105,17 +105,32 @@ def test_use_of_a_delivery_outside_the_output_is_refused(folder: Path, delivery:
     assert "there are: small/v0001" in done.err
 
 
-def test_an_amount_beyond_the_integers_of_json_is_shared_exactly(folder: Path) -> None:
-    done = pay(folder, "--json", amount="92233720368547758.07")
+def test_an_amount_beyond_the_integers_of_json_is_refused(folder: Path) -> None:
+    """The largest one is shared exactly, and its statements hold what every reader can read."""
+    before = records(folder)
+    for amount in ("90071992547409.92", "92233720368547758.07"):
+        refused = pay(folder, amount=amount)
+        assert (refused.code, records(folder)) == (2, before)
+        assert "at most 90071992547409.91" in refused.err
+    done = pay(folder, "--json", amount="90071992547409.91")
     assert done.code == 0, done.err
     pool = done.json["pool"]
-    assert pool["gross_minor"] == 2**63 - 1
+    assert pool["gross_minor"] == 2**53 - 1
     shared = sum(row["credit_minor"] for row in done.json["credits"])
-    assert shared + pool["agency_minor"] == 2**63 - 1
-    again = pay(folder, "--json", amount="92233720368547758.07")
+    assert shared + pool["agency_minor"] == 2**53 - 1
+    again = pay(folder, "--json", amount="90071992547409.91")
     assert {**done.json, "is_new": False} == again.json
-    assert pay(folder, amount="92233720368547758.06").code == 2
-    assert "92233720368547758.07 USD" in pay(folder, amount="92233720368547758.07").out
+    assert pay(folder, amount="90071992547409.90").code == 2
+    assert "90071992547409.91 USD" in pay(folder, amount="90071992547409.91").out
+
+
+def test_a_sum_beyond_the_integers_of_json_is_on_no_statement(folder: Path) -> None:
+    words = ["statement", "--out", folder / "out", "--all", "--to", folder / "statements"]
+    for number in range(4):
+        assert pay(folder, name=f"p{number}", amount="90071992547409.91").code == 0
+    refused = in_process(*words)
+    assert refused.code == 2 and "An amount is too large for a statement" in refused.err
+    assert in_process(*words, "--period", "2026-Q3").code == 0
 
 
 def test_revenue_of_a_replaced_delivery_says_so(tmp_path: Path) -> None:

@@ -56,9 +56,11 @@ def test_two_factors_are_the_ratio_of_even_to_weights(
         assert Fraction(value, sum(made)) == part / len(weights) + (1 - part) * by_weight
 
 
-def test_two_factor_weights_beyond_64_bits_are_refused() -> None:
-    with pytest.raises(InputError, match="exceed 64 bits"):
+def test_two_factor_weights_beyond_the_integers_of_json_are_refused() -> None:
+    with pytest.raises(InputError, match=r"beyond 2\^53"):
         two_factor(np.array([2**62 - 1, 2**40 + 3, 1]), Decimal("0.123456789"))
+    with pytest.raises(InputError, match=r"beyond 2\^53"):  # 64 bits would hold them
+        two_factor(np.array([10**9 - 1, 10**9]), Decimal("0.123456789"))
     assert two_factor(np.array([2**62, 2**61]), Decimal("0.5")).tolist() == [7, 5]
 
 
