@@ -15,6 +15,7 @@ from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
+from pipelines.accounts.payment_terms import check_same
 from pipelines.accounts.pools import (
     BookedPool,
     booked_pools,
@@ -165,7 +166,7 @@ def record_payment(
     pool = pool_of(record)
     if pool is None:
         raise AssertionError("a payment has a pool")
-    _check_same(payment, pool.fields, record)
+    check_same(payment.terms(), pool.fields, record.recorded_at)
     holder = pool_holder(payment.delivery, patched_deliveries(log))
     following = replacement_of(holder, booked_pools(log))
     return RecordedPayment(record, pool, lines_of(log, pool), record.index in created, following)
@@ -184,19 +185,6 @@ def _check_amount(payment: Payment) -> None:
             "The amount cannot be shared",
             f"{format_amount(payment.gross_minor, payment.currency)[:60]} {payment.currency}",
             f"Nothing was recorded. Give more than 0 and at most {largest}.",
-        )
-
-
-def _check_same(payment: Payment, fields: Mapping[str, object], record: Record) -> None:
-    """Refuses a name that another payment has."""
-    different = [name for name, value in payment.terms().items() if fields.get(name) != value]
-    if different:
-        [first, *_] = different
-        raise InputError(
-            "The deal has another payment with this name",
-            f"{payment.name!r} was recorded on {record.recorded_at[:10]} with {first} = "
-            f"{fields.get(first)!r}, not {payment.terms()[first]!r}",
-            "Nothing was recorded. Give this payment a name of its own with --name.",
         )
 
 

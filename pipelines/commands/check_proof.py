@@ -21,6 +21,7 @@ from pipelines.ledger.agency_proof import Finding
 from pipelines.ledger.anchor import Anchored
 from pipelines.ledger.cosignature import Cosignature, require_cosignatures
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import bare_note
 from pipelines.ledger.timestamp import check_timestamp
 from pipelines.storage.open import open_store
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             "--anchor and --ca need each other", f"{options.anchor or options.ca}", "Give both."
         )
-    found = check_proof_file(read_input(options.file, "The proof"), trusted)
+    found = _check(options.file, trusted)
     cosigned = _cosigned(found, options)
     anchored = _anchored(found, options)
     if options.delivery is not None:
@@ -88,6 +89,17 @@ def run(options: argparse.Namespace) -> int:
     for line in (found.sentence(), *_details(found, options.delivery, evidence)):
         results.print(line, markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _check(file: Path, trusted: Sequence[str]) -> Finding:
+    try:
+        return check_proof_file(read_input(file, "The proof"), trusted)
+    except ProofError as error:
+        raise RunError(
+            "The file proves nothing",
+            f"{file}: {error}",
+            "It was changed or damaged, or is signed by another key. Ask the agency for it again.",
+        ) from error
 
 
 def _details(found: Finding, delivery: str | None, evidence: Sequence[str]) -> list[str]:

@@ -136,7 +136,10 @@ def _show(console: Console, done: RecordedFund) -> None:
         lines.append(f"  {counted(done.stopped, 'removed asset')} left out of it.")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    deals = Table("deal", "revenue", "for contributors", "deliveries")
+    deals = Table("deal")
+    for name in ("revenue", "for contributors"):
+        deals.add_column(name, justify="right")
+    deals.add_column("deliveries")
     for part in pool["parts"]:
         names = ", ".join(part["deliveries"])
         parts = amount(part["gross_minor"]), amount(part["contributors_minor"])

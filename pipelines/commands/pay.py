@@ -32,7 +32,7 @@ from pipelines.commands.money_options import (
     read_source_country,
 )
 from pipelines.commands.revenue import credits_json, division_in_words, print_credits
-from pipelines.ledger.use import AssetIndex, MatchedUse, UnmatchedRow, match_use
+from pipelines.ledger.use import AssetIndex, MatchedUse, Unmatched, UnmatchedRow, match_use
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.catalogue import USE
@@ -50,6 +50,12 @@ examples:
       --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
 """
 _SHOWN = 10  # rows without an asset
+_UNMATCHED = {
+    Unmatched.NO_ID: "without an id",
+    Unmatched.UNKNOWN: "not in the delivery",
+    Unmatched.CONTRADICTION: "its ids are of different assets",
+    Unmatched.QUANTITY: "without a quantity",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +148,7 @@ def _matched_use(
 
 def _in_words(row: UnmatchedRow) -> str:
     ids = ", ".join(f"{name} {value!r}" for name, value in row.ids)
-    return f"row {row.position}, {row.reason.value}, {ids[:60]}"
+    return f"row {row.position}, {_UNMATCHED[row.reason]}{ids[:60] and f': {ids[:60]}'}"
 
 
 def _assets(

@@ -40,6 +40,7 @@ from pipelines.commands.common import (
 )
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.ledger.payable import Payee
+from pipelines.statements.money_page import UNPAID
 from schemas.errors import InputError
 from schemas.money import format_amount
 from schemas.payout_terms import PayoutTerms, load_payout_terms
@@ -54,6 +55,7 @@ _PAYMENT_COLUMNS = (
     *("contributor_id", "display_name", "payee_ref", "currency"),
     *("gross", "withheld", "net"),
 )
+_SHOWN = 5  # contributors
 _UNPAID_COLUMNS = ("contributor_id", "currency", "amount", "source_country", "reason", "detail")
 
 
@@ -184,15 +186,13 @@ def _amount(row: Mapping[str, object], name: str) -> str:
 
 def _show(console: Console, done: RecordedPayout, payments: list[dict[str, object]]) -> None:
     said = "Recorded" if done.is_new else "Recorded before, and not paid again"
-    private = done.record.private
-    _print(
-        console,
-        [
-            f"{said}: payout {private['name']} of {private['day']}, record {done.record.index}, "
-            f"{counted(len(payments), 'payment')}."
-        ],
-    )
-    table = Table("currency", "payments", "gross", "withheld", "net")
+    name, day = done.record.private["name"], done.record.private["day"]
+    payout = f"payout of {day}" if name == day else f"payout {name} of {day}"
+    number, count = done.record.index, counted(len(payments), "payment")
+    _print(console, [f"{said}: {payout}, record {number}, {count}."])
+    table = Table("currency")
+    for head in ("payments", "gross", "withheld", "net"):
+        table.add_column(head, justify="right")
     for currency in sorted({str(row["currency"]) for row in payments}):
         own = [row for row in payments if row["currency"] == currency]
         sums = [
@@ -201,6 +201,10 @@ def _show(console: Console, done: RecordedPayout, payments: list[dict[str, objec
         ]
         table.add_row(currency, f"{len(own):,}", *sums)
     console.print(table, markup=False)
+    nowhere = sorted({str(row["contributor_id"]) for row in payments if not row["payee_ref"]})
+    if nowhere:
+        more = ", …" if len(nowhere) > _SHOWN else ""
+        _print(console, [f"no payee_ref: {', '.join(nowhere[:_SHOWN])}{more}"])
     _show_unpaid(console, done.unpaid)
 
 
@@ -208,7 +212,7 @@ def _show_unpaid(console: Console, unpaid: pa.Table) -> None:
     rows = unpaid.to_pylist()
     people = {(row["contributor_id"], row["reason"]) for row in rows}
     for reason, count in sorted(Counter(reason for _, reason in people).items()):
-        _print(console, [f"not paid: {counted(count, 'contributor')}, {reason}"])
+        _print(console, [f"not paid: {counted(count, 'contributor')}, {UNPAID[reason]}"])
 
 
 def _print(console: Console, lines: Iterable[str]) -> None:

@@ -46,7 +46,8 @@ def division_in_words(pool: BookedPool, lines: pa.Table, is_new: bool) -> list[s
 
 def print_credits(console: Console, pool: BookedPool, lines: pa.Table) -> None:
     """Prints the largest credits of a pool, and the sum of the others."""
-    table = Table("contributor", "credit")
+    table = Table("contributor")
+    table.add_column("credit", justify="right")
     rows = sorted(lines.to_pylist(), key=lambda row: (-row["credit_minor"], row["contributor_id"]))
     for row in rows[:_SHOWN]:
         credit = format_amount(row["credit_minor"], pool.currency)

@@ -45,6 +45,12 @@ def show_versions(
             f"owed for {job.version} is the difference to {job.replaces} only. If the buyer pays "
             "once more, stop, and ask for a pool of its own with --new-pool NAME.",
         ]
+        if any(version.name == job.replaces and version.patches for version in history):
+            lines.append(
+                f"{job.replaces} was made by a removal. {job.version} divides the whole pool among "
+                "what it delivers: contributors lose what they were credited for removed assets, "
+                "even if the notice lets them keep it."
+            )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -69,8 +75,10 @@ def _versions_table(job: Job, history: Sequence[PastVersion]) -> Table:
             version.as_of[:10] or "unknown",
             version.pool,
             format_amount(version.gross_minor, currency),
-            _amount(version.agency_minor, currency),
-            f"{_amount(version.contributors_minor, currency)}{people}",
+            "" if version.patches else _amount(version.agency_minor, currency),
+            f"as {version.patches}"
+            if version.patches
+            else f"{_amount(version.contributors_minor, currency)}{people}",
             replaced_by.get(version.name, ""),
         )
     return table

@@ -14,7 +14,7 @@ from pipelines.run.job import Job
 from pipelines.run.replaced import Hashes, Replaced, asset_hashes
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_json, read_parquet
 from schemas import layout
 
 _BATCH_ROWS = 32_768
@@ -69,7 +69,7 @@ def known_changes(store: Store, job: Job, replaced: Replaced) -> KnownChanges:
     terms = replaced.terms_sha256 != job.deal.terms_sha256()
     if replaced.catalogue_sha256 == job.catalogue.digest:
         return KnownChanges(as_of, terms, 0, 0, 0)
-    before = _considered(store, layout.agency_prefix(job.deal.deal_id, job.replaces))
+    before = _considered(store, job)
     ids, digests = _catalogue_assets(job)
     stated = np.isin(replaced.assets, ids[digests != 0])
     now = digests[np.searchsorted(ids, replaced.assets[stated])]
@@ -82,8 +82,15 @@ def known_changes(store: Store, job: Job, replaced: Replaced) -> KnownChanges:
     )
 
 
-def _considered(store: Store, agency: str) -> Hashes:
-    """Returns the hashes of the assets that a version decided about."""
+def _considered(store: Store, job: Job) -> Hashes:
+    """Returns the hashes of the assets that were decided about in the replaced version.
+
+    If a removal made it, the version that was packaged has the decisions.
+    """
+    version = job.replaces
+    while version:
+        agency = layout.agency_prefix(job.deal.deal_id, version)
+        version = read_json(store, f"{agency}/{layout.RUN_RECORD}").get("patches", "")
     found = [np.zeros(0, np.uint64)]
     for folder in ("decisions", "dead_letters"):
         for item in store.list(f"{agency}/{folder}"):

@@ -46,6 +46,8 @@ class PastVersion:
         as_of: The time at which rights were evaluated, or "" if its manifest cannot be read.
         pool: Name of the pool that it divided.
         replaces: Name of the version that it replaced, or "".
+        patches: Name of the version that a removal made it from, or "". Such a version has no
+            amounts of its own: the pool of the version that was packaged goes on.
         gross_minor: The pool, in minor units.
         agency_minor: The agency's part.
         contributors_minor: The contributors' part.
@@ -56,6 +58,7 @@ class PastVersion:
     as_of: str
     pool: str
     replaces: str
+    patches: str
     gross_minor: int
     agency_minor: int | None
     contributors_minor: int | None
@@ -125,13 +128,17 @@ def read_history(store: Store, deal: Deal) -> list[PastVersion]:
 
 
 def _past_version(store: Store, deal: Deal, name: str, record: dict[str, str]) -> PastVersion:
-    gross_minor = deal.price.pool_minor
-    agency, contributors, people = _amounts(store, layout.agency_prefix(deal.deal_id, name), deal)
+    patches, gross_minor = record.get("patches", ""), deal.price.pool_minor
+    agency, contributors, people = None, None, None
+    if not patches:
+        prefix = layout.agency_prefix(deal.deal_id, name)
+        agency, contributors, people = _amounts(store, prefix, deal)
     return PastVersion(
         name,
         str(_manifest(store, deal, name).get("as_of", "")),
         record.get("pool", PRICE_POOL),
         record.get("replaces", ""),
+        patches,
         gross_minor,
         agency,
         contributors,

@@ -101,15 +101,19 @@ def test_the_same_payment_is_recorded_once(books: tuple[Store, AgencyLog]) -> No
     again = record_payment(log, store, same, "2027-01-01T00:00:00+00:00")
     assert (again.record, again.is_new) == (first.record, False)
     assert [one.amount_minor for one in balances(log)] == [600]
-    for other in (
-        replace(PAYMENT, gross_minor=10_01),
-        replace(PAYMENT, currency="EUR"),
-        replace(PAYMENT, agency_share=Decimal("0.41")),
-        replace(PAYMENT, source_country="US"),
-        replace(PAYMENT, deductions=(Deduction(name="legal", amount="1.00"),)),
+    for other, said in (
+        (replace(PAYMENT, gross_minor=10_01), "--amount 10.00 USD, not 10.01 USD"),
+        (replace(PAYMENT, currency="EUR"), "--amount 10.00 USD, not 10.00 EUR"),
+        (replace(PAYMENT, agency_share=Decimal("0.41")), "--agency-share 0.4, not 0.41"),
+        (replace(PAYMENT, source_country="US"), "--source-country (none), not US"),
+        (
+            replace(PAYMENT, deductions=(Deduction(name="legal", amount="1.00"),)),
+            "--deduct (none), not legal=1.00",
+        ),
     ):
-        with pytest.raises(InputError, match="another payment with this name"):
+        with pytest.raises(InputError, match="another payment with this name") as refused:
             record_payment(log, store, other, AS_OF)
+        assert refused.value.which.endswith(f"with {said}")
     assert log.size == first.record.index + 1
 
 

@@ -265,6 +265,7 @@ def test_an_edited_proof_is_named(agency: Agency, tmp_path: Path) -> None:
         proof.write_bytes(edited)
         ended = in_process("check-proof", proof, "--key", SIGNER.vkey)
         assert (ended.code, ended.out) == (1, "") and said in ended.err, ended.err
+        assert f"The file proves nothing: {proof}: " in ended.err
 
 
 def edit_statement(agency: Agency) -> None:

@@ -82,8 +82,8 @@ class SmallLibrary:
         self.contributors.append({"contributor_id": contributor_id, **columns})
         self.consents = [*self.consents, {**_CONSENT, "contributor_id": contributor_id}]
 
-    def package(self, *more: object, as_of: str = AS_OF) -> CommandResult:
-        """Packages the library into the test's own output."""
+    def write_catalogue(self) -> None:
+        """Writes the tables and the deal as they are now."""
         lines: dict[str, list[Row]] = {
             "assets": self.rows,
             "contributors": self.contributors,
@@ -94,6 +94,11 @@ class SmallLibrary:
             text = "".join(json.dumps(row) + "\n" for row in told)
             (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
         deal.write_text(self.deal, encoding="utf-8")
+
+    def package(self, *more: object, as_of: str = AS_OF) -> CommandResult:
+        """Packages the library into the test's own output."""
+        self.write_catalogue()
+        catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
         words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", self.out]
         return in_process(*words, "--as-of", as_of, "--workers", 1, "--quiet", *more)
 

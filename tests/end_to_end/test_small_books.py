@@ -82,8 +82,14 @@ def records(folder: Path) -> list[str]:
     ("rows", "message"),
     [
         ("asset_id\n", "0 rows"),
-        ("asset_id\nelsewhere\n", "1 rows; the first: row 2, unknown_asset, asset_id 'elsewhere'"),
-        ("asset_id,quantity\na-0,0\n", "1 rows; the first: row 2, no_quantity, asset_id 'a-0'"),
+        (
+            "asset_id\nelsewhere\n",
+            "1 rows; the first: row 2, not in the delivery: asset_id 'elsewhere'",
+        ),
+        (
+            "asset_id,quantity\na-0,0\n",
+            "1 rows; the first: row 2, without a quantity: asset_id 'a-0'",
+        ),
     ],
 )
 def test_use_of_no_delivered_asset_is_refused(folder: Path, rows: str, message: str) -> None:
@@ -394,3 +400,16 @@ def test_a_catalogue_under_the_name_of_a_payout_without_one_is_refused(folder: P
     done = payout(folder)
     assert (done.code, records(folder)) == (2, before)
     assert "it was recorded without --catalogue" in done.err
+
+
+def test_a_payout_is_told_in_words(folder: Path) -> None:
+    assert pay(folder).code == 0
+    low = '[[thresholds]]\ncurrency = "EUR"\namount = "500.00"\n'
+    said = payout(folder, terms=low).out.splitlines()
+    assert said[0] == "Recorded: payout of 2026-12-15, record 3, 1 payment."
+    assert said[-2:] == ["no payee_ref: c-1", "not paid: 1 contributor, below the threshold"]
+    named = payout(folder, "--name", "again", terms=low)
+    assert named.out.splitlines() == [
+        "No balance can be paid; nothing was recorded.",
+        "not paid: 1 contributor, below the threshold",
+    ]

@@ -1,0 +1,48 @@
+"""`package` after a removal: what it shows before it starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.small_library import SmallLibrary, in_process
+
+pytestmark = pytest.mark.long
+
+
+def test_a_version_that_a_removal_made_is_compared_by_what_was_packaged(tmp_path: Path) -> None:
+    made = SmallLibrary(tmp_path)
+    made.add(3, side=600)
+    assert made.package().code == 0
+    words = ("--reason", "takedown", "--effective", "2026-12-01", "--as-of", "2026-11-27")
+    for asset in ("a-0", "a-1"):  # v0003 is a patch of a patch
+        assert in_process("revoke", "--out", made.out, "--asset", asset, *words).code == 0
+    made.add(1, side=600)
+    made.write_catalogue()
+    words = (
+        "--catalogue",
+        made.folder / "catalogue",
+        "--deal",
+        made.folder / "deal.toml",
+        "--json",
+    )
+    done = in_process(
+        *("package", *words, "--out", made.out, "--as-of", "2026-11-28", "--workers", 1)
+    )
+    assert done.code == 0, done.err
+    versions = json.loads(done.out)["versions"]
+    assert versions["changes_known_before"]["new"] == 1  # a-3, and not every asset
+    amounts = [
+        (one["name"], one["patches"], one["agency_minor"], one["contributors_minor"])
+        for one in versions["published_before"]
+    ]
+    assert amounts == [
+        ("v0001", "", 4_00, 6_00),
+        ("v0002", "v0001", None, None),
+        ("v0003", "v0002", None, None),
+    ]
+    said = " ".join(done.err.split())
+    assert "as v0001" in said and "unknown" not in said
+    assert "even if the notice lets them keep it" in said
