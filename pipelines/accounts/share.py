@@ -18,10 +18,12 @@ from pipelines.accounts.database import open_database
 from pipelines.accounts.published import (
     PoolSums,
     Published,
+    find_versions,
     read_ledger,
     read_shard_tables,
     read_sums,
 )
+from pipelines.format.manifest import original_delivery
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
 from schemas.ledger import FULL_SPLIT_BP
@@ -73,6 +75,19 @@ class ShareRow:
 
 
 @dataclass(frozen=True)
+class Packaged:
+    """The version that was packaged, before removals.
+
+    Attributes:
+        samples: How many samples it has.
+        sums: Its pool's sum tree.
+    """
+
+    samples: int
+    sums: PoolSums
+
+
+@dataclass(frozen=True)
 class Share:
     """A delivery by group.
 
@@ -83,6 +98,8 @@ class Share:
         total: All groups together.
         agency_minor: The part of the pool that no contributor gets.
         sums: The pool's sum tree, which proves the total.
+        packaged: The version that this one is what removals left of, with its pool; None if there
+            was no removal, or that version or its sums are missing.
     """
 
     published: Published
@@ -91,6 +108,7 @@ class Share:
     total: ShareRow
     agency_minor: int
     sums: PoolSums
+    packaged: Packaged | None = None
 
 
 def compute_share(
@@ -131,7 +149,20 @@ def compute_share(
         _load_names(database, "countries", "contributor_id", "country", countries)
         rows = tuple(_rows(database, by))
     total = combine(rows, "")
-    return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums)
+    rest_minor = sums.signed.root.minor - total.minor
+    return Share(published, by, rows, total, rest_minor, sums, _packaged(store, published))
+
+
+def _packaged(store: Store, published: Published) -> Packaged | None:
+    """Returns the version that a patched version was packaged as, if it has signed sums."""
+    if published.manifest.patches is None:
+        return None
+    version = original_delivery(published.manifest).rpartition("/")[2]
+    try:
+        [original] = find_versions(store, published.deal_id, version)
+        return Packaged(original.manifest.end.samples, read_sums(store, original))
+    except InputError:
+        return None
 
 
 def combine(rows: tuple[ShareRow, ...], group: str) -> ShareRow:
