@@ -19,10 +19,12 @@ from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.published import (
     PoolSums,
     Published,
+    find_versions,
     read_ledger,
     read_shard_tables,
     read_sums,
 )
+from pipelines.format.manifest import original_delivery
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
 from schemas.ledger import FULL_SPLIT_BP
@@ -74,6 +76,19 @@ class ShareRow:
 
 
 @dataclass(frozen=True)
+class Packaged:
+    """The version that was packaged, before removals.
+
+    Attributes:
+        samples: How many samples it has.
+        sums: Its pool's sum tree.
+    """
+
+    samples: int
+    sums: PoolSums
+
+
+@dataclass(frozen=True)
 class Share:
     """A delivery by group.
 
@@ -85,6 +100,8 @@ class Share:
         agency_minor: The part of the pool that no contributor gets.
         sums: The pool's sum tree, which proves the total.
         unknown_assets: Assets in the file of libraries that the version does not have, sorted.
+        packaged: The version that this one is what removals left of, with its pool; None if there
+            was no removal, or that version or its sums are missing.
     """
 
     published: Published
@@ -94,6 +111,7 @@ class Share:
     agency_minor: int
     sums: PoolSums
     unknown_assets: tuple[str, ...] = ()
+    packaged: Packaged | None = None
 
 
 def compute_share(
@@ -134,7 +152,20 @@ def compute_share(
         _load_names(database, "countries", "contributor_id", "country", countries)
         rows, unknown = tuple(_rows(database, by)), _unknown_assets(database)
     total = combine(rows, "")
-    return Share(published, by, rows, total, sums.signed.root.minor - total.minor, sums, unknown)
+    rest_minor, packaged = sums.signed.root.minor - total.minor, _packaged(store, published)
+    return Share(published, by, rows, total, rest_minor, sums, unknown, packaged)
+
+
+def _packaged(store: Store, published: Published) -> Packaged | None:
+    """Returns the version that a patched version was packaged as, if it has signed sums."""
+    if published.manifest.patches is None:
+        return None
+    version = original_delivery(published.manifest).rpartition("/")[2]
+    try:
+        [original] = find_versions(store, published.deal_id, version)
+        return Packaged(original.manifest.end.samples, read_sums(store, original))
+    except InputError:
+        return None
 
 
 def combine(rows: tuple[ShareRow, ...], group: str) -> ShareRow:

@@ -55,14 +55,20 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
     destination = _destination(options.published, options.to, options.audience)
-    counts = export_policies(
+    exported = export_policies(
         options.published, options.deal, destination, options.audience == "buyer"
     )
+    counts = exported.decisions
     if options.json:
-        print_json({"policies": destination, "decisions": counts})
+        since = {"removed": exported.removed, "patched_from": exported.original}
+        more = since if exported.original else {}
+        print_json({"policies": destination, "decisions": counts, **more})
         return 0
     counts_text = ", ".join(f"{counts[outcome.value]:,} {outcome.value}" for outcome in Outcome)
     results.print(f"{destination}: the deal, and {counts_text}", soft_wrap=True, highlight=False)
+    if exported.original:
+        text = f"{exported.removed:,} removed since {exported.original}, without a policy"
+        results.print(text, soft_wrap=True, highlight=False)
     return 0
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.format.manifest import open_manifest
+from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
 from pipelines.run.recorded_terms import recorded_terms
+from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
 from schemas import layout
 from schemas.errors import InputError
 from schemas.manifest import Manifest
@@ -30,12 +32,16 @@ class RunLookup:
         as_of: The instant at which its rights were judged, ISO 8601.
         terms_sha256: Digest of the terms that it was made under.
         decisions: One decision per row of the asset; none if the run had no such asset.
+        original: The version whose run decided: this one, or the one that it was patched from.
+        is_removed: Whether that run delivered the asset, and a removal took it out of this version.
     """
 
     delivery: str
     as_of: str
     terms_sha256: str
     decisions: tuple[Decision, ...]
+    original: str
+    is_removed: bool
 
 
 def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
@@ -60,12 +66,16 @@ def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
             "Give the --out of the run, or omit the option.",
         )
     manifest = _read_manifest(store, deal_id, version)
-    folder = f"{layout.agency_prefix(deal_id, version)}/decisions"
+    original = original_delivery(manifest)  # a removal judges nothing, so it writes no decisions
+    folder = f"{layout.agency_prefix(deal_id, original.rpartition('/')[2])}/decisions"
+    decisions = tuple(_asset_decisions(store, folder, asset_id))
     return RunLookup(
         manifest.delivery,
         manifest.as_of,
         recorded_terms(store, layout.agency_prefix(deal_id, version), manifest),
-        tuple(_asset_decisions(store, folder, asset_id)),
+        decisions,
+        original,
+        any(one.shard and not _has_sample(store, version, manifest, one) for one in decisions),
     )
 
 
@@ -82,6 +92,18 @@ def _newest_version(store: Store, deal_id: str) -> str | None:
 def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
     key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
     return open_manifest(store.read_bytes(key))
+
+
+def _has_sample(store: Store, version: str, manifest: Manifest, decision: Decision) -> bool:
+    """Returns whether a version has the sample of a delivered asset."""
+    shard = decision.shard or ""
+    if manifest.patches is None:
+        return True
+    if shard not in {one.name for one in manifest.shards}:
+        return False  # nothing was left of it
+    folder = layout.delivery_prefix(manifest.deal.deal_id, version)
+    keys = read_parquet(store, f"{folder}/{layout.shard_table_path(shard)}", ["key"])["key"]
+    return decision.key in values_of(keys, str)
 
 
 def _asset_decisions(store: Store, folder: str, asset_id: str) -> Iterator[Decision]:

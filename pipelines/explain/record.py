@@ -46,7 +46,7 @@ def run_warnings(
         warnings.append(f"That run judged rights as of {run.as_of}.")
     if run.terms_sha256 != inputs.deal.terms_sha256():
         warnings.append("That run was made under different terms from those the deal has now.")
-    if warnings or asset_trace.file_not_read or not run.decisions:
+    if warnings or asset_trace.file_not_read or not run.decisions or run.is_removed:
         return warnings
     # Later steps may refuse what is cleared here, but nothing refused here reaches them.
     passed = all(map(_passed_rights, run.decisions))
@@ -65,7 +65,9 @@ def _passed_rights(published: Decision) -> bool:
 
 
 def _place(run: RunLookup) -> dict[str, str | None] | None:
-    """Returns the shard and key of the asset's sample, if it was delivered."""
+    """Returns the shard and key of the asset's sample, if it is delivered."""
+    if run.is_removed:
+        return None
     places = ({"shard": item.shard, "key": item.key} for item in run.decisions if item.shard)
     return next(places, None)
 

@@ -275,8 +275,12 @@ def _run_lines(
     ours = {row_trace.decision.reasons for row_trace in asset_trace.rows if row_trace.decision}
     for decision in run.decisions[:2]:
         yield from _wrap(
-            _decision_text(decision, decision.reasons in ours), f"Run {run.delivery}: ", "  "
+            _decision_text(decision, decision.reasons in ours), f"Run {run.original}: ", "  "
         )
+    if run.is_removed:
+        yield f"  It was removed since: {run.delivery} does not have it."
+    elif run.original != run.delivery and run.decisions:
+        yield f"  {run.delivery} goes on from that run, less what was removed since."
     for warning in run_warnings(asset_trace, inputs, run):
         yield from _wrap(warning, "  warning: ", "    ")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from pipelines.format.manifest import open_manifest
+from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.odrl.policy import deal_policy, delivered_policy, excluded_policy, policy_line
 from pipelines.odrl.records import (
     LIMIT_FIELDS,
@@ -32,10 +33,27 @@ from schemas.reasons import Outcome
 _DECISIONS = f"{layout.AGENCY}/decisions"
 
 
-def export_policies(
-    published: str, deal_file: Path, destination: str, for_buyer: bool
-) -> dict[str, int]:
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        decisions: The number of policies, by outcome.
+        removed: How many delivered assets have no policy, since a removal took them out of this
+            version.
+        original: The delivery whose run decided, if this version was patched from it; else "".
+    """
+
+    decisions: dict[str, int]
+    removed: int
+    original: str
+
+
+def export_policies(published: str, deal_file: Path, destination: str, for_buyer: bool) -> Exported:
     """Writes the profile, the deal and the decisions; each file is written whole or not at all.
+
+    A patched version has the decisions of the run that it was made from, without those on removed
+    assets.
 
     Args:
         published: Folder or s3:// prefix of a published version.
@@ -43,11 +61,9 @@ def export_policies(
         destination: Folder or s3:// prefix to write to.
         for_buyer: Whether to export delivered assets only, named by commitment.
 
-    Returns:
-        The number of decisions written, by outcome.
-
     Raises:
-        InputError: If there is no delivery, or it was made under another deal.
+        InputError: If there is no delivery, or it was made under another deal, or it was patched
+            from a version that is missing.
         RunError: If the decisions and the run's counts disagree.
     """
     store = open_store(published)
@@ -58,15 +74,51 @@ def export_policies(
     scope = PolicyScope(deal, manifest.vkey, version, manifest.as_of, terms)
     target = open_store(destination)
     target.ensure_writable()
+    run = _original_run(store, published, manifest)
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+    removed = 0
     with target.open_write("decisions.jsonl") as file:
-        for outcome, policy in _policies(store, scope, manifest, for_buyer):
+        for outcome, policy in _policies(store, run.store, scope, manifest, for_buyer):
+            if policy is None:
+                removed += 1
+                continue
             counts[outcome.value] += 1
             file.write(policy_line(policy))
-        _check_counts(counts, manifest, None if for_buyer else _read_steps(store, published))
+        steps = None if for_buyer else _read_steps(run.store, run.place)
+        _check_counts(counts, removed, manifest, run.manifest, steps)
     target.write_bytes("profile.jsonld", json_bytes(profile_document()))
     target.write_bytes("deal.jsonld", json_bytes(deal_policy(scope)))
-    return dict(counts)
+    original = "" if run.manifest is manifest else run.manifest.delivery
+    return Exported(dict(counts), removed, original)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The version whose run made the decisions."""
+
+    store: Store
+    place: str
+    manifest: Manifest
+
+
+def _original_run(store: Store, published: str, manifest: Manifest) -> _Run:
+    """Returns the run that packaged a version; it lies beside a version that was patched."""
+    original = original_delivery(manifest)
+    if original == manifest.delivery:
+        return _Run(store, published, manifest)
+    place = f"{published.rstrip('/').rpartition('/')[0]}/{original.rpartition('/')[2]}"
+    found = open_store(place)
+    try:
+        its_manifest = open_manifest(found.read_bytes(f"{layout.DELIVERY}/{layout.MANIFEST}"))
+        if its_manifest.delivery == original:
+            return _Run(found, place, its_manifest)
+    except FileNotFoundError:
+        pass
+    raise InputError(
+        "The version that this one was patched from is missing",
+        f"{manifest.delivery} has the decisions of {original}, which is not in {place}",
+        "Give --run the version in its output, beside that version.",
+    )
 
 
 def _read_manifest(store: Store, published: str) -> Manifest:
@@ -93,13 +145,19 @@ def _check_deal(store: Store, deal: Deal, deal_file: Path, manifest: Manifest) -
 
 
 def _policies(
-    store: Store, scope: PolicyScope, manifest: Manifest, for_buyer: bool
-) -> Iterator[tuple[Outcome, JsonNode]]:
-    """Yields every decision as a policy, in table order, one batch in memory at a time."""
+    store: Store, run: Store, scope: PolicyScope, manifest: Manifest, for_buyer: bool
+) -> Iterator[tuple[Outcome, JsonNode | None]]:
+    """Yields every decision as a policy, in table order, one batch in memory at a time.
+
+    The policy of an asset that was removed since is None.
+    """
     samples = SampleLookup(store, frozenset(shard.name for shard in manifest.shards))
-    for batch in read_decisions(store, _DECISIONS):
+    for batch in read_decisions(run, _DECISIONS):
         for decision in decisions_of(batch):
             if decision.outcome is Outcome.DELIVERED:
+                if manifest.patches is not None and not samples.has(decision):
+                    yield decision.outcome, None
+                    continue
                 yield decision.outcome, delivered_policy(scope, samples.find(decision, for_buyer))
             elif not for_buyer:
                 yield decision.outcome, excluded_policy(scope, decision)
@@ -119,15 +177,25 @@ def _read_steps(store: Store, published: str) -> list[StepCounts]:
     return [StepCounts.from_json(step) for step in record["steps"].values()]
 
 
-def _check_counts(counts: Counter[str], manifest: Manifest, steps: list[StepCounts] | None) -> None:
+def _check_counts(
+    counts: Counter[str],
+    removed: int,
+    manifest: Manifest,
+    original: Manifest,
+    steps: list[StepCounts] | None,
+) -> None:
     """Checks that the policies cover as many assets as were counted.
 
     Args:
         counts: The policies, by outcome.
+        removed: How many delivered assets were removed since.
         manifest: The delivery's manifest.
+        original: The manifest of the version that the run made.
         steps: The counts of the run's steps; None if only delivered assets are exported.
     """
     expected = {Outcome.DELIVERED.value: manifest.end.samples}
+    counts = counts + Counter({"removed": removed})
+    expected["removed"] = original.end.samples - manifest.end.samples
     if steps is not None:
         expected[Outcome.REFUSED.value] = sum(step.refused_assets for step in steps)
         expected[Outcome.FAILED.value] = sum(step.failed_assets for step in steps)
@@ -157,6 +225,10 @@ class SampleLookup:
         self._shard = ""
         self._rows: dict[str, _NamedSample] = {}
 
+    def has(self, decision: Decision) -> bool:
+        """Returns whether the delivery has the sample of a delivered asset."""
+        return self._row(decision) is not None
+
     def find(self, decision: Decision, for_buyer: bool) -> DeliveredDecision:
         """Returns the sample of a delivered asset.
 
@@ -168,9 +240,7 @@ class SampleLookup:
             RunError: If the shard does not contain it.
         """
         shard, key = decision.shard or "", decision.key or ""
-        if shard in self._shards and shard != self._shard:
-            self._load_shard(shard)
-        row = self._rows.get(key) if shard == self._shard else None
+        row = self._row(decision)
         if row is None:
             raise RunError(
                 "A delivered asset is in no shard of the delivery",
@@ -180,6 +250,12 @@ class SampleLookup:
         limits = read_usage_limits(row)
         asset_id = None if for_buyer else decision.asset_id
         return DeliveredDecision(asset_id, row["asset"], row["decision_sha256"], shard, key, limits)
+
+    def _row(self, decision: Decision) -> _NamedSample | None:
+        shard = decision.shard or ""
+        if shard in self._shards and shard != self._shard:
+            self._load_shard(shard)
+        return self._rows.get(decision.key or "") if shard == self._shard else None
 
     def _load_shard(self, shard: str) -> None:
         table = read_parquet(self._store, f"{layout.DELIVERY}/shards/{shard}.parquet")

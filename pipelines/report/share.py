@@ -29,6 +29,7 @@ def share_json(share: Share, top: int) -> dict[str, object]:
         "total": _row_json(share, share.total),
         "agency_minor": share.agency_minor,
         "pool_minor": signed.root.minor,
+        "removed": _removed_json(share),
         "samples": share.published.manifest.end.samples,
         "unknown_assets": list(share.unknown_assets),
         "proof": {
@@ -64,11 +65,52 @@ def show_share(console: Console, share: Share, top: int) -> None:
     table.add_section()
     table.add_row("all contributors", *_cells(share, share.total))
     table.add_row("agency and deductions", "", "", "", _grouped(_money(share, share.agency_minor)))
-    table.add_row("pool", "", "", "", _grouped(_money(share, signed.root.minor)))
+    for name, minor in _pool_rows(share):
+        table.add_row(name, "", "", "", _grouped(_money(share, minor)))
     console.print(f"{signed.delivery} by {share.by.value}", highlight=False, markup=False)
     console.print(table, highlight=False)
-    for line in _proof_lines(share):
+    for line in (*_removed_lines(share), *_proof_lines(share)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _removed_json(share: Share) -> dict[str, object] | None:
+    """Returns what removals took out since the version was packaged; None if there were none."""
+    patches, packaged = share.published.manifest.patches, share.packaged
+    if patches is None:
+        return None
+    if packaged is None:
+        return {"since": patches.original, "samples": None, "minor": None, "pool_minor": None}
+    pool_minor = packaged.sums.signed.root.minor
+    return {
+        "since": patches.original,
+        "samples": packaged.samples - share.published.manifest.end.samples,
+        "minor": pool_minor - share.sums.signed.root.minor,
+        "pool_minor": pool_minor,
+    }
+
+
+def _pool_rows(share: Share) -> Iterator[tuple[str, int]]:
+    """Yields the pool; if samples were removed, what is left of it, what was removed, and it."""
+    left_minor = share.sums.signed.root.minor
+    if share.published.manifest.patches is None:
+        yield "pool", left_minor
+        return
+    yield "left of the pool", left_minor
+    if share.packaged is not None:
+        pool_minor = share.packaged.sums.signed.root.minor
+        yield "removed", pool_minor - left_minor
+        yield "pool", pool_minor
+
+
+def _removed_lines(share: Share) -> Iterator[str]:
+    """Yields that the rows are about what removals left, and where to see what became of it."""
+    found = _removed_json(share)
+    if found is None:
+        return
+    samples = "samples" if found["samples"] is None else f"{found['samples']:,} samples"
+    yield f"removed   {samples} since {found['since']}, which divided the pool once: the rows are"
+    yield "          what is left of that. Whether contributors keep what was credited for"
+    yield "          the rest is on their statements (fairshard statement)"
 
 
 def printable(text: str) -> str:

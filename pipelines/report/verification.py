@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pipelines.verify.report import RepairSummary, Report
 from pipelines.verify.signer import SignedBy
+from schemas.manifest import PatchRecord
 
 
 def show_report(
@@ -26,6 +27,9 @@ def show_report(
             console.print(f"{name:<8} {text}", markup=False, highlight=False, soft_wrap=True)
     for problem in report.problems:
         console.print(problem.describe(), markup=False, highlight=False, soft_wrap=True)
+    if report.patches is not None:
+        for name, text in _patch_lines(report.patches):
+            console.print(f"{name:<8} {text}", markup=False, highlight=False, soft_wrap=True)
     for name, text in _coverage_lines(report):
         console.print(f"{name:<8} {text}", markup=False, highlight=False, soft_wrap=True)
     if report.signed_by is not None:
@@ -79,6 +83,18 @@ def _totals_text(report: Report) -> str:
         f"{report.files:,} files, {report.bytes:,} bytes, {report.shards:,} shards, "
         f"{report.samples:,} samples, {report.entries:,} ledger entries"
     )
+
+
+def _patch_lines(patches: PatchRecord) -> Iterator[tuple[str, str]]:
+    """Yields what a version was made from by a removal, as the manifest says."""
+    yield "patches", f"{patches.delivery}, manifest sha256 {patches.manifest_sha256}"
+    if patches.original != patches.delivery:
+        yield "", f"packaged as {patches.original}"
+    many = f"{len(patches.shards):,} shard{'' if len(patches.shards) == 1 else 's'}"
+    gone = f"; {len(patches.dropped):,} dropped so far" if patches.dropped else ""
+    how = "written again" if patches.way == "patch" else "overwritten in place"
+    yield "way", f"{patches.way}, {many} {how}{gone}"
+    yield "notices", f"{', '.join(patches.notices)}, made {patches.as_of}"
 
 
 def _coverage_lines(report: Report) -> Iterator[tuple[str, str]]:

@@ -66,6 +66,7 @@ def verify_delivery(
         report.add_problem(layout.MANIFEST, str(error))
         return report
     report.signed_by, report.delivery = signed_by(manifest.vkey, pinned), manifest.delivery
+    report.patches = manifest.patches
     report.shard_of = shards_by_path(manifest)
     files = survey_files(store, manifest, report)  # 2, 3
     check_not_replayed(store, uri, manifest, files.found, report)

@@ -11,7 +11,7 @@ from pipelines.format.manifest import numbered_shards
 from pipelines.verify.signer import SignedBy
 from schemas import layout
 from schemas.layout import shard_paths
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, PatchRecord
 
 
 class ProblemKind(StrEnum):
@@ -138,6 +138,7 @@ class Report:
         entries: Number of ledger entries.
         signed_by: The key that signed the manifest.
         delivery: The delivery that the manifest names.
+        patches: What it was made from by a removal, if it was.
         sampled: What a sampled verification covered.
         resumed: What an incremental verification took from its state.
         repaired: What a repair did before this verification.
@@ -152,6 +153,7 @@ class Report:
     entries: int = 0
     signed_by: SignedBy | None = None
     delivery: str = ""
+    patches: PatchRecord | None = None
     sampled: SampleSummary | None = None
     resumed: ResumeSummary | None = None
     repaired: RepairSummary | None = None
@@ -192,11 +194,13 @@ class Report:
         }
         parts = {"sampled": self.sampled, "resumed": self.resumed, "repaired": self.repaired}
         more = {name: asdict(part) for name, part in parts.items() if part is not None}
+        patches = None if self.patches is None else self.patches.model_dump()
         return {
             "sound": self.sound,
             "problems": [asdict(problem) for problem in self.problems],
             **self._signer_json(),
             "delivery": self.delivery,
+            "patches": patches,
             **numbers,
             **more,
         }

@@ -44,7 +44,7 @@ class _Discarded:
         self.bytes += sum(map(len, pieces))
 
 
-class _FewStatements(LocalStore):
+class FewStatements(LocalStore):
     """A folder in which most statements are not kept."""
 
     discarded = 0
@@ -61,10 +61,10 @@ class _FewStatements(LocalStore):
 
 
 def _write(folder: str, assets: int, discard: bool) -> None:
-    store = _FewStatements(folder) if discard else LocalStore(folder)
+    store = FewStatements(folder) if discard else LocalStore(folder)
     made, found = measure_writing(store, assets)
     sign_version(store, f"{DEAL}/v0001/delivery", made)
-    if isinstance(store, _FewStatements):
+    if isinstance(store, FewStatements):
         found["statements_discarded_mib"] = store.discarded >> 20
     print(json.dumps(found), flush=True)
 
