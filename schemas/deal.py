@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
-from schemas.deal_faults import describe_fault
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -27,10 +25,10 @@ from schemas.deal_terms import (
     WithdrawalTerms,
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
-from schemas.errors import InputError
 from schemas.price_terms import PriceTerms
 from schemas.profiles import profile_media
 from schemas.rights import Purpose
+from schemas.terms_file import parse_terms, read_terms
 from schemas.territory import WORLD
 
 # Keys of the price that are between the agency and its contributors: with others, it is still the
@@ -171,23 +169,8 @@ def parse_deal(text: str, origin: str) -> Deal:
     Raises:
         InputError: If it is not valid TOML, or a key or value is invalid; lists every fault.
     """
-    try:
-        values = tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # includes numbers that are too long and lists that are too deep
-        raise InputError(
-            "The deal is not valid TOML", f"{origin}: {error}", "See the example in docs/deal.md."
-        ) from error
-    try:
-        return Deal.model_validate(values)
-    except ValidationError as error:
-        faults = (describe_fault(Deal, fault) for fault in error.errors(include_url=False))
-        lines = "".join(f"\n  {fault}" for fault in faults)
-        raise InputError(
-            "The deal is not valid", f"{origin}{lines}", "See the list of keys in docs/deal.md."
-        ) from error
+    remedy = "See the example and the list of keys in docs/deal.md."
+    return parse_terms(Deal, text, origin, "deal", remedy)
 
 
 def load_deal(path: Path) -> Deal:
@@ -196,11 +179,4 @@ def load_deal(path: Path) -> Deal:
     Raises:
         InputError: If the file cannot be read or the deal is refused.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            "The deal cannot be read", f"{path}: {cause}", "Give the path of a deal in TOML."
-        ) from error
-    return parse_deal(text, str(path))
+    return parse_deal(read_terms(path, "deal"), str(path))

@@ -6,7 +6,6 @@ All rates are inputs with their source: nothing here is tax advice.
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -16,21 +15,21 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from schemas.deal_faults import describe_fault
 from schemas.deal_terms import DealSection
 from schemas.deal_values import CalendarDate, ExactShare, OneLine, refuse_repeats
 from schemas.errors import InputError
 from schemas.money import exponent, parse_amount
+from schemas.terms_file import parse_terms, read_terms
 from schemas.territory import COUNTRIES
 
 #: Stands for every country that income can come from.
 ANY_SOURCE = "any"
+_NAME = "file of payout terms"
 _RATE_PATTERN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
@@ -196,19 +195,7 @@ def parse_payout_terms(text: str, origin: str) -> PayoutTerms:
     Raises:
         InputError: If it is not valid TOML, or a key or value is invalid; lists every fault.
     """
-    remedy = "See docs/payouts.md."
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            "The payout terms are not valid TOML", f"{origin}: {error}", remedy
-        ) from error
-    try:
-        return PayoutTerms.model_validate(values)
-    except ValidationError as error:
-        faults = (describe_fault(PayoutTerms, one) for one in error.errors(include_url=False))
-        lines = "".join(f"\n  {fault}" for fault in faults)
-        raise InputError("The payout terms are not valid", f"{origin}{lines}", remedy) from error
+    return parse_terms(PayoutTerms, text, origin, _NAME, "See docs/payouts.md.")
 
 
 def load_payout_terms(path: Path) -> PayoutTerms:
@@ -217,11 +204,4 @@ def load_payout_terms(path: Path) -> PayoutTerms:
     Raises:
         InputError: If the file cannot be read or is refused.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            "The payout terms cannot be read", f"{path}: {cause}", "Give the path of a TOML file."
-        ) from error
-    return parse_payout_terms(text, str(path))
+    return parse_payout_terms(read_terms(path, _NAME), str(path))

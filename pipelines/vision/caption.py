@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
-from pipelines.vision.decode import TokenLimits, beam, encode_image_tokens, greedy
+from pipelines.vision.cached_decoder import CachedDecoder, can_cache
+from pipelines.vision.decode import (
+    ImageTokens,
+    PrefixDecoder,
+    StepDecoder,
+    TokenLimits,
+    beam,
+    encode_image_tokens,
+    greedy,
+)
 from pipelines.vision.embed import padded_batches
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
@@ -29,6 +38,7 @@ class Captioner:
         self._network = network
         self._batch = batch
         self._beams = beams
+        self._can_cache = can_cache(network.model)
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
         tokenizer = network.tokenizer
         pad = int(getattr(network.model, "pad_id", 0))
@@ -46,13 +56,19 @@ class Captioner:
         captions: list[str] = []
         with torch.inference_mode():
             for chunk, count in padded_batches(pixels, self._batch):
-                image_tokens = encode_image_tokens(network.model, chunk)
+                image_tokens = encode_image_tokens(network.model, chunk).repeat(self._beams)
+                decoder = self._open_decoder(image_tokens)
                 if self._beams == 1:
-                    rows = greedy(network.model, image_tokens, self.limits)
+                    rows = greedy(decoder, len(chunk), self.limits)
                 else:
-                    rows = beam(network.model, image_tokens, self.limits, self._beams)
+                    rows = beam(decoder, len(chunk), self.limits, self._beams)
                 captions += [self._text(row) for row in rows[:count]]
         return captions
+
+    def _open_decoder(self, image_tokens: ImageTokens) -> StepDecoder:
+        if self._can_cache:
+            return CachedDecoder(self._network.model, image_tokens, self.limits.length)
+        return PrefixDecoder(self._network.model, image_tokens)
 
     def _text(self, tokens: list[int]) -> str:
         return " ".join(self._network.tokenizer.decode(tokens).split())

@@ -1,14 +1,14 @@
 """Greedy and beam decoding with the text decoder of an open_clip CoCa.
 
 open_clip's own `generate` needs parts of `transformers` that current releases no longer have.
-Every step here runs the model on the whole prefix, as in training. Rows are independent, so a
-caption does not depend on its neighbours in the batch.
+Rows are independent, so a caption does not depend on its neighbours in the batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -60,41 +60,71 @@ def next_token_logits(model: Decoder, image_tokens: ImageTokens, text: Tensor) -
     return logits
 
 
-def greedy(model: Decoder, image_tokens: ImageTokens, limits: TokenLimits) -> list[list[int]]:
+class StepDecoder(Protocol):
+    """A decoder for a batch of pictures that is fed one token of every row at a time."""
+
+    def next_logits(self, tokens: Tensor) -> Tensor:
+        """Appends tokens [n] and returns the logits of the tokens after them: [n, vocabulary]."""
+        ...
+
+    def select(self, rows: Tensor) -> None:
+        """Continues each row from the state of another of its picture, by index: `rows` [n]."""
+        ...
+
+
+class PrefixDecoder:
+    """Runs the model on the whole prefix at every step, as in training.
+
+    Right for every model, and slow: the work grows with the square of a caption's length.
+    """
+
+    def __init__(self, model: Decoder, image_tokens: ImageTokens) -> None:
+        self._model = model
+        self._image_tokens = image_tokens
+        self._text = torch.empty(len(image_tokens.latent), 0, dtype=torch.long)
+
+    def next_logits(self, tokens: Tensor) -> Tensor:
+        """Appends tokens [n] and returns the logits of the tokens after them: [n, vocabulary]."""
+        self._text = torch.cat([self._text, tokens[:, None]], 1)
+        return next_token_logits(self._model, self._image_tokens, self._text)[:, -1]
+
+    def select(self, rows: Tensor) -> None:
+        """Continues each row from the state of another of its picture, by index: `rows` [n]."""
+        self._text = self._text[rows]
+
+
+def greedy(decoder: StepDecoder, rows: int, limits: TokenLimits) -> list[list[int]]:
     """Decodes greedily until every row has ended; returns tokens without special tokens."""
-    rows = image_tokens.latent.shape[0]
     text = torch.full((rows, 1), limits.start, dtype=torch.long)
     ended = torch.zeros(rows, dtype=torch.bool)
     while text.shape[1] < limits.length and not bool(ended.all()):
-        token = next_token_logits(model, image_tokens, text)[:, -1].float().argmax(-1)
+        token = decoder.next_logits(text[:, -1]).float().argmax(-1)
         token = torch.where(ended, torch.full_like(token, limits.pad), token)
         ended |= token == limits.end
         text = torch.cat([text, token[:, None]], 1)
     return [_strip_special_tokens(row, limits) for row in text.tolist()]
 
 
-def beam(
-    model: Decoder, image_tokens: ImageTokens, limits: TokenLimits, beams: int
-) -> list[list[int]]:
+def beam(decoder: StepDecoder, rows: int, limits: TokenLimits, beams: int) -> list[list[int]]:
     """Decodes by beam search; returns each row's caption with the best mean log-probability.
 
     Captions that reached their end token are preferred. A beam that has ended keeps its score and
     is continued with padding.
+
+    Args:
+        decoder: Opened on image tokens that are repeated once for each beam.
+        rows: Number of pictures.
+        limits: The special tokens and the maximum length.
+        beams: Width of the search.
     """
-    rows = image_tokens.latent.shape[0]
-    repeated = image_tokens.repeat(beams)
     text = torch.full((rows * beams, 1), limits.start, dtype=torch.long)
     scores = torch.full((rows, beams), float("-inf"))
     scores[:, 0] = 0.0  # all beams start equal, so only one may be extended at first
     lengths = torch.zeros(rows, beams, dtype=torch.long)
     ended = torch.zeros(rows, beams, dtype=torch.bool)
+    first_beams = torch.arange(rows)[:, None] * beams
     while text.shape[1] < limits.length and not bool(ended.all()):
-        step = (
-            next_token_logits(model, repeated, text)[:, -1]
-            .float()
-            .log_softmax(-1)
-            .view(rows, beams, -1)
-        )
+        step = decoder.next_logits(text[:, -1]).float().log_softmax(-1).view(rows, beams, -1)
         step = _freeze_ended(step, ended, limits.pad)
         vocabulary = step.shape[-1]
         scores, flat = (scores[:, :, None] + step).view(rows, -1).topk(beams, dim=1)
@@ -102,10 +132,9 @@ def beam(
         ended, lengths = ended.gather(1, parent), lengths.gather(1, parent)
         lengths = lengths + (~ended).long()
         ended = ended | (token == limits.end)
-        text = text.view(rows, beams, -1).gather(
-            1, parent[:, :, None].expand(-1, -1, text.shape[1])
-        )
-        text = torch.cat([text, token[:, :, None]], 2).view(rows * beams, -1)
+        parent_rows = (first_beams + parent).flatten()
+        decoder.select(parent_rows)
+        text = torch.cat([text[parent_rows], token.view(-1, 1)], 1)
     mean = scores / lengths.clamp(min=1)
     # A beam that was cut at the length limit loses to any that reached its end token.
     mean = torch.where(ended, mean, mean - 1e4) if bool(ended.any()) else mean

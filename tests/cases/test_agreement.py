@@ -160,9 +160,9 @@ def test_without_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.long
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(tables=faulty())
-def test_fifty_faults(tables: dict[str, list[Row]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_twenty_faults(tables: dict[str, list[Row]], capsys: pytest.CaptureFixture[str]) -> None:
     agree(tables, capsys)
 
 

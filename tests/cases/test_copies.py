@@ -105,7 +105,7 @@ def test_a_row_that_cannot_be_split_holds_for_copies(library: Library, tmp_path:
 
 @pytest.mark.long
 @pytest.mark.parametrize("no", NOS)
-@pytest.mark.parametrize("dedupe", ["none", "near"])
+@pytest.mark.parametrize("dedupe", ["none", pytest.param("near", marks=pytest.mark.slow)])
 def test_a_no_holds_for_every_copy(
     library: Library, tmp_path: Path, no: Callable[[Library, str], None], dedupe: str
 ) -> None:

@@ -64,7 +64,9 @@ def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
     return ended.json
 
 
-@pytest.mark.parametrize("way", ["two processes", "portable, loopback"])
+@pytest.mark.parametrize(
+    "way", [pytest.param("two processes", marks=pytest.mark.slow), "portable, loopback"]
+)
 def test_other_engine_without_features_gives_the_same_bytes(
     demo: Demo, way: str, tmp_path: Path
 ) -> None:

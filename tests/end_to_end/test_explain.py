@@ -102,9 +102,11 @@ def check_lines(lines: list[str], max_lines: int = _SCREEN_LINES) -> None:
 
 @pytest.mark.parametrize("deal_id", DEALS)
 def test_explain_decides_as_the_pipeline_does(demo: Demo, deal_id: str) -> None:
-    """Covers a third of the assets under each deal, so that each role is tested once."""
+    """Covers one asset of each role, under one deal in turn; the slow test covers all."""
+    by_each_role = {role: name for name, role in demo.key["roles"].items()}
     turn = list(DEALS).index(deal_id)
-    check_all(demo, deal_id, sorted(decided(demo, deal_id))[turn::3])
+    names = [name for _, name in sorted(by_each_role.items())][turn :: len(DEALS)]
+    check_all(demo, deal_id, [name for name in names if name in decided(demo, deal_id)])
 
 
 @pytest.mark.slow

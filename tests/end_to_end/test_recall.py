@@ -50,13 +50,20 @@ def run(demo: Demo, deal_id: str, catalogue: Path, out: Path) -> PackageResult:
     return package(prepared.job, prepared.log_key)
 
 
-@pytest.fixture
-def warm(demo: Demo, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def packaged(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns an output whose features cover every file of the library in its current state."""
-    shutil.copytree(demo.out / "agency" / "features", tmp_path / "agency" / "features")
-    run(demo, "demo-main", demo.catalogue, tmp_path)
-    shutil.rmtree(tmp_path / "demo-main")
-    return tmp_path
+    out = tmp_path_factory.mktemp("packaged")
+    shutil.copytree(demo.out / "agency" / "features", out / "agency" / "features")
+    run(demo, "demo-main", demo.catalogue, out)
+    shutil.rmtree(out / "demo-main")
+    return out
+
+
+@pytest.fixture
+def warm(packaged: Path, tmp_path: Path) -> Path:
+    """Returns a copy of that output, for a test that changes it."""
+    return shutil.copytree(packaged, tmp_path / "warm")
 
 
 def sha256(data: bytes) -> str:

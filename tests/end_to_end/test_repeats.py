@@ -39,6 +39,7 @@ def test_demo_library_is_reproducible(demo: Demo, tmp_path: Path) -> None:
     assert tree(again.delivery("demo-main")) == tree(demo.delivery("demo-main"))
 
 
+@pytest.mark.slow
 def test_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     deal_id = "demo-main"
     arguments = demo.package(deal_id, tmp_path, "--workers", 1)

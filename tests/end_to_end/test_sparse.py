@@ -149,6 +149,7 @@ def survivor(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_gives_the_same_bytes(survivor: Run, tmp_path: Path) -> None:
     ended = fairshard(*package_options(survivor.root, tmp_path, workers=2))
     assert ended.code == 0, ended.err

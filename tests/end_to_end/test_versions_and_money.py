@@ -25,16 +25,32 @@ PEOPLE = ("c-1", "c-2", "c-3")
 FIRST, SECOND, THIRD = "2026-07-01", "2026-07-02", "2026-07-03"
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> SmallLibrary:
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     """A library of six pictures by three contributors, with version 1 of a delivery of 10.00."""
-    made = SmallLibrary(tmp_path)
+    made = SmallLibrary(tmp_path_factory.mktemp("packaged"))
     for person in PEOPLE[1:]:
         made.add_contributor(person)
     for number in range(6):
         owner = PEOPLE[number % 3]
         made.add(1, 512, contributors=[{"contributor_id": owner, "share_bp": 10_000}])
     package(made, FIRST)
+    return made
+
+
+@pytest.fixture
+def library(packaged: SmallLibrary, tmp_path: Path) -> SmallLibrary:
+    """A copy of the library and its delivery, for a test that changes them."""
+    return packaged.copied_to(tmp_path / "library")
+
+
+@pytest.fixture(scope="module")
+def packaged_twice(
+    packaged: SmallLibrary, tmp_path_factory: pytest.TempPathFactory
+) -> SmallLibrary:
+    """The library with version 2 besides."""
+    made = packaged.copied_to(tmp_path_factory.mktemp("twice") / "library")
+    package(made, SECOND)
     return made
 
 
@@ -255,9 +271,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_version_whose_predecessor_is_damaged_is_refused(
-    library: SmallLibrary, name: str
+    packaged_twice: SmallLibrary, name: str, tmp_path: Path
 ) -> None:
-    package(library, SECOND)
+    library = packaged_twice.copied_to(tmp_path / "library")
     path, damage = DAMAGE[name]
     damage(agency(library, 2) / path)
     before = tree(library.out)
@@ -304,15 +320,8 @@ def test_a_version_that_another_run_is_making_is_left_alone(library: SmallLibrar
     package(library, SECOND)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "pool/pool.json",
-        pytest.param("statements", marks=pytest.mark.slow),
-        pytest.param("pool/replaces.json", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["pool/pool.json", "statements", "pool/replaces.json"])
 def test_a_killed_run_ends_with_the_same_bytes(library: SmallLibrary, moment: str) -> None:
     library.rows.pop()
     other = library.folder / "whole"

@@ -135,20 +135,20 @@ def workers_live_s(run: CommandRun) -> float:
     return lived
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(RANDOM_KILLS, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_command_ends_soon_after_a_worker_is_killed(
-    kills: int, library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
+    library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:
     chance, tally, took_s = random.Random(SEED), Tally(SEED), list[float]()
     output = library.warm(tmp_path / "whole")
     lived_s = workers_live_s(runs.start(*library.package(output.uri, "--workers", 2)))
     assert check_ended(output, expected) == 0
     number = 0
-    while tally.kills < kills:
-        assert number < 5 * kills, tally
+    while tally.kills < RANDOM_KILLS:
+        assert number < 5 * RANDOM_KILLS, tally
         output = library.warm(tmp_path / str(number))
         launch = launcher(runs, library.package(output.uri, "--workers", 2))
-        after_s = lived_s * (number % kills + chance.random()) / kills
+        after_s = lived_s * (number % RANDOM_KILLS + chance.random()) / RANDOM_KILLS
         before = tally.kills
         KillChain(output, expected, launch, 2, tally).go([Random(after_s, chance, took_s)])
         if tally.kills == before:

@@ -82,6 +82,7 @@ def flip(data: bytes, at: int, bit: int = 0) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(members(), st.integers(1, 4), st.integers(1, 70_000))
 def test_a_valid_tar_is_read_in_any_pieces(

@@ -81,6 +81,7 @@ def expected(rows: list[DeliveredAsset], allocation: str) -> tuple[dict[str, byt
     return found, opened
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("allocation", list(Allocation))
 def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> None:
     rows = delivery(random.Random(7), 25, 700)
@@ -112,7 +113,15 @@ def test_files_equal_the_reference(tmp_path: Path, allocation: Allocation) -> No
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("chunk", "group"), [(4, 3), (7, 40), (64, 64), (700, 50)])
+@pytest.mark.parametrize(
+    ("chunk", "group"),
+    [
+        (4, 3),
+        (7, 40),
+        pytest.param(64, 64, marks=pytest.mark.slow),
+        pytest.param(700, 50, marks=pytest.mark.slow),
+    ],
+)
 def test_chunk_sizes_do_not_change_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, group: int
 ) -> None:

@@ -76,6 +76,7 @@ def test_without_anything_carried_all_is_divided_within_one_unit(
             assert credit == 0
 
 
+@pytest.mark.long
 @given(TOTALS, WEIGHTS, CARRIED)
 def test_other_names_only_change_who_gets_a_tied_unit(
     total: int, weights: dict[str, int], carried: dict[str, Fraction]
@@ -142,6 +143,7 @@ def run_pools(count: int, seed: int) -> tuple[dict[str, Fraction], dict[str, int
     return dues, credits, rounding, paid
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
 )

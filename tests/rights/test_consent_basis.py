@@ -92,6 +92,7 @@ CASES: list[tuple[str, list[Row], str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("events", "on_any", "demanding"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
@@ -179,11 +180,25 @@ def letters_changed(draw: st.DrawFn, word: str) -> str:
 
 
 @pytest.mark.long
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(EVENT, min_size=1, max_size=4), st.sampled_from([ANY, DEMANDING]), st.data())
 def test_damage_to_a_basis_turns_no_refusal_into_a_yes(
     events: list[Row], terms: Deal, data: st.DataObject
 ) -> None:
+    check_damage(events, terms, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(st.lists(EVENT, min_size=1, max_size=4), st.sampled_from([ANY, DEMANDING]), st.data())
+def test_much_damage_to_a_basis_turns_no_refusal_into_a_yes(
+    events: list[Row], terms: Deal, data: st.DataObject
+) -> None:
+    check_damage(events, terms, data)
+
+
+def check_damage(events: list[Row], terms: Deal, data: st.DataObject) -> None:
+    """Asserts that damage to a row's basis, drawn from `data`, clears nothing."""
     at = data.draw(st.integers(0, len(events) - 1))
     row = events[at]
     what = data.draw(st.sampled_from(["basis", "letter", "notice_at", "window_days"]))
@@ -210,7 +225,7 @@ def test_damage_to_a_basis_turns_no_refusal_into_a_yes(
         event("deny", -9_000),
     ]
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(EVENT, max_size=5))
 def test_a_demanding_deal_takes_no_more(events: list[Row]) -> None:
     if screened_codes(asset(), ANY, consents=events):

@@ -81,20 +81,51 @@ def declared(codes: Iterable[str]) -> dict[str, set[str]]:
     return {code: set(keys) for code in codes if (keys := REASONS[code].governed_by)}
 
 
+def test_no_other_keys_govern_screening() -> None:
+    """In one world, which shows the effect of some of the keys."""
+    declared_keys = declared(rule.code for rule in SCREENING_RULES)
+    found = governing_keys_of_screening(SCREENING[:1])
+    assert found
+    for code, keys in found.items():
+        assert keys <= declared_keys[code], code
+
+
+@pytest.mark.slow
 def test_governing_keys_of_screening() -> None:
+    found = governing_keys_of_screening(SCREENING)
+    assert found == declared(rule.code for rule in SCREENING_RULES)
+
+
+def governing_keys_of_screening(seeds: Iterable[int]) -> dict[str, set[str]]:
+    """Returns the keys that a reason was seen to depend on, in worlds of these seeds."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for seed in SCREENING:
+    for seed in seeds:
         made = make_world(seed, 250)
         before = made.screened_codes()
         for key, deal in changed(made.deal):
             for code in lifted(before, made.with_changes(deal=deal).screened_codes(), SHORTAGES):
                 found[code].add(key)
-    assert found == declared(rule.code for rule in SCREENING_RULES)
+    return found
 
 
+def test_no_other_keys_govern_resolving() -> None:
+    """In one world, which shows the effect of some of the keys."""
+    found = governing_keys_of_resolving(RESOLVING[:1])
+    assert found
+    for code, keys in found.items():
+        assert keys <= declared(REASONS)[code], code
+
+
+@pytest.mark.slow
 def test_governing_keys_of_resolving() -> None:
+    found = governing_keys_of_resolving(RESOLVING)
+    assert found == declared(code for code in REASONS if code.partition(".")[0] in RESOLVED)
+
+
+def governing_keys_of_resolving(seeds: Iterable[int]) -> dict[str, set[str]]:
+    """Returns the keys that a reason was seen to depend on, in worlds of these seeds."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for seed in RESOLVING:
+    for seed in seeds:
         made = make_signal_world(seed)
         before = resolved(made)
         for key, deal in changed(made.world.deal):
@@ -107,7 +138,7 @@ def test_governing_keys_of_resolving() -> None:
             # This conflict always comes with the denial that it is about.
             if any("conflict.grant" in one - two and two < one for one, two in pairs):
                 found["conflict.grant"].add(key)
-    assert found == declared(code for code in REASONS if code.partition(".")[0] in RESOLVED)
+    return found
 
 
 def resolved(made: SignalWorld) -> dict[str, Codes]:

@@ -77,7 +77,7 @@ def faults(text: str) -> list[str]:
     """Returns the lines of a refusal, one per fault."""
     error = refusal(text)
     assert error.what == "The deal is not valid"
-    assert error.remedy == "See the list of keys in docs/deal.md."
+    assert error.remedy == "See the example and the list of keys in docs/deal.md."
     head, *lines = error.which.splitlines()
     assert head == "acme.toml"
     return [line.strip() for line in lines]

@@ -96,6 +96,8 @@ def test_deal_is_loaded_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "deal.toml"
     path.write_text(SAMPLE)
     assert load_deal(path) == parse_deal(SAMPLE, "sample")
+    path.write_text("\ufeff" + SAMPLE)  # as editors on Windows write it
+    assert load_deal(path) == parse_deal(SAMPLE, "sample")
 
 
 @pytest.mark.parametrize(

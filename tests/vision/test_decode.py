@@ -13,6 +13,7 @@ from torch import Tensor
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.decode import (
     ImageTokens,
+    PrefixDecoder,
     TokenLimits,
     beam,
     encode_image_tokens,
@@ -51,10 +52,17 @@ def _image_tokens() -> ImageTokens:
     return ImageTokens(torch.tensor([[0.0], [1.0]]), torch.zeros(2, 1, 1))
 
 
+def written(decoder: TableDecoder, beams: int = 1) -> list[list[int]]:
+    """Returns the tokens of the two pictures, by beam search if there is more than one beam."""
+    if beams == 1:
+        return greedy(PrefixDecoder(decoder, _image_tokens()), 2, LIMITS)
+    return beam(PrefixDecoder(decoder, _image_tokens().repeat(beams)), 2, LIMITS, beams)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_wide_beam_finds_the_best_caption(seed: int) -> None:
     decoder = TableDecoder(seed)
-    found = beam(decoder, _image_tokens(), LIMITS, beams=30)
+    found = written(decoder, beams=30)
     words = [token for token in range(6) if token not in (START, END, PAD)]
     for row in range(2):
         every = [
@@ -68,23 +76,22 @@ def test_wide_beam_finds_the_best_caption(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_one_beam_is_greedy(seed: int) -> None:
-    assert beam(TableDecoder(seed), _image_tokens(), LIMITS, beams=1) == greedy(
-        TableDecoder(seed), _image_tokens(), LIMITS
-    )
+    decoder = PrefixDecoder(TableDecoder(seed), _image_tokens())
+    assert beam(decoder, 2, LIMITS, beams=1) == written(TableDecoder(seed))
 
 
 def test_endless_row_stops_at_the_maximum_length() -> None:
     decoder = TableDecoder(1)
     decoder.table[:, :, END] = -20.0
-    assert [len(row) for row in greedy(decoder, _image_tokens(), LIMITS)] == [4, 4]
-    assert [len(row) for row in beam(decoder, _image_tokens(), LIMITS, beams=3)] == [4, 4]
+    assert [len(row) for row in written(decoder)] == [4, 4]
+    assert [len(row) for row in written(decoder, beams=3)] == [4, 4]
 
 
 def test_row_that_ends_at_once_is_empty() -> None:
     decoder = TableDecoder(1)
     decoder.table[0, START, END] = 20.0
-    assert greedy(decoder, _image_tokens(), LIMITS)[0] == []
-    assert greedy(decoder, _image_tokens(), LIMITS)[1] != []
+    assert written(decoder)[0] == []
+    assert written(decoder)[1] != []
 
 
 def test_greedy_agrees_with_teacher_forcing(
@@ -95,7 +102,7 @@ def test_greedy_agrees_with_teacher_forcing(
     limits = load_captioner(demo_model).limits
     with torch.inference_mode():
         image_tokens = encode_image_tokens(network.model, network.preprocess(pictures))
-        rows = greedy(network.model, image_tokens, limits)
+        rows = greedy(PrefixDecoder(network.model, image_tokens), len(pictures), limits)
         text = torch.full((len(rows), limits.length), limits.pad)
         for index, row in enumerate(rows):
             full = [limits.start, *row, limits.end]

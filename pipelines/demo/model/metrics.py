@@ -12,7 +12,13 @@ from torch import Tensor
 from pipelines.demo.model.pictures import Pixels, draw_picture, shrink
 from pipelines.demo.scenes.captions import caption
 from pipelines.demo.scenes.scene import COLOURS, KINDS, PLURALS, Scene, draw_scene_spec
-from pipelines.vision.decode import Decoder, TokenLimits, encode_image_tokens, greedy
+from pipelines.vision.decode import (
+    Decoder,
+    PrefixDecoder,
+    TokenLimits,
+    encode_image_tokens,
+    greedy,
+)
 from pipelines.vision.demo_network import MEAN, STD, tokenizer
 
 _SINGULAR = {**{plural: kind for kind, plural in PLURALS.items()}, **{kind: kind for kind in KINDS}}
@@ -91,7 +97,8 @@ def measure(model: Decoder, first: int, count: int) -> CaptionMetrics:
         text_vectors.append(
             model(None, tokens[part], image_tokens.latent, image_tokens.tokens)["text_features"]
         )
-        written += [encode.decode(row).strip() for row in greedy(model, image_tokens, limits)]
+        rows = greedy(PrefixDecoder(model, image_tokens), len(pixels[part]), limits)
+        written += [encode.decode(row).strip() for row in rows]
     return score_captions(
         scenes, nearest_captions(torch.cat(latents), torch.cat(text_vectors)), written
     )

@@ -301,6 +301,7 @@ def test_tdm_names_are_case_folded(spaces: str, name: str) -> None:
     assert found == ({(p, Permission.DENY) for p in expected} if "/tdmrep" in spaces else set())
 
 
+@pytest.mark.long
 def test_the_same_bytes_give_the_same_reading_in_another_process() -> None:
     program = (
         "from tests.signals.file import xmp_builder as b\n"

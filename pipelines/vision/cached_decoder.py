@@ -1,0 +1,168 @@
+"""Steps of a CoCa's text decoder that keep the keys and values of earlier tokens.
+
+Only the newest token passes through the layers; the keys and values of the picture's tokens are
+computed once. The logits are those of the whole prefix up to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.vision.compat import import_open_clip
+from pipelines.vision.decode import ImageTokens
+
+
+def can_cache(model: Any) -> bool:
+    """Whether a CoCa's towers are open_clip's own, with causal attention.
+
+    Towers from elsewhere, such as RoBERTa, let a token see the tokens after it.
+    """
+    layers = import_open_clip().transformer
+    text: Any = getattr(model, "text", None)
+    decoder: Any = getattr(model, "text_decoder", None)
+    if type(text) is not layers.TextTransformer or text.attn_mask is None:
+        return False
+    if type(decoder) is not layers.MultimodalTransformer:
+        return False
+    blocks = [*text.transformer.resblocks, *decoder.resblocks, *decoder.cross_attn]
+    return all(type(block) is layers.ResidualAttentionBlock for block in blocks)
+
+
+def _split_heads(rows: Tensor, heads: int) -> Tensor:
+    """[n, t, w] -> [n, heads, t, w / heads]."""
+    count, length, width = rows.shape
+    return rows.view(count, length, heads, width // heads).transpose(1, 2)
+
+
+@dataclass
+class _KeysAndValues:
+    """Keys and values of one layer, each [n, heads, t, d]."""
+
+    keys: Tensor
+    values: Tensor
+
+
+def _finish_block(block: Any, rows: Tensor, attended: Tensor) -> Tensor:
+    """Adds what attention [n, heads, t, d] found to rows [n, t, w], and applies the MLP."""
+    merged = attended.transpose(1, 2).flatten(2)
+    rows = rows + block.ls_1(block.attn.out_proj(merged))
+    mixed: Tensor = rows + block.ls_2(block.mlp(block.ln_2(rows)))
+    return mixed
+
+
+def _extend(
+    block: Any, rows: Tensor, cache: _KeysAndValues, at: int, mask: Tensor | None
+) -> Tensor:
+    """Passes the token at position `at` of every row [n, 1, w] through a block."""
+    attn = block.attn
+    packed = functional.linear(block.ln_1(rows), attn.in_proj_weight, attn.in_proj_bias)
+    query, key, value = (_split_heads(part, attn.num_heads) for part in packed.chunk(3, -1))
+    cache.keys[:, :, at : at + 1], cache.values[:, :, at : at + 1] = key, value
+    attended = functional.scaled_dot_product_attention(
+        query, cache.keys[:, :, : at + 1], cache.values[:, :, : at + 1], attn_mask=mask
+    )
+    return _finish_block(block, rows, attended)
+
+
+def _picture_keys(block: Any, tokens: Tensor) -> _KeysAndValues:
+    """Returns the keys and values of the picture's tokens [n, t, w] for a cross-attention block."""
+    attn, width = block.attn, tokens.shape[-1]
+    packed = functional.linear(
+        block.ln_1_kv(tokens), attn.in_proj_weight[width:], attn.in_proj_bias[width:]
+    )
+    key, value = (_split_heads(part, attn.num_heads).contiguous() for part in packed.chunk(2, -1))
+    return _KeysAndValues(key, value)
+
+
+def _look_at_picture(block: Any, rows: Tensor, picture: _KeysAndValues) -> Tensor:
+    attn, width = block.attn, rows.shape[-1]
+    query = functional.linear(
+        block.ln_1(rows), attn.in_proj_weight[:width], attn.in_proj_bias[:width]
+    )
+    attended = functional.scaled_dot_product_attention(
+        _split_heads(query, attn.num_heads), picture.keys, picture.values
+    )
+    return _finish_block(block, rows, attended)
+
+
+@dataclass
+class CachedDecoder:
+    """The text decoder of one batch of pictures, fed token by token.
+
+    Attributes:
+        model: A CoCa for which `can_cache` holds.
+        image_tokens: The image tower's output for the batch.
+        length: The maximum number of tokens of a caption, start and end tokens included.
+    """
+
+    model: Any
+    image_tokens: ImageTokens
+    length: int
+    _text: list[_KeysAndValues] = field(init=False)
+    _caption: list[_KeysAndValues] = field(init=False)
+    _picture: list[_KeysAndValues] = field(init=False)
+    _visible: Tensor = field(init=False)  # [n, length]: which earlier positions may be seen
+    _at: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        tokens, decoder = self.image_tokens.tokens, self.model.text_decoder
+        self._text = [self._empty(block) for block in self.model.text.transformer.resblocks]
+        self._caption = [self._empty(block) for block in decoder.resblocks]
+        self._picture = [_picture_keys(block, tokens) for block in decoder.cross_attn]
+        self._visible = torch.ones(len(tokens), self.length + 1, dtype=torch.bool)
+
+    def _empty(self, block: Any) -> _KeysAndValues:
+        tokens, attn = self.image_tokens.tokens, block.attn
+        shape = (len(tokens), attn.num_heads, self.length, attn.embed_dim // attn.num_heads)
+        return _KeysAndValues(tokens.new_empty(shape), tokens.new_empty(shape))
+
+    def next_logits(self, tokens: Tensor) -> Tensor:
+        """Appends a token to every row and returns the logits of the one after it.
+
+        Args:
+            tokens: [n].
+
+        Returns:
+            [n, vocabulary].
+        """
+        text, decoder, at = self.model.text, self.model.text_decoder, self._at
+        dtype = text.transformer.get_cast_dtype()
+        rows = text.token_embedding(tokens[:, None]).to(dtype)
+        rows = rows + text.positional_embedding[at : at + 1].to(dtype)
+        mask = self._hide_padding(tokens)
+        for block, cache in zip(text.transformer.resblocks, self._text, strict=True):
+            rows = _extend(block, rows, cache, at, mask)
+        if text.cls_emb is None:
+            rows = text.ln_final(rows)
+        layers = zip(
+            decoder.resblocks, self._caption, decoder.cross_attn, self._picture, strict=True
+        )
+        for block, cache, cross, picture in layers:
+            rows = _look_at_picture(cross, _extend(block, rows, cache, at, None), picture)
+        self._at += 1
+        logits: Tensor = decoder.ln_final(rows)[:, 0]
+        return logits if decoder.text_projection is None else logits @ decoder.text_projection
+
+    def _hide_padding(self, tokens: Tensor) -> Tensor | None:
+        """Returns which positions the newest token may see: [n, 1, 1, t].
+
+        open_clip hides padding in towers with a class token. In published CoCa weights the mask is
+        shifted by one position, which `correct_cls_mask` says.
+        """
+        text, at = self.model.text, self._at
+        if text.cls_emb is None:
+            return None
+        shift = 0 if text.correct_cls_mask else 1
+        self._visible[:, at + shift] = tokens != text.pad_id
+        return self._visible[:, None, None, : at + 1]
+
+    def select(self, rows: Tensor) -> None:
+        """Continues each row from the state of another of its picture, by index: `rows` [n]."""
+        for cache in (*self._text, *self._caption):
+            cache.keys, cache.values = cache.keys[rows], cache.values[rows]
+        self._visible = self._visible[rows]
