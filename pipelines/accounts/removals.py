@@ -27,6 +27,8 @@ from schemas.ledger import POOL_POINTS_SCHEMA
 
 #: The reason of notices that say nothing about other deals: a term ended there.
 OF_ONE_DEAL = "expiry"
+#: The private field of a notice's record with the digest of the document with the removed files.
+FILES_SHA256 = "files_sha256"
 _HALF_YEAR = re.compile(r"(\d{4})-H([12])")
 
 
@@ -71,14 +73,9 @@ class RecordedNotice:
         return Asked.from_json(self.record.private.get("asked", {}))
 
     @property
-    def files(self) -> dict[str, list[str]] | None:
-        """Digests of removed files, hex, by asset; None in notices of earlier releases."""
-        return cast("dict[str, list[str]] | None", self.record.private.get("files"))
-
-    @property
-    def looks(self) -> dict[str, list[str]]:
-        """Perceptual hash and mean colours of removed files, by digest, where they are known."""
-        return cast("dict[str, list[str]]", self.record.private.get("looks", {}))
+    def files_sha256(self) -> str:
+        """Digest of the document with the removed files, hex; "" in earlier releases' notices."""
+        return str(self.record.private.get(FILES_SHA256, ""))
 
     @property
     def only_deal(self) -> str:

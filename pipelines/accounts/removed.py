@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,18 +63,26 @@ def read_removed(
         and (last is None or one.record.index < last)
         and one.counts_in(deal.deal_id)
     ]
-    files = set[tuple[str, str]]()
+    files, looks = set[tuple[str, str]](), set[tuple[str, str, str]]()
     for notice in counted:
-        own = {} if secrets is None else _files(log, notice, (*secrets, *kept_salts(log)))
+        own = _Files() if secrets is None else _files(log, notice, (*secrets, *kept_salts(log)))
         for asset in named_assets(notice):
-            files.update((asset, digest) for digest in own.get(asset) or ("",))
-    looks = {
-        (digest, phash, colour)
-        for notice in counted
-        for digest, (phash, colour) in notice.looks.items()
-        if secrets is not None
-    }
+            files.update((asset, digest) for digest in own.files.get(asset) or ("",))
+        looks.update((digest, *look) for digest, look in own.looks.items())
     return Removed(tuple(sorted(files)), tuple(sorted(looks)), tuple(sorted(_named(counted))))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The removed files of a notice.
+
+    Attributes:
+        files: Digests by asset, hex.
+        looks: Perceptual hash and mean colours by digest, where they are known.
+    """
+
+    files: Mapping[str, Collection[str]] = field(default_factory=dict)
+    looks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def named_assets(notice: RecordedNotice) -> set[str]:
@@ -97,16 +107,16 @@ def _index_of(log: ReadableLog, delivery: str) -> int | None:
     return None
 
 
-def _files(
-    log: ReadableLog, notice: RecordedNotice, secrets: Collection[Opener]
-) -> dict[str, set[str]]:
-    """Returns the digests of a notice's files by asset.
+def _files(log: ReadableLog, notice: RecordedNotice, secrets: Collection[Opener]) -> _Files:
+    """Returns a notice's files.
 
-    The notice has them; those of earlier releases are found in the deliveries' ledgers, which must
-    be the signed ones, or an altered digest would let a copy pass.
+    The books have a document of them. Those of earlier releases are found in deliveries' ledgers,
+    which must be the signed ones, or an altered digest would let a copy pass.
     """
-    if notice.files is not None:
-        return {asset: {*digests} for asset, digests in notice.files.items()}
+    if notice.files_sha256:
+        kept = json.loads(log.books.read_document(notice.files_sha256))
+        looks = {digest: (phash, colour) for digest, (phash, colour) in kept["looks"].items()}
+        return _Files(kept["files"], looks)
     found: dict[str, set[str]] = defaultdict(set)
     store, names = log.books.store, ("asset_id", "media_sha256")
     for delivery, assets in notice.assets.items():
@@ -119,4 +129,4 @@ def _files(
         originals = originals_of(digests, read_renditions(store, published))
         for asset, digest in zip(ids, digests, strict=True):
             found[asset].update({digest, *originals.get(digest, ())})
-    return found
+    return _Files(found)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.asked import Asked
 from pipelines.accounts.log import AgencyLog
-from pipelines.accounts.removals import RecordedNotice, all_notices, recorded_notices
+from pipelines.accounts.removals import FILES_SHA256, RecordedNotice, all_notices, recorded_notices
 from pipelines.format.manifest import manifest_bytes
 from pipelines.format.notice import notice_bytes, sign_notice
 from pipelines.ledger.record import AllSets, Kind
@@ -139,9 +139,8 @@ def record_notice(
             version.published.manifest.delivery: sorted({one.asset_id for one in samples})
             for version, samples in left
         }
-        private = {**terms.to_json(), "assets": assets, "files": _files(left)}
-        kept = {digest: list(look) for digest, look in looks.items()}
-        more = {"asked": asked.to_json(), "only_deal": only_deal, "looks": kept}
+        private = {**terms.to_json(), "assets": assets, FILES_SHA256: write_files(log, left, looks)}
+        more = {"asked": asked.to_json(), "only_deal": only_deal}
         return NewRecord(public, {**private, **more}, sets)
 
     event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))
@@ -167,13 +166,22 @@ def next_sequence(notices: Iterable[RecordedNotice]) -> int:
     return 1 + max((one.sequence for one in notices), default=0)
 
 
-def _files(left: Unnamed) -> dict[str, list[str]]:
-    """Returns the digests of the files of samples, by asset."""
+def write_files(log: AgencyLog, left: Unnamed, looks: Mapping[str, Sequence[str]]) -> str:
+    """Keeps the files of samples in the books, and returns the document's digest.
+
+    Args:
+        log: The agency's log.
+        left: The samples by version.
+        looks: What their files look like, by digest.
+    """
     found = defaultdict[str, set[str]](set)
     for version, samples in left:
         for one in samples:
             found[one.asset_id] |= version.files(one)
-    return {asset: sorted(digests) for asset, digests in found.items()}
+    files = {asset: sorted(digests) for asset, digests in found.items()}
+    known = {digest for digests in found.values() for digest in digests}
+    kept = {digest: list(look) for digest, look in looks.items() if digest in known}
+    return log.books.write_document(canonical_json({"files": files, "looks": kept}))
 
 
 def publish_notice(store: Store, log: AgencyLog, notice: RecordedNotice) -> str:

@@ -85,7 +85,6 @@ def record_standing(
             "recurring": no.recurring or "",
             "money": "keep",
             "assets": {},
-            "files": {},
             "asked": rest.to_json(),
             "only_deal": no.deal_id,
         }

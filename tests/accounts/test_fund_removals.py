@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.fund_division import Fund
 from pipelines.accounts.funds import record_fund
+from pipelines.ledger.record import AllSets, Kind
 from schemas.errors import InputError
 from tests.accounts.cases import AS_OF
 from tests.accounts.money import publish
@@ -122,3 +124,23 @@ def test_everybody_is_due_their_part_of_what_is_left(
             expected = (minor + 1) * due[row["contributor_id"]] / (size + 1)
             assert Fraction(row["due"]) == expected
             assert abs(row["credit_minor"] - expected) < 1
+
+
+def test_a_contributor_who_took_everything_back_has_no_weight_for_considered_assets() -> None:
+    """Bo and cy have equal weights, bo's for assets that were considered and not delivered."""
+    with new_books() as (_, log, _):
+        publish(log, "acme", {"bo": 3, "cy": 3}, 0, base="considered")
+        publish(log, "beta", {"di": 5}, 0, assets=1)
+        private = {"assets": {}, "effective_at": "2026-09-10", "recurring": "", "reason": "minor"}
+        private |= {"asked": {"contributors": ["bo"]}, "only_deal": ""}
+        public = {"notice": "agency-000001", "sequence": 1, "deal_id": ""}
+
+        def make(index: int, sets: AllSets) -> NewRecord:
+            return NewRecord(public, private, sets)
+
+        append_record(log, Kind.NOTICE, ("notice", "bo"), AS_OF, make)
+        done = record_fund(log, FUND, "2026-09-09T00:00:00+00:00", correct=False)
+        assert credits(done) == {"bo": 100_00, "cy": 100_00, "di": 200_00}
+        later = replace(FUND, name="later")
+        done = record_fund(log, later, "2026-09-10T00:00:00+00:00", correct=False)
+        assert credits(done) == {"bo": 0, "cy": 200_00, "di": 200_00}
