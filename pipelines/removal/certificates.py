@@ -145,6 +145,12 @@ def _check_shards(reply: Reply, wanted: Mapping[str, str]) -> None:
                 f"{shard.name[:80]!a}, sha256 {shard.sha256}",
                 REFUSED,
             )
+        if shard.name != wanted[shard.sha256]:
+            raise ReplyError(
+                "The certificate has a shard by another name",
+                f"{shard.name[:80]!a}, the notice has {wanted[shard.sha256]} with this sha256",
+                REFUSED,
+            )
     if len(named) != len(reply.shards):
         raise ReplyError(
             "The certificate names a shard twice", f"{len(reply.shards)} shards", REFUSED

@@ -111,7 +111,12 @@ class Job:
         """Identifier made from the inputs: a run with the same inputs is the same run."""
         if not self.retry:
             return self.first_run_id
-        inputs: dict[str, str | int] = {"run": self.first_run_id, "retry": self.retry}
+        # The manifest has this name and that of the first run: without the salt, whoever knows
+        # both could find the ids of the files that were read again by trying.
+        inputs: dict[str, str | int] = {
+            **{"run": self.first_run_id, "retry": self.retry},
+            "salt": _salt_digest(self.salt),
+        }
         return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]
 
     @cached_property
@@ -194,7 +199,7 @@ def run_id(
         "captioner": models.captioner_id,
         "readers": READER_VERSION,
         "trust": trust.digest,
-        "salt": hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest(),
+        "salt": _salt_digest(salt),
     }
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
@@ -206,3 +211,7 @@ def run_id(
     if removed.names:
         inputs["removed_names"] = hashlib.sha256(canonical_json(removed.names)).hexdigest()
     return hashlib.sha256(canonical_json(inputs)).hexdigest()[:16]
+
+
+def _salt_digest(salt: bytes) -> str:
+    return hashlib.sha256(b"fairshard/run\x00" + salt).hexdigest()

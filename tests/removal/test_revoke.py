@@ -253,6 +253,7 @@ LIES: list[tuple[str, Change]] = [
     ("does not have the form", lambda reply: reply.update(signed_at="9999-99-99")),
     ("does not have the form", lambda reply: reply.update(signed_at="0000-12-10")),
     ("does not have the form", lambda reply: reply.update(signed_at="2026-12-10T00:00")),
+    ("by another name", lambda reply: reply["shards"][0].update(name="small-jpg-00009")),
     ("names a shard twice", lambda reply: reply["shards"].append(reply["shards"][0])),
     ("says that something was deleted", lambda reply: reply.update(kind="acknowledgement")),
     ("does not have the form", lambda reply: reply.update(forgotten=True)),
