@@ -21,7 +21,7 @@ def test_a_version_that_a_removal_made_is_compared_by_what_was_packaged(tmp_path
         assert in_process("revoke", "--out", made.out, "--asset", asset, *words).code == 0
     made.add(1, side=600)
     made.write_catalogue()
-    words = (
+    inputs = (
         "--catalogue",
         made.folder / "catalogue",
         "--deal",
@@ -29,7 +29,7 @@ def test_a_version_that_a_removal_made_is_compared_by_what_was_packaged(tmp_path
         "--json",
     )
     done = in_process(
-        *("package", *words, "--out", made.out, "--as-of", "2026-11-28", "--workers", 1)
+        *("package", *inputs, "--out", made.out, "--as-of", "2026-11-28", "--workers", 1)
     )
     assert done.code == 0, done.err
     versions = json.loads(done.out)["versions"]
