@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
+from pipelines.accounts.pools import BookedPool
 from schemas.errors import InputError
+from schemas.ledger import PoolRecord
 from schemas.money import format_amount
 
 
-def check_same(terms: Mapping[str, Any], recorded: Mapping[str, Any], recorded_at: str) -> None:
+def check_same(terms: Mapping[str, object], pool: BookedPool) -> None:
     """Compares what is stated of a payment with the pool that its name has in the books.
 
     Args:
-        terms: What is stated now.
-        recorded: The pool's fields.
-        recorded_at: When it was recorded, ISO 8601.
+        terms: What is stated now, under the names of a pool's fields.
+        pool: The pool.
 
     Raises:
         InputError: If they differ; it names the option, and both values.
     """
-    if all(recorded.get(name) == value for name, value in terms.items()):
+    if all(pool.fields.get(name) == value for name, value in terms.items()):
         return
-    now, then = _as_options(terms), _as_options(recorded)
+    then, now = _as_options(pool.fields), _as_options(cast(PoolRecord, {**pool.fields, **terms}))
     first = next((name for name in now if then[name] != now[name]), "--use")
     raise InputError(
         "The deal has another payment with this name",
-        f"{terms['name']!r} was recorded on {recorded_at[:10]} with {first} {then[first]}, "
+        f"{pool.fields['name']!r} was recorded on {pool.day} with {first} {then[first]}, "
         f"not {now[first]}",
         "Nothing was recorded. Give this payment a name of its own with --name.",
     )
 
 
-def _as_options(terms: Mapping[str, Any]) -> dict[str, str]:
+def _as_options(terms: PoolRecord) -> dict[str, str]:
     """Returns what is stated of a payment, as the options of `fairshard pay` state it."""
     rule, currency = terms["rule"], terms["currency"]
-    taken = (f"{item['name']}={item['amount'] or item['share']}" for item in rule["deductions"])
+    deductions = cast("list[dict[str, str | None]]", rule["deductions"])
+    taken = (f"{item['name']}={item['amount'] or item['share']}" for item in deductions)
     use = rule["use_sha256"]
     return {
         "--amount": f"{format_amount(terms['gross_minor'], currency)} {currency}",
         "--delivery": terms["delivery"],
-        "--agency-share": rule["agency_share"],
+        "--agency-share": str(rule["agency_share"]),
         "--source": ascii(terms["source"]),
         "--period": ascii(terms["period"]),
         "--source-country": terms["source_country"] or "(none)",

@@ -166,7 +166,7 @@ def record_payment(
     pool = pool_of(record)
     if pool is None:
         raise AssertionError("a payment has a pool")
-    check_same(payment.terms(), pool.fields, record.recorded_at)
+    check_same(payment.terms(), pool)
     holder = pool_holder(payment.delivery, patched_deliveries(log))
     following = replacement_of(holder, booked_pools(log))
     return RecordedPayment(record, pool, lines_of(log, pool), record.index in created, following)

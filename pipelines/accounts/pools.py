@@ -33,7 +33,7 @@ class BookedPool:
 
     Attributes:
         record: Its record.
-        fields: The pool's fields, as docs/payouts.md lists them.
+        fields: The pool's fields, as docs/ledger.md lists them.
     """
 
     record: Record

@@ -22,7 +22,7 @@ from pipelines.ledger.anchor import Anchored
 from pipelines.ledger.cosignature import Cosignature, require_cosignatures
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.ledger.merkle import ProofError
-from pipelines.ledger.signed_note import bare_note
+from pipelines.ledger.signed_note import NoteError, bare_note
 from pipelines.ledger.timestamp import check_timestamp
 from pipelines.storage.open import open_store
 from pipelines.verify.signer import read_pinned_keys
@@ -94,10 +94,10 @@ def run(options: argparse.Namespace) -> int:
 def _check(file: Path, trusted: Sequence[str]) -> Finding:
     try:
         return check_proof_file(read_input(file, "The proof"), trusted)
-    except ProofError as error:
+    except (NoteError, ProofError) as error:
         raise RunError(
             "The file proves nothing",
-            f"{file}: {error}",
+            f"{file}: {str(error).rstrip('.')}",
             "It was changed or damaged, or is signed by another key. Ask the agency for it again.",
         ) from error
 

@@ -225,8 +225,18 @@ const Money = (() => {
         cell(`balance-${n}-${key}`, row[key], `the amount ${key}`);
       }
       cell(`balance-${n}-currency`, row.currency, "the currency");
-      if (row.carried !== "0/1") cell(`balance-${n}-carried`, row.carried, "what is carried");
+      if (row.carried !== "0/1") {
+        cell(`balance-${n}-carried`, row.carried, "what is carried");
+        cell(`balance-${n}-about`, hundredths(row.carried), "what is carried, cut off");
+      }
     });
+  }
+
+  // A fraction of a minor unit, cut off after two decimals.
+  function hundredths(fraction) {
+    const [above, below] = fraction.split("/").map(BigInt), size = above < 0n ? -above : above;
+    const digits = String(size * 100n / below).padStart(3, "0");
+    return `${above < 0n ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
   }
 
   return { balances, check, earned };

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from operator import itemgetter
 
 from pipelines.statements.money import (
     CONSIDERED,
@@ -26,7 +28,7 @@ REASONS = {
     NOT_IN_BOOKS: "not in the agency's books yet",
     NOT_IN_OUTPUT: "its lines are not in this output",
     REMOVAL: "taken back for assets that were removed",
-    REMOVAL_REPLACED: "taken back before for removed assets: the new version has other lines",
+    REMOVAL_REPLACED: "given back: it was taken from the version that this one replaces",
 }
 #: Why a balance was not paid, in words.
 UNPAID = {
@@ -54,10 +56,9 @@ def money_parts(money: AccountMoney) -> Iterator[str]:
     if money["payments"] or money["adjustments"]:
         yield "<h2>Later revenue and other credits</h2>\n"
         yield _head(("Date", "What"), ("Check", "Amount"), "money")
-        for number, payment in enumerate(money["payments"]):
-            yield _payment(number, payment)
-        for number, one in enumerate(money["adjustments"]):
-            yield _adjustment(number, one)
+        rows = [(row["date"], _payment(at, row)) for at, row in enumerate(money["payments"])]
+        rows += [(row["date"], _adjustment(at, row)) for at, row in enumerate(money["adjustments"])]
+        yield from (text for _, text in sorted(rows, key=itemgetter(0)))
         yield "</tbody>\n</table>\n"
     if money["payouts"]:
         yield "<h2>Payouts</h2>\n"
@@ -89,13 +90,20 @@ def _balance(number: int, row: Balance) -> str:
             ("closing", row["closing"]),
         )
     )
-    carried = cell(f"{name}-carried", row["carried"])
-    below = f'<tr class="below"><td colspan="5" class="soft">and {carried} of the smallest unit, '
-    below += "carried on to the next pool</td></tr>\n"
+    about = cell(f"{name}-about", hundredths(Fraction(row["carried"])))
+    below = f'<tr class="below"><td colspan="5" class="soft">and {about} of the smallest unit '
+    below += f"(exactly {cell(f'{name}-carried', row['carried'])}), carried on to the next pool"
+    below += "</td></tr>\n"
     return (
         f"<tr><td>{cell(f'{name}-currency', row['currency'])}</td>{amounts}</tr>\n"
         f"{below if row['carried'] != '0/1' else ''}"
     )
+
+
+def hundredths(part: Fraction) -> str:
+    """Returns a fraction of a minor unit, cut off after two decimals."""
+    digits = f"{abs(part.numerator) * 100 // part.denominator:03d}"
+    return f"{'-' if part < 0 else ''}{digits[:-2]}.{digits[-2:]}"
 
 
 def _payment(number: int, row: AccountPayment) -> str:

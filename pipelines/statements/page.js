@@ -189,8 +189,13 @@
     if (held.length) word.push("what is not paid yet and why");
     if (account.first && balances.length) word.push("the balance at the start");
     if (word.length) {
-      lines.push(`The agency's word, and not proved: ${word.join("; ")}. Compare payouts with ` +
-        "your bank account, and the balance at the start with your last statement.");
+      const compare = [];
+      if (payouts.length) compare.push("payouts with your bank account");
+      if (account.first && balances.length) {
+        compare.push("the balance at the start with your last statement");
+      }
+      lines.push(`The agency's word, and not proved: ${word.join("; ")}.` +
+        (compare.length ? ` Compare ${compare.join(", and ")}.` : ""));
     }
     return lines;
   }
@@ -248,8 +253,9 @@
       const head = account.money === null ? "it is what the agency signed."
         : "what is marked as proved is what the agency signed.";
       say("sound", `Your browser has checked this page: ${head}`, [
-        `${lines} of ${lines} lines: asset, share, weight and amount are those in the ledger, ` +
-          "and each is in the log of its delivery.",
+        lines === 0 ? "No delivery of the period has a line of yours."
+          : `${lines} of ${lines} lines: asset, share, weight and amount are those in the ` +
+            "ledger, and each is in the log of its delivery.",
         account.money === null
           ? "The lines sum to every total shown here: by delivery, by month and by deal."
           : "The lines and the revenue below sum to every total shown here: by delivery, by month, " +

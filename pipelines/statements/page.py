@@ -207,7 +207,7 @@ def _replaced(number: int, item: AccountDelivery, replaced: ReplacedTotal) -> st
     adds = _amount(f"{number}-credited", item["credited"], currency)
     return (
         f'It replaces <bdi data-cell="{number}-replaces">{_text(replaced["delivery"])}</bdi>, with '
-        f"which you were credited {before}. So it adds {adds}."
+        f"which you were credited {before}. The difference is {adds}."
     )
 
 
@@ -215,7 +215,7 @@ def _logged(number: int, logged: LoggedSum) -> str:
     _, size, root = open_checkpoint(logged["checkpoint"], logged["vkey"])
     return (
         "It is in the agency's log as of the checkpoint with "
-        f'<span class="id" data-cell="{number}-log">{size} records, root {root.hex()}</span>.'
+        f'<span class="root" data-cell="{number}-log">{size} records, root {root.hex()}</span>.'
     )
 
 
