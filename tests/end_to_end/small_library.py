@@ -84,6 +84,13 @@ class SmallLibrary:
 
     def package(self, *more: object, as_of: str = AS_OF) -> CommandResult:
         """Packages the library into the test's own output."""
+        self.write()
+        catalogue, deal = self.folder / "catalogue", self.folder / "deal.toml"
+        words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", self.out]
+        return in_process(*words, "--as-of", as_of, "--workers", 1, "--quiet", *more)
+
+    def write(self) -> None:
+        """Writes the catalogue and the deal."""
         lines: dict[str, list[Row]] = {
             "assets": self.rows,
             "contributors": self.contributors,
@@ -94,8 +101,6 @@ class SmallLibrary:
             text = "".join(json.dumps(row) + "\n" for row in told)
             (catalogue / f"{name}.jsonl").write_text(text, encoding="utf-8")
         deal.write_text(self.deal, encoding="utf-8")
-        words = ["package", "--catalogue", catalogue, "--deal", deal, "--out", self.out]
-        return in_process(*words, "--as-of", as_of, "--workers", 1, "--quiet", *more)
 
     @property
     def out(self) -> Path:
