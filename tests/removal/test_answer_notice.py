@@ -13,7 +13,8 @@ import pytest
 
 from pipelines.format.notice import notice_bytes, sign_notice
 from pipelines.ledger.signed_note import FileKey
-from pipelines.removal.replies import ReplyError, read_reply
+from pipelines.removal.certificates import ReplyError
+from pipelines.removal.replies import read_reply
 from schemas.notice import SCOPE, Notice, NoticeDelivery, NoticeSample, NoticeShard
 from tests.site.pages import DOCS
 
