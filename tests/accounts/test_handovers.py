@@ -53,6 +53,7 @@ def test_the_ledger_of_the_first_key_is_opened_without_it(tmp_path: Path) -> Non
     assert replayed.code == 0, replayed.out
 
 
+@pytest.mark.slow
 def test_without_kept_salts_it_is_refused_until_the_key_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,7 +86,13 @@ def test_a_releases_later_assets_are_refused(library: SmallLibrary) -> None:
     assert delivered(library, "small/v0003") == {"a-0", "a-1", "a-3", "a-4", "a-6"}
 
 
-@pytest.mark.parametrize("accepted", ["", '\n[rights]\ncopies_of_refused = "accept"\n'])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        pytest.param("", marks=pytest.mark.slow),
+        '\n[rights]\ncopies_of_refused = "accept"\n',
+    ],
+)
 def test_a_no_of_somebody_without_a_delivery_is_recorded(
     library: SmallLibrary, accepted: str
 ) -> None:
