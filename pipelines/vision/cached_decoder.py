@@ -6,8 +6,9 @@ computed once. The logits are those of the whole prefix up to rounding.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -16,21 +17,84 @@ from torch.nn import functional
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.decode import ImageTokens
 
+Layer = Callable[[Tensor], Tensor]
 
-def can_cache(model: Any) -> bool:
-    """Whether a CoCa's towers are open_clip's own, with causal attention.
+
+class AttentionLayer(Protocol):
+    """The parts of torch's MultiheadAttention that are used here."""
+
+    in_proj_weight: Tensor  # of query, key and value, one below the other
+    in_proj_bias: Tensor
+    out_proj: Layer
+    num_heads: int
+    embed_dim: int
+
+
+class Block(Protocol):
+    """The parts of open_clip's ResidualAttentionBlock; `ln_1_kv` is there in cross-attention."""
+
+    attn: AttentionLayer
+    ln_1: Layer
+    ln_1_kv: Layer
+    ln_2: Layer
+    ls_1: Layer
+    ls_2: Layer
+    mlp: Layer
+
+
+class Blocks(Protocol):
+    """A stack of blocks."""
+
+    resblocks: Sequence[Block]
+
+    def get_cast_dtype(self) -> torch.dtype:
+        """Returns the type of the weights."""
+        ...
+
+
+class TextTower(Protocol):
+    """The parts of open_clip's TextTransformer that are used here."""
+
+    transformer: Blocks
+    token_embedding: Layer
+    positional_embedding: Tensor
+    cls_emb: Tensor | None
+    ln_final: Layer
+    correct_cls_mask: bool
+    pad_id: int
+
+
+class CaptionDecoder(Protocol):
+    """The parts of open_clip's MultimodalTransformer that are used here."""
+
+    resblocks: Sequence[Block]
+    cross_attn: Sequence[Block]
+    ln_final: Layer
+    text_projection: Tensor | None
+
+
+class CoCa(Protocol):
+    """The two towers of a CoCa that a caption passes through."""
+
+    text: TextTower
+    text_decoder: CaptionDecoder
+
+
+def cacheable(model: object) -> CoCa | None:
+    """Returns a CoCa whose towers are open_clip's own, with causal attention; else None.
 
     Towers from elsewhere, such as RoBERTa, let a token see the tokens after it.
     """
     layers = import_open_clip().transformer
-    text: Any = getattr(model, "text", None)
-    decoder: Any = getattr(model, "text_decoder", None)
-    if type(text) is not layers.TextTransformer or text.attn_mask is None:
-        return False
-    if type(decoder) is not layers.MultimodalTransformer:
-        return False
-    blocks = [*text.transformer.resblocks, *decoder.resblocks, *decoder.cross_attn]
-    return all(type(block) is layers.ResidualAttentionBlock for block in blocks)
+    text, decoder = getattr(model, "text", None), getattr(model, "text_decoder", None)
+    own = type(text) is layers.TextTransformer and type(decoder) is layers.MultimodalTransformer
+    if not own or getattr(text, "attn_mask", None) is None:
+        return None
+    coca = cast(CoCa, model)
+    stacks = (coca.text.transformer.resblocks, coca.text_decoder.resblocks)
+    blocks = (*stacks[0], *stacks[1], *coca.text_decoder.cross_attn)
+    own = all(type(block) is layers.ResidualAttentionBlock for block in blocks)
+    return coca if own else None
 
 
 def _split_heads(rows: Tensor, heads: int) -> Tensor:
@@ -47,16 +111,15 @@ class _KeysAndValues:
     values: Tensor
 
 
-def _finish_block(block: Any, rows: Tensor, attended: Tensor) -> Tensor:
+def _finish_block(block: Block, rows: Tensor, attended: Tensor) -> Tensor:
     """Adds what attention [n, heads, t, d] found to rows [n, t, w], and applies the MLP."""
     merged = attended.transpose(1, 2).flatten(2)
     rows = rows + block.ls_1(block.attn.out_proj(merged))
-    mixed: Tensor = rows + block.ls_2(block.mlp(block.ln_2(rows)))
-    return mixed
+    return rows + block.ls_2(block.mlp(block.ln_2(rows)))
 
 
 def _extend(
-    block: Any, rows: Tensor, cache: _KeysAndValues, at: int, mask: Tensor | None
+    block: Block, rows: Tensor, cache: _KeysAndValues, at: int, mask: Tensor | None
 ) -> Tensor:
     """Passes the token at position `at` of every row [n, 1, w] through a block."""
     attn = block.attn
@@ -69,7 +132,7 @@ def _extend(
     return _finish_block(block, rows, attended)
 
 
-def _picture_keys(block: Any, tokens: Tensor) -> _KeysAndValues:
+def _picture_keys(block: Block, tokens: Tensor) -> _KeysAndValues:
     """Returns the keys and values of the picture's tokens [n, t, w] for a cross-attention block."""
     attn, width = block.attn, tokens.shape[-1]
     packed = functional.linear(
@@ -79,7 +142,7 @@ def _picture_keys(block: Any, tokens: Tensor) -> _KeysAndValues:
     return _KeysAndValues(key, value)
 
 
-def _look_at_picture(block: Any, rows: Tensor, picture: _KeysAndValues) -> Tensor:
+def _look_at_picture(block: Block, rows: Tensor, picture: _KeysAndValues) -> Tensor:
     attn, width = block.attn, rows.shape[-1]
     query = functional.linear(
         block.ln_1(rows), attn.in_proj_weight[:width], attn.in_proj_bias[:width]
@@ -95,12 +158,12 @@ class CachedDecoder:
     """The text decoder of one batch of pictures, fed token by token.
 
     Attributes:
-        model: A CoCa for which `can_cache` holds.
+        model: What `cacheable` returned.
         image_tokens: The image tower's output for the batch.
         length: The maximum number of tokens of a caption, start and end tokens included.
     """
 
-    model: Any
+    model: CoCa
     image_tokens: ImageTokens
     length: int
     _text: list[_KeysAndValues] = field(init=False)
@@ -116,7 +179,7 @@ class CachedDecoder:
         self._picture = [_picture_keys(block, tokens) for block in decoder.cross_attn]
         self._visible = torch.ones(len(tokens), self.length + 1, dtype=torch.bool)
 
-    def _empty(self, block: Any) -> _KeysAndValues:
+    def _empty(self, block: Block) -> _KeysAndValues:
         tokens, attn = self.image_tokens.tokens, block.attn
         shape = (len(tokens), attn.num_heads, self.length, attn.embed_dim // attn.num_heads)
         return _KeysAndValues(tokens.new_empty(shape), tokens.new_empty(shape))
@@ -145,7 +208,7 @@ class CachedDecoder:
         for block, cache, cross, picture in layers:
             rows = _look_at_picture(cross, _extend(block, rows, cache, at, None), picture)
         self._at += 1
-        logits: Tensor = decoder.ln_final(rows)[:, 0]
+        logits = decoder.ln_final(rows)[:, 0]
         return logits if decoder.text_projection is None else logits @ decoder.text_projection
 
     def _hide_padding(self, tokens: Tensor) -> Tensor | None:

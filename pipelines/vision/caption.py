@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
-from pipelines.vision.cached_decoder import CachedDecoder, can_cache
+from pipelines.vision.cached_decoder import CachedDecoder, cacheable
 from pipelines.vision.decode import (
     ImageTokens,
     PrefixDecoder,
@@ -38,7 +38,7 @@ class Captioner:
         self._network = network
         self._batch = batch
         self._beams = beams
-        self._can_cache = can_cache(network.model)
+        self._coca = cacheable(network.model)
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
         tokenizer = network.tokenizer
         pad = int(getattr(network.model, "pad_id", 0))
@@ -66,8 +66,8 @@ class Captioner:
         return captions
 
     def _open_decoder(self, image_tokens: ImageTokens) -> StepDecoder:
-        if self._can_cache:
-            return CachedDecoder(self._network.model, image_tokens, self.limits.length)
+        if self._coca is not None:
+            return CachedDecoder(self._coca, image_tokens, self.limits.length)
         return PrefixDecoder(self._network.model, image_tokens)
 
     def _text(self, tokens: list[int]) -> str:

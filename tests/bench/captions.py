@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from pipelines.demo.scenes.render import draw_scene_spec, render
-from pipelines.vision.cached_decoder import CachedDecoder
+from pipelines.vision.cached_decoder import CachedDecoder, cacheable
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.decode import PrefixDecoder, StepDecoder, encode_image_tokens, greedy
 from pipelines.vision.embed import padded_batches
@@ -45,6 +45,9 @@ def bench_captions(count: int, rounds: int) -> str:
         render(draw_scene_spec(_FIRST_SEED + number), 96, 72) for number in range(count)
     ]
     pixels = network.preprocess(pictures)
+    coca = cacheable(network.model)
+    if coca is None:
+        raise RuntimeError("the model cannot be decoded with a cache")
 
     def decode(cached: bool) -> list[list[int]]:
         rows: list[list[int]] = []
@@ -53,7 +56,7 @@ def bench_captions(count: int, rounds: int) -> str:
                 image_tokens = encode_image_tokens(network.model, chunk)
                 decoder: StepDecoder = PrefixDecoder(network.model, image_tokens)
                 if cached:
-                    decoder = CachedDecoder(network.model, image_tokens, captioner.limits.length)
+                    decoder = CachedDecoder(coca, image_tokens, captioner.limits.length)
                 rows += greedy(decoder, len(chunk), captioner.limits)
         return rows
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.vision.cached_decoder import CachedDecoder, can_cache
+from pipelines.vision.cached_decoder import CachedDecoder, cacheable
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.decode import (
@@ -61,7 +61,7 @@ def make_image_tokens(model: Any, seed: int, rows: int) -> ImageTokens:
 def test_logits_agree_with_the_whole_prefix(seed: int, text: dict[str, Any]) -> None:
     """Also where padding's id stands within a caption, as a word of its own."""
     model = make_coca(seed, **text)
-    assert can_cache(model)
+    assert cacheable(model) is not None
     image_tokens = make_image_tokens(model, seed, rows=6)
     source = torch.Generator().manual_seed(seed)
     tokens = torch.randint(0, VOCABULARY, (6, LENGTH), generator=source)
@@ -99,7 +99,9 @@ def test_demo_captions_agree_with_the_whole_prefix(
     with torch.inference_mode():
         pixels = network.preprocess(pictures).to(network.dtype)
         image_tokens = encode_image_tokens(network.model, pixels)
-        cached = CachedDecoder(network.model, image_tokens, limits.length)
+        coca = cacheable(network.model)
+        assert coca is not None
+        cached = CachedDecoder(coca, image_tokens, limits.length)
         written = greedy(cached, len(pictures), limits)
         expected = greedy(PrefixDecoder(network.model, image_tokens), len(pictures), limits)
     assert written == expected
@@ -108,7 +110,7 @@ def test_demo_captions_agree_with_the_whole_prefix(
 
 def test_other_towers_are_decoded_without_a_cache() -> None:
     """A tower without causal attention, or from elsewhere, sees later tokens."""
-    assert not can_cache(make_coca(1, no_causal_mask=True))
+    assert not cacheable(make_coca(1, no_causal_mask=True))
     model = make_coca(1)
-    assert not can_cache(SimpleNamespace(text=object(), text_decoder=model.text_decoder))
-    assert not can_cache(SimpleNamespace(text=model.text, text_decoder=object()))
+    assert not cacheable(SimpleNamespace(text=object(), text_decoder=model.text_decoder))
+    assert not cacheable(SimpleNamespace(text=model.text, text_decoder=object()))
