@@ -32,11 +32,14 @@ from schemas.errors import InputError, RunError
 EXAMPLES = """\
 examples:
   fairshard check-proof a-17.proof.json --key agency.vkey
-  fairshard check-proof a-17.proof.json --key agency.vkey --delivery acme-2026-01/v0001/delivery
+  fairshard check-proof a-17.proof.json --key agency.vkey \\
+      --delivery acme-2026-01/v0001/delivery
   two of three witnesses must have cosigned the log:
-    fairshard check-proof a-17.proof.json --key agency.vkey --witness witnesses.txt --quorum 2
+    fairshard check-proof a-17.proof.json --key agency.vkey \\
+        --witness witnesses.txt --quorum 2
   an authority must have timestamped it:
-    fairshard check-proof a-17.proof.json --key agency.vkey --anchor 9.tsr --ca tsa-ca.pem
+    fairshard check-proof a-17.proof.json --key agency.vkey --anchor 9.tsr \\
+        --ca tsa-ca.pem
 """
 
 

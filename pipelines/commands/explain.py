@@ -25,8 +25,10 @@ from schemas.deal import load_deal
 EXAMPLES = """\
 examples:
   fairshard explain img-000123 --catalogue library/ --deal acme.toml
-  fairshard explain img-000123 --catalogue library/ --deal acme.toml --as-of 2026-06-30 --out out/
-  fairshard explain img-000123 --catalogue s3://agency/catalogue --deal acme.toml --json
+  fairshard explain img-000123 --catalogue library/ --deal acme.toml \\
+      --as-of 2026-06-30 --out out/
+  fairshard explain img-000123 --catalogue s3://agency/catalogue \\
+      --deal acme.toml --json
 """
 
 

@@ -29,9 +29,10 @@ from schemas.money import format_amount, parse_amount
 
 EXAMPLES = """\
 examples:
-  fairshard fund --out out/ --name contributor-fund-2026-h2 --currency USD --agency-share 0.40 \\
-    --deal acme-2026-01=12000.00 --deal beta-2026-02=8000.00 \\
-    --source "AI licences" --period 2026-H2
+  fairshard fund --out out/ --name contributor-fund-2026-h2 --currency USD \\
+      --agency-share 0.40 \\
+      --deal acme-2026-01=12000.00 --deal beta-2026-02=8000.00 \\
+      --source "AI licences" --period 2026-H2
   after a delivery was replaced, to record the difference:
     fairshard fund … --correct
 """

@@ -14,7 +14,8 @@ from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
-  fairshard journal --out out/ --to ledger.journal && hledger -f ledger.journal check --strict
+  fairshard journal --out out/ --to ledger.journal \\
+      && hledger -f ledger.journal check --strict
   fairshard journal --out out/ | hledger -f - balance liabilities
 """
 

@@ -16,7 +16,8 @@ EXAMPLES = """\
 examples:
   fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml
   fairshard odrl --run s3://bucket/acme-2026-01/v0001 --deal acme.toml --json
-  fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml --for buyer --to policies/
+  fairshard odrl --run out/acme-2026-01/v0001 --deal acme.toml --for buyer \\
+      --to policies/
 """
 
 _DEFAULT_FOLDER = f"{layout.AGENCY}/odrl"

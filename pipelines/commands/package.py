@@ -43,11 +43,12 @@ from schemas.errors import InputError
 EXAMPLES = """\
 examples:
   fairshard package --catalogue library/ --deal acme.toml
-  fairshard package --catalogue s3://agency/catalogue --deal acme.toml --out s3://agency/out \\
-      --key keys/agency.key --as-of 2026-06-30
+  fairshard package --catalogue s3://agency/catalogue --deal acme.toml \\
+      --out s3://agency/out --key keys/agency.key --as-of 2026-06-30
   fairshard package --catalogue library/ --deal acme.toml --mapping ours.toml \\
       --allow-root /archive/pictures --allow-host media.example.com
-  fairshard package --catalogue library/ --deal acme.toml --new-pool renewal-2027
+  fairshard package --catalogue library/ --deal acme.toml \\
+      --new-pool renewal-2027
 """
 
 

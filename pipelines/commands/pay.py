@@ -41,13 +41,15 @@ from schemas.money import format_amount, parse_amount
 
 EXAMPLES = """\
 examples:
-  fairshard pay --out out/ --delivery acme-2026-01/v0001 --name generative-2026-h2 \\
-    --amount 12000.00 --currency USD --agency-share 0.40 \\
-    --source "generative licences" --period 2026-H2
+  fairshard pay --out out/ --delivery acme-2026-01/v0001 \\
+      --name generative-2026-h2 \\
+      --amount 12000.00 --currency USD --agency-share 0.40 \\
+      --source "generative licences" --period 2026-H2
   by the uses that the buyer reports, with a fee that is taken first:
     fairshard pay --out out/ --delivery acme-2026-01/v0001 --name use-2026-q3 \\
-      --amount 900.00 --currency USD --agency-share 0.40 --source "use" --period 2026-Q3 \\
-      --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
+        --amount 900.00 --currency USD --agency-share 0.40 --source "use" \\
+        --period 2026-Q3 \\
+        --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
 """
 _SHOWN = 10  # rows without an asset
 _UNMATCHED = {

@@ -48,8 +48,8 @@ from schemas.payout_terms import PayoutTerms, load_payout_terms
 EXAMPLES = """\
 examples:
   fairshard payout --out out/ --terms payout.toml --catalogue library/ --to run/
-  fairshard payout --out s3://agency/out --key keys/agency.key --terms payout.toml \\
-    --catalogue library/ --date 2026-12-15 --json
+  fairshard payout --out s3://agency/out --key keys/agency.key \\
+      --terms payout.toml --catalogue library/ --date 2026-12-15 --json
 """
 _PAYMENT_COLUMNS = (
     *("contributor_id", "display_name", "payee_ref", "currency"),

@@ -28,7 +28,8 @@ examples:
   that a contributor is in none of the deliveries so far:
     fairshard prove --out out/ --contributor c-9 --as-of-log --to c-9.proof.json
   that a delivery is recorded:
-    fairshard prove --out s3://agency/out --key keys/agency.key --delivery acme-2026-01/v0001
+    fairshard prove --out s3://agency/out --key keys/agency.key \\
+        --delivery acme-2026-01/v0001
 """
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")

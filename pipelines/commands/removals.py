@@ -31,8 +31,9 @@ EXAMPLES = """\
 examples:
   fairshard removals --out out/
   fairshard removals --out out/ --as-of 2027-01-31 --json
-  a buyer's acknowledgement or deletion certificate, with the buyer's verifier key:
-    fairshard removals --out out/ --accept certificate.json --buyer-key buyer.vkey
+  a buyer's acknowledgement or certificate, with the buyer's verifier key:
+    fairshard removals --out out/ --accept certificate.json \\
+        --buyer-key buyer.vkey
 """
 
 

@@ -35,11 +35,14 @@ from schemas.notice import MoneyEffect, RecurringEffect, RemovalReason
 
 EXAMPLES = """\
 examples:
-  fairshard revoke --out out/ --asset img-000123 --reason takedown --effective 2026-12-01
+  fairshard revoke --out out/ --asset img-000123 --reason takedown \\
+      --effective 2026-12-01
   fairshard revoke --out out/ --contributor c-0017 --reason consent_withdrawn \\
-    --effective 2026-12-01 --money reverse --recurring stop-next-period
-  fairshard revoke --out s3://agency/out --key keys/agency.key --release R-2019-044 \\
-    --reason release_invalid --effective 2026-12-01 --way tombstone --deadline-days 14
+      --effective 2026-12-01 --money reverse --recurring stop-next-period
+  fairshard revoke --out s3://agency/out --key keys/agency.key \\
+      --release R-2019-044 \\
+      --reason release_invalid --effective 2026-12-01 --way tombstone \\
+      --deadline-days 14
 """
 
 _MAX_DEADLINE_DAYS = 3_650
@@ -63,7 +66,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--deal", default="", metavar="ID", help="only in this deal (default: all)")
     how = parser.add_argument_group("why and how (a default that is not shown is the deal's)")
-    how.add_argument("--reason", required=True, choices=get_args(RemovalReason))
+    reasons = get_args(RemovalReason)
+    how.add_argument(
+        "--reason", required=True, choices=reasons, metavar="REASON", help=", ".join(reasons)
+    )
     how.add_argument(
         "--effective", required=True, metavar="DATE", help="day from which it may not be used"
     )

@@ -28,9 +28,12 @@ from schemas.errors import InputError
 EXAMPLES = """\
 examples:
   fairshard share --out out --deal acme-2026-01 --by contributor
-  fairshard share --out out --deal acme-2026-01 --version v0001 --by licence --json
-  fairshard share --out out --deal acme-2026-01 --by library --libraries libraries.csv
-  fairshard share --out s3://bucket/out --deal acme-2026-01 --by contributor --top 0 --csv
+  fairshard share --out out --deal acme-2026-01 --version v0001 --by licence \\
+      --json
+  fairshard share --out out --deal acme-2026-01 --by library \\
+      --libraries libraries.csv
+  fairshard share --out s3://bucket/out --deal acme-2026-01 --by contributor \\
+      --top 0 --csv
 """
 
 _TOP = 20

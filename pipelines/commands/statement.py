@@ -31,7 +31,8 @@ EXAMPLES = """\
 examples:
   fairshard statement --out out --contributor c-0016
   fairshard statement --out out --all --period 2026-Q2
-  fairshard statement --out s3://bucket/out --contributor c-0016 --deal acme-2026-01 --to mail/
+  fairshard statement --out s3://bucket/out --contributor c-0016 \\
+      --deal acme-2026-01 --to mail/
 """
 
 _RENDERERS = {"json": account_json, "csv": account_csv, "html": account_page}

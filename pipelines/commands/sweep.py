@@ -32,8 +32,10 @@ from schemas.notice import RemovalReason
 
 EXAMPLES = """\
 examples:
-  fairshard sweep --out out/ --catalogue library/ --deal acme.toml --deal other.toml --to drafts/
-  fairshard sweep --out out/ --catalogue library/ --deal acme.toml --as-of 2027-01-01 --json
+  fairshard sweep --out out/ --catalogue library/ --deal acme.toml \\
+      --deal other.toml --to drafts/
+  fairshard sweep --out out/ --catalogue library/ --deal acme.toml \\
+      --as-of 2027-01-01 --json
 """
 _DRAFT = "fairshard/sweep/v1"
 

@@ -33,7 +33,7 @@ examples:
     fairshard verify acme-2026-01/v0001/delivery --sample 2% --seed 7
   files that are new or changed since the last check, and a tenth of the rest:
     fairshard verify acme-2026-01/v0001/delivery --state acme.state --reread 10%
-  for the agency: rebuild damaged files from the original catalogue, deal and key:
+  for the agency: rebuild damaged files from the catalogue, deal and key:
     fairshard verify s3://bucket/acme-2026-01/v0001/delivery --repair \\
         --catalogue library/ --deal acme.toml --key agency.key
 """

@@ -18,10 +18,12 @@ from pipelines.ledger.cosignature import check_quorum
 
 EXAMPLES = """\
 examples:
-  fairshard witness --out out/ --url https://witness.example --witness witness.vkey
+  fairshard witness --out out/ --url https://witness.example \\
+      --witness witness.vkey
   two of three must cosign:
-    fairshard witness --out out/ --url https://w1.example --url https://w2.example \\
-      --url https://w3.example --witness witnesses.txt --quorum 2
+    fairshard witness --out out/ --url https://w1.example \\
+        --url https://w2.example \\
+        --url https://w3.example --witness witnesses.txt --quorum 2
 """
 
 
