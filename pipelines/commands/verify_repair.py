@@ -14,6 +14,7 @@ from pipelines.repair.version import PublishedVersion
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import default_key_path, load_key
 from pipelines.storage.open import open_store
+from pipelines.storage.tables import read_json
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.report import Problem, Report
 from schemas import layout
@@ -39,6 +40,7 @@ def verify_and_repair(
     report = _verify_before_repair(options.delivery, pinned, progress)
     if report.sound:
         return _recognise_own_key(report, options.key)
+    _refuse_patched(options.delivery, report)
     if not options.catalogue or not options.deal:
         damaged = sorted(report.damaged)
         more = f" and {len(damaged) - _MAX_LISTED:,} more" if len(damaged) > _MAX_LISTED else ""
@@ -71,6 +73,38 @@ def verify_and_repair(
         made_before=layout.delivery_id(published.deal_id, published.version),
     )
     return repair_version(report, published, prepare_job(request), pinned, options.take_over)
+
+
+def _refuse_patched(uri: str, report: Report) -> None:
+    """Refuses a version that a removal made: it comes from another version, not from a catalogue.
+
+    Raises:
+        InputError: If it is such a version. It says how to get the version back.
+    """
+    before = report.patches.delivery if report.patches is not None else _patched_from(uri)
+    if not before:
+        return
+    damaged = sorted(report.damaged)
+    named = f"{', '.join(damaged[:_MAX_LISTED])}{' and more' if len(damaged) > _MAX_LISTED else ''}"
+    raise InputError(
+        "A version that a removal made is not rebuilt from a catalogue",
+        f"{uri} was made from {before}, and is damaged in {named}",
+        f"Nothing was changed. If it is the deal's newest version and {before} is sound, delete "
+        f"its {layout.MANIFEST} and run the fairshard revoke that made it again: that writes the "
+        "same bytes. Otherwise restore the files from a copy. As a buyer, download them again.",
+    )
+
+
+def _patched_from(uri: str) -> str:
+    """Returns what a version without a manifest was to be made from by a removal, or ""."""
+    try:
+        published = PublishedVersion.from_uri(uri)
+    except InputError:
+        return ""
+    store = open_store(published.output)
+    key = f"{layout.agency_prefix(published.deal_id, published.version)}/{layout.RUN_RECORD}"
+    version = read_json(store, key).get("patches", "") if store.exists(key) else ""
+    return layout.delivery_id(published.deal_id, version) if version else ""
 
 
 def _recognise_own_key(report: Report, key: str) -> Report:

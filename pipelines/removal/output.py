@@ -7,7 +7,7 @@ second name, so it takes no space.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -38,18 +38,24 @@ class PatchOutput:
         """The output store."""
         return self.before.store
 
-    def keep(self, path: str) -> None:
-        """Takes a file from the version before, unchanged.
+    def keep(self, paths: Sequence[str]) -> None:
+        """Takes files from the version before, unchanged.
 
         Raises:
-            RunError: If it is missing or damaged. In a folder only its size is compared, since the
+            RunError: If one is missing or damaged. In a folder only its size is compared, since the
                 file itself is kept; the bytes are what `verify` says of either version.
         """
-        store, key, record = self.store, f"{self.delivery}/{path}", self.before.listed[path]
+        before, store = self.before, self.store
         try:
-            store.copy(f"{self.before.delivery}/{path}", key)
+            store.copy((f"{before.delivery}/{path}", f"{self.delivery}/{path}") for path in paths)
         except FileNotFoundError as error:
-            raise self.before.damage(path, "missing") from error
+            gone = [path for path in paths if not store.exists(f"{before.delivery}/{path}")]
+            raise before.damage(", ".join(gone[:1]), "missing") from error
+        for path in paths:
+            self._check_kept(path)
+
+    def _check_kept(self, path: str) -> None:
+        store, key, record = self.store, f"{self.delivery}/{path}", self.before.listed[path]
         size = store.size(key)
         if size != record.bytes:
             raise self.before.damage(path, f"{size:,} bytes, the manifest says {record.bytes:,}")

@@ -282,10 +282,16 @@ def _keep_files(patch: _Patch, output: PatchOutput) -> None:
         for path in layout.shard_paths(record.name, number)
     }
     log = (layout.CHECKPOINT, layout.LOG_VKEY, layout.SHA256SUMS)
-    for path in patch.before.listed:
-        if path in changed or path in log or path.startswith("tile/") or is_index(path):
-            continue
-        output.keep(path)
+    output.keep(
+        [
+            path
+            for path in patch.before.listed
+            if path not in changed
+            and path not in log
+            and not path.startswith("tile/")
+            and not is_index(path)
+        ]
+    )
 
 
 def _keep_terms(patch: _Patch, name: str) -> None:

@@ -121,6 +121,8 @@ def _create_file(name: Path) -> int:
 def link_file(path: Path, target: Path) -> bool:
     """Gives a file a second name, replacing what has that name, atomically.
 
+    The caller syncs the folder of the new name, since many files may get names in one folder.
+
     Returns:
         False if the file cannot have a second name there; nothing is changed then.
     """
@@ -137,7 +139,6 @@ def link_file(path: Path, target: Path) -> bool:
             if target.exists() and target.samefile(path):  # then a rename would do nothing
                 return True
             name.replace(target)
-            sync_folder(target.parent)
         finally:
             with contextlib.suppress(OSError):
                 name.unlink(missing_ok=True)

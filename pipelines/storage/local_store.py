@@ -9,7 +9,7 @@ import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,17 +201,27 @@ class LocalStore:
                 sync_folder(path.parent)
         return True
 
-    def copy(self, source: str, target: str) -> None:
-        """See `Store.copy`. The file gets a second name; where it cannot, its bytes are copied."""
-        path, wanted = self.path(source), self.path(target)
-        with translate_read_errors(path):
-            if not path.is_file():
-                raise FileNotFoundError(str(path))
-            path = path.resolve()  # never a second name of a link
-        if not link_file(path, wanted):
+    def copy(self, names: Iterable[tuple[str, str]]) -> None:
+        """See `Store.copy`. Files get second names; where they cannot, their bytes are copied.
+
+        Each folder is synced once, at the end: a sync takes far longer than a name.
+        """
+        folders = set[Path]()
+        for source, target in names:
+            path, wanted = self.path(source), self.path(target)
+            with translate_read_errors(path):
+                if not path.is_file():
+                    raise FileNotFoundError(str(path))
+                path = path.resolve()  # never a second name of a link
+            if link_file(path, wanted):
+                folders.add(wanted.parent)
+                continue
             with self.open_read(source) as file, self.open_write(target) as sink:
                 while data := file.read(_COPY_BYTES):
                     sink.write(data)
+        for folder in sorted(folders):
+            with translate_write_errors(folder):
+                sync_folder(folder)
 
     def delete(self, key: str) -> None:
         """See `Store.delete`. Folders that become empty are removed as well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -238,11 +238,15 @@ class S3Store:
                 raise
         return True
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, names: Iterable[tuple[str, str]]) -> None:
         """See `Store.copy`. One request up to 5 GiB, which is all that the service copies at once.
 
         Larger objects pass through this program.
         """
+        for source, target in names:
+            self._copy(source, target)
+
+    def _copy(self, source: str, target: str) -> None:
         if self.size(source) > _MAX_COPY_BYTES:
             with self.open_read(source) as file, self.open_write(target) as sink:
                 while data := file.read(_COPY_BYTES):

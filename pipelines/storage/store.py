@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -199,14 +199,17 @@ class Store(Protocol):
         """
         ...
 
-    def copy(self, source: str, target: str) -> None:
-        """Gives an object a second name in this store, replacing what has that name, atomically.
+    def copy(self, names: Iterable[tuple[str, str]]) -> None:
+        """Gives objects second names in this store, replacing what has them, each atomically.
 
         The bytes do not pass through this program. In a folder both names may be of one file, so
         neither may ever be changed in place; nothing here does that.
 
+        Args:
+            names: The key of each object, and its second key.
+
         Raises:
-            FileNotFoundError: If there is no such object.
+            FileNotFoundError: If there is no such object; those before it have second names.
         """
         ...
 

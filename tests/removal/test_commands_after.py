@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.end_to_end.command import CommandResult
+from tests.end_to_end.command import CommandResult, tree
 from tests.end_to_end.small_library import SmallLibrary, in_process
 from tests.odrl.odrl_rules import check_policy, triples
 
@@ -167,3 +167,28 @@ def test_proofs_and_statements_agree_with_removals(library: SmallLibrary, tmp_pa
     assert done.code == 0, done.err
     found = json.loads((tmp_path / "c-1.json").read_bytes())
     assert [one["total_minor"] for one in found["totals"]] == [6_00 - 2 * 1_20]
+
+
+def test_a_damaged_version_is_made_again_by_the_same_removal(
+    library: SmallLibrary, tmp_path: Path
+) -> None:
+    copied = library.copied_to(tmp_path / "library")
+    out, delivery = copied.out, copied.out / "small/v0003/delivery"
+    was = [tree(out / part) for part in ("small", "agency/log", "agency/books")]
+    [tar] = (delivery / "shards").glob("*.tar")
+    data = bytearray(tar.read_bytes())
+    data[-2_000] ^= 1
+    tar.unlink()  # it may be the file of another version, too
+    tar.write_bytes(data)
+    words = ["--catalogue", copied.folder / "catalogue", "--deal", copied.folder / "deal.toml"]
+    for more in ([], words):
+        done = in_process("verify", delivery, "--repair", *more, "--quiet")
+        assert done.code == 2
+        assert "was made from small/v0002, and is damaged in shards/" in done.err
+        assert "run the fairshard revoke that made it again" in done.err
+    (delivery / "MANIFEST.json").unlink()
+    done = in_process("verify", delivery, "--repair", *words, "--quiet")
+    assert done.code == 2 and "was made from small/v0002" in done.err
+    removal = ["--out", out, "--asset", "a-1", "--way", "tombstone", *WORDS, "--money", "reverse"]
+    assert in_process("revoke", *removal).code == 0
+    assert [tree(out / part) for part in ("small", "agency/log", "agency/books")] == was

@@ -240,15 +240,31 @@ def test_a_copy_has_the_same_bytes_and_no_part_in_later_writes(tmp_path: Path) -
     store = open_store(str(tmp_path))
     store.write_bytes("a/x", b"one")
     store.write_bytes("b/y", b"other")
-    store.copy("a/x", "b/y")
-    store.copy("a/x", "b/y")  # again
+    store.copy([("a/x", "b/y")])
+    store.copy([("a/x", "b/y")])  # again
     assert store.read_bytes("b/y") == b"one"
     assert (tmp_path / "a/x").samefile(tmp_path / "b/y")  # takes no space
     store.write_bytes("a/x", b"two")
     assert store.read_bytes("b/y") == b"one"
     assert all_files(tmp_path) == ["a/x", "b/y"]
     with pytest.raises(FileNotFoundError):
-        store.copy("none", "b/y")
+        store.copy([("none", "b/y")])
+
+
+def test_a_folder_of_many_copies_is_synced_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, synced = open_store(str(tmp_path)), list[str]()
+    for name in "xyz":
+        store.write_bytes(f"a/{name}", name.encode())
+
+    def note(folder: Path) -> None:
+        assert all_files(folder) == [f"{name}{at}" for name in "xyz" for at in (0, 1)]
+        synced.append(folder.name)
+
+    monkeypatch.setattr("pipelines.storage.local_store.sync_folder", note)
+    store.copy((f"a/{name}", f"b/{name}{at}") for name in "xyz" for at in (0, 1))
+    assert synced == ["b"]
 
 
 def test_a_copy_is_made_where_a_file_cannot_have_two_names(
@@ -260,7 +276,7 @@ def test_a_copy_is_made_where_a_file_cannot_have_two_names(
     store = open_store(str(tmp_path))
     store.write_bytes("a/x", b"one")
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    store.copy("a/x", "b/y")
+    store.copy([("a/x", "b/y")])
     assert store.read_bytes("b/y") == b"one"
     assert not (tmp_path / "a/x").samefile(tmp_path / "b/y")
     assert all_files(tmp_path) == ["a/x", "b/y"]

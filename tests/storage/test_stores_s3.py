@@ -63,12 +63,12 @@ def test_objects_round_trip_and_are_listed(store: Store, bucket: str) -> None:
 def test_a_copy_has_the_same_bytes_and_no_part_in_later_writes(store: Store) -> None:
     store.write_bytes("a/x y", b"one")
     store.write_bytes("b/y", b"other")
-    store.copy("a/x y", "b/y")
+    store.copy([("a/x y", "b/y")])
     assert store.read_bytes("b/y") == b"one"
     store.write_bytes("a/x y", b"two")
     assert store.read_bytes("b/y") == b"one"
     with pytest.raises(FileNotFoundError):
-        store.copy("none", "b/y")
+        store.copy([("none", "b/y")])
 
 
 def test_keys_outside_the_prefix_are_neither_listed_nor_deleted(
