@@ -18,7 +18,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,6 +166,7 @@ def check_money(out: Path, ledger: pa.Table, removed: pa.Table) -> int:
     price, correction = (_lines(out, pool) for pool in pools)
     whole, part = _points(ledger), _points(removed)
     paid: dict[str, int] = defaultdict(int)
+    lines = Counter(values_of(removed["contributor_id"], str))
     for who, minor in _pairs(removed, "amount_minor"):
         paid[who] += minor
     assert correction.keys() == part.keys()
@@ -176,7 +177,9 @@ def check_money(out: Path, ledger: pa.Table, removed: pa.Table) -> int:
         assert Fraction(line["due"]) == -due
         assert Fraction(line["carried"]) == left
         assert -_HALF <= left <= _HALF
-        assert abs(paid[who] + line["credit_minor"]) <= 1
+        # An entry's amount is less than a unit from its exact part of the credit, and the credit
+        # from what is due.
+        assert abs(paid[who] + line["credit_minor"]) <= lines[who] + 1
     taken: int = -sum(line["credit_minor"] for line in correction.values())
     assert (pools[1]["contributors_minor"], pools[1]["gross_minor"]) == (-taken, 0)
     return taken
