@@ -129,7 +129,10 @@ def _show(console: Console, done: RecordedFund) -> None:
     lines = division_in_words(done.pool, done.lines, done.is_new)
     before = pool.get("replaces_record")
     if before is not None:
-        lines.append(f"  in place of record {before}: only the differences are owed.")
+        lines.append(
+            f"  These totals are in place of those of record {before}; "
+            "only the differences are owed."
+        )
     if done.replaced:
         names = ", ".join(done.replaced)
         lines.append(f"  {names} was replaced since; --correct divides the fund again.")
