@@ -131,6 +131,7 @@ def test_run_whose_engine_died_is_resumed_by_another(demo: Demo, tmp_path: Path)
     same(demo, "demo-strict", tmp_path, "portable, whose service died; in memory")
 
 
+@pytest.mark.slow
 def test_place_and_time_do_not_change_the_bytes(demo: Demo, tmp_path: Path) -> None:
     """Time zone, language, hash seed, umask, working folder and folder names do not matter."""
     out = tmp_path / "aus gabe \N{SNOWMAN}"

@@ -102,10 +102,10 @@ def check_lines(lines: list[str], max_lines: int = _SCREEN_LINES) -> None:
 
 @pytest.mark.parametrize("deal_id", DEALS)
 def test_explain_decides_as_the_pipeline_does(demo: Demo, deal_id: str) -> None:
-    """Covers one asset of each role, under one deal in turn; the slow test covers all."""
+    """Covers one asset of every second role, under one deal in turn; the slow test covers all."""
     by_each_role = {role: name for name, role in demo.key["roles"].items()}
     turn = list(DEALS).index(deal_id)
-    names = [name for _, name in sorted(by_each_role.items())][turn :: len(DEALS)]
+    names = [name for _, name in sorted(by_each_role.items())][turn :: 2 * len(DEALS)]
     check_all(demo, deal_id, [name for name in names if name in decided(demo, deal_id)])
 
 

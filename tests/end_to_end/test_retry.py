@@ -96,6 +96,7 @@ def test_a_server_that_is_back(library: SmallLibrary) -> None:
         assert package(library, *options)["made"] is False
 
 
+@pytest.mark.slow
 def test_a_version_with_retried_files_is_repaired(library: SmallLibrary) -> None:
     library.add(2)
     media(library, 0).write_bytes(picture(0))

@@ -65,10 +65,15 @@ Later = Callable[[int], Answer]
         (lambda n: answer(picture(n), 200, NO), "refused", "server.denied"),
         (lambda n: answer(picture(n), 200, ("TDM-Reservation", "1")), "refused", "server.denied"),
         (lambda n: answer(picture(n) + b"x"), "dead_letter", "media.changed"),
-        (lambda n: answer(picture(n)[:-1] + b"x"), "dead_letter", "media.changed"),
-        (lambda n: answer(picture(n + 9)), "dead_letter", "media.changed"),
-        (lambda n: answer(b"", 404), "dead_letter", "media.changed"),
-        (lambda n: answer(b""), "dead_letter", "media.changed"),
+        *(
+            pytest.param(later, "dead_letter", "media.changed", marks=pytest.mark.slow)
+            for later in (
+                lambda n: answer(picture(n)[:-1] + b"x"),
+                lambda n: answer(picture(n + 9)),
+                lambda n: answer(b"", 404),
+                lambda n: answer(b""),
+            )
+        ),
     ],
 )
 def test_one_server_changes_its_mind(

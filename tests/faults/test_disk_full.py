@@ -89,6 +89,7 @@ def fill(
     return full
 
 
+@pytest.mark.slow
 def test_run_on_a_growing_full_disk_reports_and_recovers(
     library: ShardedLibrary, runs: RunStarter, expected: Expected, tmp_path: Path
 ) -> None:

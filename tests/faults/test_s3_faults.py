@@ -74,6 +74,7 @@ def test_store_survives_faults_in_a_third_of_requests(
     assert course.errors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_store_is_exact_or_fails_when_most_requests_break(
     store: Store, proxy: FaultyProxy, seed: int

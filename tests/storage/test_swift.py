@@ -96,7 +96,14 @@ def test_the_store_keeps_its_contract(store: Store, seed: int) -> None:
     assert course.errors == []
 
 
-@pytest.mark.parametrize(("seed", "rate"), [(1, 0.35), (2, 0.35), (3, 0.9)])
+@pytest.mark.parametrize(
+    ("seed", "rate"),
+    [
+        (1, 0.35),
+        pytest.param(2, 0.35, marks=pytest.mark.slow),
+        pytest.param(3, 0.9, marks=pytest.mark.slow),
+    ],
+)
 def test_the_store_keeps_its_contract_over_a_faulty_network(
     swift: Swift,
     proxy: FaultyProxy,

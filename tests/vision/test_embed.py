@@ -51,6 +51,7 @@ def test_vectors_do_not_depend_on_their_neighbours(
     assert np.array_equal(np.concatenate([encoder.embed_texts([one]) for one in texts]), words)
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bits(demo_model: ModelRef) -> None:
     code = (
         "import hashlib; from pipelines.demo.scenes.render import draw_scene_spec, render;"

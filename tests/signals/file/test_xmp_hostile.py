@@ -150,7 +150,15 @@ MUCH: dict[str, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", MUCH)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[] if name in ("attributes", "unknown values") else pytest.mark.slow
+        )
+        for name in MUCH
+    ],
+)
 def test_a_large_packet_within_the_limits_is_read_in_bounded_memory(name: str) -> None:
     data = MUCH[name]()
     tracemalloc.start()
