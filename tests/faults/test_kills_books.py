@@ -138,7 +138,10 @@ class Trial:
         return killed
 
     def files(self) -> dict[str, str]:
-        """Digests of all files by path, but what is left for `clean`, or tells of this process."""
+        """Digests of all files by path, but what is left for `clean`, or tells of this process.
+
+        The cache of files' digests is left out: which files enter it depends on their age.
+        """
         found = {
             path.relative_to(self.folder).as_posix(): path.read_bytes()
             for path in self.folder.rglob("*")
@@ -148,7 +151,9 @@ class Trial:
             name: hashlib.sha256(data).hexdigest()
             for name, data in found.items()
             if TEMPORARY not in name
-            and not name.startswith(("out/agency/work/", "out/agency/claims/"))
+            and not name.startswith(
+                ("out/agency/work/", "out/agency/claims/", "out/agency/features/seen-")
+            )
         }
 
 
