@@ -84,9 +84,8 @@ demo: $(VENV)/.runtime
 	@rm -rf demo-out
 	@$(BIN)/fairshard demo --out demo-out
 
-# One process more than two cores, since some tests wait for servers and killed commands.
 test: $(VENV)/.test lint types
-	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types contracts unit
 
