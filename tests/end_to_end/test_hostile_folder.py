@@ -40,7 +40,7 @@ def test_code_in_the_current_folder_or_pythonpath_is_not_run(tmp_path: Path) -> 
     script = tmp_path / "bin" / "fairshard"
     script.parent.mkdir()
     script.write_text(SCRIPT)
-    run(hostile, [sys.executable, str(script)], ["demo", "--out", made, "--assets", 60], {})
+    run(hostile, [sys.executable, str(script)], ["demo", "--out", made, "--assets", 90], {})
     # Whether the variables count for the command itself is up to who starts it; here they do not.
     package = [
         *("package", "--catalogue", made / "catalogue", "--deal", made / "deal.toml"),
