@@ -57,6 +57,7 @@ _UNMATCHED = {
     Unmatched.UNKNOWN: "not in the delivery",
     Unmatched.CONTRADICTION: "its ids are of different assets",
     Unmatched.QUANTITY: "without a quantity",
+    Unmatched.CONTROL: "an id has a control character",
 }
 
 

@@ -90,6 +90,10 @@ def records(folder: Path) -> list[str]:
             "asset_id,quantity\na-0,0\n",
             "1 rows; the first: row 2, without a quantity: asset_id 'a-0'",
         ),
+        (
+            "asset_id\na-\x070\n",
+            "1 rows; the first: row 2, an id has a control character: asset_id 'a-\\x070'",
+        ),
     ],
 )
 def test_use_of_no_delivered_asset_is_refused(folder: Path, rows: str, message: str) -> None:
