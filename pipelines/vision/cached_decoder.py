@@ -169,7 +169,7 @@ class CachedDecoder:
     _text: list[_KeysAndValues] = field(init=False)
     _caption: list[_KeysAndValues] = field(init=False)
     _picture: list[_KeysAndValues] = field(init=False)
-    _visible: Tensor = field(init=False)  # [n, length]: which earlier positions may be seen
+    _visible: Tensor = field(init=False)  # [n, length + 1]: which positions may be seen
     _at: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:

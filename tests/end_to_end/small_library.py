@@ -109,3 +109,15 @@ class SmallLibrary:
     @property
     def agency(self) -> Path:
         return self.out / "small" / "v0001" / "agency"
+
+
+def make_library_of_two(folder: Path) -> SmallLibrary:
+    """Makes six pictures: a-0 to a-2 by c-1, a-3 by both, a-4 and a-5 by c-2; not packaged yet."""
+    folder.mkdir()
+    made = SmallLibrary(folder)
+    made.add_contributor("c-2")
+    made.add(3, side=600)
+    both = [{"contributor_id": who, "share_bp": 5_000} for who in ("c-1", "c-2")]
+    made.add(1, side=600, contributors=both)
+    made.add(2, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
+    return made

@@ -12,7 +12,7 @@ import pytest
 from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import save_key
 from tests.end_to_end.command import AS_OF, tree
-from tests.end_to_end.small_library import SmallLibrary, in_process
+from tests.end_to_end.small_library import SmallLibrary, in_process, make_library_of_two
 from tests.faults.servers import Server, direct_aws, swift
 from tests.removal.test_revoke import BUYER, WORDS, dsse, reply_to
 
@@ -29,16 +29,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    """Six pictures: three of c-1, one of both, two of c-2; not packaged yet."""
-    folder = tmp_path_factory.mktemp("swift") / "library"
-    folder.mkdir()
-    made = SmallLibrary(folder)
-    made.add_contributor("c-2")
-    made.add(3, side=600)
-    both = [{"contributor_id": who, "share_bp": 5_000} for who in ("c-1", "c-2")]
-    made.add(1, side=600, contributors=both)
-    made.add(2, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
-    return made
+    """The library, not packaged yet."""
+    return make_library_of_two(tmp_path_factory.mktemp("swift") / "library")
 
 
 class Course:

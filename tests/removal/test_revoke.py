@@ -25,7 +25,7 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from schemas.notice import REPLY_TYPE, SCOPE
 from tests.end_to_end.command import CommandResult, fairshard, kill_when
-from tests.end_to_end.small_library import SmallLibrary, in_process
+from tests.end_to_end.small_library import in_process, make_library_of_two
 
 pytestmark = pytest.mark.long
 
@@ -36,17 +36,10 @@ WORDS = ("--reason", "takedown", "--effective", "2026-12-01", "--as-of", "2026-1
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six assets: a-0 to a-2 by c-1, a-3 by both, a-4 and a-5 by c-2. The price is 10.00."""
-    folder = tmp_path_factory.mktemp("removal") / "library"
-    folder.mkdir()
-    made = SmallLibrary(folder)
-    made.add_contributor("c-2")
-    made.add(3, side=600)
-    both = [{"contributor_id": who, "share_bp": 5_000} for who in ("c-1", "c-2")]
-    made.add(1, side=600, contributors=both)
-    made.add(2, side=600, contributors=[{"contributor_id": "c-2", "share_bp": 10_000}])
+    """The library of two contributors, packaged for a price of 10.00."""
+    made = make_library_of_two(tmp_path_factory.mktemp("removal") / "library")
     assert made.package().code == 0
-    return folder
+    return made.folder
 
 
 @pytest.fixture
