@@ -24,7 +24,7 @@ def canonical_json(value: Any) -> bytes:
         rfc8785.CanonicalizationError: If the value has no canonical form: a number beyond 2**53,
             or a lone surrogate.
     """
-    if _is_plain(value):
+    if is_plain(value):
         try:
             return orjson.dumps(value, option=_OPTIONS)
         except orjson.JSONEncodeError:
@@ -32,7 +32,7 @@ def canonical_json(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether both encoders write the value identically, if they can write it at all."""
     if type(value) is dict:
         try:
@@ -43,4 +43,4 @@ def _is_plain(value: Any) -> bool:
         value = value.values()
     elif type(value) is not list:
         return type(value) in _SCALAR_TYPES
-    return _SCALAR_TYPES.issuperset(map(type, value)) or all(map(_is_plain, value))
+    return _SCALAR_TYPES.issuperset(map(type, value)) or all(map(is_plain, value))

@@ -42,6 +42,7 @@ HOLDS = "pool/holds.parquet"
 COUNTRIES = "pool/countries.parquet"  # of contributors, as the catalogue had them
 RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
+SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
 HASH_BITS = 64

@@ -144,3 +144,14 @@ _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
 ]
 SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)
+
+# One row per sample of the whole delivery, in the order of its shards and of their rows.
+SAMPLES_SCHEMA = pa.schema(
+    [
+        *SHARD_TABLE_SCHEMA,
+        pa.field("shard_index", pa.int32(), nullable=False),  # as in img_emb_<index>.npy
+        pa.field("embedding_row", pa.int32()),  # from 0; null without embeddings
+        pa.field("first_shot_row", pa.int32()),  # of the sample's shots, which are consecutive
+        pa.field("shots", pa.int32(), nullable=False),
+    ]
+)

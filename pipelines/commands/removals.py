@@ -115,7 +115,7 @@ def _accept(
         raise InputError(
             "The reply or the buyer's key cannot be read", str(error), "Give their paths."
         ) from error
-    secrets = (*log.key.secrets, *(load_key(path).secret for path in options.earlier_key))
+    secrets = (*log.openers, *(load_key(path).secret for path in options.earlier_key))
     key = BuyerKey(vkey, options.replace_buyer_key)
     return accept_reply(log, store, data, key, recorded_at, secrets)
 

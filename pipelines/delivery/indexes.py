@@ -18,6 +18,7 @@ from pipelines.delivery.card import (
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
 from pipelines.format.energon_index import INDEX_DATABASE, energon_files
+from pipelines.format.samples_table import write_samples
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
@@ -28,7 +29,7 @@ _INDEX_PREFIXES = ("wids-", "energon-", f"{ENERGON}/")
 
 
 def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> None:
-    """Writes the cards, wids' and Energon's indexes and the Croissant description.
+    """Writes the cards, wids' and Energon's indexes, the table of samples and Croissant's file.
 
     Args:
         store: The output store; the shards and their tables are in it.
@@ -47,6 +48,8 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
         with store.open_write(f"{prefix}/{path}") as sink:
             for chunk in chunks:
                 sink.write(chunk)
+    paths = {file.path for item in receipts for file in item.files}
+    write_samples(store, prefix, [(item.index, item.shard) for item in receipts], paths)
     store.write_bytes(f"{prefix}/croissant.json", json_bytes(croissant(job, receipts)))
 
 

@@ -20,7 +20,7 @@ class ManifestError(RunError):
 
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
     """Returns the manifest with its signature; `manifest.vkey` must be the signer's."""
-    text = _signed_text(manifest)
+    text = _signed_text(manifest_bytes(manifest))
     line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
     return manifest.model_copy(update={"signature": line})
 
@@ -79,7 +79,7 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
         raise ManifestError(
             "The manifest was altered", "only number 3 says what it patches, and it must"
         )
-    _check_signature(manifest, pinned)  # 3
+    _check_signature(manifest, _signed_text(ours), pinned)  # 3
     return manifest
 
 
@@ -93,20 +93,23 @@ def _parse(data: bytes) -> tuple[Manifest, bytes]:
         raise ManifestError("The manifest cannot be read", fault) from error
 
 
-def _check_signature(manifest: Manifest, pinned: tuple[str, ...] | None) -> None:
+def _check_signature(manifest: Manifest, text: str, pinned: tuple[str, ...] | None) -> None:
     if pinned is not None and manifest.vkey not in pinned:
         raise ManifestError(
             "The manifest is signed by another key than the pinned ones",
             f"{manifest.vkey[:200]!a}, pinned: {', '.join(pinned)}",
             "Do not use this delivery before the agency has confirmed its key.",
         )
-    note = f"{_signed_text(manifest)}\n{manifest.signature}\n"
+    note = f"{text}\n{manifest.signature}\n"
     try:
         open_note(note, parse_vkey(manifest.vkey))
     except (NoteError, InputError) as error:
         raise ManifestError("The manifest's signature is not valid", str(error)) from error
 
 
-def _signed_text(manifest: Manifest) -> str:
-    unsigned = manifest_bytes(manifest.model_copy(update={"signature": ""}))
+def _signed_text(canonical: bytes) -> str:
+    """Returns the text that is signed: a digest of the manifest without its signature."""
+    # A nested field of this name would be indented further.
+    before, field, after = canonical.partition(b'\n "signature": ')
+    unsigned = before + field + b'""' + after[after.index(b'"', 1) + 1 :]
     return f"fairshard manifest v1\n{hashlib.sha256(unsigned).hexdigest()}\n"

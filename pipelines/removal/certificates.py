@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.published import Published, find_versions, read_shard_tables
@@ -44,7 +45,7 @@ class _Versions:
     """The published versions of the deals, and which of their shards have removed samples."""
 
     store: Store
-    secrets: Collection[bytes]
+    secrets: Collection[Opener]
     removed: _Removed
     shards: Mapping[str, tuple[Published, str]]
     _found: dict[str, set[str]] = field(default_factory=dict)
@@ -79,7 +80,7 @@ def check_certificate(
     store: Store,
     reply: Reply,
     recorded: Sequence[RecordedNotice],
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> None:
     """Checks a certificate against the notices and the versions that were published since.
 
@@ -88,7 +89,8 @@ def check_certificate(
         store: The output.
         reply: The certificate.
         recorded: The notices that it names.
-        secrets: The agency's secrets, today's and earlier ones, by which ledgers are checked.
+        secrets: The agency's secrets and the salts that its books keep, by which ledgers are
+            checked.
 
     Raises:
         ReplyError: If it does not answer the notices; it says why.
@@ -171,7 +173,7 @@ def _removed(
     store: Store,
     notices: Sequence[Notice],
     recorded: Sequence[RecordedNotice],
-    secrets: Collection[bytes],
+    secrets: Collection[Opener],
 ) -> _Removed:
     ids: dict[str, set[str]] = defaultdict(set)
     for one in recorded:

@@ -15,14 +15,16 @@ from pipelines.delivery.card import (
     wids_index,
 )
 from pipelines.delivery.croissant import file_object
+from pipelines.delivery.recheck import object_sha256
 from pipelines.format.energon_index import energon_files
+from pipelines.format.samples_table import write_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
-from schemas.manifest import RemovalWay, ShardRecord
+from schemas.manifest import FileRecord, RemovalWay, ShardRecord
 
 CARDS = ("README.md", "shards/README.md", "croissant.json")
 _NOTES = {
@@ -47,7 +49,8 @@ class _Croissant(TypedDict):
 
 def is_index(path: str) -> bool:
     """Returns whether a file of a delivery is about the delivery as a whole."""
-    return path in CARDS or path.startswith(("wids-", "energon-", f"{ENERGON}/"))
+    whole = (*CARDS, layout.SAMPLES_TABLE)
+    return path in whole or path.startswith(("wids-", "energon-", f"{ENERGON}/"))
 
 
 def tar_digests(before: Predecessor) -> dict[str, str]:
@@ -67,7 +70,7 @@ def write_whole_indexes(
     way: RemovalWay,
     as_of: datetime,
 ) -> None:
-    """Writes the cards, wids' and Energon's indexes and the Croissant description.
+    """Writes the cards, wids' and Energon's indexes, the table of samples and Croissant's file.
 
     Args:
         output: The patched delivery, in which all shards and tables are.
@@ -98,8 +101,17 @@ def write_whole_indexes(
     for path, chunks in energon_files(output.store, output.delivery, shards):
         if path not in output.files:  # the index of an unchanged tar is kept
             output.write_chunks(path, chunks)
+    _write_samples(output, receipts)
     description = _croissant(output, version, shards, as_of)
     output.write("croissant.json", json_bytes(description))
+
+
+def _write_samples(output: PatchOutput, receipts: Sequence[ShardReceipt]) -> None:
+    shards = [(item.index, item.shard) for item in receipts]
+    write_samples(output.store, output.delivery, shards, output.files.keys())
+    key = f"{output.delivery}/{layout.SAMPLES_TABLE}"
+    digest, size = object_sha256(output.store, key), output.store.size(key)
+    output.add(FileRecord(path=layout.SAMPLES_TABLE, bytes=size, sha256=digest))
 
 
 def _croissant(

@@ -1,36 +1,41 @@
 """Finds everything that a delivery has of an asset: shards, keys, byte ranges and table rows.
 
-The agency's ledger has the assets and contributors of a delivery with their shards; the shards'
-tables have the places in the tars. Only the tables of the shards concerned are read.
+The agency's ledger has the assets and contributors of a delivery with their shards; the table of
+samples has the places in the tars. For versions of earlier releases, which have no such table, the
+tables of the shards concerned are read.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.accounts.ledgers import open_ledger
-from pipelines.format.manifest import numbered_shards, open_manifest
+from pipelines.accounts.published import Published
+from pipelines.delivery.recheck import object_sha256
+from pipelines.format.manifest import numbered_shards
+from pipelines.format.samples_table import samples_of_shard
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_rows
 from schemas import layout
-from schemas.manifest import Manifest, ShardRecord
-from schemas.shard_table import ShardRow
+from schemas.errors import RunError
+from schemas.manifest import FileRecord
+from schemas.shard_table import SAMPLES_SCHEMA, ShardRow
 
 _NAMES = ("asset_id", "contributor_id", "media_sha256")
 _LEDGER_COLUMNS = ("asset_id", "contributor_id", "shard", "asset_commitment")
-_ROW_COLUMNS = [
-    "key",
-    "asset",
-    "status",
+_SAMPLE_COLUMNS = [
+    *("shard", "shard_index", "embedding_row", "first_shot_row", "shots"),
+    *("key", "asset", "status"),
     *("media_member", "media_offset", "media_length", "media_sha256"),
     *("txt_offset", "txt_length", "txt_sha256", "json_offset", "json_length", "json_sha256"),
 ]
@@ -105,13 +110,8 @@ class LedgerIndex:
 
     def __init__(self, store: Store, deal_id: str, version: str) -> None:
         self._place = store, deal_id, version
-        self._columns = self._read(_NAMES)
-
-    def _read(self, names: Sequence[str], groups: list[int] | None = None) -> pa.Table:
         with open_ledger(*self._place) as file:
-            if groups is None:
-                return file.read(list(names))
-            return file.read_row_groups(groups, list(names))
+            self._columns = file.read(list(_NAMES))
 
     def media_of(self, asset_ids: Collection[str], contributor_ids: Collection[str]) -> set[str]:
         """Returns the digests of the files of assets, and of contributors' assets."""
@@ -144,28 +144,13 @@ class LedgerIndex:
         if not rows:
             return []
         with open_ledger(*self._place) as file:
-            sizes = [
-                file.metadata.row_group(group).num_rows
-                for group in range(file.metadata.num_row_groups)
-            ]
-        starts = np.cumsum([0, *sizes])
-        group_of = np.searchsorted(starts, np.asarray(rows), side="right") - 1
-        groups = sorted({int(group) for group in group_of})
-        offsets = dict(
-            zip(groups, np.cumsum([0, *(sizes[group] for group in groups)]), strict=False)
-        )
-        inside = [
-            int(offsets[int(group)] + row - starts[group])
-            for row, group in zip(rows, group_of, strict=True)
-        ]
-        table = self._read(_LEDGER_COLUMNS, groups).take(pa.array(inside, pa.int64()))
+            table = read_rows(file, rows, _LEDGER_COLUMNS)
         return cast(list[dict[str, str]], table.to_pylist())
 
 
 def locate(
     store: Store,
-    deal_id: str,
-    version: str,
+    published: Published,
     asset_ids: Collection[str] = (),
     contributor_ids: Collection[str] = (),
     media: Collection[str] = (),
@@ -175,8 +160,7 @@ def locate(
 
     Args:
         store: The output store.
-        deal_id: The deal.
-        version: Its version.
+        published: The version.
         asset_ids: Assets to find; those that the delivery does not have are left out.
         contributor_ids: Contributors, all of whose assets are found.
         media: Digests of files, hex: every asset with such a file is found.
@@ -186,20 +170,21 @@ def locate(
         The samples in the order of the delivery's shards and of their rows.
 
     Raises:
-        FileNotFoundError: If the version has no manifest or table of a shard.
-        ManifestError: If the manifest cannot be read.
-        RunError: If the ledger is missing or cannot be read.
+        RunError: If the ledger or the table of samples is missing, cannot be read, or they do not
+            agree.
     """
-    delivery = layout.delivery_prefix(deal_id, version)
-    manifest = open_manifest(store.read_bytes(f"{delivery}/{layout.MANIFEST}"))
-    ledger = ledger or LedgerIndex(store, deal_id, version)
+    ledger = ledger or LedgerIndex(store, published.deal_id, published.version)
     found = ledger.assets(asset_ids, contributor_ids, media)
-    return [
-        sample
-        for index, shard in numbered_shards(manifest)
-        if shard.name in found
-        for sample in _samples(store, delivery, manifest, index, shard, found[shard.name])
-    ]
+    if not found:
+        return []
+    samples = _samples(store, published, found)
+    wanted = {(shard, commitment) for shard, assets in found.items() for commitment in assets}
+    missing = sorted(wanted - {(one.shard, one.asset_commitment) for one in samples})
+    if missing:
+        shard, commitment = missing[0]
+        which = f"{len(missing):,} samples, one of them of {found[shard][commitment].asset_id}"
+        raise _damaged(store, published, f"it lacks {which} in {shard}")
+    return samples
 
 
 def _is_chosen(
@@ -218,52 +203,76 @@ def _is_in(column: pa.ChunkedArray[pa.StringScalar], values: Collection[str]) ->
 
 
 def _samples(
-    store: Store,
-    delivery: str,
-    manifest: Manifest,
-    index: int,
-    shard: ShardRecord,
-    assets: dict[str, _Asset],
-) -> Iterator[FoundSample]:
-    """Yields the samples of assets in one shard."""
-    table = read_parquet(store, f"{delivery}/{layout.shard_table_path(shard.name)}", _ROW_COLUMNS)
-    wanted = pc.is_in(table["asset"], pa.array(list(assets), pa.string()))
-    rows = pc.indices_nonzero(wanted)
-    keys = table["key"].take(rows)
-    embedded = _rows_by_key(store, delivery, layout.metadata_path(index), manifest, keys)
-    shots = _rows_by_key(store, delivery, layout.shots_path(index), manifest, keys)
-    for row, values in zip(values_of(rows, int), table.take(rows).to_pylist(), strict=True):
-        asset = assets[values["asset"]]
-        embedding_rows = embedded.get(values["key"], [])
-        yield FoundSample(
+    store: Store, published: Published, found: Mapping[str, Mapping[str, _Asset]]
+) -> list[FoundSample]:
+    """Returns the samples of assets, which are given by shard and commitment."""
+    digests = {shard.name: shard.sha256 for shard in published.manifest.shards}
+    try:
+        table, rows = _rows_of(store, published, found)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _damaged(store, published, str(error)[:200]) from error
+    samples = []
+    for values, row in zip(table.to_pylist(), rows, strict=True):
+        asset = found.get(values["shard"], {}).get(values["asset"])
+        if asset is None:
+            continue
+        first, shots = values["first_shot_row"], values["shots"]
+        sample = FoundSample(
             asset_id=asset.asset_id,
             contributors=asset.contributors,
             asset_commitment=asset.commitment,
-            shard=shard.name,
-            shard_sha256=shard.sha256,
+            shard=values["shard"],
+            shard_sha256=digests[values["shard"]],
             key=values["key"],
             row=row,
             members=tuple(places_of_row(cast(ShardRow, values))),
-            index=index,
-            embedding_row=embedding_rows[0] if embedding_rows else None,
-            shot_rows=tuple(shots.get(values["key"], [])),
+            index=values["shard_index"],
+            embedding_row=values["embedding_row"],
+            shot_rows=tuple(range(first, first + shots)) if shots else (),
             media_sha256=values["media_sha256"],
         )
+        samples.append(sample)
+    return samples
 
 
-def _rows_by_key(
-    store: Store,
-    delivery: str,
-    path: str,
-    manifest: Manifest,
-    wanted: pa.ChunkedArray[pa.StringScalar],
-) -> dict[str, list[int]]:
-    """Returns the rows of keys in a table that not every shard has."""
-    if not len(wanted) or all(file.path != path for file in manifest.files):
-        return {}
-    keys = read_parquet(store, f"{delivery}/{path}", ["key"])["key"]
-    rows = pc.indices_nonzero(pc.is_in(keys, wanted.combine_chunks()))
-    found: dict[str, list[int]] = defaultdict(list)
-    for row, key in zip(values_of(rows, int), values_of(keys.take(rows), str), strict=True):
-        found[key].append(row)
-    return found
+def _rows_of(
+    store: Store, published: Published, found: Mapping[str, Mapping[str, _Asset]]
+) -> tuple[pa.Table, list[int]]:
+    """Returns assets' rows of the table of samples, and their places in their shards' tables."""
+    paths = {file.path for file in published.manifest.files}
+    commitments = {commitment for assets in found.values() for commitment in assets}
+    if layout.SAMPLES_TABLE in paths:
+        key = f"{published.delivery}/{layout.SAMPLES_TABLE}"
+        with store.open_read(key) as source, pq.ParquetFile(source) as file:
+            names = file.read(["asset", "shard_index"])
+            rows = values_of(pc.indices_nonzero(_is_in(names["asset"], commitments)), int)
+            indexes = names["shard_index"].to_numpy()
+            starts = np.searchsorted(indexes, indexes[rows])  # a shard's rows are together
+            table = read_rows(file, rows, _SAMPLE_COLUMNS)
+        return table, [int(at) for at in rows - starts]
+    parts, places = [SAMPLES_SCHEMA.empty_table()], []
+    for index, shard in numbered_shards(published.manifest):
+        if shard.name in found:
+            part = samples_of_shard(store, published.delivery, index, shard, paths)
+            here = pc.indices_nonzero(_is_in(part["asset"], commitments))
+            parts.append(part.take(here))
+            places += values_of(here, int)
+    return pa.concat_tables(parts).select(_SAMPLE_COLUMNS), places
+
+
+def check_table(store: Store, published: Published, record: FileRecord) -> None:
+    """Raises RunError unless a version's table of samples is the one in its manifest."""
+    try:
+        digest = object_sha256(store, f"{published.delivery}/{record.path}")
+    except FileNotFoundError as error:
+        raise _damaged(store, published, "missing") from error
+    if digest != record.sha256:
+        raise _damaged(store, published, f"sha256 {digest}, the manifest says {record.sha256}")
+
+
+def _damaged(store: Store, published: Published, what: str) -> RunError:
+    return RunError(
+        "The tables of a version's samples are not those that were published",
+        f"{store.uri}/{published.delivery}/{layout.SAMPLES_TABLE}: {what}",
+        "Nothing was recorded. Run fairshard verify --repair on the delivery, then repeat.",
+    )

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.removals import RecordedNotice, recorded_notices
 from pipelines.ledger.dsse import open_envelope
@@ -73,7 +74,7 @@ def accept_reply(
     data: bytes,
     key: BuyerKey,
     recorded_at: str,
-    secrets: Collection[bytes] = (),
+    secrets: Collection[Opener] = (),
 ) -> AcceptedReply:
     """Checks a buyer's reply and records it, once.
 
@@ -85,7 +86,8 @@ def accept_reply(
         data: The reply's bytes.
         key: The buyer's key.
         recorded_at: ISO 8601 instant.
-        secrets: The agency's secrets, today's and earlier ones, by which ledgers are checked.
+        secrets: The agency's secrets and the salts that its books keep, by which ledgers are
+            checked.
 
     Raises:
         ReplyError: If the reply is not valid; it says which check failed.

@@ -45,6 +45,7 @@ from pipelines.removal.search import (
     Wanted,
     check_all_renditions,
     check_ledgers,
+    check_samples,
     find_samples,
     unknown_names,
 )
@@ -131,6 +132,7 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
         record_missing(agency.store, agency.key)
         found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
         check_ledgers(agency.store, agency.secrets, removal.deal_id)
+        check_samples(agency.store, removal.deal_id)
         check_all_renditions(open_log(agency.store, agency.key), agency.store, removal.deal_id)
         unknown = unknown_names(
             agency.store, removal.wanted, agency.secrets, removal.deal_id, found

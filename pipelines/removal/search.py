@@ -30,7 +30,7 @@ from pipelines.ledger.commitments import (
     encode,
     text_value,
 )
-from pipelines.removal.locate import FoundSample, LedgerIndex, locate
+from pipelines.removal.locate import FoundSample, LedgerIndex, check_table, locate
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
@@ -111,7 +111,7 @@ def find_samples(
         if len(versions) > 1:  # one at a time in memory
             ledger = LedgerIndex(store, one.deal_id, one.version)
         names = assets, wanted.contributors, media
-        samples = locate(store, one.deal_id, one.version, *names, ledger)
+        samples = locate(store, one, *names, ledger)
         if samples:
             current = (one.deal_id, one.version) not in replaced
             delivered = {sample.media_sha256 for sample in samples}
@@ -133,6 +133,22 @@ def check_all_renditions(log: ReadableLog, store: Store, deal_id: str = "") -> N
     """
     versions = find_versions(store, deal_id)
     check_renditions(log, {original_delivery(one.manifest) for one in versions})
+
+
+def check_samples(store: Store, deal_id: str = "") -> None:
+    """Compares the tables of samples of all published versions with their manifests.
+
+    Args:
+        store: The output.
+        deal_id: Only this deal; empty for all.
+
+    Raises:
+        RunError: If one is missing or was altered.
+    """
+    for one in find_versions(store, deal_id):
+        for file in one.manifest.files:
+            if file.path == layout.SAMPLES_TABLE:
+                check_table(store, one, file)
 
 
 def check_ledgers(store: Store, secrets: Mapping[str, Opener], deal_id: str = "") -> None:

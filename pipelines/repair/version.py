@@ -122,7 +122,7 @@ def _different_input(what: str, which: str) -> InputError:
 
 
 def seed_shard(store: Store, published: PublishedVersion, job: Job, receipt: ShardReceipt) -> None:
-    """Commits a sound shard to a run's work area, with its table, which indexes are made of.
+    """Commits a sound shard to a run's work area, with the tables that indexes are made of.
 
     Args:
         store: The output.
@@ -130,8 +130,11 @@ def seed_shard(store: Store, published: PublishedVersion, job: Job, receipt: Sha
         job: The run that makes it again.
         receipt: The shard, as the manifest has it.
     """
-    table = receipt.table.path
-    store.write_bytes(f"{job.delivery}/{table}", store.read_bytes(f"{published.delivery}/{table}"))
+    tables = (layout.metadata_path(receipt.index), layout.shots_path(receipt.index))
+    for path in (receipt.table.path, *tables):
+        if any(file.path == path for file in receipt.files):
+            data = store.read_bytes(f"{published.delivery}/{path}")
+            store.write_bytes(f"{job.delivery}/{path}", data)
     key = f"{job.work}/shards/{receipt.shard.name}.json"
     store.write_bytes(key, json_bytes(receipt.to_json()))
 

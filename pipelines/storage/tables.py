@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
+from schemas.canonical import is_plain
 
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
+
+_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
+def _halve_indents(text: bytes) -> bytes:
+    """Returns JSON that is indented by two spaces indented by one.
+
+    Line breaks and zero bytes are written as escapes in strings, so they occur nowhere else.
+    """
+    depth = 0
+    while b"\n" + b"  " * (depth + 1) in text:
+        depth += 1
+    for level in range(depth, 0, -1):  # a line that is done begins with zeros
+        text = text.replace(b"\n" + b"  " * level, b"\n" + b"\0" * level)
+    return text.replace(b"\0", b" ")
 
 
 def parquet_bytes(*groups: pa.Table) -> bytes:
@@ -68,6 +86,25 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
         return file.read(columns=columns, use_threads=False)
 
 
+def read_rows(file: pq.ParquetFile, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """Returns rows of an open table by number, ascending; only the row groups with them are read.
+
+    Args:
+        file: The table.
+        rows: Numbers of rows, ascending, from 0.
+        columns: The columns.
+    """
+    sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    starts, wanted = np.cumsum([0, *sizes]), np.asarray(rows, np.int64)
+    group_of = np.searchsorted(starts, wanted, side="right") - 1
+    groups = np.unique(group_of)
+    before = np.cumsum([0, *(sizes[group] for group in groups)])[: len(groups)]
+    inside = wanted - starts[group_of] + before[np.searchsorted(groups, group_of)]
+    if not len(groups):
+        return file.schema_arrow.empty_table().select(list(columns))
+    return file.read_row_groups(groups.tolist(), list(columns)).take(pa.array(inside))
+
+
 def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
     """Reads the row groups in which a column of text may have a value; the others are not decoded.
 
@@ -90,7 +127,12 @@ def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
 
 def json_bytes(value: object) -> bytes:
     """Returns readable JSON in one fixed form: sorted keys, a newline at the end."""
-    # Not orjson: it indents by two, writes NaN as null, and has no integers beyond 64 bits.
+    # orjson indents by two, and writes floats otherwise; of what is plain it writes the same text.
+    if is_plain(value):
+        try:
+            return _halve_indents(orjson.dumps(value, option=_OPTIONS))
+        except orjson.JSONEncodeError:
+            pass  # integers beyond 64 bits, lone surrogates
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
     return text.encode() + b"\n"
 

@@ -18,7 +18,7 @@ class FileGroups:
         shards: Tar, table, stats, embeddings and shots, by the shard's name.
         tars: The tars among them.
         log: Checkpoint, key, tiles and entries.
-        index: Files of Energon's index.
+        index: Files of Energon's index, and the table of all samples.
         ungrouped: Files that are checked alone.
     """
 
@@ -39,7 +39,9 @@ def group_files(manifest: Manifest) -> FileGroups:
     index = {
         path
         for path in listed
-        if path.startswith((f"{ENERGON}/", "energon-")) or path.endswith(".tar.idx")
+        if path.startswith((f"{ENERGON}/", "energon-"))
+        or path.endswith(".tar.idx")
+        or path == layout.SAMPLES_TABLE
     }
     log = {
         path

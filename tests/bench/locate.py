@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipelines.accounts.published import find_versions
 from pipelines.removal.locate import locate
 from pipelines.removal.search import Wanted, check_ledgers, find_samples
 from tests.bench.full_ledger import FewStatements
@@ -30,6 +31,7 @@ def main() -> None:
         key = Path(folder) / "agency/signing.key"
         make_delivery(store, samples, _SHARD_SAMPLES, key=key, with_tars=False)
         ids = [asset_name(number) for number in range(samples)]
+        (published,) = find_versions(store, DEAL, VERSION)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for what, assets, people in (
             ("one asset", [ids[samples // 3]], []),
@@ -37,7 +39,7 @@ def main() -> None:
             ("one contributor", [], ["c-000007"]),
         ):
             began = time.perf_counter()
-            found = locate(store, DEAL, VERSION, assets, people)
+            found = locate(store, published, assets, people)
             took = time.perf_counter() - began
             shards = len({one.shard for one in found})
             print(f"{what}: {len(found):,} samples in {shards} shards, {took:.2f} s")

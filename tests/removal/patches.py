@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.accounts.published import find_versions
 from pipelines.ledger.signed_note import parse_skey
 from pipelines.removal.locate import FoundSample, locate
 from pipelines.removal.patch import make_patch
@@ -49,7 +50,8 @@ class Output:
 
     def find(self, assets: Collection[str], version: str = "v0001") -> list[FoundSample]:
         """Where assets are."""
-        return locate(open_store(str(self.root)), self.deal_id, version, assets)
+        store = open_store(str(self.root))
+        return locate(store, *find_versions(store, self.deal_id, version), assets)
 
     def patch(
         self,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import tarfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.removal.locate import FoundSample, locate
+from pipelines.accounts.published import find_versions
+from pipelines.removal.locate import FoundSample, check_table, locate
 from pipelines.storage.open import open_store
+from schemas.errors import RunError
+from schemas.manifest import Manifest
 from tests.end_to_end.command import Demo
+from tests.removal.patches import copy_output
 
 pytestmark = pytest.mark.long
 
@@ -23,8 +28,8 @@ def version_folder(demo: Demo) -> Path:
 
 
 def located(demo: Demo, assets: list[str], contributors: list[str]) -> list[FoundSample]:
-    found = assets, contributors
-    return locate(open_store(str(demo.out)), "demo-main", "v0001", *found)
+    store = open_store(str(demo.out))
+    return locate(store, *find_versions(store, "demo-main", "v0001"), assets, contributors)
 
 
 def ledger_rows(demo: Demo) -> list[dict[str, object]]:
@@ -89,3 +94,35 @@ def test_a_contributor_is_found_by_all_their_assets(demo: Demo) -> None:
 
 def test_an_asset_that_is_not_delivered_is_not_found(demo: Demo) -> None:
     assert located(demo, ["no such asset", ""], ["nobody"]) == []
+
+
+def test_versions_without_the_table_are_searched_by_their_shards(
+    demo: Demo, tmp_path: Path
+) -> None:
+    output = copy_output(demo, "demo-main", tmp_path)
+    assets = output.assets()[::3]
+    path = output.root / "demo-main/v0001/delivery/MANIFEST.json"
+    manifest = Manifest.model_validate_json(path.read_bytes())
+    files = [file for file in manifest.files if file.path != "samples.parquet"]
+    store = open_store(str(output.root))
+    (published,) = find_versions(store, "demo-main", "v0001")
+    earlier = replace(published, manifest=manifest.model_copy(update={"files": files}))
+    (path.parent / "samples.parquet").unlink()
+    with pytest.raises(RunError, match="not those that were published"):
+        locate(store, published, assets)
+    assert locate(store, earlier, assets) == located(demo, assets, [])
+
+
+def test_a_table_that_lacks_a_sample_is_refused(demo: Demo, tmp_path: Path) -> None:
+    output = copy_output(demo, "demo-main", tmp_path)
+    path = output.root / "demo-main/v0001/delivery/samples.parquet"
+    table = pq.read_table(path)
+    store = open_store(str(output.root))
+    (published,) = find_versions(store, "demo-main", "v0001")
+    (record,) = (file for file in published.manifest.files if file.path == path.name)
+    check_table(store, published, record)
+    pq.write_table(table.slice(0, len(table) - 1), path)
+    with pytest.raises(RunError, match="it lacks 1 samples"):
+        locate(store, published, output.assets())
+    with pytest.raises(RunError, match="sha256"):
+        check_table(store, published, record)

@@ -1,0 +1,55 @@
+"""JSON is written in one fixed form, and rows are read from the row groups that have them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.storage.tables import json_bytes, parquet_bytes, read_rows
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+VALUES = st.recursive(
+    SCALARS
+    | st.sampled_from(["\n  \n", "\0", "\x7f\u2028é", "  ", 2**64, -(2**63) - 1, 1e16, -0.0]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_json_is_that_of_the_standard_library(value: object) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    assert json_bytes(value) == text.encode() + b"\n"
+
+
+def test_json_refuses_what_is_no_json() -> None:
+    for value in (float("nan"), {"a": [float("inf")]}, "\ud800"):
+        with pytest.raises(ValueError):
+            json_bytes(value)
+    for other in (b"bytes", {"a": object()}):
+        with pytest.raises(TypeError):
+            json_bytes(other)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.data())
+def test_rows_are_those_of_these_numbers(sizes: list[int], data: st.DataObject) -> None:
+    whole = pa.table({"at": range(sum(sizes)), "name": [f"n{at}" for at in range(sum(sizes))]})
+    starts = [sum(sizes[:group]) for group in range(len(sizes))]
+    groups = [whole.slice(start, size) for start, size in zip(starts, sizes, strict=True)]
+    wanted = sorted(data.draw(st.sets(st.integers(0, len(whole) - 1))))
+    with pq.ParquetFile(io.BytesIO(parquet_bytes(*groups))) as file:
+        assert read_rows(file, wanted, ["name"]).to_pylist() == [
+            {"name": f"n{at}"} for at in wanted
+        ]
