@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
         for accounts in _versions(store, options.deal, log)
         if period.includes(accounts.published.day)
     ]
-    with _books(None if options.deal else log, period) as books:
+    only = "" if options.everyone else options.contributor
+    with _books(None if options.deal else log, period, only) as books:
         wanted = _people(options, versions, books)
         destination, written = open_store(target), []
         for number, (person, name) in enumerate(statement_filenames(wanted).items(), start=1):
@@ -108,11 +109,13 @@ def _versions(store: Store, deal_id: str, log: ReadableLog | None) -> list[Publi
 
 
 @contextmanager
-def _books(log: ReadableLog | None, period: Period) -> Iterator[MoneyOfBooks | None]:
+def _books(
+    log: ReadableLog | None, period: Period, contributor_id: str
+) -> Iterator[MoneyOfBooks | None]:
     if log is None:
         yield None
         return
-    with open_movements(log) as movements:
+    with open_movements(log, contributor_id) as movements:
         yield MoneyOfBooks(movements, period)
 
 

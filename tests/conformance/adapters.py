@@ -154,9 +154,12 @@ def by_energon(family: Family) -> Samples:
     return cast(Samples, printed[str(family.delivery)][family.name])
 
 
-def by_dali(family: Family) -> Samples:
-    printed = run_reader("dali_reader.py", "nvidia.dali", family.all)
-    return cast(Samples, printed[str(family.delivery)][family.name])
+def by_dali(behaviour: str) -> Callable[[Family], Samples]:
+    def read(family: Family) -> Samples:
+        printed = run_reader("dali_reader.py", "nvidia.dali", family.all, behaviour)
+        return cast(Samples, printed[str(family.delivery)][family.name])
+
+    return read
 
 
 @cache
@@ -216,5 +219,6 @@ READERS: dict[str, Callable[[Family], Samples]] = {
     "datasets": by_datasets("whole"),
     "datasets, streaming": by_datasets("streaming"),
     "Energon": by_energon,
-    "DALI": by_dali,
+    "DALI": by_dali("empty"),
+    "DALI, skipping": by_dali("skip"),
 }

@@ -1,7 +1,8 @@
 """Reads shards through NVIDIA DALI's WebDataset reader, on the CPU; runs where DALI is installed.
 
-Argument: the families of each delivery's folder, as JSON. DALI does not say keys; each sample's
-JSON does.
+Arguments: what to do with samples that lack a member (`empty`, which is DALI's default, or `skip`),
+and the families of each delivery's folder, as JSON. DALI does not say keys; each sample's JSON
+does.
 """
 
 from __future__ import annotations
@@ -15,13 +16,20 @@ from typing import Any
 from nvidia.dali import fn, pipeline_def, types
 
 
-def read(tars: list[str], family: str) -> dict[str, dict[str, str]]:
+def read(tars: list[str], family: str, behaviour: str) -> dict[str, dict[str, str]]:
     fields = [family, "txt", "json"]
 
     @pipeline_def(batch_size=1, num_threads=1, device_id=None)  # type: ignore[untyped-decorator]
     def shards() -> Any:
         kinds = [types.UINT8] * len(fields)
-        return tuple(fn.readers.webdataset(paths=tars, ext=fields, dtypes=kinds, name="shards"))
+        samples = fn.readers.webdataset(
+            paths=tars,
+            ext=fields,
+            dtypes=kinds,
+            missing_component_behavior=behaviour,
+            name="shards",
+        )
+        return tuple(samples)
 
     pipe = shards()
     pipe.build()
@@ -29,24 +37,27 @@ def read(tars: list[str], family: str) -> dict[str, dict[str, str]]:
     count = pipe.epoch_size("shards")
     for _ in range(count):
         parts = dict(zip(fields, (part.at(0).tobytes() for part in pipe.run()), strict=True))
-        key = json.loads(parts["json"])["key"]
+        key = json.loads(parts["json"])["key"] if parts["json"] else f"empty {len(found)}"
         found[key] = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
     assert len(found) == count
     return found
 
 
-def read_all(delivery: Path, families: list[str]) -> dict[str, Any]:
+def read_all(delivery: Path, families: list[str], behaviour: str) -> dict[str, Any]:
     shard_records = json.loads((delivery / "MANIFEST.json").read_bytes())["shards"]
     found = {}
     for family in families:
         names = [item["name"] for item in shard_records if item["family"] == family]
-        found[family] = read([str(delivery / "shards" / f"{name}.tar") for name in names], family)
+        tars = [str(delivery / "shards" / f"{name}.tar") for name in names]
+        found[family] = read(tars, family, behaviour)
     return found
 
 
 def main() -> None:
-    deliveries = json.loads(sys.argv[1])
-    found = {folder: read_all(Path(folder), names) for folder, names in deliveries.items()}
+    behaviour, deliveries = sys.argv[1], json.loads(sys.argv[2])
+    found = {
+        folder: read_all(Path(folder), names, behaviour) for folder, names in deliveries.items()
+    }
     json.dump(found, sys.stdout)
 
 
