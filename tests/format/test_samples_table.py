@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.format import samples_table
+from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import parquet_bytes
 from pipelines.verify.indexes import check_indexes
@@ -76,7 +77,7 @@ def test_a_removal_writes_it_again(demo: Demo, tmp_path: Path, way: RemovalWay) 
 
 def other_value(table: pa.Table) -> bytes:
     at = table.schema.get_field_index("media_offset")
-    moved = pa.array([value + 1 for value in table["media_offset"].to_pylist()])
+    moved = pa.array([value + 1 for value in values_of(table["media_offset"], int)])
     return parquet_bytes(table.set_column(at, table.schema.field(at), moved))
 
 

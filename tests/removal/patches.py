@@ -51,7 +51,8 @@ class Output:
     def find(self, assets: Collection[str], version: str = "v0001") -> list[FoundSample]:
         """Where assets are."""
         store = open_store(str(self.root))
-        return locate(store, *find_versions(store, self.deal_id, version), assets)
+        (published,) = find_versions(store, self.deal_id, version)
+        return locate(store, published, assets)
 
     def patch(
         self,

@@ -29,7 +29,8 @@ def version_folder(demo: Demo) -> Path:
 
 def located(demo: Demo, assets: list[str], contributors: list[str]) -> list[FoundSample]:
     store = open_store(str(demo.out))
-    return locate(store, *find_versions(store, "demo-main", "v0001"), assets, contributors)
+    (published,) = find_versions(store, "demo-main", "v0001")
+    return locate(store, published, assets, contributors)
 
 
 def ledger_rows(demo: Demo) -> list[dict[str, object]]:
