@@ -17,8 +17,7 @@ from pipelines.delivery.card import (
 )
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
-from pipelines.format.energon_index import INDEX_DATABASE, energon_files
-from pipelines.format.samples_table import write_samples
+from pipelines.format.indexes import INDEX_DATABASE, energon_files, write_samples
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store

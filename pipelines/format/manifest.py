@@ -1,17 +1,24 @@
-"""Writes manifests in canonical form, signs them, and checks them when they are read."""
+"""Writes manifests in canonical form, signs them, and checks them when they are read.
+
+`SHA256SUMS` has the digests of the same files, for `sha256sum -c`: one line per file, in the
+manifest's order, with digest, two spaces and path. It lists neither itself nor the manifest, which
+is written later and lists it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from itertools import count
 
 from pydantic import ValidationError
 
 from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
 from pipelines.storage.tables import json_bytes
+from schemas import layout
 from schemas.errors import InputError, RunError
-from schemas.manifest import Manifest, ShardRecord
+from schemas.manifest import FileRecord, Manifest, ShardRecord
 
 
 class ManifestError(RunError):
@@ -113,3 +120,17 @@ def _signed_text(canonical: bytes) -> str:
     before, field, after = canonical.partition(b'\n "signature": ')
     unsigned = before + field + b'""' + after[after.index(b'"', 1) + 1 :]
     return f"fairshard manifest v1\n{hashlib.sha256(unsigned).hexdigest()}\n"
+
+
+def checksums(files: Iterable[FileRecord]) -> bytes:
+    """Returns the bytes of `SHA256SUMS` for a delivery's files, without a line for itself."""
+    return "".join(
+        f"{file.sha256}  {file.path}\n" for file in files if file.path != layout.SHA256SUMS
+    ).encode()
+
+
+def checksums_record(files: Iterable[FileRecord]) -> FileRecord:
+    """Returns the manifest's record of the `SHA256SUMS` of these files."""
+    data = checksums(files)
+    digest = hashlib.sha256(data).hexdigest()
+    return FileRecord(path=layout.SHA256SUMS, bytes=len(data), sha256=digest)

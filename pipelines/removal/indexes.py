@@ -16,8 +16,7 @@ from pipelines.delivery.card import (
 )
 from pipelines.delivery.croissant import file_object
 from pipelines.delivery.recheck import object_sha256
-from pipelines.format.energon_index import energon_files
-from pipelines.format.samples_table import write_samples
+from pipelines.format.indexes import energon_files, write_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from pipelines.accounts.ledgers import open_ledger
 from pipelines.accounts.published import Published
 from pipelines.delivery.recheck import object_sha256
+from pipelines.format.indexes import samples_of_shard
 from pipelines.format.manifest import numbered_shards
-from pipelines.format.samples_table import samples_of_shard
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines.accounts.kept_salts import Opener
-from pipelines.format.checksums import checksums
 from pipelines.format.manifest import (
+    checksums,
     manifest_bytes,
     numbered_shards,
     open_manifest,

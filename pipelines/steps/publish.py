@@ -8,8 +8,13 @@ from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
 from pipelines.delivery.recheck import object_sha256, recheck_shards
-from pipelines.format.checksums import checksums, checksums_record
-from pipelines.format.manifest import manifest_bytes, open_manifest, sign_manifest
+from pipelines.format.manifest import (
+    checksums,
+    checksums_record,
+    manifest_bytes,
+    open_manifest,
+    sign_manifest,
+)
 from pipelines.ledger.signed_note import Signer
 from pipelines.ledger.terms import terms_opening
 from pipelines.run.counts import StepCounts

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipelines.format.energon_index import INDEX_DATABASE
+from pipelines.format.indexes import INDEX_DATABASE
 from pipelines.format.manifest import ManifestError, numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pipelines.format.checksums import checksums_record
+from pipelines.format.manifest import checksums_record
 from pipelines.storage.store import ObjectInfo, Store
 from pipelines.verify.report import Report
 from pipelines.verify.shard import describe_mismatch

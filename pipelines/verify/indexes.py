@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.format.energon_index import energon_files
+from pipelines.format.indexes import energon_files, sample_groups
 from pipelines.format.manifest import numbered_shards
-from pipelines.format.samples_table import sample_groups
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
 from schemas import layout

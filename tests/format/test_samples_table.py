@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.format import samples_table
+from pipelines.format import indexes
 from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import parquet_bytes
@@ -114,8 +114,8 @@ def test_small_shards_share_row_groups(demo: Demo, monkeypatch: pytest.MonkeyPat
     whole = pq.read_table(delivery / NAME)
     paths = {file.path for file in records.files}
     for least in (1, 100, 10**6):
-        monkeypatch.setattr(samples_table, "_GROUP_ROWS", least)
-        groups = samples_table.sample_groups(
+        monkeypatch.setattr(indexes, "_GROUP_ROWS", least)
+        groups = indexes.sample_groups(
             open_store(str(delivery)), "", list(enumerate(records.shards)), paths
         )
         made = list(groups)

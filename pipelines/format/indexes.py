@@ -1,25 +1,56 @@
-"""The table of all samples of a delivery: where each one is, and what its shard's table has of it.
+"""Builds what is about a delivery as a whole from its shards' tables: Energon's index, all samples.
 
-With it, samples are found and filtered by reading columns of one file instead of opening every
-shard's table, embeddings and shots.
+The table of samples says where each sample is, and what its shard's table has of it. With it,
+samples are found and filtered by reading columns of one file instead of opening every shard's
+table, embeddings and shots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.format.energon import EXTENT_COLUMNS, SampleDatabase, metadata_files, tar_index
+from pipelines.format.tar_comparison import REMOVED
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet
 from schemas import layout
+from schemas.layout import ENERGON
 from schemas.manifest import ShardRecord
 from schemas.shard_table import SAMPLES_SCHEMA, SHARD_TABLE_SCHEMA
 
+INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 # Shards are joined to row groups of at least this many rows: one for each shard would make a footer
 # that takes longer to read than the rows that are looked for.
 _GROUP_ROWS = 16_384
+
+
+def energon_files(
+    store: Store, prefix: str, shards: Sequence[ShardRecord]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yields every file of Energon's index: path relative to the delivery, and bytes in chunks.
+
+    The bytes must be read before the next file is requested. Each shard's table is read once.
+
+    Args:
+        store: The store with the shards' tables.
+        prefix: Key prefix of the delivery in the store.
+        shards: The shards, in any order.
+    """
+    ordered = sorted(shards, key=lambda shard: layout.tar_path(shard.name))
+    with SampleDatabase() as database:
+        for shard in ordered:
+            path = layout.shard_table_path(shard.name)
+            key = f"{prefix}/{path}" if prefix else path
+            rows = read_parquet(store, key, [*EXTENT_COLUMNS, "status"])
+            extents = rows.filter(pc.not_equal(rows["status"], pa.scalar(REMOVED)))
+            database.add_shard(extents)
+            yield layout.tar_index_path(shard.name), iter([tar_index(extents)])
+        yield INDEX_DATABASE, database.content()
+    for path, data in metadata_files(ordered):
+        yield path, iter([data])
 
 
 def samples_of_shard(
