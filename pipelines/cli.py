@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "find delivered assets whose rights have ended, and draft their notices",
     "journal": "write the agency's books as a double-entry journal",
     "replay": "compute the agency's books again, and name the first record that differs",
+    "features": "show, check and tidy what was computed from media and is kept for later runs",
     "clean": "remove what interrupted runs left behind",
 }
 

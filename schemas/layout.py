@@ -40,6 +40,7 @@ DIFFERENCES = "pool/differences-00000.parquet"
 REPLACES = "pool/replaces.json"
 HOLDS = "pool/holds.parquet"
 COUNTRIES = "pool/countries.parquet"  # of contributors, as the catalogue had them
+MEDIA = "media"  # a folder: the files that were read, with their digests
 RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is

@@ -27,6 +27,7 @@ from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged, show_unstated
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
+from pipelines.rights.formatting import one_line
 from pipelines.run.changes import known_changes
 from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
@@ -36,9 +37,11 @@ from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.package import PackageResult, package
-from pipelines.steps.retry import retry_failed_assets
+from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
 from schemas.errors import InputError
+
+_MAX_NAMED = 3
 
 EXAMPLES = """\
 examples:
@@ -108,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
             progress_path=str(path),
             new_pool=_new_pool(options.new_pool),
         )
-        prepared = retry_failed_assets(prepare_job(request))
+        prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:
             record_delivery(  # these two where the run was cut off at its end
                 prepared.store,
@@ -119,6 +122,7 @@ def run(options: argparse.Namespace) -> int:
             )
             prepared.store.delete_prefix(prepared.job.work)
             return _say_complete(prepared, options.json, results)
+        _show_changed(progress if options.json else results, changed)
         money = look_at_versions(prepared, progress if options.json else results)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(
@@ -130,6 +134,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         listed = [item.to_json() for item in defaults]
         before = {**packaged_json(prepared.job, packaged), "versions": money.json}
+        before["changed_files"] = changed
         print_json({**before, "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
@@ -138,6 +143,19 @@ def run(options: argparse.Namespace) -> int:
             _show_key_file(results, default_key_path(prepared.job.output_uri))
         show_defaults(results, defaults)
     return 0
+
+
+def _show_changed(console: Console, changed: list[str]) -> None:
+    """Says which files make this another version than the one of the same inputs."""
+    if changed:
+        more = f" and {len(changed) - _MAX_NAMED:,} more" if len(changed) > _MAX_NAMED else ""
+        console.print(
+            f"{len(changed):,} assets have other files than an earlier version was made from: "
+            f"{', '.join(map(one_line, changed[:_MAX_NAMED]))}{more}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
 
 
 @dataclass(frozen=True)

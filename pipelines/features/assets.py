@@ -14,7 +14,7 @@ the signals are resolved.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -29,10 +29,10 @@ from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import make_rendition
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
-from pipelines.fetch.locate import Location, SourcePolicy, resolve_media_uri
+from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.sidecar_names import ObjectFolders
-from pipelines.fetch.sidecars import read_sidecars
+from pipelines.fetch.sidecars import Sidecar, read_sidecars, sidecars_digest
 from pipelines.media.formats import Format, check_declared_type, parse_format
 from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
@@ -127,6 +127,7 @@ class FetchedAsset:
             rely on it.
         server_reading: What its web server states, in this run's answers; part of `reading`.
         rendition: What is delivered in the file's place, if the deal removes metadata.
+        sidecars_sha256: Digest of its sidecars; see `pipelines.fetch.sidecars.sidecars_digest`.
     """
 
     row: ClearedRow
@@ -139,6 +140,7 @@ class FetchedAsset:
     cache_row: DigestCacheRow | None = None
     server_reading: Reading = field(default_factory=Reading)
     rendition: RenditionRow | None = None
+    sidecars_sha256: str = ""
 
     @property
     def inference(self) -> bool:
@@ -173,8 +175,13 @@ def recall_asset(
         check_described(row, features.facts[digest])
     except BadRecord:
         return None
-    sidecars = _sidecar_reading(location, ObjectFolders(), context)
-    asset = _resolve_rights(FetchedAsset(row, digest), features.readings[digest], sidecars, context)
+    sidecars = read_sidecars(location, ObjectFolders())
+    asset = _resolve_rights(
+        FetchedAsset(row, digest, sidecars_sha256=sidecars_digest(sidecars)),
+        features.readings[digest],
+        _sidecar_reading(sidecars, context),
+        context,
+    )
     needs_models = asset.decision is None and asset.inference
     if needs_models and not features.complete(digest):
         return None
@@ -222,11 +229,18 @@ def fetch_asset(
             (*map(read_http, fetched.answers), later_statements or Reading())
         )
         file_reading = _file_reading(digest, fetched, fmt, context, features)  # 3
-        sidecars = _sidecar_reading(location, origin_files.object_folders, context)
+        sidecars = read_sidecars(location, origin_files.object_folders)
         asset = _resolve_rights(
-            FetchedAsset(row, digest, prepared, cache_row=cache_row, server_reading=server_reading),
+            FetchedAsset(
+                row,
+                digest,
+                prepared,
+                cache_row=cache_row,
+                server_reading=server_reading,
+                sidecars_sha256=sidecars_digest(sidecars),
+            ),
             file_reading,
-            merge_readings((sidecars, server_reading)),
+            merge_readings((_sidecar_reading(sidecars, context), server_reading)),
             context,
         )
         if asset.decision is None and context.deal.rights.strips_metadata:
@@ -275,10 +289,10 @@ def _with_rendition(asset: FetchedAsset, rendition: RenditionRow) -> FetchedAsse
     return replace(asset, rendition=rendition, decision=decision)
 
 
-def _sidecar_reading(location: Location, folders: ObjectFolders, context: FetchContext) -> Reading:
-    """Reads what the medium's sidecars state; they are read again by every run."""
+def _sidecar_reading(sidecars: Sequence[Sidecar], context: FetchContext) -> Reading:
+    """Returns what the medium's sidecars state; they are read again by every run."""
     readings = []
-    for sidecar in read_sidecars(location, folders):
+    for sidecar in sidecars:
         if sidecar.fault:
             fault = file_fault(f"sidecar {sidecar.name}", sidecar.fault, sidecar.data)
             readings.append(Reading(faults=(fault,)))
@@ -307,15 +321,10 @@ def _resolve_rights(
     decision = None
     if resolution.reasons:
         decision = refused_asset(row["asset_id"], resolution.reasons, resolution.detail)
-    digest, prepared, cache_row = asset.digest, asset.prepared, asset.cache_row
-    return FetchedAsset(
-        row,
-        digest,
-        prepared,
-        file_reading,
-        reading,
-        resolution,
-        decision,
-        cache_row,
-        asset.server_reading,
+    return replace(
+        asset,
+        file_reading=file_reading,
+        reading=reading,
+        resolution=resolution,
+        decision=decision,
     )

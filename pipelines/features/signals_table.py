@@ -1,4 +1,4 @@
-"""The agency's record of the rights statements of files and servers (SIGNALS_SCHEMA)."""
+"""The agency's records of the files that were read, and of the rights statements found."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset
+from schemas.media import MEDIA_SCHEMA
 from schemas.signal import SIGNALS_SCHEMA, Origin, SignalRow
 
 _NOTHING_SAID = SignalRow(
@@ -78,3 +79,24 @@ def _rows(asset: FetchedAsset, as_of: str) -> Iterator[SignalRow]:
             "sha256": fault.sha256,
             "when": as_of,
         }
+
+
+def media_table(assets: Iterable[FetchedAsset]) -> pa.Table:
+    """Returns the digests of the assets' files and sidecars, by which later changes are noticed.
+
+    Files that could not be read are left out.
+
+    Args:
+        assets: The assets, in order.
+    """
+    rows = [
+        {
+            "asset_id": asset.row["asset_id"],
+            "media_uri": asset.row["media_uri"],
+            "media_sha256": asset.digest,
+            "sidecars_sha256": asset.sidecars_sha256,
+        }
+        for asset in assets
+        if asset.digest
+    ]
+    return pa.Table.from_pylist(rows, schema=MEDIA_SCHEMA)

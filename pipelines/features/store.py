@@ -2,7 +2,9 @@
 
 A feature table holds one kind of feature (probed facts, embeddings, captions) by one model. Its
 files are named for the range of asset hashes they cover, so that a unit opens only files whose
-range overlaps its own; a row is used only if its media digest is the requested one.
+range overlaps its own; a row is used only if its media digest is the requested one. A file's name
+also has the digest of its bytes, which is checked whenever it is read: a flipped bit in what a
+medium states about rights must not turn a no into a yes.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import parquet_bytes, read_parquet
+from pipelines.storage.tables import parquet_bytes
 from schemas import layout
+from schemas.errors import RunError
 from schemas.features import (
     CAPTIONS_SCHEMA,
     DIGEST_CACHE_SCHEMA,
@@ -43,8 +47,9 @@ from schemas.features import (
     ScoreRow,
 )
 
+_DIGEST_CHARACTERS = 32  # of a sha256, in hex
 # Increased when the definition of a file's state changes.
-_DIGEST_CACHE_MODEL = "states-v1"
+DIGEST_CACHE_MODEL = "states-v1"
 # Increased when probing or hashing gives other results for the same bytes.
 FACTS_MODEL = f"facts-v3 {SHOTS_MODEL}"
 
@@ -88,8 +93,6 @@ class FeatureTable(Generic[RowT]):
         model: Identity of the model or code that computed it; part of the key.
         schema: Columns; the first is the key.
         row: Type of its rows in Python.
-        extra_keys: Text columns that distinguish files in addition to the key, for tables in which
-            two rows may differ for one key and both must be kept.
     """
 
     store: Store
@@ -97,14 +100,11 @@ class FeatureTable(Generic[RowT]):
     model: str
     schema: pa.Schema
     row: type[RowT]
-    extra_keys: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
-        """The table's key prefix; it has the model identity's digest, as that may be long."""
-        return (
-            f"{layout.FEATURES}/{self.kind}-{hashlib.sha256(self.model.encode()).hexdigest()[:12]}"
-        )
+        """The table's key prefix."""
+        return table_prefix(self.kind, self.model)
 
     @cached_property
     def _files(self) -> dict[int, list[tuple[int, str]]]:
@@ -141,7 +141,9 @@ class FeatureTable(Generic[RowT]):
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads all rows of the files that overlap the range; the last row of a key counts."""
         names = None if columns is None else [self.key, *columns]
-        parts = [read_parquet(self.store, key, names) for key in self._overlapping_files(low, high)]
+        parts = [
+            read_feature_file(self.store, key, names) for key in self._overlapping_files(low, high)
+        ]
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
     def load(self, low: int, high: int) -> dict[str, RowT]:
@@ -187,10 +189,64 @@ class FeatureTable(Generic[RowT]):
         if not rows:
             return
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        digests = "\n".join(str(row[name]) for row in rows for name in (self.key, *self.extra_keys))
-        tag = hashlib.sha256(digests.encode()).hexdigest()[:12]
-        key = f"{self.prefix}/{low:016x}-{high:016x}-{tag}.parquet"
-        self.store.write_bytes(key, parquet_bytes(table))
+        said = {"fairshard.kind": self.kind, "fairshard.model": self.model}
+        write_feature_file(self.store, self.prefix, low, high, table, said)
+
+
+def write_feature_file(
+    store: Store, prefix: str, low: int, high: int, table: pa.Table, said: Mapping[str, str]
+) -> str:
+    """Writes rows of a feature table, and returns the key of their file.
+
+    Args:
+        store: The output store.
+        prefix: The table's key prefix.
+        low: First hash of the assets that the media belong to.
+        high: Last hash.
+        table: The rows.
+        said: What the file says of itself: its kind and model.
+    """
+    data = parquet_bytes(table.replace_schema_metadata(dict(said)))
+    key = f"{prefix}/{low:016x}-{high:016x}-{_name_digest(data)}.parquet"
+    store.write_bytes(key, data)
+    return key
+
+
+def table_prefix(kind: str, model: str) -> str:
+    """Returns a table's key prefix; it has the model identity's digest, as that may be long."""
+    return f"{layout.FEATURES}/{kind}-{hashlib.sha256(model.encode()).hexdigest()[:12]}"
+
+
+def _name_digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def read_feature_file(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
+    """Reads a file of a feature table, or some of its columns.
+
+    Files of earlier releases have no digest of their bytes in their names.
+
+    Raises:
+        RunError: If it is damaged.
+    """
+    data = store.read_bytes(key)
+    stated = key.removesuffix(".parquet").rpartition("-")[2]
+    if len(stated) == _DIGEST_CHARACTERS and stated != _name_digest(data):
+        raise _damaged(store, key, "its bytes are not those that were written")
+    try:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(store, key, str(error)[:200]) from error
+
+
+def _damaged(store: Store, key: str, what: str) -> RunError:
+    return RunError(
+        "A file of stored features is damaged",
+        f"{store.uri}/{key}: {what}",
+        f"Run fairshard features {store.uri} --remove damaged, then repeat: what was in it is "
+        "computed again.",
+    )
 
 
 @dataclass(frozen=True)
@@ -206,6 +262,11 @@ class FeatureStore:
     digest_cache: FeatureTable[DigestCacheRow]
 
 
+def captions_model(clip_id: str, captioner_id: str) -> str:
+    """Returns the identity of captions by one model that are scored by another."""
+    return f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}"
+
+
 def open_feature_store(
     store: Store, clip_id: str, captioner_id: str, reader_id: str, rendition_id: str = ""
 ) -> FeatureStore:
@@ -217,21 +278,10 @@ def open_feature_store(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),
         FeatureTable(
-            store,
-            "captions",
-            f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}",
-            CAPTIONS_SCHEMA,
-            CaptionRow,
+            store, "captions", captions_model(clip_id, captioner_id), CAPTIONS_SCHEMA, CaptionRow
         ),
         FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
         FeatureTable(store, "renditions", rendition_id, RENDITIONS_SCHEMA, RenditionRow),
-        FeatureTable(
-            store,
-            "seen",
-            _DIGEST_CACHE_MODEL,
-            DIGEST_CACHE_SCHEMA,
-            DigestCacheRow,
-            ("media_sha256",),
-        ),
+        FeatureTable(store, "seen", DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, DigestCacheRow),
     )

@@ -8,7 +8,10 @@ look into; nothing is looked for there.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.fetch.fetch import fetch
@@ -67,6 +70,14 @@ def read_sidecars(
     else:
         return []
     return [_read(sidecar, place, options) for sidecar, place in sorted(places.items())]
+
+
+def sidecars_digest(sidecars: Sequence[Sidecar]) -> str:
+    """Returns a digest of sidecars' names and contents, hex; "" if there are none."""
+    if not sidecars:
+        return ""
+    parts = [[one.name, hashlib.sha256(one.data).hexdigest(), bool(one.fault)] for one in sidecars]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _read(name: str, location: Location, options: S3Options) -> Sidecar:

@@ -8,7 +8,7 @@ tables of the shards concerned are read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipelines.accounts.ledgers import open_ledger
 from pipelines.accounts.published import Published
 from pipelines.delivery.recheck import object_sha256
+from pipelines.delivery.sample import sample_key
 from pipelines.format.indexes import samples_of_shard
 from pipelines.format.manifest import numbered_shards
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
@@ -28,16 +29,16 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import read_rows
 from schemas import layout
 from schemas.errors import RunError
-from schemas.manifest import FileRecord
+from schemas.manifest import FileRecord, ShardRecord
 from schemas.shard_table import SAMPLES_SCHEMA, ShardRow
 
 _NAMES = ("asset_id", "contributor_id", "media_sha256")
-_LEDGER_COLUMNS = ("asset_id", "contributor_id", "shard", "asset_commitment")
+_PLACE_COLUMNS = ("shard", "asset_commitment")
+# Columns of the table of samples without texts: those take most of the time to read, and what they
+# say follows from the commitment, the ledger and the manifest.
 _SAMPLE_COLUMNS = [
-    *("shard", "shard_index", "embedding_row", "first_shot_row", "shots"),
-    *("key", "asset", "status"),
-    *("media_member", "media_offset", "media_length", "media_sha256"),
-    *("txt_offset", "txt_length", "txt_sha256", "json_offset", "json_length", "json_sha256"),
+    *("shard_index", "embedding_row", "first_shot_row", "shots"),
+    *("media_offset", "media_length", "txt_offset", "txt_length", "json_offset", "json_length"),
 ]
 
 
@@ -51,7 +52,8 @@ class FoundSample:
         shard: Base name of its shard; `shard_sha256`: digest of the tar.
         key: Its key.
         row: Its row in the shard's table, from 0.
-        members: Its members with their bytes' offsets and lengths in the tar.
+        members: Its members with their bytes' offsets and lengths in the tar; the digest of its
+            media alone is known.
         index: The shard's number, by which files of embeddings are named.
         embedding_row: Its row in the embeddings and their metadata, or None if it has none.
         shot_rows: Its rows in the table of shots.
@@ -91,6 +93,7 @@ class _Asset:
     asset_id: str
     contributors: tuple[str, ...]
     commitment: str
+    media_sha256: str
 
 
 class LedgerIndex:
@@ -127,25 +130,22 @@ class LedgerIndex:
         """Returns the chosen assets by shard and commitment."""
         chosen = _is_chosen(self._columns, asset_ids, contributor_ids)
         chosen = pc.or_(chosen, _is_in(self._columns["media_sha256"], media))
-        rows = values_of(pc.indices_nonzero(chosen), int)
-        contributors = defaultdict(set)
-        entries = self._rows(rows)
-        for row in entries:
-            contributors[row["asset_id"]].add(row["contributor_id"])
-        found: dict[str, dict[str, _Asset]] = defaultdict(dict)
-        for row in entries:
-            people = tuple(sorted(contributors[row["asset_id"]]))
-            asset = _Asset(row["asset_id"], people, row["asset_commitment"])
-            found[row["shard"]][asset.commitment] = asset
-        return found
-
-    def _rows(self, rows: Sequence[int]) -> list[dict[str, str]]:
-        """Returns rows of the ledger; only the row groups that have them are read."""
-        if not rows:
-            return []
+        rows = pc.indices_nonzero(chosen)
+        if not len(rows):
+            return {}
         with open_ledger(*self._place) as file:
-            table = read_rows(file, rows, _LEDGER_COLUMNS)
-        return cast(list[dict[str, str]], table.to_pylist())
+            places = read_rows(file, values_of(rows, int), _PLACE_COLUMNS)
+        own = (values_of(self._columns[name].take(rows), str) for name in _NAMES)
+        ids, people, digests = own
+        contributors = defaultdict(set)
+        for asset_id, contributor_id in zip(ids, people, strict=True):
+            contributors[asset_id].add(contributor_id)
+        found: dict[str, dict[str, _Asset]] = defaultdict(dict)
+        columns = (values_of(places[name], str) for name in _PLACE_COLUMNS)
+        for asset_id, digest, shard, commitment in zip(ids, digests, *columns, strict=True):
+            who = tuple(sorted(contributors[asset_id]))
+            found[shard][commitment] = _Asset(asset_id, who, commitment, digest)
+        return found
 
 
 def locate(
@@ -206,50 +206,61 @@ def _samples(
     store: Store, published: Published, found: Mapping[str, Mapping[str, _Asset]]
 ) -> list[FoundSample]:
     """Returns the samples of assets, which are given by shard and commitment."""
-    digests = {shard.name: shard.sha256 for shard in published.manifest.shards}
+    shards = dict(numbered_shards(published.manifest))
     try:
-        table, rows = _rows_of(store, published, found)
+        table, assets, rows = _rows_of(store, published, found)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _damaged(store, published, str(error)[:200]) from error
     samples = []
-    for values, row in zip(table.to_pylist(), rows, strict=True):
-        asset = found.get(values["shard"], {}).get(values["asset"])
-        if asset is None:
-            continue
-        first, shots = values["first_shot_row"], values["shots"]
-        sample = FoundSample(
-            asset_id=asset.asset_id,
-            contributors=asset.contributors,
-            asset_commitment=asset.commitment,
-            shard=values["shard"],
-            shard_sha256=digests[values["shard"]],
-            key=values["key"],
-            row=row,
-            members=tuple(places_of_row(cast(ShardRow, values))),
-            index=values["shard_index"],
-            embedding_row=values["embedding_row"],
-            shot_rows=tuple(range(first, first + shots)) if shots else (),
-            media_sha256=values["media_sha256"],
-        )
-        samples.append(sample)
+    for values, commitment, row in zip(table.to_pylist(), assets, rows, strict=True):
+        shard = shards[values["shard_index"]]
+        asset = found.get(shard.name, {}).get(commitment)
+        if asset is not None:
+            samples.append(_sample(shard, asset, values, row))
     return samples
+
+
+def _sample(
+    shard: ShardRecord, asset: _Asset, values: Mapping[str, int | None], row: int
+) -> FoundSample:
+    """Returns a sample by its row of the table of samples."""
+    key = sample_key(asset.commitment)
+    names = {"key": key, "media_member": f"{key}.{shard.family}", "status": "success"}
+    digests = {"media_sha256": asset.media_sha256, "txt_sha256": "", "json_sha256": ""}
+    first, shots = values["first_shot_row"], values["shots"]
+    return FoundSample(
+        asset_id=asset.asset_id,
+        contributors=asset.contributors,
+        asset_commitment=asset.commitment,
+        shard=shard.name,
+        shard_sha256=shard.sha256,
+        key=key,
+        row=row,
+        members=tuple(places_of_row(cast(ShardRow, {**values, **names, **digests}))),
+        index=cast(int, values["shard_index"]),
+        embedding_row=values["embedding_row"],
+        shot_rows=() if first is None or not shots else tuple(range(first, first + shots)),
+        media_sha256=asset.media_sha256,
+    )
 
 
 def _rows_of(
     store: Store, published: Published, found: Mapping[str, Mapping[str, _Asset]]
-) -> tuple[pa.Table, list[int]]:
-    """Returns assets' rows of the table of samples, and their places in their shards' tables."""
+) -> tuple[pa.Table, list[str], list[int]]:
+    """Returns assets' rows of the table of samples, the assets, and the rows in their shards."""
     paths = {file.path for file in published.manifest.files}
     commitments = {commitment for assets in found.values() for commitment in assets}
     if layout.SAMPLES_TABLE in paths:
         key = f"{published.delivery}/{layout.SAMPLES_TABLE}"
         with store.open_read(key) as source, pq.ParquetFile(source) as file:
             names = file.read(["asset", "shard_index"])
-            rows = values_of(pc.indices_nonzero(_is_in(names["asset"], commitments)), int)
+            rows = pc.indices_nonzero(_is_in(names["asset"], commitments))
             indexes = names["shard_index"].to_numpy()
-            starts = np.searchsorted(indexes, indexes[rows])  # a shard's rows are together
-            table = read_rows(file, rows, _SAMPLE_COLUMNS)
-        return table, [int(at) for at in rows - starts]
+            numbers = rows.to_numpy()
+            starts = np.searchsorted(indexes, indexes[numbers])  # a shard's rows are together
+            table = read_rows(file, values_of(rows, int), _SAMPLE_COLUMNS)
+        assets = values_of(names["asset"].take(rows), str)
+        return table, assets, [int(at) for at in numbers - starts]
     parts, places = [SAMPLES_SCHEMA.empty_table()], []
     for index, shard in numbered_shards(published.manifest):
         if shard.name in found:
@@ -257,7 +268,8 @@ def _rows_of(
             here = pc.indices_nonzero(_is_in(part["asset"], commitments))
             parts.append(part.take(here))
             places += values_of(here, int)
-    return pa.concat_tables(parts).select(_SAMPLE_COLUMNS), places
+    joined = pa.concat_tables(parts)
+    return joined.select(_SAMPLE_COLUMNS), values_of(joined["asset"], str), places
 
 
 def check_table(store: Store, published: Published, record: FileRecord) -> None:

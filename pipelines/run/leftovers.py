@@ -19,6 +19,7 @@ from functools import partial
 from pipelines.run.lease import DEFAULT_TIMING, LeaseTiming, hold_version
 from pipelines.run.lease_record import (
     LEASE_RECORDS,
+    LeaseRecord,
     assess_lease,
     latest_lease_record,
     lease_folder,
@@ -126,6 +127,27 @@ def clean_output(
     return found
 
 
+def runs_in_progress(store: Store, timing: LeaseTiming = DEFAULT_TIMING) -> list[str]:
+    """Returns the versions that runs hold, each with its holder, as text."""
+    found = (_LEASE_KEY.fullmatch(item.key) for item in store.list(LEASE_RECORDS))
+    held = _held_versions(store, {(match[1], match[2]) for match in found if match}, timing)
+    return [
+        f"{layout.version_prefix(*version)}, {record.describe().partition(': ')[2]}"
+        for version, record in sorted(held.items())
+    ]
+
+
+def _held_versions(
+    store: Store, versions: Iterable[tuple[str, str]], timing: LeaseTiming
+) -> dict[tuple[str, str], LeaseRecord]:
+    held = {}
+    for version in versions:
+        latest = latest_lease_record(store, *version)
+        if latest is not None and assess_lease(store, latest, timing.stale_s).held:
+            held[version] = latest
+    return held
+
+
 def _survey_output(store: Store, timing: LeaseTiming) -> _OutputContents:
     versions: dict[tuple[str, str], list[ObjectInfo]] = {}
     lease_records: dict[tuple[str, str], list[ObjectInfo]] = {}
@@ -141,12 +163,12 @@ def _survey_output(store: Store, timing: LeaseTiming) -> _OutputContents:
             versions.setdefault((match[1], match[2]), []).append(item)
             if item.key == f"{layout.delivery_prefix(match[1], match[2])}/{layout.MANIFEST}":
                 published.add((match[1], match[2]))
-    held, live = {}, set()
-    for version_key in lease_records:
-        latest = latest_lease_record(store, *version_key)
-        if latest is not None and assess_lease(store, latest, timing.stale_s).held:
-            held[version_key] = f"held by {latest.describe().partition(': ')[2]}"
-            live.add(latest.run_id)
+    records = _held_versions(store, lease_records, timing)
+    held = {
+        version: f"held by {record.describe().partition(': ')[2]}"
+        for version, record in records.items()
+    }
+    live = {record.run_id for record in records.values()}
     return _OutputContents(
         store,
         store.now_s(),

@@ -27,7 +27,7 @@ from pipelines.features.compute import (
 )
 from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.refused import place_of
-from pipelines.features.signals_table import signals_table
+from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.profiles import profile_for
@@ -289,6 +289,8 @@ def _commit(
     write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 6
     signals = signals_table(fetched_assets, job.as_of.isoformat())
     write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
+    media = media_table(fetched_assets)
+    write_part(store, f"{job.work}/agency/{layout.MEDIA}/enrich-{name}.parquet", media)
     write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))
     stated = {item.row["asset_id"]: item.server_reading for item in fetched_assets}
     write_statements(store, job, unit, stated)

@@ -1,9 +1,12 @@
-"""Finds failed assets of complete versions that can be read now, and makes their run a new one.
+"""Finds files that changed since a run was completed, and makes that run a new one.
 
-The digest of the catalogue's tables does not change when a damaged or missing file is replaced.
-So before a run that is complete is called that, the assets that failed for their media in any of
-its versions are read again. Those that can be read, with their digests, become part of the run's
-identity: the same files lead to the same version again, and others to the next one.
+The digest of the catalogue's tables does not change when a file is replaced. So before a run that
+is complete is called that, the assets that failed for their media in any of its versions are read
+again, and local files that were read, with their sidecars, are compared with what they are now.
+Those that can be read now or have changed become part of the run's identity, with their digests:
+the same files lead to the same version again, and others to the next one.
+
+Files in buckets and on web servers that were read once are not read again here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pipelines.run.job import Job
 from pipelines.run.pools import plan_pool
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.versions import find_version, versions_of
+from pipelines.steps.changed_files import changed_files
 from pipelines.steps.screen import load_index
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.store import Store
@@ -33,25 +37,31 @@ from schemas.reasons import Outcome, Reason, Stage
 from schemas.unit import ClearedRow
 
 
-def retry_failed_assets(prepared: PreparedJob) -> PreparedJob:
-    """Returns a complete run as it is, or the run that includes files which can be read now.
+def include_changed_files(prepared: PreparedJob) -> tuple[PreparedJob, list[str]]:
+    """Returns a complete run as it is, or the run of the files as they are now.
 
     Args:
         prepared: A run. One that is not complete reads every file anyway.
+
+    Returns:
+        The run, and the ids of the assets whose files changed or can be read now, sorted.
     """
     if not prepared.version.complete:
-        return prepared
+        return prepared, []
     job = prepared.job
     failed = _failed_assets(prepared.store, job)
+    changed_now, compared = changed_files(prepared.store, job)
+    failed = {asset: why for asset, why in failed.items() if asset not in compared}
     readable = dict(_readable(job, failed)) if failed else {}
-    if not readable:
-        return prepared
-    retry = hashlib.sha256(canonical_json(dict(sorted(readable.items())))).hexdigest()
+    others = {**changed_now, **readable}
+    if not others:
+        return prepared, []
+    retry = hashlib.sha256(canonical_json(dict(sorted(others.items())))).hexdigest()
     changed = replace(job, retry=retry)
     version = find_version(prepared.store, job.deal, changed.run_id)
     plan = plan_pool(prepared.store, job.deal, version.name)  # it replaces, even in a pool by name
     changed = replace(changed, version=version.name, pool=plan.pool, replaces=plan.replaces)
-    return replace(prepared, job=changed, version=version)
+    return replace(prepared, job=changed, version=version), sorted(others)
 
 
 def _failed_assets(store: Store, job: Job) -> dict[str, str]:

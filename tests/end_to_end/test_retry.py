@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.end_to_end.command import tables
 from tests.end_to_end.damage import run_in_process
 from tests.end_to_end.small_library import SmallLibrary
 from tests.fetch.web_server import answer, serving
+from tests.signals.file.xmp_builder import packet
 
 
 def picture(number: int) -> bytes:
@@ -71,6 +73,55 @@ def test_files_that_were_fixed(library: SmallLibrary) -> None:
     media(library, 3).write_bytes(picture(30))  # other bytes than before
     assert package(library)["made"] is True
     assert delivered(library, "v0004") == {"a-0", "a-1", "a-3"}
+
+
+def test_files_that_were_delivered_and_changed(library: SmallLibrary) -> None:
+    """By the bytes: whatever the times of a file say, or whether it was digested before."""
+    library.add(3)
+    for number in range(3):
+        media(library, number).write_bytes(picture(number))
+    assert package(library)["changed_files"] == []
+    assert package(library)["made"] is False
+
+    os.utime(media(library, 0))  # touched, with the same bytes
+    assert package(library)["made"] is False
+    media(library, 1).write_bytes(picture(30))
+    made = package(library)
+    assert (made["made"], made["changed_files"]) == (True, ["a-1"])
+    assert delivered(library, "v0002") == {"a-0", "a-1", "a-2"}
+    assert package(library)["made"] is False
+
+    one, two = media(library, 0).read_bytes(), media(library, 2).read_bytes()
+    media(library, 0).write_bytes(two)  # both files were read before, under the other id
+    media(library, 2).write_bytes(one)
+    assert package(library)["changed_files"] == ["a-0", "a-1", "a-2"]
+    media(library, 0).write_bytes(one)
+    media(library, 2).unlink()
+    media(library, 1).write_bytes(picture(1))
+    assert package(library)["changed_files"] == ["a-2"]
+    assert delivered(library, "v0004") == {"a-0", "a-1"}
+    media(library, 2).write_bytes(two)
+    again = package(library)
+    assert (again["made"], again["delivery"].split("/")[-2]) == (False, "v0001")
+    assert again["replaced_by"] == "v0002"
+
+
+def test_a_no_that_came_later_is_noticed(library: SmallLibrary) -> None:
+    """In a sidecar beside a delivered file, or in the file itself."""
+    library.add(3)
+    for number in range(3):
+        media(library, number).write_bytes(picture(number))
+    package(library)
+    assert delivered(library, "v0001") == {"a-0", "a-1", "a-2"}
+    denial = packet(attributes='plus:DataMining="DMI-PROHIBITED"')
+    media(library, 0).with_suffix(".xmp").write_bytes(denial)
+    spec = render(draw_scene_spec(1), 640, 560)
+    media(library, 1).write_bytes(save_picture(spec, "jpeg_xmp", 1, "x", denial))
+    ended = library.package()
+    assert ended.code == 0, ended.err
+    assert "2 assets have other files than an earlier version was made from: a-0, a-1" in ended.out
+    assert delivered(library, "v0002") == {"a-2"}
+    assert package(library)["made"] is False
 
 
 def test_a_file_that_is_touched_and_still_broken(library: SmallLibrary) -> None:

@@ -1,0 +1,144 @@
+"""What the survey of the feature store says, and that tidying it loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.features.store import (
+    DIGEST_CACHE_MODEL,
+    FACTS_MODEL,
+    FeatureTable,
+    open_feature_store,
+    read_feature_file,
+)
+from pipelines.features.survey import compact_table, read_content, survey_features
+from pipelines.signals.file.embedded import READER_VERSION
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
+from schemas.errors import RunError
+from schemas.features import DIGEST_CACHE_SCHEMA, SCORES_SCHEMA, DigestCacheRow, ScoreRow
+
+KEYS = st.sampled_from(["a", "b", "c"])
+RANGES = st.sampled_from([(0, 9), (10, 19), (0, 19)])
+SAVES = st.lists(
+    st.tuples(RANGES, st.lists(st.tuples(KEYS, st.integers(0, 3)), min_size=1, max_size=4)),
+    max_size=8,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def scores(store: Store, model: str = "clip@1") -> FeatureTable[ScoreRow]:
+    """Opens the table again each time, since an open table keeps its list of files."""
+    return FeatureTable(store, "scores", model, SCORES_SCHEMA, ScoreRow)
+
+
+def seen(store: Store) -> FeatureTable[DigestCacheRow]:
+    return FeatureTable(store, "seen", DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, DigestCacheRow)
+
+
+def score(key: str, value: float = 0.5) -> ScoreRow:
+    return {"score_key": key, "clip_score": value}
+
+
+def test_tables_say_what_computed_them(store: Store) -> None:
+    features = open_feature_store(store, "clip@1", "cap@1", f"{READER_VERSION} trust", "strip x")
+    features.scores.save(0, 9, [score("a")])
+    features.scores.save(10, 19, [score("b")])
+    features.readings.save(0, 9, [{"media_sha256": "a", "reading": "{}"}])
+    features.digest_cache.save(0, 9, [{"state_key": "s", "media_sha256": "a", "format": "jpg"}])
+    scores(store, "clip@0").save(0, 9, [score("a")])
+    found = {(table.kind, table.model): table for table in survey_features(store)}
+    assert {key: table.state for key, table in found.items()} == {
+        ("scores", "clip@1"): "stale",  # no delivery was made with it
+        ("scores", "clip@0"): "stale",
+        ("readings", f"{READER_VERSION} trust"): "in use",
+        ("seen", DIGEST_CACHE_MODEL): "in use",
+    }
+    table = found["scores", "clip@1"]
+    assert len(table.files) == 2
+    assert table.size_bytes == sum(len(store.read_bytes(item.key)) for item in table.files)
+    assert read_content(store, table).rows == 2
+    assert FACTS_MODEL not in {model for _, model in found}
+
+
+@pytest.mark.parametrize("at", [0, 4, 40, -60, -1])
+def test_a_changed_byte_is_found_wherever_it_is(store: Store, at: int) -> None:
+    scores(store).save(0, 9, [score("a"), score("b")])
+    [item] = store.list()
+    data = bytearray(store.read_bytes(item.key))
+    data[at] ^= 1
+    store.write_bytes(item.key, bytes(data))
+    with pytest.raises(RunError, match="damaged"):
+        scores(store).load(0, 9)
+    [table] = survey_features(store)
+    content = read_content(store, table)
+    assert content.rows == 0 and list(content.damaged) == [item.key]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SAVES)
+def test_joining_files_changes_nothing_that_is_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    saves: list[tuple[tuple[int, int], list[tuple[str, int]]]],
+) -> None:
+    store = open_store(str(tmp_path_factory.mktemp("features")))
+    for (low, high), rows in saves:
+        scores(store).save(low, high, [score(key, value / 4) for key, value in rows])
+        cached: list[DigestCacheRow] = [
+            {"state_key": key, "media_sha256": str(value), "format": "jpg"} for key, value in rows
+        ]
+        seen(store).save(low, high, cached)
+    asked = [(0, 9), (10, 19), (5, 12), (0, 19), (20, 30)]
+    before = [scores(store).load(*one) for one in asked]
+    states = [{tuple(row.values()) for row in seen(store).rows(*one)} for one in asked]
+    for table in survey_features(store):
+        assert compact_table(store, table) == len({range_ for range_, _ in saves})
+    # Which of two rows with one key is read may change only if neither file said which is later.
+    after = [scores(store).load(*one) for one in asked]
+    assert [one.keys() for one in after] == [one.keys() for one in before]
+    assert [{tuple(row.values()) for row in seen(store).rows(*one)} for one in asked] == states
+    files = {item.key for table in survey_features(store) for item in table.files}
+    for table in survey_features(store):
+        compact_table(store, table)
+    assert {item.key for table in survey_features(store) for item in table.files} == files
+
+
+def test_a_killed_joining_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        scores(store).save(0, 9, [score(f"{number}")])
+    [table] = survey_features(store)
+
+    def killed(_: Store, key: str) -> None:
+        raise KeyboardInterrupt(key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store), "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            compact_table(store, table)
+    assert set(scores(store).load(0, 9)) == {"0", "1", "2"}
+    [table] = survey_features(store)
+    assert compact_table(store, table) == 1
+    [table] = survey_features(store)
+    assert read_content(store, table).rows == 3
+    assert len(read_feature_file(store, table.files[0].key)) == 3
+
+
+def test_files_of_earlier_releases_are_read_unchecked(store: Store) -> None:
+    scores(store).save(0, 9, [score("a")])
+    [item] = store.list()
+    store.write_bytes(f"{scores(store).prefix}/{0:016x}-{9:016x}-0123456789ab.parquet", b"PAR1")
+    with pytest.raises(RunError, match="damaged"):
+        scores(store).load(0, 9)
+    earlier = f"{scores(store).prefix}/{0:016x}-{9:016x}-ba9876543210.parquet"
+    store.write_bytes(earlier, store.read_bytes(item.key))
+    store.delete(f"{scores(store).prefix}/{0:016x}-{9:016x}-0123456789ab.parquet")
+    store.delete(item.key)
+    assert set(scores(store).load(0, 9)) == {"a"}
