@@ -20,8 +20,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.accounts.deliveries import record_delivery
+from pipelines.delivery.recheck import object_sha256
 from pipelines.delivery.sample import sample_json, sample_key
 from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row, shard_stats
+from pipelines.format.indexes import write_samples
 from pipelines.format.manifest import manifest_bytes
 from pipelines.format.tar import Member, TarWriter
 from pipelines.ledger.commitments import deal_salt
@@ -85,7 +87,8 @@ def make_delivery(
         samples: How many samples it has; each is an asset of its own.
         shard_samples: How many samples a shard has.
         key: Where the agency's key is saved.
-        with_tars: Whether tars and the indexes of the whole are written; finding reads neither.
+        with_tars: Whether tars and the indexes of the whole, other than the table of samples, are
+            written; finding reads neither.
     """
     save_key(key, KEY)
     job = _job(samples)
@@ -103,6 +106,16 @@ def make_delivery(
         publish_delivery(store, job, KEY, receipts, attribution)
     else:
         files = [file for receipt in receipts for file in receipt.files]
+        shards = [(receipt.index, receipt.shard) for receipt in receipts]
+        write_samples(store, job.delivery, shards, {file.path for file in files})
+        key_of_table = f"{job.delivery}/{layout.SAMPLES_TABLE}"
+        files.append(
+            FileRecord(
+                path=layout.SAMPLES_TABLE,
+                bytes=store.size(key_of_table),
+                sha256=object_sha256(store, key_of_table),
+            )
+        )
         manifest = make_manifest(job, KEY, receipts, attribution, files)
         store.write_bytes(f"{job.delivery}/{layout.MANIFEST}", manifest_bytes(manifest))
     store.delete_prefix(job.work)
