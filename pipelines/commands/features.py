@@ -28,8 +28,9 @@ examples:
   fairshard features out/ --remove stale --dry-run
   fairshard features s3://agency/out --compact
 
-Features are what was computed from media: facts, embeddings, captions, what files state about
-rights. All deals of an output share them. Whatever is removed is computed again when it is needed.
+Features are what was computed from media: facts, embeddings, captions, and
+what files state about rights. All deals of an output share them. Whatever is
+removed is computed again when it is needed.
 """
 
 _Rows = list[dict[str, object]]
@@ -183,6 +184,7 @@ def _print_changes(
 ) -> None:
     if options.remove:
         action = "would be removed" if options.dry_run else "removed"
-        console.print(f"{len(removed):,} files {action}.")
+        files = "file" if len(removed) == 1 else "files"
+        console.print(f"{len(removed):,} {files} {action}.")
     if options.compact and not options.dry_run:
         console.print(f"{joined:,} files fewer after joining.")
