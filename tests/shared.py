@@ -1,4 +1,4 @@
-"""Makes folders that several test files share, once per session, by whichever worker is first."""
+"""What the processes of a session share: folders that the first worker makes, and `skip_sync`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Names the folder of what `tests.remembered` knows.
+REMEMBERED_VARIABLE = "FAIRSHARD_TESTS_REMEMBERED"
+
+
+def skip_sync(descriptor: object) -> None:
+    """Takes the place of `os.fsync`, which waited for the disk for minutes in every session.
+
+    It guards against a loss of power only, which no test can cause. Tests of faults run commands
+    in processes of their own, which do wait.
+    """
 
 
 def made_once(
