@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ def skip_sync(descriptor: object) -> None:
     It guards against a loss of power only, which no test can cause. Tests of faults run commands
     in processes of their own, which do wait.
     """
+
+
+def inner_environment() -> dict[str, str]:
+    """Returns this process's environment for a pytest within a test.
+
+    Options for the outer pytest stay away, as that would otherwise write the same report.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def made_once(

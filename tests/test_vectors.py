@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.shared import inner_environment
 
 ROOT = Path(__file__).parents[1]
 VECTORS = ROOT.parent / "shared" / "vectors"
@@ -51,7 +52,7 @@ def test_every_vector_is_run(tmp_path: Path) -> None:
             *("-p", "tests.opened_files", *sorted({test for _, test in rows.values()})),
         ],
         cwd=ROOT,
-        env=dict(os.environ) | {"FOLDER": str(VECTORS), "FOUND": str(found)},
+        env=inner_environment() | {"FOLDER": str(VECTORS), "FOUND": str(found)},
         capture_output=True,
         text=True,
         check=False,
