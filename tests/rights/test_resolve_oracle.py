@@ -24,9 +24,7 @@ pytestmark = pytest.mark.long
 
 WORLDS = 40
 # Agreement is shown on every world; other properties on a quarter of them, and the rest is slow.
-SEEDS = [
-    pytest.param(seed, marks=pytest.mark.slow) if seed % 4 else seed for seed in range(WORLDS)
-]
+SEEDS = [pytest.param(seed, marks=pytest.mark.slow) if seed % 4 else seed for seed in range(WORLDS)]
 RESOLVE_REASONS = {
     reason.value for reason in Reason if reason.partition(".")[0] in ("file", "server", "conflict")
 }
