@@ -62,6 +62,13 @@ def test_every_vector_is_run(tmp_path: Path) -> None:
     assert files() - set(found.read_text().splitlines()) == set()
 
 
+def test_a_pytest_within_a_test_gets_none_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--junitxml=report.xml")
+    monkeypatch.setenv("FOLDER", "here")
+    found = inner_environment()
+    assert "PYTEST_ADDOPTS" not in found and found["FOLDER"] == "here"
+
+
 def test_every_row_names_a_test() -> None:
     rows = table()
     assert len(rows) >= 6

@@ -110,9 +110,21 @@ RIGHTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(EVENT, max_size=7), RIGHTS)
 def test_consents_agree_with_the_oracle(events: list[Row], rights: dict[str, str]) -> None:
+    check_consents(events, rights)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(st.lists(EVENT, max_size=7), RIGHTS)
+def test_many_consents_agree_with_the_oracle(events: list[Row], rights: dict[str, str]) -> None:
+    check_consents(events, rights)
+
+
+def check_consents(events: list[Row], rights: dict[str, str]) -> None:
+    """Asserts that the rules and the oracle say the same of an asset."""
     expected = expected_reasons(asset(), TERMS | rights, ["c-1", "c-2"], events, [], AS_OF)
     assert screened_codes(asset(), deal_with_rights(**rights), consents=events) == expected
 
