@@ -38,27 +38,27 @@ def remember_vision() -> None:
     LazyVisionModels.caption = _remembered_captions  # type: ignore[method-assign]
 
 
-def _remembered_images(models: LazyVisionModels, images: Sequence[Image.Image]) -> Vectors:
+def _remembered_images(self: LazyVisionModels, images: Sequence[Image.Image]) -> Vectors:
     def ask(new: Sequence[Image.Image]) -> Vectors:
-        return _embed_images(models, new)
+        return _embed_images(self, new)
 
-    return _vectors("picture", models.clip, images, list(map(_pixels, images)), ask)
+    return _vectors("picture", self.clip, images, list(map(_pixels, images)), ask)
 
 
-def _remembered_texts(models: LazyVisionModels, texts: Sequence[str]) -> Vectors:
+def _remembered_texts(self: LazyVisionModels, texts: Sequence[str]) -> Vectors:
     def ask(new: Sequence[str]) -> Vectors:
-        return _embed_texts(models, new)
+        return _embed_texts(self, new)
 
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return _vectors("text", models.clip, texts, encoded, ask)
+    return _vectors("text", self.clip, texts, encoded, ask)
 
 
-def _remembered_captions(models: LazyVisionModels, images: Sequence[Image.Image]) -> list[str]:
+def _remembered_captions(self: LazyVisionModels, images: Sequence[Image.Image]) -> list[str]:
     def ask(new: Sequence[Image.Image]) -> list[bytes]:
-        return [text.encode() for text in _caption(models, new)]
+        return [text.encode() for text in _caption(self, new)]
 
-    if not _remembers(models.captioner):
-        return _caption(models, images)
+    if not _remembers(self.captioner):
+        return _caption(self, images)
     found = _recall("caption", images, list(map(_pixels, images)), ask)
     return [text.decode() for text in found]
 

@@ -15,7 +15,7 @@ import pytest
 REMEMBERED_VARIABLE = "FAIRSHARD_TESTS_REMEMBERED"
 
 
-def skip_sync(descriptor: object) -> None:
+def skip_sync(fd: object) -> None:
     """Takes the place of `os.fsync`, which waited for the disk for minutes in every session.
 
     It guards against a loss of power only, which no test can cause. Tests of faults run commands
