@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import tempfile
+
 import pytest
 from hypothesis import settings
 
 from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
-from tests.shared import made_once
+from tests.shared import REMEMBERED_VARIABLE, made_once, skip_sync
 
 # Speed is measured by the benchmarks; property tests must not fail on a busy machine. The fast
 # tests try the same examples on every run, so that only a change can make them fail; the slow tests
@@ -18,6 +23,25 @@ settings.load_profile("repeatable")
 
 # The smallest library with every reason has 90; with 180 every family has several samples.
 ASSETS = 180
+
+
+os.fsync = skip_sync
+
+# Otherwise every process that a test starts compiles the modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder in which all processes of the session remember the model's answers."""
+    if not hasattr(config, "workerinput"):
+        os.environ[REMEMBERED_VARIABLE] = tempfile.mkdtemp(prefix="fairshard-remembered-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes that folder."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(REMEMBERED_VARIABLE), ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

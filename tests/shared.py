@@ -1,14 +1,34 @@
-"""Makes folders that several test files share, once per session, by whichever worker is first."""
+"""What the processes of a session share: folders that the first worker makes, and `skip_sync`."""
 
 from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Names the folder of what `tests.remembered` knows.
+REMEMBERED_VARIABLE = "FAIRSHARD_TESTS_REMEMBERED"
+
+
+def skip_sync(fd: object) -> None:
+    """Takes the place of `os.fsync`, which waited for the disk for minutes in every session.
+
+    It guards against a loss of power only, which no test can cause. Tests of faults run commands
+    in processes of their own, which do wait.
+    """
+
+
+def inner_environment() -> dict[str, str]:
+    """Returns this process's environment for a pytest within a test.
+
+    Options for the outer pytest stay away, as that would otherwise write the same report.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def made_once(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.shared import inner_environment
 
 ROOT = Path(__file__).parents[1]
 VECTORS = ROOT.parent / "shared" / "vectors"
@@ -51,7 +52,7 @@ def test_every_vector_is_run(tmp_path: Path) -> None:
             *("-p", "tests.opened_files", *sorted({test for _, test in rows.values()})),
         ],
         cwd=ROOT,
-        env=dict(os.environ) | {"FOLDER": str(VECTORS), "FOUND": str(found)},
+        env=inner_environment() | {"FOLDER": str(VECTORS), "FOUND": str(found)},
         capture_output=True,
         text=True,
         check=False,
@@ -59,6 +60,13 @@ def test_every_vector_is_run(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "skipped" not in ended.stdout and "deselected" not in ended.stdout, ended.stdout
     assert files() - set(found.read_text().splitlines()) == set()
+
+
+def test_a_pytest_within_a_test_gets_none_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--junitxml=report.xml")
+    monkeypatch.setenv("FOLDER", "here")
+    found = inner_environment()
+    assert "PYTEST_ADDOPTS" not in found and found["FOLDER"] == "here"
 
 
 def test_every_row_names_a_test() -> None:

@@ -24,6 +24,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.derive import build_frame
+from pipelines.catalogue.expectation_speed import remembered_configurations
 from pipelines.catalogue.named_people import count_people
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import (
@@ -37,12 +38,15 @@ from pipelines.catalogue.outcome import (
 from pipelines.catalogue.read import Catalogue, FailedRow, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
+from pipelines.storage.tables import table_digest
 from schemas.catalogue import SMALL_TABLES
 from schemas.reasons import Reason
 
 # Failures are counted first; the failing rows are requested only for rules that some row fails.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 _WITH_FAILING_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
+_MAX_CHECKED = 16
+_checked: dict[tuple[str, str], GateSummary] = {}  # by suite and digest, oldest first
 _LOCK = threading.Lock()  # a Great Expectations context holds state, so one thread at a time
 
 
@@ -93,7 +97,7 @@ def _validate(frame: pd.DataFrame, suite: RuleSuite) -> dict[str, tuple[int, lis
     Raises:
         RuntimeError: If an expectation could not be evaluated; this never counts as a pass.
     """
-    with _LOCK:
+    with _LOCK, remembered_configurations():
         batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
         counted = _results_by_rule(
             batch.validate(_minimal_suite(suite.source), result_format=_COUNTS_ONLY)
@@ -201,7 +205,9 @@ def _failure_detail(rule: Rule, value: str) -> str:
 
 
 def check_table(table: pa.Table, name: str) -> GateSummary:
-    """Checks a small table as a whole.
+    """Checks a small table as a whole; the same rows are checked once in a process.
+
+    A run reads the small tables before it begins and again while it runs.
 
     Args:
         table: The table as `read_table` returns it.
@@ -211,7 +217,12 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
         InputError: If a stop rule fails.
     """
     suite = load_suite(name)
-    summary = gate_batch(table, suite, frozenset()).summary
+    key = (suite.source, table_digest(table))
+    summary = _checked.get(key)
+    if summary is None:
+        summary = _checked[key] = gate_batch(table, suite, frozenset()).summary
+        if len(_checked) > _MAX_CHECKED:
+            _checked.pop(next(iter(_checked)))
     error = stop_error(summary, suite)
     if error is not None:
         raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,14 @@ def _halve_indents(text: bytes) -> bytes:
     for level in range(depth, 0, -1):  # a line that is done begins with zeros
         text = text.replace(b"\n" + b"  " * level, b"\n" + b"\0" * level)
     return text.replace(b"\0", b" ")
+
+
+def table_digest(table: pa.Table) -> str:
+    """Returns the sha256 of a table's schema and rows."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def parquet_bytes(*groups: pa.Table) -> bytes:

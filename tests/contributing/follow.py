@@ -112,17 +112,22 @@ def python(program: Path, arguments: list[str]) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=program,
-        env=environment({"PYTHONPATH": str(program)}),
+        env=environment({"PYTHONPATH": str(program), "PYTEST_ADDOPTS": "-m 'not slow'"}),
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def run_all(page: str, program: Path) -> list[str]:
-    """Runs a page's commands, each of which must end well; returns what they printed."""
+def run_all(page: str, program: Path, module: str = "") -> list[str]:
+    """Runs a page's commands, each of which must end well; returns what they printed.
+
+    With `module`, only those of this module of Python.
+    """
     printed = []
     for arguments in commands(page):
+        if module and arguments[:2] != ["-m", module]:
+            continue
         done = python(program, arguments)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
         printed.append(done.stdout)

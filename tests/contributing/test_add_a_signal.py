@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+import pytest
+
 from tests.contributing.follow import check_style, copy_program, edit, run_all
 from tests.contributing.library import DEAL, decisions, delivered, make_library
 from tests.end_to_end.command import Demo, tables
@@ -20,6 +22,14 @@ def add_text(path: Path, keyword: bytes, text: bytes) -> None:
     path.write_bytes(data[:SIGNATURE_AND_HEADER] + chunk + data[SIGNATURE_AND_HEADER:])
 
 
+def test_the_page_extends_the_conformance_table(tmp_path: Path) -> None:
+    program = copy_program(tmp_path / "program")
+    edit(PAGE, program)
+    [printed] = run_all(PAGE, program, "pytest")
+    assert " passed" in printed and "failed" not in printed
+
+
+@pytest.mark.slow  # a copy of the program is checked and run
 def test_the_page_makes_a_signal(demo: Demo, tmp_path: Path) -> None:
     program = copy_program(tmp_path / "program")
     check_style(program, edit(PAGE, program))

@@ -14,6 +14,7 @@ from pipelines.cli import main
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from tests.deals import deal_text
+from tests.remembered import remember_vision
 
 from .command import AS_OF, CommandResult
 
@@ -30,6 +31,7 @@ _CONSENT = {
 
 def in_process(*words: object) -> CommandResult:
     """Runs a command in this process, through the function that the executable calls."""
+    remember_vision()
     said, errors = io.StringIO(), io.StringIO()
     with redirect_stdout(said), redirect_stderr(errors):
         code = main(list(map(str, words)))

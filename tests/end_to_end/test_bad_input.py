@@ -136,7 +136,7 @@ def test_closed_output_ends_the_command_without_a_message(inputs: Inputs) -> Non
     )
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
-    assert (process.wait(60), process.stderr.read()) == (141, b"")
+    assert (process.wait(300), process.stderr.read()) == (141, b"")
     process.stderr.close()
 
 

@@ -18,7 +18,10 @@ from tests.end_to_end.command import Demo, fairshard, tree
 from tests.end_to_end.damage import copy_delivery, flip, replaced, verify
 
 
-@pytest.fixture(scope="module", params=["demo-main", "demo-strict"])
+# The strict deal's delivery has no kind of file that the main one's has not.
+@pytest.fixture(
+    scope="module", params=["demo-main", pytest.param("demo-strict", marks=pytest.mark.slow)]
+)
 def delivery(demo: Demo, request: pytest.FixtureRequest, tmp_path_factory: object) -> Path:
     """Returns a copy of a delivery, which tests may damage but must restore."""
     assert isinstance(tmp_path_factory, pytest.TempPathFactory)

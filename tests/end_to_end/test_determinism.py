@@ -32,6 +32,7 @@ from tests.end_to_end.command import (
     tree,
 )
 from tests.end_to_end.engines import ENGINES, engine
+from tests.remembered import WITHOUT
 
 ROOT = Path(__file__).parents[2]
 CUTS = {
@@ -59,7 +60,7 @@ def same(demo: Demo, deal_id: str, out: Path, how: str) -> None:
 
 def run(demo: Demo, deal_id: str, out: Path, way: str) -> Any:
     with engine(way) as chosen:
-        ended = fairshard(*demo.package(deal_id, out, *chosen.options))
+        ended = fairshard(*demo.package(deal_id, out, *chosen.options), env=WITHOUT)
     assert ended.code == 0, ended.err
     return ended.json
 

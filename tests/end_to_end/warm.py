@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+from tests.shared import skip_sync
+
 # What packaging imports, by way of modules that nothing else imports first.
 _PRELOADED = [
     "apache_beam",
@@ -22,6 +24,7 @@ _PRELOADED = [
     "pipelines.commands.check",
     "pipelines.commands.demo",
     "pipelines.commands.package",
+    "tests.remembered",
 ]
 
 
@@ -76,5 +79,8 @@ def _run(
     os.environ.update(environment)
     sys.argv = ["fairshard", *arguments]
     from pipelines.cli import main
+    from tests.remembered import remember_vision
 
+    remember_vision()
+    os.fsync = skip_sync
     sys.exit(main())

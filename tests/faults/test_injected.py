@@ -109,15 +109,13 @@ def test_few_injected_faults(
             ("write", "ENOSPC", 60, 10_000),
             ("write", "short", 1, 10_000),
             ("fsync", "EIO", 150, 1),
-            ("link", "EIO", 2, 1),
-            ("read", "EIO", 30, 1),
         )
     ):
         output = library.warm(tmp_path / str(number))
         fault = FileFault(output.uri, call, nth, how, row)
-        attempt(library, broken_runs, expected, output, fault, tally, again=number < 2)
+        attempt(library, broken_runs, expected, output, fault, tally, again=number == 0)
     print(tally.table())
-    assert tally.passed["write short"] == 1 and tally.failed.total() == 4
+    assert tally.passed["write short"] == 1 and tally.failed.total() == 2
 
 
 @pytest.mark.slow

@@ -180,7 +180,7 @@ def letters_changed(draw: st.DrawFn, word: str) -> str:
 
 
 @pytest.mark.long
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(EVENT, min_size=1, max_size=4), st.sampled_from([ANY, DEMANDING]), st.data())
 def test_damage_to_a_basis_turns_no_refusal_into_a_yes(
     events: list[Row], terms: Deal, data: st.DataObject

@@ -25,6 +25,7 @@ from schemas.signal import AssertionKind, Origin, Reading
 from schemas.unit import ClearedRow
 from tests.rights.rights_cases import AS_OF, asset, deal
 from tests.signals.case import Case
+from tests.signals.file.cases_xmp import CASES as XMP_CASES
 
 TABLES = sorted(
     f"{path.parent.name}.{path.stem}" for path in Path(__file__).parent.glob("*/cases_*.py")
@@ -32,6 +33,7 @@ TABLES = sorted(
 CASES: list[Case] = [
     case for name in TABLES for case in import_module(f"tests.signals.{name}").CASES
 ]
+FAULTLESS = {case.name for case in XMP_CASES}
 STRICTEST_FIRST = (Permission.DENY, Permission.CONDITIONAL, Permission.UNKNOWN, Permission.ALLOW)
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "c2pa"
 SIGNED = {
@@ -86,14 +88,15 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
 
 
 @cache
-def reading_of(number: int) -> Reading:
-    return CASES[number].read()
-
-
-def terms_for(purpose: Purpose, **changes: object) -> Deal:
+def terms_for(purpose: Purpose, signed: bool) -> Deal:
     """Returns a deal for one purpose, which does not require inference unless that is it."""
     rights = {} if purpose is Purpose.INFERENCE else {"inference": "pack-without"}
-    return deal(purposes=[purpose.value], rights={"ai_generated": "label"} | rights, **changes)
+    agreements = [SIGNED] if signed else []
+    return deal(
+        purposes=[purpose.value],
+        rights={"ai_generated": "label"} | rights,
+        agreements=agreements,
+    )
 
 
 def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolution:
@@ -104,17 +107,14 @@ def judge(reading: Reading, purpose: Purpose, signed: bool = False) -> Resolutio
             row["digital_source_type"] = claim.value
     own = {"purpose": purpose.value, "contributor_id": "c-1", "ref": "MSA-7"}
     row["agreements"] = [own] if signed else []
-    agreements = [SIGNED] if signed else []
-    terms = terms_for(purpose, agreements=agreements)
-    return resolve_rights(cast("ClearedRow", row), reading, terms, AS_OF.date())
+    return resolve_rights(
+        cast("ClearedRow", row), reading, terms_for(purpose, signed), AS_OF.date()
+    )
 
 
 def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     said = {signal.value for signal in reading.signals if signal.purpose is purpose}
     return next((value for value in STRICTEST_FIRST if value in said), None)
-
-
-EVERY = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
 
 
 def test_the_cases_are_unique_and_cover_every_value_purpose_and_reason() -> None:
@@ -141,10 +141,8 @@ def test_every_value_of_every_vocabulary_has_a_case(word: str) -> None:
     assert any(whole.search(case.name) for case in CASES)
 
 
-@pytest.mark.long
-@EVERY
-def test_the_readers_give_the_expected_value(number: int) -> None:
-    case, reading = CASES[number], reading_of(number)
+def check_reading(case: Case, reading: Reading) -> None:
+    """Asserts that the readers give the expected value."""
     assert strictest(reading, case.purpose) is case.value
     for signal in reading.signals:
         assert signal.origin in (Origin.FILE, Origin.SERVER)
@@ -153,6 +151,7 @@ def test_the_readers_give_the_expected_value(number: int) -> None:
             assert text.isprintable()
             assert len(text) <= 200
         assert signal.where
+    assert not reading.faults or case.name not in FAULTLESS
     for fault in reading.faults:
         assert re.fullmatch("[0-9a-f]{64}", fault.sha256)
         assert fault.where and fault.detail
@@ -163,21 +162,17 @@ def test_the_readers_give_the_expected_value(number: int) -> None:
         assert claim.value.isprintable()
 
 
-@pytest.mark.long
-@EVERY
-def test_the_asset_is_refused_for_the_expected_reason(number: int) -> None:
-    case = CASES[number]
-    resolution = judge(reading_of(number), case.purpose)
+def check_refusal(case: Case, reading: Reading) -> None:
+    """Asserts that the asset is refused for the expected reason."""
+    resolution = judge(reading, case.purpose)
     assert list(resolution.reasons) == ([] if case.reason is None else [case.reason])
     assert bool(resolution.detail) == bool(resolution.reasons)
     assert resolution.detail.isprintable()
     assert not resolution.overrides
 
 
-@pytest.mark.long
-@EVERY
-def test_a_signed_agreement_overrides_denials_but_not_unreadable_files(number: int) -> None:
-    case, reading = CASES[number], reading_of(number)
+def check_signed_agreement(case: Case, reading: Reading) -> None:
+    """Asserts that a signed agreement overrides denials but not unreadable files."""
     resolution = judge(reading, case.purpose, signed=True)
     expected = [case.reason] if case.reason is Reason.FILE_UNREADABLE else []
     assert list(resolution.reasons) == expected
@@ -193,14 +188,24 @@ def test_a_signed_agreement_overrides_denials_but_not_unreadable_files(number: i
     assert bool(denials) == (case.value in (Permission.DENY, Permission.CONDITIONAL))
 
 
-@pytest.mark.long
-@EVERY
-def test_a_denial_of_inference_alone_does_not_refuse_the_asset(number: int) -> None:
-    """A deal that allows it gets the asset without caption and embedding."""
-    reading = reading_of(number)
+def check_denial_of_inference(reading: Reading) -> None:
+    """Asserts that a denial of inference alone does not refuse the asset.
+
+    A deal that allows it gets the asset without caption and embedding.
+    """
     resolution = judge(reading, Purpose.INDEX)
     denied = strictest(reading, Purpose.INFERENCE) in (Permission.DENY, Permission.CONDITIONAL)
     assert resolution.reasons or resolution.inference != denied
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_each_case_is_read_and_decided_as_expected(case: Case) -> None:
+    reading = case.read()
+    check_reading(case, reading)
+    check_refusal(case, reading)
+    check_signed_agreement(case, reading)
+    check_denial_of_inference(reading)
 
 
 # Denials that a published library for opt-outs takes for permission; a file with a fourth is below.

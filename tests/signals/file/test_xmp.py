@@ -27,8 +27,9 @@ def strictest(reading: Reading, purpose: Purpose) -> Permission | None:
     return next((value for value in _ORDER if value in said), None)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_conformance_case_gives_the_expected_value(case: Case) -> None:
+# Every tenth; tests/signals/test_conformance.py tries all.
+@pytest.mark.parametrize("case", CASES[::10], ids=lambda case: case.name)
+def test_conformance_cases_give_the_expected_value(case: Case) -> None:
     reading = case.read()
     assert strictest(reading, case.purpose) is case.value
     assert reading.faults == ()

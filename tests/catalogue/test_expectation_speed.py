@@ -1,0 +1,77 @@
+"""Great Expectations does less and finds the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from great_expectations.expectations.expectation import Expectation
+
+from pipelines.catalogue import gate
+from pipelines.catalogue.expectation_speed import remembered_configurations
+from pipelines.catalogue.suite import load_suite
+from schemas.catalogue import ASSETS_SCHEMA, CONTRIBUTORS_SCHEMA
+from schemas.errors import InputError
+
+ORIGINAL = Expectation.configuration
+
+
+def assets() -> pa.Table:
+    share = [{"contributor_id": "c-1", "share_bp": 10_000}]
+    row = {"asset_id": "a", "media_uri": "a.jpg", "contributors": share, "width": 10}
+    rows: list[dict[str, Any]] = [
+        row,
+        row | {"width": 0},
+        row | {"people_count": -3},
+        row | {"contributors": [{"contributor_id": "c-1", "share_bp": 1}]},
+    ]
+    return pa.Table.from_pylist(rows, schema=ASSETS_SCHEMA)
+
+
+def test_results_are_those_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Counter[str]()
+
+    def counted(expectation: Expectation) -> Any:
+        made[label] += 1
+        return ORIGINAL.__get__(expectation)
+
+    suite = load_suite("assets")
+    label = "with"
+    monkeypatch.setattr("pipelines.catalogue.expectation_speed._make", property(counted))
+    found = gate.gate_batch(assets(), suite, frozenset())
+    label = "without"
+    monkeypatch.setattr(Expectation, "configuration", property(counted))
+    monkeypatch.setattr(gate, "remembered_configurations", pytest.MonkeyPatch.context)
+    assert gate.gate_batch(assets(), suite, frozenset()) == found
+    assert sum(rule.failed > 0 for rule in found.summary.rules) >= 2
+    assert made["with"] * 5 < made["without"]
+
+
+def test_nothing_is_changed_for_others() -> None:
+    with pytest.raises(ValueError, match="here"), remembered_configurations():
+        assert Expectation.configuration is not ORIGINAL
+        raise ValueError("here")
+    assert Expectation.configuration is ORIGINAL
+
+
+def test_a_small_table_is_checked_once_and_other_rows_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[int] = []
+    real = gate.gate_batch
+
+    def counted(*given: Any) -> gate.GateResult:
+        checked.append(given[0].num_rows)
+        return real(*given)
+
+    monkeypatch.setattr(gate, "gate_batch", counted)
+    monkeypatch.setattr(gate, "_checked", {})
+    good = pa.Table.from_pylist([{"contributor_id": "c-1"}], schema=CONTRIBUTORS_SCHEMA)
+    bad = pa.Table.from_pylist([{"contributor_id": ""}] * 2, schema=CONTRIBUTORS_SCHEMA)
+    for _ in range(2):
+        gate.check_table(good, "contributors")
+        with pytest.raises(InputError):
+            gate.check_table(bad, "contributors")
+    assert checked == [1, 2]
