@@ -13,6 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia
+from pipelines.run.job import Models
+from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 
 if TYPE_CHECKING:
@@ -42,26 +44,40 @@ class LazyVisionModels:
     Not even torch is imported, which takes seconds in every process; hence the local imports.
 
     Attributes:
-        clip: Name of the encoder model, as given in the deal.
-        captioner: Name of the captioner model.
+        models: The run's models. The precision is the one chosen when the run began, whatever this
+            machine's processor.
     """
 
-    clip: str
-    captioner: str
+    models: Models
 
     @cached_property
     def _encoder(self) -> ImageTextEncoder:
         from pipelines.vision.embed import load_encoder
         from pipelines.vision.models import parse_model
 
-        return load_encoder(parse_model(self.clip))
+        encoder = load_encoder(parse_model(self.models.clip, self.models.clip_precision))
+        self._check(self.models.clip, encoder.identity, self.models.clip_id)
+        return encoder
 
     @cached_property
     def _captioner(self) -> Captioner:
         from pipelines.vision.caption import load_captioner
         from pipelines.vision.models import parse_model
 
-        return load_captioner(parse_model(self.captioner))
+        models = self.models
+        ref = parse_model(models.captioner, models.captioner_precision)
+        captioner = load_captioner(ref)
+        self._check(models.captioner, captioner.network_identity, models.captioner_id)
+        return captioner
+
+    def _check(self, name: str, found: str, expected: str) -> None:
+        """Checks that this worker has the weights that the run was started with."""
+        if found != expected:
+            raise RunError(
+                "A worker has other weights than those that the run was started with",
+                f"{name}: {found}, not {expected}",
+                "Give every machine the same weights file, and leave it as it is during a run.",
+            )
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """L2-normalised embeddings, [n, d]."""

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.media.shot_rules import SHOTS_MODEL
+from pipelines.run.models import captions_model
 from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes, read_parquet
@@ -101,10 +102,8 @@ class FeatureTable(Generic[RowT]):
 
     @property
     def prefix(self) -> str:
-        """The table's key prefix; it has the model identity's digest, as that may be long."""
-        return (
-            f"{layout.FEATURES}/{self.kind}-{hashlib.sha256(self.model.encode()).hexdigest()[:12]}"
-        )
+        """The table's key prefix."""
+        return layout.features_prefix(self.kind, self.model)
 
     @cached_property
     def _files(self) -> dict[int, list[tuple[int, str]]]:
@@ -219,7 +218,7 @@ def open_feature_store(
         FeatureTable(
             store,
             "captions",
-            f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}",
+            captions_model(captioner_id, clip_id),
             CAPTIONS_SCHEMA,
             CaptionRow,
         ),

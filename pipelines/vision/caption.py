@@ -39,6 +39,7 @@ class Captioner:
         self._batch = batch
         self._beams = beams
         self._coca = cacheable(network.model)
+        self.network_identity = network.identity
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
         tokenizer = network.tokenizer
         pad = int(getattr(network.model, "pad_id", 0))
