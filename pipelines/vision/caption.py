@@ -87,7 +87,7 @@ class Captioner:
 
 
 def load_captioner(
-    ref: ModelRef, *, threads: int = 1, batch: int = 16, beams: int = 1
+    ref: ModelRef, *, threads: int = 1, batch: int = 32, beams: int = 1
 ) -> Captioner:
     """Loads a model as a captioner, or reuses the one that is already loaded in this process.
 
