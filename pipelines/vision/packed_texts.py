@@ -8,6 +8,7 @@ open_clip up to rounding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Protocol, cast
 
 import torch
@@ -19,8 +20,6 @@ from pipelines.vision.compat import import_open_clip
 
 # Rows of tokens per pass. Kernels choose their algorithm by shape, so it is always the same.
 _ROWS = 128
-
-Span = tuple[int, int]
 
 
 class TextTower(Protocol):
@@ -56,9 +55,12 @@ def encode_packed(tower: TextTower, tokens: Tensor) -> Tensor:
         tokens: As open_clip's tokenizer returns them, [n, context length]; the end token has the
             highest number.
     """
-    texts = [row[: int(row.argmax()) + 1] for row in tokens]
+    lengths = (tokens.argmax(1) + 1).tolist()
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    texts = [tokens[at, : lengths[at]] for at in order]
     rows = max(_ROWS, tokens.shape[1])
-    return torch.cat([_encode(tower, packed, rows) for packed in _packs(texts, rows)])
+    vectors = torch.cat([_encode(tower, packed, rows) for packed in _packs(texts, rows)])
+    return vectors[torch.tensor(order).argsort()]
 
 
 def _packs(texts: Sequence[Tensor], rows: int) -> Iterator[list[Tensor]]:
@@ -76,27 +78,37 @@ def _packs(texts: Sequence[Tensor], rows: int) -> Iterator[list[Tensor]]:
 
 
 def _encode(tower: TextTower, texts: Sequence[Tensor], rows: int) -> Tensor:
-    ends = torch.tensor([len(text) for text in texts]).cumsum(0)
-    spans = list(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True))
     dtype = tower.transformer.get_cast_dtype()
     words = tower.token_embedding(torch.cat(list(texts))).to(dtype)
     places = torch.cat([tower.positional_embedding[: len(text)] for text in texts]).to(dtype)
     state = words.new_zeros(rows, words.shape[1])
     state[: len(words)] = words + places
+    lengths = [len(text) for text in texts]
     for block in tower.transformer.resblocks:
-        state = state + block.ls_1(block.attn.out_proj(_attend(block, state, spans)))
+        state = state + block.ls_1(block.attn.out_proj(_attend(block, state, lengths)))
         state = state + block.ls_2(block.mlp(block.ln_2(state)))
-    return (tower.ln_final(state) @ tower.text_projection)[ends - 1]
+    last = torch.tensor(lengths).cumsum(0) - 1
+    return (tower.ln_final(state) @ tower.text_projection)[last]
 
 
-def _attend(block: Block, state: Tensor, spans: Sequence[Span]) -> Tensor:
-    """Lets the tokens of each span see themselves and those before them in the span."""
+def _attend(block: Block, state: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Lets each token see itself and those before it in its text.
+
+    Args:
+        block: The layer.
+        state: [rows, width]; the texts lie one after another.
+        lengths: Of the texts; those of one length, which are neighbours, are computed together.
+    """
     attn = block.attn
     packed = functional.linear(block.ln_1(state), attn.in_proj_weight, attn.in_proj_bias)
-    heads = packed.view(len(state), 3, attn.num_heads, -1).permute(1, 2, 0, 3)
     attended = torch.zeros_like(state)
-    for start, end in spans:
-        query, key, value = heads[:, None, :, start:end]
+    start = 0
+    for length, alike in groupby(lengths):
+        count = sum(1 for _ in alike)
+        end = start + count * length
+        heads = packed[start:end].view(count, length, 3, attn.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
         found = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        attended[start:end] = found[0].transpose(0, 1).flatten(1)
+        attended[start:end] = found.transpose(1, 2).flatten(2).flatten(0, 1)
+        start = end
     return attended
