@@ -54,7 +54,7 @@ class ImageTextEncoder:
     @cached_property
     def dimension(self) -> int:
         """The length of the vectors; found by embedding a text, which takes as long as a batch."""
-        return self.embed_texts(["a"]).shape[1]
+        return int(self.embed_texts(["a"]).shape[1])
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Returns the vectors of RGB pictures: float32 [n, dimension]."""

@@ -31,7 +31,7 @@ def test_each_chunk_is_awaited_after_the_next_was_started(count: int) -> None:
             events.append(f"start {number}")
             yield [fetched(10 * number), item(10 * number + 1)]
 
-    for number, chunk in enumerate(_one_ahead(cast(Any, chunks()))):
+    for number, chunk in enumerate(cast(Any, _one_ahead)(chunks())):
         events.append(f"use {number}")
         assert [one.number for one in chunk] == [10 * number, 10 * number + 1]
     assert sorted(events) == sorted(
