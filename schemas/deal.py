@@ -153,12 +153,14 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms are part of it unless they are the defaults: a deal that says nothing of
-        withdrawals has the digest that it had before there were such terms.
+        Withdrawal terms and the models' precision are part of it unless they are the defaults: a
+        deal that says nothing of them has the digest that it had before there were such terms.
         """
-        excluded = {"output"}
+        excluded: dict[str, bool | set[str]] = {"output": True}
         if self.withdrawal == WithdrawalTerms():
-            excluded.add("withdrawal")
+            excluded["withdrawal"] = True
+        if self.models.precision == "auto":
+            excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
 
 

@@ -136,6 +136,7 @@ class ModelTerms(DealSection):
 
     clip: str = "demo"
     captioner: str = "demo"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
 
 class ShardTerms(DealSection):

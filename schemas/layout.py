@@ -45,8 +45,14 @@ RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is
 
+
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
 HASH_BITS = 64
+
+
+def features_prefix(kind: str, model: str) -> str:
+    """Returns the key prefix of a table of features; a model's identity may be long."""
+    return f"{FEATURES}/{kind}-{hashlib.sha256(model.encode()).hexdigest()[:12]}"
 
 
 def asset_hash(asset_id: str) -> int:

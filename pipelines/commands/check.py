@@ -41,7 +41,7 @@ from pipelines.report.defaults import (
 from pipelines.report.summary import notice_lines, show_unstated
 from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
-from pipelines.run.prepare import resolve_models
+from pipelines.run.models import check_models
 from pipelines.run.receipts import Hashes
 from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
@@ -133,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
     checks = prepare_checks(catalogue, deal, as_of_us)
     check_rulings(deal, checks.contributors)
     check_payees(deal.price, checks.contributors)
-    resolve_models(deal)
+    check_models(deal)
     removed = NOTHING_REMOVED
     if options.out:
         removed = read_removed(open_store(options.out), deal, secrets=None)

@@ -198,6 +198,9 @@ def package_with_progress(
             style="yellow",
             soft_wrap=True,
         )
+    if not quiet:
+        for note in job.models.precision_notes:
+            console.print(f"Model {note}.", markup=False, highlight=False, soft_wrap=True)
     with show_progress(path, console, quiet):
         return package(job, prepared.log_key, take_over, replaced)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia
+from pipelines.run.job import Models
+from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.vision.embed import ImageTextEncoder
 
 Vectors = npt.NDArray[np.float32]
+_NO_VECTORS: Vectors = np.empty((0, 0), np.float32)
 
 
 class VisionModels(Protocol):
@@ -34,6 +37,9 @@ class VisionModels(Protocol):
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
         """One caption an image."""
 
+    def embed_and_caption(self, images: Sequence[Image.Image]) -> tuple[Vectors, list[str]]:
+        """Both of the same images."""
+
 
 @dataclass(frozen=True)
 class LazyVisionModels:
@@ -42,26 +48,40 @@ class LazyVisionModels:
     Not even torch is imported, which takes seconds in every process; hence the local imports.
 
     Attributes:
-        clip: Name of the encoder model, as given in the deal.
-        captioner: Name of the captioner model.
+        models: The run's models. The precision is the one chosen when the run began, whatever this
+            machine's processor.
     """
 
-    clip: str
-    captioner: str
+    models: Models
 
     @cached_property
     def _encoder(self) -> ImageTextEncoder:
         from pipelines.vision.embed import load_encoder
         from pipelines.vision.models import parse_model
 
-        return load_encoder(parse_model(self.clip))
+        encoder = load_encoder(parse_model(self.models.clip, self.models.clip_precision))
+        self._check(self.models.clip, encoder.identity, self.models.clip_id)
+        return encoder
 
     @cached_property
     def _captioner(self) -> Captioner:
         from pipelines.vision.caption import load_captioner
         from pipelines.vision.models import parse_model
 
-        return load_captioner(parse_model(self.captioner))
+        models = self.models
+        ref = parse_model(models.captioner, models.captioner_precision)
+        captioner = load_captioner(ref)
+        self._check(models.captioner, captioner.network.identity, models.captioner_id)
+        return captioner
+
+    def _check(self, name: str, found: str, expected: str) -> None:
+        """Checks that this worker has the weights that the run was started with."""
+        if found != expected:
+            raise RunError(
+                "A worker has other weights than those that the run was started with",
+                f"{name}: {found}, not {expected}",
+                "Give every machine the same weights file, and leave it as it is during a run.",
+            )
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """L2-normalised embeddings, [n, d]."""
@@ -74,6 +94,12 @@ class LazyVisionModels:
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
         """One caption an image."""
         return self._captioner.caption(list(images))
+
+    def embed_and_caption(self, images: Sequence[Image.Image]) -> tuple[Vectors, list[str]]:
+        """Both of the same images; one network that is both models sees them once."""
+        from pipelines.vision.describe import embed_and_caption
+
+        return embed_and_caption(self._encoder, self._captioner, list(images))
 
 
 def facts_row(prepared: PreparedMedia) -> FactsRow:
@@ -110,12 +136,42 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
     }
 
 
-def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list[EmbeddingRow]:
-    """Computes one embedding per media file; a film's is the normalised mean over its frames."""
-    if not media:
-        return []
-    frames = [frame for prepared in media for frame in prepared.frames_rgb]
-    vectors = vision.embed_images(frames)
+def describe_media(
+    unembedded: Sequence[PreparedMedia],
+    uncaptioned: Sequence[PreparedMedia],
+    embeddings: dict[str, EmbeddingRow],
+    vision: VisionModels,
+) -> tuple[list[EmbeddingRow], list[CaptionRow]]:
+    """Embeds and captions media; most are new to both models, which then see them together.
+
+    Args:
+        unembedded: Media without an embedding.
+        uncaptioned: Media without captions.
+        embeddings: Embeddings of the other media, by digest.
+        vision: The models.
+    """
+    frames, shots = _frames(unembedded), [shot for one in uncaptioned for shot in one.shots_rgb]
+    new_to_both = [one.media_sha256 for one in unembedded] == [
+        one.media_sha256 for one in uncaptioned
+    ]
+    if new_to_both and frames:
+        vectors, captions = vision.embed_and_caption(frames + shots)
+        frame_vectors, shot_vectors = vectors[: len(frames)], vectors[len(frames) :]
+        rows = _embedding_rows(unembedded, frame_vectors)
+    else:
+        rows = _embedding_rows(unembedded, vision.embed_images(frames)) if unembedded else []
+        captions = vision.caption(_frames(uncaptioned) + shots) if uncaptioned else []
+        shot_vectors = vision.embed_images(shots) if shots else _NO_VECTORS
+    known = {**embeddings, **{row["media_sha256"]: row for row in rows}}
+    return rows, _caption_rows(uncaptioned, captions, shot_vectors, known, vision)
+
+
+def _frames(media: Sequence[PreparedMedia]) -> list[Image.Image]:
+    return [frame for prepared in media for frame in prepared.frames_rgb]
+
+
+def _embedding_rows(media: Sequence[PreparedMedia], vectors: Vectors) -> list[EmbeddingRow]:
+    """Returns one embedding per media file; a film's is the normalised mean over its frames."""
     rows: list[EmbeddingRow] = []
     start = 0
     for prepared in media:
@@ -129,24 +185,32 @@ def embedding_rows(media: Sequence[PreparedMedia], vision: VisionModels) -> list
     return rows
 
 
-def caption_rows(
-    media: Sequence[PreparedMedia], embeddings: dict[str, EmbeddingRow], vision: VisionModels
+def _caption_rows(
+    media: Sequence[PreparedMedia],
+    captions: Sequence[str],
+    shot_vectors: Vectors,
+    embeddings: Mapping[str, EmbeddingRow],
+    vision: VisionModels,
 ) -> list[CaptionRow]:
-    """Captions each media file with the best-fitting caption of its sampled frames.
+    """Gives each media file the best-fitting caption of its sampled frames.
 
     Fit is the cosine of the caption's embedding and the media file's, which for a film is the mean
     over all its frames: a shot that takes up most of the film gives it its caption. Each shot of a
     film also gets a caption, an embedding and a score of its own.
+
+    Args:
+        media: The media.
+        captions: Of all their frames, then of all their shots.
+        shot_vectors: Of all their shots.
+        embeddings: Of the media, by digest.
+        vision: The models.
     """
     if not media:
         return []
-    frames = [frame for prepared in media for frame in prepared.frames_rgb]
-    shots = [frame for prepared in media for frame in prepared.shots_rgb]
-    captions = vision.caption(frames + shots)
     texts = vision.embed_texts(captions)
-    shot_vectors = vision.embed_images(shots) if shots else texts[:0]
+    start, shot = 0, sum(len(prepared.frames_rgb) for prepared in media)
+    first_shot = shot
     rows: list[CaptionRow] = []
-    start = shot = 0
     for prepared in media:
         stop, last = start + len(prepared.frames_rgb), shot + len(prepared.shots_rgb)
         medium_vector = np.asarray(embeddings[prepared.media_sha256]["embedding"], np.float64)
@@ -159,7 +223,7 @@ def caption_rows(
                 "text_embedding": texts[start + best].tolist(),
                 "clip_score": float(np.float32(scores[best])),
                 "shots": [
-                    _shot_row(captions[len(frames) + at], texts[len(frames) + at], shot_vectors[at])
+                    _shot_row(captions[at], texts[at], shot_vectors[at - first_shot])
                     for at in range(shot, last)
                 ],
             }

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.media.shot_rules import SHOTS_MODEL
+from pipelines.run.models import captions_model
 from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
@@ -104,7 +105,7 @@ class FeatureTable(Generic[RowT]):
     @property
     def prefix(self) -> str:
         """The table's key prefix."""
-        return table_prefix(self.kind, self.model)
+        return layout.features_prefix(self.kind, self.model)
 
     @cached_property
     def _files(self) -> dict[int, list[tuple[int, str]]]:
@@ -212,11 +213,6 @@ def write_feature_file(
     return key
 
 
-def table_prefix(kind: str, model: str) -> str:
-    """Returns a table's key prefix; it has the model identity's digest, as that may be long."""
-    return f"{layout.FEATURES}/{kind}-{hashlib.sha256(model.encode()).hexdigest()[:12]}"
-
-
 def _name_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
 
@@ -262,11 +258,6 @@ class FeatureStore:
     digest_cache: FeatureTable[DigestCacheRow]
 
 
-def captions_model(clip_id: str, captioner_id: str) -> str:
-    """Returns the identity of captions by one model that are scored by another."""
-    return f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}"
-
-
 def open_feature_store(
     store: Store, clip_id: str, captioner_id: str, reader_id: str, rendition_id: str = ""
 ) -> FeatureStore:
@@ -278,7 +269,7 @@ def open_feature_store(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),
         FeatureTable(
-            store, "captions", captions_model(clip_id, captioner_id), CAPTIONS_SCHEMA, CaptionRow
+            store, "captions", captions_model(captioner_id, clip_id), CAPTIONS_SCHEMA, CaptionRow
         ),
         FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),

@@ -18,11 +18,10 @@ from pipelines.accounts.published import find_versions
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
-    captions_model,
     read_feature_file,
-    table_prefix,
     write_feature_file,
 )
+from pipelines.run.models import captions_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
 from schemas import layout
@@ -173,7 +172,7 @@ def _is_current(prefix: str, kind: str, model: str) -> bool:
     """Returns whether this release would read a table for some deal, whatever its models."""
     if kind in ("facts", "seen"):
         current = FACTS_MODEL if kind == "facts" else DIGEST_CACHE_MODEL
-        return prefix == table_prefix(kind, current)
+        return prefix == layout.features_prefix(kind, current)
     starts = {"readings": f"{READER_VERSION} ", "renditions": f"{STRIPPER_VERSION} "}
     return kind in starts and model.startswith(starts[kind])
 
@@ -190,7 +189,7 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
         for kind, model in (
             ("embeddings", clip),
             ("scores", clip),
-            ("captions", captions_model(clip, captioner)),
+            ("captions", captions_model(captioner, clip)),
         ):
-            used[table_prefix(kind, model)].add(deal_id)
+            used[layout.features_prefix(kind, model)].add(deal_id)
     return used

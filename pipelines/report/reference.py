@@ -99,6 +99,8 @@ DEAL_KEY_MEANINGS = {
     "select.max_assets": "maximum number of delivered assets",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
+    "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
+    "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",

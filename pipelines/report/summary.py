@@ -58,6 +58,11 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "pool": job.pool,
         "replaces": None if attribution.settlement is None else attribution.settlement.to_json(),
         "demonstration": job.models.demonstration,
+        "models": {
+            "clip": job.models.clip_id,
+            "captioner": job.models.captioner_id,
+            "precision": list(job.models.precision_notes),
+        },
         "vkey": packaged.manifest.vkey,
         "fingerprint": parse_vkey(packaged.manifest.vkey).fingerprint,
         "verify": verify_command(job, packaged.manifest.vkey),

@@ -36,6 +36,9 @@ class Models:
         captioner: The captioner's name as the deal gives it.
         captioner_id: Its identity.
         demonstration: Whether either is the demonstration model.
+        clip_precision: The encoder's precision, in which every worker computes.
+        captioner_precision: The captioner's.
+        precision_notes: Which precision each model has and why, for people.
     """
 
     clip: str
@@ -43,6 +46,9 @@ class Models:
     captioner: str
     captioner_id: str
     demonstration: bool
+    clip_precision: str = "fp32"
+    captioner_precision: str = "fp32"
+    precision_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.ed25519 import AgencyKey
 from pipelines.ledger.payees import check_payees
 from pipelines.rights.rulings import check_rulings
-from pipelines.run.job import Job, Models, run_id
+from pipelines.run.job import Job, run_id
+from pipelines.run.models import check_models, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
-from pipelines.vision.models import check_model, identity, parse_model
-from schemas.deal import Deal, load_deal
+from schemas.deal import load_deal
 
 
 @dataclass(frozen=True)
@@ -93,24 +93,6 @@ class PreparedJob:
     log_key: LogKey
 
 
-def resolve_models(deal: Deal) -> Models:
-    """Returns the models that the deal names.
-
-    Raises:
-        InputError: If a model is unknown or its weights cannot be found.
-    """
-    clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
-    check_model(clip, "encoder")
-    check_model(captioner, "captioner")
-    return Models(
-        clip=deal.models.clip,
-        clip_id=identity(clip),
-        captioner=deal.models.captioner,
-        captioner_id=identity(captioner),
-        demonstration=clip.is_demo or captioner.is_demo,
-    )
-
-
 def prepare_job(request: JobRequest) -> PreparedJob:
     """Checks every input of a run and makes its job.
 
@@ -130,10 +112,11 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         [Path(path).absolute() for path in deal.sources.trust_lists],
         denial_phrases=deal.rights.denial_phrases,
     )
-    models = resolve_models(deal)  # 3
+    check_models(deal)  # 3
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()
+    models = resolve_models(deal, store)
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)
     salt = deal_salt(signer.secret, deal.deal_id)

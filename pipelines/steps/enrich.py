@@ -9,9 +9,9 @@ refusals and failed assets, and the rights statements; 7. commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, lru_cache, partial
 from typing import Any, cast
 
 import pyarrow as pa
@@ -19,8 +19,7 @@ import pyarrow as pa
 from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
 from pipelines.features.compute import (
     VisionModels,
-    caption_rows,
-    embedding_rows,
+    describe_media,
     facts_row,
     score_key,
     score_rows,
@@ -81,6 +80,8 @@ from schemas.unit import (
 # Assets processed at once; this also determines which pictures share a model batch.
 _CHUNK_ASSETS = 64
 _FETCH_THREADS = 2
+# The assets of a chunk, some of which are still being fetched.
+_Fetching = list[FetchedAsset | Future[FetchedAsset]]
 # The kinds of constraint on the use of a file, by the sample field that carries them.
 _CONSTRAINT_KINDS = {
     "alteration": AssertionKind.ALTERATION,
@@ -131,11 +132,18 @@ def enrich_unit(
     doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
-    for start in range(0, len(rows), _CHUNK_ASSETS):
-        chunk_rows = rows[start : start + _CHUNK_ASSETS]
-        chunk = _fetch_chunk(chunk_rows, job, unit_features, origin_files, doubts, now_s)  # 2
+    chunks = [rows[start : start + _CHUNK_ASSETS] for start in range(0, len(rows), _CHUNK_ASSETS)]
+    fetch = partial(  # 2
+        _fetch_chunk,
+        job=job,
+        unit_features=unit_features,
+        origin_files=origin_files,
+        doubts=doubts,
+        now_s=now_s,
+    )
+    for chunk in _one_ahead(map(fetch, chunks)):
         _compute_features(chunk, unit_features, vision)  # 3
-        # Dropping the pixels here keeps a unit's memory to that of one chunk.
+        # Dropping the pixels here keeps a unit's memory to that of two chunks.
         fetched_assets += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
     refused = read_refused_files(  # 4
@@ -168,6 +176,15 @@ def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
 
+def _one_ahead(started: Iterator[_Fetching]) -> Iterator[list[FetchedAsset]]:
+    """Waits for each chunk when the next one has been started, which is fetched meanwhile."""
+    current = next(started, None)
+    while current is not None:
+        following = next(started, None)
+        yield [item.result() if isinstance(item, Future) else item for item in current]
+        current = following
+
+
 def _fetch_chunk(
     rows: Sequence[ClearedRow],
     job: Job,
@@ -175,14 +192,15 @@ def _fetch_chunk(
     origin_files: OriginFileCache,
     doubts: Doubts,
     now_s: Callable[[], float],
-) -> list[FetchedAsset]:
+) -> _Fetching:
+    """Starts to fetch assets; those that can be recalled are not fetched."""
     recalled = [recall_asset(row, job, unit_features) for row in rows]
-    not_recalled = [row for row, item in zip(rows, recalled, strict=True) if item is None]
-    fetched = _fetchers().map(
-        lambda row: _fetch_undoubted(row, job, unit_features, origin_files, doubts, now_s),
-        not_recalled,
-    )
-    return [next(fetched) if item is None else item for item in recalled]
+    return [
+        _fetchers().submit(_fetch_undoubted, row, job, unit_features, origin_files, doubts, now_s)
+        if item is None
+        else item
+        for row, item in zip(rows, recalled, strict=True)
+    ]
 
 
 def _fetch_undoubted(
@@ -235,11 +253,15 @@ def _compute_features(
     allowed = {item.digest for item in chunk if item.decision is None and item.inference}
     media = [prepared for digest, prepared in new_media.items() if digest in allowed]
     unembedded = [item for item in media if item.media_sha256 not in unit_features.embeddings]
-    embedded = embedding_rows(unembedded, vision)
+    uncaptioned = [item for item in media if item.media_sha256 not in unit_features.captions]
+    known = {
+        item.media_sha256: unit_features.embeddings[item.media_sha256]
+        for item in uncaptioned
+        if item.media_sha256 in unit_features.embeddings
+    }
+    embedded, captioned = describe_media(unembedded, uncaptioned, known, vision)
     unit_features.new_embeddings += embedded
     unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
-    uncaptioned = [item for item in media if item.media_sha256 not in unit_features.captions]
-    captioned = caption_rows(uncaptioned, unit_features.embeddings, vision)
     unit_features.new_captions += captioned
     unit_features.captions.update((row["media_sha256"], row) for row in captioned)
     unscored = {

@@ -176,7 +176,7 @@ class _EnrichUnit(beam.DoFn):
             self._job.reader_id,
             self._job.rendition_id,
         )
-        self._vision = LazyVisionModels(models.clip, models.captioner)
+        self._vision = LazyVisionModels(models)
         self._origin_files = OriginFileCache()
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:

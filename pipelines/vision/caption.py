@@ -35,8 +35,8 @@ class Captioner:
     """
 
     def __init__(self, network: Network, batch: int, beams: int) -> None:
-        self._network = network
-        self._batch = batch
+        self.network = network
+        self.batch = batch
         self._beams = beams
         self._coca = cacheable(network.model)
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
@@ -51,31 +51,43 @@ class Captioner:
 
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
         """Returns the captions of RGB pictures, trimmed and without special tokens."""
-        network = self._network
+        network = self.network
         pixels = network.preprocess(images).to(network.dtype)
         captions: list[str] = []
         with torch.inference_mode():
-            for chunk, count in padded_batches(pixels, self._batch):
-                image_tokens = encode_image_tokens(network.model, chunk).repeat(self._beams)
-                decoder = self._open_decoder(image_tokens)
-                if self._beams == 1:
-                    rows = greedy(decoder, len(chunk), self.limits)
-                else:
-                    rows = beam(decoder, len(chunk), self.limits, self._beams)
-                captions += [self._text(row) for row in rows[:count]]
+            for chunk, count in padded_batches(pixels, self.batch):
+                image_tokens = encode_image_tokens(network.model, chunk)
+                captions += self.caption_tokens(image_tokens, count)
+        return captions
+
+    def caption_tokens(self, image_tokens: ImageTokens, count: int) -> list[str]:
+        """Returns the captions of the first `count` pictures of the image tower's output.
+
+        The number of pictures must be a multiple of the captioner's own batch, since only batches
+        of one shape give each picture the same caption whatever the others are.
+        """
+        captions: list[str] = []
+        for start in range(0, count, self.batch):
+            own = image_tokens.rows(start, start + self.batch)
+            decoder = self._open_decoder(own.repeat(self._beams))
+            if self._beams == 1:
+                rows = greedy(decoder, self.batch, self.limits)
+            else:
+                rows = beam(decoder, self.batch, self.limits, self._beams)
+            captions += [self._text(row) for row in rows[: count - start]]
         return captions
 
     def _open_decoder(self, image_tokens: ImageTokens) -> StepDecoder:
         if self._coca is not None:
             return CachedDecoder(self._coca, image_tokens, self.limits.length)
-        return PrefixDecoder(self._network.model, image_tokens)
+        return PrefixDecoder(self.network.model, image_tokens)
 
     def _text(self, tokens: list[int]) -> str:
-        return " ".join(self._network.tokenizer.decode(tokens).split())
+        return " ".join(self.network.tokenizer.decode(tokens).split())
 
 
 def load_captioner(
-    ref: ModelRef, *, threads: int = 1, batch: int = 16, beams: int = 1
+    ref: ModelRef, *, threads: int = 1, batch: int = 32, beams: int = 1
 ) -> Captioner:
     """Loads a model as a captioner, or reuses the one that is already loaded in this process.
 

@@ -34,6 +34,10 @@ class ImageTokens:
     latent: Tensor
     tokens: Tensor
 
+    def rows(self, start: int, stop: int) -> ImageTokens:
+        """Returns the rows of some of the pictures."""
+        return ImageTokens(self.latent[start:stop], self.tokens[start:stop])
+
     def repeat(self, times: int) -> ImageTokens:
         """Returns each row repeated `times` times consecutively, one for each beam."""
         return ImageTokens(

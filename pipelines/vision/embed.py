@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
+from pipelines.vision.packed_texts import encode_packed, packable
 
 Vectors = npt.NDArray[np.float32]
 
@@ -44,42 +46,52 @@ class ImageTextEncoder:
     """
 
     def __init__(self, network: Network, batch: int) -> None:
-        self._network = network
-        self._batch = batch
+        self.network = network
+        self.batch = batch
         self.identity = network.identity
-        self.dimension = self.embed_texts(["a"]).shape[1]
+        self._packable = packable(network.model)
+
+    @cached_property
+    def dimension(self) -> int:
+        """The length of the vectors; found by embedding a text, which takes as long as a batch."""
+        return int(self.embed_texts(["a"]).shape[1])
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Returns the vectors of RGB pictures: float32 [n, dimension]."""
-        network = self._network
+        if not images:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        network = self.network
         pixels = network.preprocess(images).to(network.dtype)
         with torch.inference_mode():
             parts = [
-                _normalised(network.model.encode_image(chunk))[:count]
-                for chunk, count in padded_batches(pixels, self._batch)
+                normalised(network.model.encode_image(chunk))[:count]
+                for chunk, count in padded_batches(pixels, self.batch)
             ]
-        return self._join(parts)
+        return join(parts)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Returns the vectors of texts, cut at the context length: float32 [n, dimension]."""
         if not texts:
-            return self._join([])
-        tokens = self._network.tokenizer(list(texts))
-        with torch.inference_mode():
-            parts = [
-                _normalised(self._network.model.encode_text(chunk))[:count]
-                for chunk, count in padded_batches(tokens, self._batch)
-            ]
-        return self._join(parts)
-
-    def _join(self, parts: list[Tensor]) -> Vectors:
-        if not parts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        joined: Vectors = torch.cat(parts).numpy()
-        return joined
+        tokens = self.network.tokenizer(list(texts))
+        with torch.inference_mode():
+            if self._packable is not None:
+                return join([normalised(encode_packed(self._packable, tokens))])
+            parts = [
+                normalised(self.network.model.encode_text(chunk))[:count]
+                for chunk, count in padded_batches(tokens, self.batch)
+            ]
+        return join(parts)
 
 
-def _normalised(vectors: Tensor) -> Tensor:
+def join(parts: Sequence[Tensor]) -> Vectors:
+    """Returns the vectors of several batches as one array."""
+    joined: Vectors = torch.cat(list(parts)).numpy()
+    return joined
+
+
+def normalised(vectors: Tensor) -> Tensor:
+    """Returns vectors [n, d] at length one, in fp32."""
     return functional.normalize(vectors.float(), dim=-1)
 
 

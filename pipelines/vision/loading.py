@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipelines.vision import demo_network
 from pipelines.vision.compat import Model, Tokenizer, import_open_clip
-from pipelines.vision.models import ModelRef, identity, tag_settings, weights_file
+from pipelines.vision.models import BF16, ModelRef, identity, tag_settings, weights_file
 from pipelines.vision.preprocess import Preprocess
 from schemas.errors import InputError
 
@@ -56,6 +56,16 @@ def load_network(ref: ModelRef, threads: int) -> Network:
 
 @lru_cache(maxsize=4)
 def _load(ref: ModelRef, model_id: str) -> Network:
+    return open_network(ref)
+
+
+def open_network(ref: ModelRef) -> Network:
+    """Loads a model that is not kept for later.
+
+    Raises:
+        InputError: The weights are unavailable, damaged or of another architecture.
+    """
+    model_id = identity(ref)
     demo_network.register()
     path = str(weights_file(ref))
     try:
@@ -76,7 +86,7 @@ def _load(ref: ModelRef, model_id: str) -> Network:
             f"{ref.name} ({_first_line(error)})",
             "Check that the file is complete and belongs to this architecture",
         ) from error
-    dtype = torch.bfloat16 if ref.precision == "bf16" else torch.float32
+    dtype = torch.bfloat16 if ref.precision == BF16 else torch.float32
     return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
 
 
@@ -85,7 +95,7 @@ def _create(ref: ModelRef, path: str) -> Model:
     settings = tag_settings(ref)
     options: dict[str, Any] = {
         # The whole network in bf16: open_clip's "bf16" keeps some parts in fp32.
-        "precision": "pure_bf16" if ref.precision == "bf16" else "fp32",
+        "precision": "pure_bf16" if ref.precision == BF16 else "fp32",
         "require_pretrained": True,
         "weights_only": True,
     }

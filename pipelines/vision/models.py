@@ -26,7 +26,8 @@ from schemas.errors import InputError
 
 ModelRole = Literal["encoder", "captioner"]
 WeightsKind = Literal["demo", "tag", "file", "dir"]
-PRECISIONS = ("fp32", "bf16")
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS = (FP32, BF16)
 _LOCAL = "local-dir:"
 _HUB = "hf-hub:"
 _SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt")
@@ -52,7 +53,7 @@ class ModelRef:
     kind: WeightsKind
     architecture: str
     weights: str
-    precision: str = "fp32"
+    precision: str = FP32
 
     @property
     def is_demo(self) -> bool:
@@ -60,7 +61,7 @@ class ModelRef:
         return self.kind == "demo"
 
 
-def parse_model(name: str, precision: str = "fp32") -> ModelRef:
+def parse_model(name: str, precision: str = FP32) -> ModelRef:
     """Parses a model name.
 
     Args:

@@ -23,7 +23,7 @@ from pipelines.vision.loading import load_network
 from pipelines.vision.models import parse_model
 from tests.bench.rounds import median_speedup
 
-_BATCH = 16
+_BATCH = 32
 _FIRST_SEED = 30_000_000  # of pictures that the model was not trained on
 
 

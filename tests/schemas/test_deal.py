@@ -248,6 +248,7 @@ def test_terms_digest_ignores_output_order_and_form() -> None:
     assert digest(with_key("rights.minors", '"refuse"')) == plain
     assert digest(with_key("shards.target_bytes", "536870912")) == plain
     assert digest("# a comment\n" + LEAST) == plain
+    assert digest(with_key("models.precision", '"auto"')) == plain
 
 
 @pytest.mark.parametrize(
@@ -265,6 +266,8 @@ def test_terms_digest_ignores_output_order_and_form() -> None:
         ("agreements", f"[{AGREEMENT}]"),
         ("select.max_assets", "1"),
         ("models.clip", '"other"'),
+        ("models.precision", '"bf16"'),
+        ("models.precision", '"fp32"'),
         ("price.pool", '"2"'),
         ("price.allocation", '"weighted"'),
         ("shards.target_bytes", "1"),

@@ -117,6 +117,7 @@ BAD = [
     Bad("select.keywords_none", '[""]', ("''", "empty"), "select.keywords_none.0"),
     Bad("select.dedupe", '"semantic"', ("'none'", "'exact'", "'near'")),
     Bad("models.clip", "1", ("1", "text in quotes")),
+    Bad("models.precision", '"fp16"', ("'auto'", "'fp32'", "'bf16'")),
     Bad("price.pool", "100000.00", ("100000.0", "text in quotes")),
     Bad("price.pool", "100000", ("100000", "text in quotes")),
     Bad("price.pool", '"1.001"', ("'1.001'", "2 decimals")),

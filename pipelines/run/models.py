@@ -1,0 +1,103 @@
+"""Which models a run uses, and in which precision: decided once for an output, then recorded there.
+
+A worker or a later run on another machine could decide otherwise, and would then compute all
+features anew. So the command decides, workers are told, and later runs read the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pipelines.media.shot_rules import SHOTS_MODEL
+from pipelines.run.job import Models
+from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes, read_json
+from pipelines.vision.models import FP32, ModelRef, check_model, identity, parse_model
+from pipelines.vision.precision import ChosenPrecision, choose_precision
+from schemas import layout
+from schemas.deal import Deal
+
+Choose = Callable[[ModelRef], ChosenPrecision]
+
+
+def check_models(deal: Deal) -> None:
+    """Checks that the models that the deal names are available, without loading them.
+
+    Raises:
+        InputError: If a model is unknown or its weights cannot be found.
+    """
+    check_model(parse_model(deal.models.clip), "encoder")
+    check_model(parse_model(deal.models.captioner), "captioner")
+
+
+def captions_model(captioner_id: str, clip_id: str) -> str:
+    """Returns the identity under which captions are stored; their scores depend on both models."""
+    return f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}"
+
+
+def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) -> Models:
+    """Returns the models that the deal names, and the precision of each.
+
+    Args:
+        deal: The deal.
+        store: The output store, in which the choice is recorded.
+        choose: Chooses the precision of a model on this machine.
+
+    Raises:
+        InputError: If a model is unknown or its weights cannot be found.
+    """
+    clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
+    clip_choice = _precision(deal, store, clip, choose, "embeddings", identity(clip))
+    clip_id = identity(replace(clip, precision=clip_choice.precision))
+    stored = captions_model(identity(captioner), clip_id)
+    captioner_choice = (
+        clip_choice
+        if captioner == clip
+        else _precision(deal, store, captioner, choose, "captions", stored)
+    )
+    choices = {deal.models.clip: clip_choice, deal.models.captioner: captioner_choice}
+    return Models(
+        clip=deal.models.clip,
+        clip_id=clip_id,
+        captioner=deal.models.captioner,
+        captioner_id=identity(replace(captioner, precision=captioner_choice.precision)),
+        demonstration=clip.is_demo or captioner.is_demo,
+        clip_precision=clip_choice.precision,
+        captioner_precision=captioner_choice.precision,
+        precision_notes=tuple(
+            f"{name} in {choice.precision}: {choice.reason}" for name, choice in choices.items()
+        ),
+    )
+
+
+def _precision(
+    deal: Deal, store: Store, ref: ModelRef, choose: Choose, kind: str, stored: str
+) -> ChosenPrecision:
+    """Returns a model's precision: the deal's, the recorded one, or else one chosen and recorded.
+
+    Args:
+        deal: The deal.
+        store: The output store.
+        ref: The model.
+        choose: Chooses on this machine.
+        kind: The kind of features that the model computes.
+        stored: The identity under which they are stored in fp32.
+    """
+    asked = deal.models.precision
+    if asked != "auto":
+        return ChosenPrecision(asked, "the deal says so")
+    if ref.is_demo:
+        return choose(ref)
+    key = f"{layout.features_prefix('precision', identity(ref).removesuffix(f'@{FP32}'))}.json"
+    if not store.exists(key):
+        chosen = ChosenPrecision(FP32, "this output has features of it in fp32")
+        if not store.list(layout.features_prefix(kind, stored)):
+            chosen = choose(ref)
+        record = {"model": identity(ref), "precision": chosen.precision, "reason": chosen.reason}
+        if store.write_new(key, json_bytes(record)):
+            return chosen
+    # Another run may have recorded its choice at the same time; the record counts.
+    record = read_json(store, key)
+    reason = f"chosen by the first run in this output, since {record['reason']}"
+    return ChosenPrecision(str(record["precision"]), reason)

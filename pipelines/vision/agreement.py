@@ -1,0 +1,66 @@
+"""Compares a model's outputs in two precisions on fixed pictures and texts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.vision.decode import encode_image_tokens, next_token_logits
+from pipelines.vision.loading import Network, open_network
+from pipelines.vision.models import ModelRef
+
+# One picture for each size of its details, in pixels of a small picture that is enlarged.
+_DETAILS = (2, 3, 5, 8, 13, 21, 34, 55)
+_TEXTS = [
+    "a photo of a dog",
+    "a red star above two blue fish in front of a white wall",
+    "An aerial view of a harbour at dusk, with container ships, cranes and the lights of the city",
+    "Portrait, elderly woman, smiling, studio",
+    "7",
+]
+_COMPARED_TOKENS = 4
+
+
+def least_cosine(first: ModelRef, second: ModelRef) -> float:
+    """Returns the least cosine of two models' outputs for the same inputs.
+
+    Compared are the vectors of pictures and of texts and, if the model writes captions, the logits
+    of the first tokens. Neither model stays in memory.
+
+    Raises:
+        InputError: The weights are unavailable or do not fit.
+    """
+    threads = torch.get_num_threads()
+    try:
+        outputs = [_outputs(open_network(ref)) for ref in (first, second)]
+    finally:
+        torch.set_num_threads(threads)
+    cosines = [
+        functional.cosine_similarity(one.float(), other.float(), dim=-1).min()
+        for one, other in zip(*outputs, strict=True)
+    ]
+    return float(torch.stack(cosines).min())
+
+
+def _outputs(network: Network) -> list[Tensor]:
+    torch.set_num_threads(1)  # as in a run
+    model = network.model
+    pixels = _pictures(network.preprocess.height, network.preprocess.width).to(network.dtype)
+    tokens = network.tokenizer(_TEXTS)
+    with torch.inference_mode():
+        outputs = [model.encode_image(pixels), model.encode_text(tokens)]
+        if hasattr(model, "text_decoder"):
+            image_tokens = encode_image_tokens(model, pixels[: len(_TEXTS)])
+            logits = next_token_logits(model, image_tokens, tokens[:, :_COMPARED_TOKENS])
+            outputs.append(logits.flatten(0, 1))
+    return outputs
+
+
+def _pictures(height: int, width: int) -> Tensor:
+    """Returns normalised pictures with details of several sizes: [n, 3, height, width]."""
+    source = torch.Generator().manual_seed(20_261_127)
+    fields = [torch.randn(1, 3, size, size, generator=source) for size in _DETAILS]
+    return torch.cat(
+        [functional.interpolate(one, (height, width), mode="bicubic") for one in fields]
+    )

@@ -1,0 +1,33 @@
+"""Embeds and captions the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+
+from pipelines.vision.caption import Captioner
+from pipelines.vision.decode import encode_image_tokens
+from pipelines.vision.embed import ImageTextEncoder, Vectors, join, normalised, padded_batches
+
+
+def embed_and_caption(
+    encoder: ImageTextEncoder, captioner: Captioner, images: Sequence[Image.Image]
+) -> tuple[Vectors, list[str]]:
+    """Returns the vectors of RGB pictures, float32 [n, d], and their captions.
+
+    If both models are the same network, its image tower runs once for both. The vectors are then
+    bit for bit those that the encoder returns alone.
+    """
+    network = encoder.network
+    if captioner.network is not network or encoder.batch % captioner.batch or not images:
+        return encoder.embed_images(images), captioner.caption(images)
+    pixels = network.preprocess(images).to(network.dtype)
+    vectors, captions = [], []
+    with torch.inference_mode():
+        for chunk, count in padded_batches(pixels, encoder.batch):
+            image_tokens = encode_image_tokens(network.model, chunk)
+            vectors.append(normalised(image_tokens.latent)[:count])
+            captions += captioner.caption_tokens(image_tokens, count)
+    return join(vectors), captions
