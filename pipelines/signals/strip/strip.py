@@ -28,6 +28,7 @@ _STRIPPERS: dict[Format, Callable[[bytes, Kept], bytes]] = {
     "png": strip_png,
     "webp": strip_webp,
     "mp4": strip_mp4,
+    "mov": strip_mp4,
 }
 # Assertions that are about people or about the whole file, and not about rights.
 _NOT_OF_RIGHTS = frozenset(
@@ -41,7 +42,7 @@ _NOT_OF_RIGHTS = frozenset(
     )
 )
 # Texts that are kept as evidence though their field is not about rights.
-_NOTES = ("JPEG COM", "EXIF UserComment", "EXIF XPComment", "XMP exif:UserComment")
+_NOTES = ("JPEG COM", "GIF comment", "EXIF UserComment", "EXIF XPComment", "XMP exif:UserComment")
 
 
 def strip_metadata(
@@ -60,15 +61,20 @@ def strip_metadata(
     Raises:
         CannotStripError: If it cannot be done for certain.
     """
+    stripper = _STRIPPERS.get(fmt)
+    if stripper is None:
+        raise CannotStripError(
+            f"metadata of a file of the kind {fmt} cannot be removed; export it as JPEG or PNG"
+        )
     if setting == "none":
         kept = Kept(orientation)
-        stripped = _STRIPPERS[fmt](data, kept)
+        stripped = stripper(data, kept)
         _check_empty(stripped, fmt, kept, trust)
         return stripped
     before = read_embedded(data, fmt, trust)
     if any(claim.kind is AssertionKind.C2PA_STATE for claim in before.claims):
         raise CannotStripError("a signed C2PA manifest can only be kept or removed as a whole")
-    stripped = _STRIPPERS[fmt](data, rights_statements(data, orientation, before))
+    stripped = stripper(data, rights_statements(data, orientation, before))
     _check_rights(before, read_embedded(stripped, fmt, trust))
     return stripped
 
