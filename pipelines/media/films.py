@@ -186,7 +186,7 @@ def _check_whole_track(data: bytes, stream: VideoStream) -> None:
     """
     with _open_film(data, ignore_editlist="1") as container:
         track = container.streams[stream.index]
-        found = sum(packet.size > 0 for packet in container.demux(track))
+        found = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(track))
     if found < stream.frames:
         raise BadRecord(
             Reason.MEDIA_UNDECODABLE, f"only {found} of {stream.frames} frames are in the file"

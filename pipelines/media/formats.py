@@ -85,7 +85,7 @@ def _sniff_brand(data: bytes) -> Format | None:
         return "mov"
     if data[8:12] in _MP4_BRANDS:
         return "mp4"
-    is_picture = data[8:10] in (b"he", b"mi", b"ms", b"av")
+    is_picture = data[8:10] in (b"he", b"mi", b"ms", b"av", b"cr")
     return "mp4" if not is_picture and not _MP4_BRANDS.isdisjoint(brands) else None
 
 
