@@ -106,3 +106,16 @@ def turned_film(data: bytes, a: int = 0, b: int = 1, c: int = -1, d: int = 0) ->
     turned = struct.pack(">9i", *entries[:2], 0, *entries[2:], 0, 0, 0, 1 << 30)
     at = data.index(plain, data.index(b"tkhd"))
     return data[:at] + turned + data[at + len(plain) :]
+
+
+def in_quicktime(data: bytes) -> bytes:
+    """Returns a film's packets in a QuickTime file."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data)) as source, av.open(out, "w", format="mov") as file:
+        track = source.streams.video[0]
+        copied = file.add_stream_from_template(track)
+        for packet in source.demux(track):
+            if packet.size:
+                packet.stream = copied
+                file.mux(packet)
+    return out.getvalue()
