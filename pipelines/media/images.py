@@ -298,7 +298,14 @@ def _load_pixels(
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
         file.draft(file.mode, target)
-    file.load()
+    try:
+        file.load()
+    except OSError as error:
+        if fmt != "tif":
+            raise
+        packed = file.info.get("compression", "an unknown method")
+        detail = f"TIFF compressed by {packed} cannot be decoded: {error}"[:200]
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
     return file
 
 

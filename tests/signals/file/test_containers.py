@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.containers import find_blocks
@@ -248,3 +250,27 @@ def test_printable_returns_one_printable_line_within_the_limit(text: str, limit:
     line = printable(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
+
+
+def test_a_compressed_index_is_a_fault() -> None:
+    """Its user data may deny a use, and nobody can read them."""
+    data = build.mov(build.box(b"moov", build.box(b"cmov", build.box(b"dcom", b"zlib"))))
+    (fault,) = read_metadata(data).faults
+    assert fault.where == "MOV cmov"
+
+
+def test_what_programs_write_is_read() -> None:
+    """Files by Pillow and libavif, with a notice in EXIF and a prohibition in XMP."""
+    tags = Image.Exif()
+    tags[0x8298] = "No AI training"
+    for kind in ("AVIF", "TIFF"):
+        for metadata in ({"exif": tags}, {"xmp": DENIAL}):
+            out = io.BytesIO()
+            given = metadata
+            if kind == "TIFF" and "xmp" in metadata:
+                given = {"tiffinfo": {700: DENIAL}}
+            Image.new("RGB", (40, 30)).save(out, kind, **given)
+            assert denied(out.getvalue()) == set(PURPOSES), (kind, list(metadata))
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "GIF", comment=b"No AI training")
+    assert denied(out.getvalue()) == set(PURPOSES)
