@@ -25,8 +25,9 @@ from PIL import Image
 
 from pipelines.media.frame_rate import average_rate, constant_rate
 from pipelines.media.headers import check_mp4
-from pipelines.media.images import check_pixels, fitted_size
+from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.open_picture import check_pixels
 from pipelines.media.shots import ShotDetector
 from schemas.errors import BadRecord
 from schemas.reasons import Reason

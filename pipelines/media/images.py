@@ -14,13 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
-from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, TiffImagePlugin
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from pipelines.media.formats import Format
 from pipelines.media.headers import (
@@ -29,9 +23,9 @@ from pipelines.media.headers import (
     check_png,
     jpeg_scans,
     png_bit_depth,
-    webp_size,
 )
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
+from pipelines.media.open_picture import check_pixels, load_tiff, open_header
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
 from pipelines.media.tiff import TiffPicture, read_tiff_picture
 from schemas.errors import BadRecord
@@ -56,11 +50,6 @@ _STRIP_PIXELS = 1 << 22
 _BYTES_PER_PIXEL = {"RGB": 4, "L": 1, "CMYK": 4, "1": 5, "P": 5, "I;16": 3, "I;16B": 3, "I": 5}
 _MOST_BYTES_PER_PIXEL = 8
 _CONTAINER_CHECKS: dict[Format, Callable[[bytes], None]] = {"png": check_png, "gif": check_gif}
-_BIT_DEPTHS: dict[Format, Callable[[bytes, ImageFile.ImageFile], int]] = {
-    "png": lambda data, _: png_bit_depth(data),
-    "jpg": lambda _, file: getattr(file, "bits", 8),
-    "avif": lambda data, _: avif_bit_depth(data),
-}
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -150,24 +139,12 @@ def _without_addresses(detail: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", detail)
 
 
-def check_pixels(width: int, height: int, max_pixels: int) -> None:
-    """Checks that a picture or frame has no more pixels than allowed.
-
-    Raises:
-        BadRecord: `media.too_large`.
-    """
-    if width * height > max_pixels:
-        raise BadRecord(
-            Reason.MEDIA_TOO_LARGE, f"{width} x {height} pixels; the limit is {max_pixels}"
-        )
-
-
 def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImage:
     # Other libraries may have turned on this process-wide setting of Pillow, with which a
     # truncated file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     page = read_tiff_picture(data) if fmt == "tif" else None  # 3
-    with _open_header(data, fmt, max_pixels) as file:  # 1
+    with open_header(data, fmt, max_pixels) as file:  # 1
         stored = (page.width, page.height) if page else file.size
         check_pixels(*stored, max_pixels)  # 2
         if min(stored) == 0:
@@ -200,7 +177,7 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         stored_width=stored[0],
         stored_height=stored[1],
         mode=mode,
-        bit_depth=page.bits if page else _BIT_DEPTHS.get(fmt, lambda _, __: 8)(data, file),
+        bit_depth=page.bits if page else _bit_depth(data, fmt, file),
         orientation=orientation,
         has_icc=profile is not None,
         icc_note=icc_note,
@@ -208,6 +185,14 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         frames=frames,
     )
     return DecodedImage(image, facts)
+
+
+def _bit_depth(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> int:
+    if fmt == "png":
+        return png_bit_depth(data)
+    if fmt == "avif":
+        return avif_bit_depth(data)
+    return int(getattr(file, "bits", 8)) if fmt == "jpg" else 8
 
 
 def _displayed(stored: tuple[int, int], orientation: int) -> tuple[int, int]:
@@ -231,45 +216,6 @@ def _check_cost(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> None:
         )
     if fmt == "jpg" and jpeg_scans(data, MAX_SCANS) > MAX_SCANS:
         raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than {MAX_SCANS} scans")
-
-
-def _open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
-    """Reads a header with the Pillow plugin of the detected format.
-
-    `Image.open` would try other plugins too, and it only warns about large pictures.
-    """
-    if fmt == "jpg":
-        return JpegImageFile(io.BytesIO(data))
-    if fmt == "png":
-        return PngImageFile(io.BytesIO(data))
-    if fmt == "tif":
-        return _open_tiff(data)
-    if fmt == "gif":
-        return GifImageFile(io.BytesIO(data))
-    if fmt == "avif":
-        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # so that memory does not depend on the machine
-        return AvifImageFile(io.BytesIO(data))
-    if fmt == "webp":
-        # Pillow's WebP decoder allocates the whole canvas as soon as the file is opened.
-        check_pixels(*webp_size(data), max_pixels)
-        return WebPImageFile(io.BytesIO(data))
-    raise ValueError(f"{fmt} is not a picture format")
-
-
-def _open_tiff(data: bytes) -> TiffImageFile:
-    """Opens a TIFF whose structure was checked; what Pillow refuses then is a layout of values."""
-    # The limit on pixels is ours; Pillow's own would refuse what a deal allows.
-    Image.MAX_IMAGE_PIXELS = None
-    # Without libtiff, Pillow shows noise for channels of 16 bits that are stored apart.
-    TiffImagePlugin.READ_LIBTIFF = True
-    try:
-        return TiffImageFile(io.BytesIO(data))
-    except SyntaxError as error:
-        raise BadRecord(
-            Reason.MEDIA_UNSUPPORTED_FORMAT,
-            f"TIFF with values in a layout that is not read ({error}); export it as RGB or grey "
-            "with 8 or 16 bits a channel",
-        ) from error
 
 
 def _orientation(file: ImageFile.ImageFile) -> int:
@@ -298,14 +244,10 @@ def _load_pixels(
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
         file.draft(file.mode, target)
-    try:
+    if fmt == "tif":
+        load_tiff(file)
+    else:
         file.load()
-    except OSError as error:
-        if fmt != "tif":
-            raise
-        packed = file.info.get("compression", "an unknown method")
-        detail = f"TIFF compressed by {packed} cannot be decoded: {error}"[:200]
-        raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
     return file
 
 

@@ -23,6 +23,7 @@ from tests.media.tiff_files import (
     SHORT,
     UNDEFINED,
     WHITE_IS_ZERO,
+    Order,
     Page,
     Samples,
     write_tiff,
@@ -79,7 +80,7 @@ def decode(data: bytes, side: int = 1_000_000) -> DecodedImage:
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("name", PAGES)
-def test_values_are_scaled_and_never_clipped(name: str, order: str, big: bool) -> None:
+def test_values_are_scaled_and_never_clipped(name: str, order: Order, big: bool) -> None:
     page, shown = PAGES[name]
     data = write_tiff(page, order=order, big=big)
     assert sniff_format(data) == "tif"

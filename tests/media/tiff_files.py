@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ BYTE, ASCII, SHORT, LONG, UNDEFINED, LONG8 = 1, 2, 3, 4, 7, 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 _SIZES = {BYTE: "B", SHORT: "H", LONG: "I", LONG8: "Q"}
 
+Order = Literal["<", ">"]
 Entry = tuple[int, bytes | Sequence[int]]
 
 
@@ -41,7 +43,7 @@ class Page:
 
 
 def write_tiff(
-    *pages: Page, order: str = "<", big: bool = False, directory_first: bool = False
+    *pages: Page, order: Order = "<", big: bool = False, directory_first: bool = False
 ) -> bytes:
     """Returns a TIFF file.
 
@@ -58,7 +60,7 @@ def write_tiff(
 
 
 class _Writer:
-    def __init__(self, order: str, big: bool) -> None:
+    def __init__(self, order: Order, big: bool) -> None:
         self.order, self.big = order, big
         self.offset = "Q" if big else "I"
         mark = b"II" if order == "<" else b"MM"
@@ -134,7 +136,7 @@ class _Writer:
         return struct.pack(f"{self.order}{len(values)}{_SIZES[kind]}", *values)
 
 
-def _strips(page: Page, order: str) -> list[bytes]:
+def _strips(page: Page, order: Order) -> list[bytes]:
     planes = (
         [page.samples[:, :, channel] for channel in range(page.samples.shape[2])]
         if page.is_planar
@@ -147,7 +149,7 @@ def _strips(page: Page, order: str) -> list[bytes]:
     ]
 
 
-def _packed(samples: Samples, bits: int, order: str) -> bytes:
+def _packed(samples: Samples, bits: int, order: Order) -> bytes:
     if bits == 12:
         rows = []
         for row in samples.reshape(len(samples), -1).tolist():
