@@ -111,7 +111,7 @@ def turned_film(data: bytes, a: int = 0, b: int = 1, c: int = -1, d: int = 0) ->
 def in_quicktime(data: bytes) -> bytes:
     """Returns a film's packets in a QuickTime file."""
     out = io.BytesIO()
-    with av.open(io.BytesIO(data)) as source, av.open(out, "w", format="mov") as file:
+    with av.open(io.BytesIO(data), "r") as source, av.open(out, "w", format="mov") as file:
         track = source.streams.video[0]
         copied = file.add_stream_from_template(track)
         for packet in source.demux(track):

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Samples = npt.NDArray[np.uint16] | npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Samples = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 BYTE, ASCII, SHORT, LONG, UNDEFINED, LONG8 = 1, 2, 3, 4, 7, 16
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 _SIZES = {BYTE: "B", SHORT: "H", LONG: "I", LONG8: "Q"}
