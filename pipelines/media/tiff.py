@@ -118,11 +118,11 @@ def tiff_spans(data: bytes) -> list[tuple[int, int]]:
     for directory in reader.directories():
         spans.append((directory.at, directory.end))
         spans += [(entry.start, entry.end) for entry in directory.entries]
-        spans += _picture_spans(reader, directory)
+        spans += picture_spans(reader, directory)
     return spans
 
 
-def _picture_spans(reader: TiffReader, directory: TiffDirectory) -> list[tuple[int, int]]:
+def picture_spans(reader: TiffReader, directory: TiffDirectory) -> list[tuple[int, int]]:
     """Returns where a page's strips, tiles and embedded JPEG are."""
     spans: list[tuple[int, int]] = []
     for offsets, lengths in (
@@ -146,7 +146,7 @@ def _check_inside(reader: TiffReader, directory: TiffDirectory, size: int) -> No
     for entry in directory.entries:
         if entry.end > size:
             raise DamagedFileError(f"TIFF truncated or damaged at tag {entry.tag}")
-    for start, end in _picture_spans(reader, directory):
+    for start, end in picture_spans(reader, directory):
         if end > size:
             raise DamagedFileError(f"TIFF truncated: pixels at bytes {start} to {end} of {size}")
 

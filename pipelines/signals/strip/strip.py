@@ -20,6 +20,7 @@ from pipelines.signals.strip.jpeg import strip_jpeg
 from pipelines.signals.strip.kept import CannotStripError, Kept, rights_statements
 from pipelines.signals.strip.mp4 import strip_mp4
 from pipelines.signals.strip.png import strip_png
+from pipelines.signals.strip.tiff import strip_tiff
 from pipelines.signals.strip.webp import strip_webp
 from schemas.signal import AssertionKind, FileAssertion, Reading
 
@@ -27,6 +28,7 @@ _STRIPPERS: dict[Format, Callable[[bytes, Kept], bytes]] = {
     "jpg": strip_jpeg,
     "png": strip_png,
     "webp": strip_webp,
+    "tif": strip_tiff,
     "mp4": strip_mp4,
     "mov": strip_mp4,
 }
@@ -84,7 +86,9 @@ def _check_empty(data: bytes, fmt: Format, kept: Kept, trust: TrustLists) -> Non
     blocks, texts = all_blocks(data)
     exif = [block for block in blocks if block.kind is BlockKind.EXIF]
     others = len(blocks) - len(exif)
-    is_empty = not texts and not others and all(block.data == kept.exif() for block in exif)
+    # A TIFF is a block itself; what it holds besides is among the others.
+    allowed = (data, kept.exif())
+    is_empty = not texts and not others and all(block.data in allowed for block in exif)
     claims = [claim for claim in reading.claims if claim.kind is not AssertionKind.UNJUDGED]
     if not is_empty or claims or reading.signals or reading.faults:
         raise CannotStripError("metadata stand in a part of the file that must stay")
