@@ -144,8 +144,8 @@ class Reason(StrEnum):
     )
     MEDIA_UNSUPPORTED_FORMAT = _media(
         "media.unsupported_format",
-        "The file is not a JPEG, PNG, WebP or MP4.",
-        "Convert the file.",
+        "The file is in a format, or has a codec, that is not accepted; the detail says which.",
+        "Export it as the detail says: a picture as JPEG, PNG or TIFF, a film as MP4 or MOV.",
     )
     MEDIA_TYPE_MISMATCH = _media(
         "media.type_mismatch",

@@ -219,8 +219,8 @@ def _size(dice: SeededDice, role: Role) -> tuple[int, int]:
 
 
 _FILE_ENDINGS = {
-    "gif": "gif",
-    "tiff": "tif",
+    "cut_gif": "gif",
+    "float_tiff": "tif",
     "film": "mp4",
     "cut_film": "mp4",
     "still_film": "mp4",

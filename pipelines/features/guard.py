@@ -22,7 +22,7 @@ from pipelines.features.pipe_messages import (
 )
 from pipelines.features.reading_json import reading_from_json
 from pipelines.media.films import Film
-from pipelines.media.formats import Format
+from pipelines.media.formats import Format, is_film
 from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.process.isolated import python_command
@@ -123,7 +123,7 @@ class Guard:
         Raises:
             BadRecord: `metadata.not_removable`, also if the child dies of it.
         """
-        if fmt != "mp4" and orientation == 1 and not may_state_rights(data, fmt):
+        if not is_film(fmt) and orientation == 1 and not may_state_rights(data, fmt):
             return data
         request: Header = {
             "what": "strip",

@@ -10,10 +10,17 @@ from PIL import Image
 
 from pipelines.features.guard import this_guard
 from pipelines.media.films import FilmShot
-from pipelines.media.formats import Format, check_declared_type, media_type_of, sniff_format
+from pipelines.media.formats import (
+    Format,
+    check_declared_type,
+    is_film,
+    media_type_of,
+    sniff_format,
+)
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.phash import perceptual_signature
+from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -25,7 +32,7 @@ class PreparedMedia:
     Attributes:
         media_sha256: Digest of the bytes, in hex.
         bytes: Size of the media in bytes.
-        format: jpg, png, webp or mp4.
+        format: One of `formats.FORMATS`.
         media_type: image or video.
         width: As displayed, in pixels.
         height: As displayed, in pixels.
@@ -97,8 +104,8 @@ def prepare_media(
         BadRecord: With the reason.
     """
     digest, fmt = check_bytes(data, media_uri, media_type, expected_sha256, limits)
-    if fmt == "mp4":  # 6
-        return _prepare_film(data, digest, limits)
+    if is_film(fmt):  # 6
+        return _prepare_film(data, digest, fmt, limits)
     return _prepare_image(data, digest, fmt, limits)
 
 
@@ -124,7 +131,7 @@ def check_bytes(
         raise BadRecord(Reason.MEDIA_DIGEST_MISMATCH, f"sha256 of the bytes is {digest}")
     fmt = sniff_format(data)
     if fmt is None:  # 3
-        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"first bytes {data[:12].hex()}")
+        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, describe_unsupported(data))
     check_declared_type(media_uri, media_type, fmt)  # 4
     if len(data) > limits.max_bytes:  # 5, the pixels as soon as they are known
         raise BadRecord(
@@ -166,15 +173,15 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
     )
 
 
-def _prepare_film(data: bytes, digest: str, limits: MediaLimits) -> PreparedMedia:
+def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -> PreparedMedia:
     film = this_guard().film(data, limits)
     signature = perceptual_signature(film.samples[len(film.samples) // 2])
     fps: Fraction = film.fps
     return PreparedMedia(
         media_sha256=digest,
         bytes=len(data),
-        format="mp4",
-        media_type=media_type_of("mp4"),
+        format=fmt,
+        media_type=media_type_of(fmt),
         width=film.width,
         height=film.height,
         stored_width=film.stored_width,

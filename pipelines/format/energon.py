@@ -2,10 +2,10 @@
 
 The delivery's root is one data set with all families: `.nv-meta/` names every shard, and a
 metadataset `energon-<family>.yaml` selects one family and defines which sample type its files form.
-The root itself yields captioned images if all families are images. If there are films, it yields
-raw samples, since a typed data set would silently omit the films. The formats are those of
-Megatron-Energon 7: `.nv-meta/.info.json`, `split.yaml`, `dataset.yaml`, `index.sqlite`,
-`index.uuid`, and `<shard>.tar.idx` next to each tar.
+The root itself yields captioned images if all families are images that Energon decodes. If there
+are films or AVIFs, it yields raw samples, since a typed data set would silently omit them. The
+formats are those of Megatron-Energon 7: `.nv-meta/.info.json`, `split.yaml`, `dataset.yaml`,
+`index.sqlite`, `index.uuid`, and `<shard>.tar.idx` next to each tar.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from schemas.manifest import ShardRecord
 
 #: The Energon release that defines these formats.
 ENERGON_VERSION = "7.4.1"
-IMAGE_FAMILIES = frozenset({"jpg", "png", "webp"})
+#: The families that Energon decodes as pictures; it leaves AVIF as bytes.
+IMAGE_FAMILIES = frozenset({"jpg", "png", "webp", "tif", "gif"})
 
 _NAMESPACE = uuid.UUID("5d7f1d0e-8a4c-5c55-9a0f-3f6f0a1c2b7e")  # arbitrary, but fixed
 _CHUNK_BYTES = 1 << 20

@@ -23,15 +23,24 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from pipelines.media.frame_rate import average_rate, constant_rate
 from pipelines.media.headers import check_mp4
-from pipelines.media.images import check_pixels, fitted_size
+from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.open_picture import check_pixels
 from pipelines.media.shots import ShotDetector
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
 # An allow-list, because FFmpeg has decoders for hundreds of formats that nobody delivers.
-_CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
+_CODECS = frozenset(
+    {
+        *("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video"),
+        *("prores", "mjpeg", "dnxhd", "cfhd", "dvvideo"),  # of editing programs
+        *("png", "qtrle"),  # with transparency, which is ignored as players do
+    }
+)
+_CODEC_REMEDY = "export it as H.264, HEVC, AV1, ProRes or PhotoJPEG"
 # What a display matrix does to a frame, by the signs of its entries a, b, c and d: a point (x, y),
 # y downwards, is shown at (a x + c y, b x + d y).
 _TRANSPOSES = {
@@ -70,7 +79,7 @@ class Film:
 
     Attributes:
         duration_ms: Length of the video track.
-        fps: Average frames per second.
+        fps: Frames per second: exact if frames are evenly spaced, otherwise their average.
         width: As displayed, in square pixels.
         height: As displayed, in square pixels.
         stored_width: As encoded, before it is stretched and turned, in pixels.
@@ -140,10 +149,12 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         BadRecord: `media.too_large`, `media.unsupported_format` or `media.undecodable`.
     """
     check_mp4(data)  # 1
-    with av.open(io.BytesIO(data), mode="r", format="mp4", metadata_errors="replace") as container:
+    with _open_film(data) as container:
         stream = _film_stream(container)
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
+        if index.frame_count < stream.frames:
+            _check_whole_track(data, stream)
         sample_ticks = _nearest_keyframes(index, sample_frames)
         container.seek(0)
         decoded = _decode_all(container, stream, set(sample_ticks), max_pixels, side)
@@ -159,6 +170,30 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         return _describe(container, stream, index, decoded, samples, shot_samples)
 
 
+def _open_film(data: bytes, **options: str) -> InputContainer:
+    """Opens a film. One demuxer reads MP4 and QuickTime."""
+    return av.open(
+        io.BytesIO(data), mode="r", format="mp4", options=options, metadata_errors="replace"
+    )
+
+
+def _check_whole_track(data: bytes, stream: VideoStream) -> None:
+    """Checks that all frames that a track lists are there, shown or not.
+
+    An edit list may leave out frames; those that it shows are decoded and counted later.
+
+    Raises:
+        BadRecord: `media.undecodable`.
+    """
+    with _open_film(data, ignore_editlist="1") as container:
+        track = container.streams[stream.index]
+        found = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(track))
+    if found < stream.frames:
+        raise BadRecord(
+            Reason.MEDIA_UNDECODABLE, f"only {found} of {stream.frames} frames are in the file"
+        )
+
+
 def _film_stream(container: InputContainer) -> VideoStream:
     """Returns the first video track that is a film; a cover picture is stored as a track too."""
     for stream in container.streams.video:
@@ -171,7 +206,8 @@ def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     codec = stream.codec_context.name
     canonical = stream.codec_context.codec.canonical_name
     if canonical not in _CODECS and codec not in _CODECS:
-        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, f"video codec {canonical}")
+        detail = f"video codec {canonical}; {_CODEC_REMEDY}"
+        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, detail)
     if stream.width <= 0 or stream.height <= 0:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
     check_pixels(stream.width, stream.height, max_pixels)
@@ -199,9 +235,7 @@ def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
             keyframes.append(packet.pts)
     if not starts or not keyframes:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no frames or no keyframe")
-    # stream.frames is the count in the index; it is 0 in a fragmented film, which has none.
-    frame_count = max(stream.frames, packets) - discarded
-    return _PacketIndex(frame_count, tuple(sorted(keyframes)), min(starts), max(ends))
+    return _PacketIndex(packets - discarded, tuple(sorted(keyframes)), min(starts), max(ends))
 
 
 def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
@@ -320,7 +354,9 @@ def _describe(
     if stream.time_base is None:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the picture track has no time base")
     tick_ms = stream.time_base * 1000
-    rate = stream.average_rate or stream.guessed_rate or Fraction(0)
+    rate = constant_rate(decoded.ticks, stream.time_base)
+    if rate is None:
+        rate = average_rate(len(decoded.ticks), index.end - index.start, stream.time_base)
     width, height = _displayed_size(stream)
     sideways = decoded.turn in _SIDEWAYS
     layout = stream.codec_context.format
@@ -328,7 +364,7 @@ def _describe(
     starts_ms = [round((decoded.ticks[at] - index.start) * tick_ms) for at in decoded.starts]
     return Film(
         duration_ms=duration_ms,
-        fps=Fraction(rate),
+        fps=rate,
         width=height if sideways else width,
         height=width if sideways else height,
         stored_width=stream.width,

@@ -6,12 +6,15 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from pipelines.media.tiff import is_camera_raw
+from pipelines.media.tiff_structure import TIFF_MARKS
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
-Format = Literal["jpg", "png", "webp", "mp4"]
-IMAGE_FORMATS: tuple[Format, ...] = ("jpg", "png", "webp")
-FORMATS: tuple[Format, ...] = (*IMAGE_FORMATS, "mp4")
+Format = Literal["jpg", "png", "webp", "tif", "gif", "avif", "mp4", "mov"]
+IMAGE_FORMATS: tuple[Format, ...] = ("jpg", "png", "webp", "tif", "gif", "avif")
+FILM_FORMATS: tuple[Format, ...] = ("mp4", "mov")
+FORMATS: tuple[Format, ...] = (*IMAGE_FORMATS, *FILM_FORMATS)
 
 _EXTENSIONS: dict[str, str] = {
     "jpg": "jpg",
@@ -21,24 +24,36 @@ _EXTENSIONS: dict[str, str] = {
     "png": "png",
     "apng": "png",
     "webp": "webp",
+    "tif": "tif",
+    "tiff": "tif",
+    "gif": "gif",
+    "avif": "avif",
     "mp4": "mp4",
     "m4v": "mp4",
+    "mov": "mov",
+    "qt": "mov",
     # Not supported, but listed so that a file with such a name and other bytes is a mismatch.
     **{
         other: other
         for other in (
-            *("gif", "tif", "tiff", "bmp", "heic", "heif", "avif", "jp2", "jxl", "psd", "svg"),
-            *("eps", "ai", "raw", "dng", "cr2", "nef", "arw", "mov", "avi", "mkv", "webm"),
-            *("mpg", "mpeg", "mxf", "wmv", "flv", "3gp", "mts", "ts", "wav", "mp3", "pdf"),
+            *("bmp", "heic", "heif", "jp2", "jxl", "psd", "svg", "eps", "ai", "raw", "dng"),
+            *("cr2", "cr3", "nef", "arw", "avi", "mkv", "webm", "mpg", "mpeg", "mxf", "wmv"),
+            *("flv", "3gp", "mts", "ts", "wav", "mp3", "pdf"),
         )
     },
 }
-# Brands of ISO base media files that hold an MP4 film. Still pictures (heic, avif) and QuickTime
-# ("qt  ") use the same box and are not supported.
+# Brands of ISO base media files that hold an MP4 film. Still pictures and QuickTime use the same
+# box.
 _MP4_BRANDS = frozenset(
     {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9", b"mp41"}
     | {b"mp42", b"avc1", b"dash", b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"mmp4", b"XAVC", b"f4v "}
 )
+
+
+_QUICKTIME = b"qt  "
+_AVIF_BRANDS = (b"avif", b"avis")
+# What older QuickTime films begin with, which have no file type.
+_QUICKTIME_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
 def sniff_format(data: bytes) -> Format | None:
@@ -49,19 +64,29 @@ def sniff_format(data: bytes) -> Format | None:
         return "png"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    if data[4:8] == b"ftyp" and _is_mp4(data):
-        return "mp4"
-    return None
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if data.startswith(TIFF_MARKS):
+        return None if is_camera_raw(data) else "tif"
+    if data[4:8] == b"ftyp":
+        return _sniff_brand(data)
+    return "mov" if data[4:8] in _QUICKTIME_BOXES else None
 
 
-def _is_mp4(data: bytes) -> bool:
-    """Tells whether an ftyp box is MP4's: by its major brand or, if unknown, a compatible one."""
-    if data[8:12] in _MP4_BRANDS:
-        return True
-    if data[8:12] == b"qt  " or data[8:10] in (b"he", b"mi", b"ms", b"av"):
-        return False
+def _sniff_brand(data: bytes) -> Format | None:
+    """Returns the format that an ftyp box shows, by its major brand or a compatible one."""
     end = min(int.from_bytes(data[:4], "big"), len(data), 256)
-    return any(data[at : at + 4] in _MP4_BRANDS for at in range(16, end - 3, 4))
+    brands = [data[at : at + 4] for at in range(16, end - 3, 4)]
+    if data[8:12] in _AVIF_BRANDS:
+        return "avif"
+    if data[8:12] in (b"mif1", b"msf1", b"miaf") and set(brands) & set(_AVIF_BRANDS):
+        return "avif"
+    if data[8:12] == _QUICKTIME:
+        return "mov"
+    if data[8:12] in _MP4_BRANDS:
+        return "mp4"
+    is_picture = data[8:10] in (b"he", b"mi", b"ms", b"av", b"cr")
+    return "mp4" if not is_picture and not _MP4_BRANDS.isdisjoint(brands) else None
 
 
 def extension(media_uri: str) -> str:
@@ -104,6 +129,11 @@ def check_declared_type(media_uri: str, media_type: str, fmt: Format) -> None:
 def media_type_of(fmt: Format) -> str:
     """Returns the media type of a format: `image` or `video`."""
     return "image" if fmt in IMAGE_FORMATS else "video"
+
+
+def is_film(fmt: Format) -> bool:
+    """Whether a format is that of films."""
+    return fmt in FILM_FORMATS
 
 
 def parse_format(text: str) -> Format:

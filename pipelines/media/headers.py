@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _PNG_SIGNATURE_BYTES = 8
 _MAX_CHUNKS = 1_000_000
 # The next marker in coded data: neither a stuffed byte, a restart mark nor a fill byte.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _SOS, _EOI = 0xDA, 0xD9
+GIF_IMAGE, GIF_TRAILER, _GIF_EXTENSION = 0x2C, 0x3B, 0x21
 
 
 class DamagedFileError(ValueError):
@@ -86,14 +88,102 @@ def webp_size(data: bytes) -> tuple[int, int]:
     raise DamagedFileError(f"WebP with an unknown first chunk {kind!r}")
 
 
+def check_gif(data: bytes) -> None:
+    """Checks that a GIF is complete up to its trailer.
+
+    Pillow shows what is there of a frame that is cut.
+
+    Raises:
+        DamagedFileError: The file ends before its trailer, or a block is of no known kind.
+    """
+    for block in gif_blocks(data):
+        if block.kind == GIF_TRAILER:
+            return
+    raise DamagedFileError("GIF truncated or damaged before its trailer")
+
+
+@dataclass(frozen=True)
+class GifBlock:
+    """One block of a GIF.
+
+    Attributes:
+        kind: `GIF_IMAGE`, `GIF_TRAILER`, or the label of an extension.
+        at: Where it starts.
+        start: Where its first sub-block starts, after the head of the block.
+        end: Where it ends, after the sub-block without content.
+    """
+
+    kind: int
+    at: int
+    start: int
+    end: int
+
+
+def gif_blocks(data: bytes) -> Iterator[GifBlock]:
+    """Yields the blocks of a GIF up to its trailer, or to where it is cut or damaged (GIF89a)."""
+    flags = data[10] if len(data) > 10 else 0
+    at = 13 + _colour_table_bytes(flags)
+    while at < len(data):
+        mark = data[at]
+        if mark == GIF_TRAILER:
+            yield GifBlock(GIF_TRAILER, at, at + 1, at + 1)
+            return
+        if mark == _GIF_EXTENSION and at + 2 < len(data):
+            kind, start = data[at + 1], at + 2
+        elif mark == GIF_IMAGE and at + 11 <= len(data):
+            # After the position, the flags and the colours is the size of the codes.
+            kind, start = GIF_IMAGE, at + 11 + _colour_table_bytes(data[at + 9])
+        else:
+            return
+        end = _end_of_sub_blocks(data, start)
+        if end is None:
+            return
+        yield GifBlock(kind, at, start, end)
+        at = end
+
+
+def _colour_table_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _end_of_sub_blocks(data: bytes, at: int) -> int | None:
+    while at < len(data):
+        if data[at] == 0:
+            return at + 1
+        at += 1 + data[at]
+    return None
+
+
+def sub_blocks(data: bytes, block: GifBlock) -> Iterator[tuple[int, int]]:
+    """Yields where the contents of a block's sub-blocks are, as (start, end)."""
+    at = block.start
+    while data[at]:
+        yield at + 1, at + 1 + data[at]
+        at += 1 + data[at]
+
+
+def sub_block_bytes(data: bytes, block: GifBlock) -> bytes:
+    """Returns the content of a block of a GIF, put together."""
+    return b"".join(data[start:end] for start, end in sub_blocks(data, block))
+
+
+def avif_bit_depth(data: bytes) -> int:
+    """Returns the bits per channel by the first AV1 configuration record; 8 without one."""
+    at = data.find(b"av1C")
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
+    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+
+
 def check_mp4(data: bytes) -> None:
-    """Checks that no top-level box of an MP4 reaches past the end and that there is an index.
+    """Checks that no top-level box of a film reaches past the end and that there is an index.
 
     Raises:
         DamagedFileError: A box reaches past the end, or there is no index (moov).
     """
     at, kinds = 0, set()
     while at < len(data):
+        if len(data) - at < 8 and not any(data[at:]):
+            break  # QuickTime ends a list with zeros
         size = int.from_bytes(data[at : at + 4], "big")
         kind, header = data[at + 4 : at + 8], 8
         if size == 1:
@@ -101,8 +191,8 @@ def check_mp4(data: bytes) -> None:
         elif size == 0:
             size = len(data) - at
         if size < header or at + size > len(data):
-            raise DamagedFileError(f"MP4 truncated or damaged in box {kind!r}")
+            raise DamagedFileError(f"film truncated or damaged in box {kind!r}")
         kinds.add(kind)
         at += size
     if b"moov" not in kinds:
-        raise DamagedFileError("MP4 without its index (moov)")
+        raise DamagedFileError("film without its index (moov)")

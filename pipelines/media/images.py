@@ -15,14 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 from PIL import Image, ImageCms, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from pipelines.media.formats import Format
-from pipelines.media.headers import check_png, jpeg_scans, png_bit_depth, webp_size
+from pipelines.media.headers import (
+    avif_bit_depth,
+    check_gif,
+    check_png,
+    jpeg_scans,
+    png_bit_depth,
+)
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
+from pipelines.media.open_picture import check_pixels, load_tiff, open_header
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
+from pipelines.media.tiff import TiffPicture, read_tiff_picture
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -44,6 +49,7 @@ _STRIP_PIXELS = 1 << 22
 # What decoding takes: the pixels as Pillow keeps them and, where they are converted, the result.
 _BYTES_PER_PIXEL = {"RGB": 4, "L": 1, "CMYK": 4, "1": 5, "P": 5, "I;16": 3, "I;16B": 3, "I": 5}
 _MOST_BYTES_PER_PIXEL = 8
+_CONTAINER_CHECKS: dict[Format, Callable[[bytes], None]] = {"png": check_png, "gif": check_gif}
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
@@ -62,7 +68,8 @@ class ImageFacts:
         has_icc: Whether a colour profile is embedded.
         icc_note: Why the profile was not applied; empty if it was, or if there is none.
         progressive: Whether a JPEG is progressive.
-        frames: 1, or more for an animation, of which only the first frame is decoded.
+        frames: 1, or more for an animation or a TIFF of several pages, of which only the first is
+            decoded.
     """
 
     width: int
@@ -132,53 +139,45 @@ def _without_addresses(detail: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", detail)
 
 
-def check_pixels(width: int, height: int, max_pixels: int) -> None:
-    """Checks that a picture or frame has no more pixels than allowed.
-
-    Raises:
-        BadRecord: `media.too_large`.
-    """
-    if width * height > max_pixels:
-        raise BadRecord(
-            Reason.MEDIA_TOO_LARGE, f"{width} x {height} pixels; the limit is {max_pixels}"
-        )
-
-
 def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImage:
     # Other libraries may have turned on this process-wide setting of Pillow, with which a
     # truncated file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with _open_header(data, fmt, max_pixels) as file:  # 1
-        check_pixels(*file.size, max_pixels)  # 2
-        if file.width == 0 or file.height == 0:
+    page = read_tiff_picture(data) if fmt == "tif" else None  # 3
+    with open_header(data, fmt, max_pixels) as file:  # 1
+        stored = (page.width, page.height) if page else file.size
+        check_pixels(*stored, max_pixels)  # 2
+        if min(stored) == 0:
             raise ValueError("no pixels")
         _check_cost(data, fmt, file)
-        if fmt == "png":
-            check_png(data)  # 3
+        if fmt in _CONTAINER_CHECKS:
+            _CONTAINER_CHECKS[fmt](data)  # 3
         orientation = _orientation(file)
         profile = file.info.get("icc_profile")
         profile = profile if isinstance(profile, bytes) and profile else None
-        mode, (stored_width, stored_height) = file.mode, file.size
+        mode = file.mode
         progressive = bool(file.info.get("progressive") or file.info.get("progression"))
-        bits = {"png": png_bit_depth(data), "jpg": getattr(file, "bits", 8)}.get(fmt, 8)
-        frames = int(getattr(file, "n_frames", 1))
-        target = fitted_size(file.size, side)
-        flat = _flatten(_load_pixels(file, data, fmt, target))  # 4, 5
+        frames = page.pages if page else int(getattr(file, "n_frames", 1))
+        pixels = _load_pixels(file, data, fmt, fitted_size(stored, side))  # 4
+        # Pillow turns a TIFF as it loads it, and nothing else.
+        is_upright = fmt == "tif" or orientation not in _TRANSPOSES
+        flat = _flatten(pixels, page)  # 5
+    target = fitted_size(_displayed(stored, orientation) if fmt == "tif" else stored, side)
     if flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
     image, icc_note = _to_srgb(flat, profile)  # 7
-    if orientation in _TRANSPOSES:
+    if not is_upright:
         image = image.transpose(_TRANSPOSES[orientation])  # 8
     # Otherwise a later reader could apply the profile or the orientation a second time.
     image.info = {}
-    sideways = orientation in _SIDEWAYS
+    width, height = _displayed(stored, orientation)
     facts = ImageFacts(
-        width=stored_height if sideways else stored_width,
-        height=stored_width if sideways else stored_height,
-        stored_width=stored_width,
-        stored_height=stored_height,
+        width=width,
+        height=height,
+        stored_width=stored[0],
+        stored_height=stored[1],
         mode=mode,
-        bit_depth=bits,
+        bit_depth=page.bits if page else _bit_depth(data, fmt, file),
         orientation=orientation,
         has_icc=profile is not None,
         icc_note=icc_note,
@@ -186,6 +185,18 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         frames=frames,
     )
     return DecodedImage(image, facts)
+
+
+def _bit_depth(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> int:
+    if fmt == "png":
+        return png_bit_depth(data)
+    if fmt == "avif":
+        return avif_bit_depth(data)
+    return int(getattr(file, "bits", 8)) if fmt == "jpg" else 8
+
+
+def _displayed(stored: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return (stored[1], stored[0]) if orientation in _SIDEWAYS else stored
 
 
 def _check_cost(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> None:
@@ -205,22 +216,6 @@ def _check_cost(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> None:
         )
     if fmt == "jpg" and jpeg_scans(data, MAX_SCANS) > MAX_SCANS:
         raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than {MAX_SCANS} scans")
-
-
-def _open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
-    """Reads a header with the Pillow plugin of the detected format.
-
-    `Image.open` would try other plugins too, and it only warns about large pictures.
-    """
-    if fmt == "jpg":
-        return JpegImageFile(io.BytesIO(data))
-    if fmt == "png":
-        return PngImageFile(io.BytesIO(data))
-    if fmt == "webp":
-        # Pillow's WebP decoder allocates the whole canvas as soon as the file is opened.
-        check_pixels(*webp_size(data), max_pixels)
-        return WebPImageFile(io.BytesIO(data))
-    raise ValueError(f"{fmt} is not a picture format")
 
 
 def _orientation(file: ImageFile.ImageFile) -> int:
@@ -249,7 +244,10 @@ def _load_pixels(
         if array is not None:
             return Image.fromarray(array if file.mode == "RGB" else array[:, :, 0])
         file.draft(file.mode, target)
-    file.load()
+    if fmt == "tif":
+        load_tiff(file)
+    else:
+        file.load()
     return file
 
 
@@ -279,20 +277,24 @@ def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray 
     return array
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def _flatten(image: Image.Image, page: TiffPicture | None) -> Image.Image:
     """Converts to eight-bit RGB, L or CMYK; transparent areas become white.
 
     Large pictures are converted in strips, since the steps between need several times their memory.
+
+    Args:
+        image: The picture.
+        page: How it is stored, if it is a page of a TIFF.
     """
     if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
         return image
     rows = max(1, _STRIP_PIXELS // image.width)
     if rows >= image.height:
-        return _flatten_strip(image)
+        return _flatten_strip(image, page)
     flat: Image.Image | None = None
     for top in range(0, image.height, rows):
         box = (0, top, image.width, min(top + rows, image.height))
-        strip = _flatten_strip(image.crop(box))
+        strip = _flatten_strip(image.crop(box), page)
         if flat is None:
             flat = Image.new(strip.mode, image.size)
         flat.paste(strip, (0, top))
@@ -301,11 +303,18 @@ def _flatten(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _flatten_strip(image: Image.Image) -> Image.Image:
+def _flatten_strip(image: Image.Image, page: TiffPicture | None) -> Image.Image:
     if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
-    if image.mode in ("1", "YCbCr", "LAB", "HSV"):
+        # Pillow keeps a TIFF's values as they are stored: of 12 bits, say, or with 0 for white.
+        most = (1 << page.bits) - 1 if page else 65535
+        wide = np.asarray(image).astype(np.int64).clip(0, most)
+        grey = ((wide * 255 + most // 2) // most).astype(np.uint8)
+        return Image.fromarray(255 - grey if page and page.is_inverted else grey)
+    if image.mode == "LAB":
+        lab, srgb = (ImageCms.createProfile(name) for name in ("LAB", "sRGB"))
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        return converted or image
+    if image.mode in ("1", "YCbCr", "HSV"):
         return image.convert("RGB")
     layered = image.convert("RGBA")
     white = Image.new("RGBA", layered.size, (255, 255, 255, 255))

@@ -52,7 +52,7 @@ class VideoText(CommonSample):
 
     profile: Literal["video-text"]
     media_type: Literal["video"]
-    format: Literal["mp4"]
+    format: Literal["mp4", "mov"]
     duration_ms: Annotated[int, Field(ge=1, le=2**53 - 1)]
     fps_num: Annotated[int, Field(ge=1, le=2**31 - 1)]
     frames: Annotated[int, Field(ge=2, le=2**53 - 1)]

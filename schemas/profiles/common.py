@@ -20,7 +20,7 @@ ScoreBp = Annotated[int, Field(ge=-10_000, le=10_000)]
 OptionalDate = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 PlusCodes = Annotated[str, Field(pattern=r"^([A-Z]{2}-[A-Z]{3}(; [A-Z]{2}-[A-Z]{3})*)?$")]
 AspectBucket = Literal["9:21", "9:16", "2:3", "3:4", "1:1", "4:3", "3:2", "16:9", "21:9"]
-PictureFormat = Literal["jpg", "png", "webp"]
+PictureFormat = Literal["jpg", "png", "webp", "tif", "gif", "avif"]
 
 
 class SampleFields(BaseModel):

@@ -12,21 +12,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from pipelines.demo.scenes.films import FilmSpec, SceneShot, draw_film_spec, write_film
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
-from pipelines.media.formats import FORMATS, media_type_of, parse_format
+from pipelines.media.formats import FILM_FORMATS, FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_names
 from pipelines.run.signing_key import demonstration_key, save_key
 from schemas.profiles import profile_media
 from tests.end_to_end.command import AS_OF, fairshard
+from tests.media.media_samples import PILLOW_NAMES, encode, in_quicktime
+from tests.media.tiff_files import Page, write_tiff
 
 # How each picture is saved. The turned ones' stored size is not the one they are shown at.
 PICTURES = {
     "jpg": ("jpeg_plain", "jpeg_turned_6", "jpeg_progressive", "jpeg_grey", "jpeg_444"),
     "png": ("png", "png_alpha", "png_palette", "png16"),
     "webp": ("webp", "webp_lossless", "webp", "webp_lossless"),
+    "tif": ("tiff", "tiff_16", "tiff_cmyk", "tiff_grey"),
+    "gif": ("gif", "gif", "gif", "gif"),
+    "avif": ("avif", "avif_alpha", "avif", "avif"),
 }
+# What webdataset, `datasets` and Energon do not decode by themselves: they give the bytes.
+AS_BYTES = frozenset({"avif"})
 FILMS = 4
 # Of each family, by number: no model may see these, and the first two have words of their own.
 TITLED, DESCRIBED = 0, 1
@@ -123,13 +133,24 @@ def _pictures(folder: Path) -> Iterator[dict[str, Any]]:
             scene = draw_scene_spec(seed)
             image = render(scene, *_SIZES[number])
             path = f"media/{family}/{number}.{family}"
-            (folder / path).write_bytes(save_picture(image, kind, seed, caption(scene), b""))
+            (folder / path).write_bytes(_saved(image, family, kind, seed, caption(scene)))
             yield _row(family, number, path, caption(scene))
+
+
+def _saved(image: Image.Image, family: str, kind: str, seed: int, words: str) -> bytes:
+    if family in ("jpg", "png", "webp"):
+        return save_picture(image, kind, seed, words, b"")
+    if kind == "tiff_16":
+        return write_tiff(Page(np.asarray(image).astype(np.uint16) * 257, bits=16))
+    modes = {"tiff_cmyk": "CMYK", "tiff_grey": "L", "avif_alpha": "RGBA"}
+    packed = {"compression": "tiff_lzw"} if family == "tif" else {}
+    return encode(image.convert(modes.get(kind, "RGB")), PILLOW_NAMES[family], **packed)
 
 
 def _films(folder: Path) -> Iterator[dict[str, Any]]:
     """Films of one shot and of several; those that no model may see have one."""
-    (folder / "media" / "mp4").mkdir()
+    for family in FILM_FORMATS:
+        (folder / "media" / family).mkdir()
     for number in range(FILMS):
         drawn = draw_film_spec(_SEED + number)
         scenes = [draw_scene_spec(_SEED + 10 * number + at) for at in range(max(1, number))]
@@ -138,6 +159,12 @@ def _films(folder: Path) -> Iterator[dict[str, Any]]:
         film = FilmSpec(drawn.seed, shots, drawn.width, drawn.height, drawn.rate)
         write_film(folder / path, film)
         yield _row("mp4", number, path, caption(scenes[0]))
+        path = f"media/mov/{number}.mov"
+        turned = FilmSpec(drawn.seed + 1, shots, drawn.height, drawn.width, drawn.rate)
+        write_film(folder / "film.mp4", turned)
+        (folder / path).write_bytes(in_quicktime((folder / "film.mp4").read_bytes()))
+        (folder / "film.mp4").unlink()
+        yield _row("mov", number, path, caption(scenes[0]))
 
 
 def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:

@@ -14,21 +14,23 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.media.formats import FILM_FORMATS
 from pipelines.storage.columns import values_of
 from tests.conformance.adapters import READERS_PYTHON, everything, family_of, need, run_reader
-from tests.conformance.library import ReaderLibrary, families
+from tests.conformance.library import AS_BYTES, ReaderLibrary, families
 from tests.conformance.test_readers import EVERY_FAMILY, EVERY_PROFILE, rows_of
 
 
 @EVERY_FAMILY
 def test_energon_makes_typed_samples(library: ReaderLibrary, profile: str, name: str) -> None:
-    """By the family's metadataset: captioned pictures, and films that can be decoded."""
+    """By the family's metadataset: captioned pictures, films that can be decoded, or bytes."""
     read = run_reader("energon_reader.py", "megatron.energon", everything(library), "typed")
     found = read[str(library.delivery(profile))][name]
     rows = rows_of(family_of(library, profile, name))
-    if name == "mp4":
-        films = {"mp4": "AVDecoder", "txt": "str", "json": "dict"}
-        assert found == {row["key"]: films for row in rows}
+    if name in FILM_FORMATS or name in AS_BYTES:
+        medium = "bytes" if name in AS_BYTES else "AVDecoder"
+        fields = {name: medium, "txt": "str", "json": "dict"}
+        assert found == {row["key"]: fields for row in rows}
         return
     # Energon does not turn pictures by their EXIF, hence the stored sizes.
     assert found == {

@@ -198,8 +198,8 @@ def test_truncated_files_have_a_valid_start_and_cannot_be_decoded(file: str) -> 
 @pytest.mark.parametrize(
     ("file", "starts"),
     [
-        ("gif", b"GIF8"),
-        ("tiff", b"II*\0"),
+        ("cut_gif", b"GIF8"),
+        ("float_tiff", b"II*\0"),
         ("png_named_jpg", b"\x89PNG"),
         ("jpeg_called_film", b"\xff\xd8\xff"),
         ("text_named_jpg", b"<html>"),

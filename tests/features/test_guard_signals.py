@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.features.guard import Guard
 from pipelines.features.reading_json import reading_from_json, reading_to_json
-from pipelines.media.formats import Format
+from pipelines.media.formats import FORMATS, Format
 from pipelines.media.limits import MediaLimits
 from pipelines.signals.file.embedded import read_embedded
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
@@ -40,7 +40,7 @@ def assert_one_fault(reading: Reading, detail: str) -> None:
     assert len(fault.sha256) == 64
 
 
-@pytest.mark.parametrize("fmt", ["jpg", "png", "webp", "mp4"])
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_child_reads_the_same_as_the_reader(live_guard: Guard, fmt: Format) -> None:
     for data in (denying(fmt), allowing(fmt), plain(fmt)):
         for trust in (identity().trust, NO_TRUST):

@@ -23,6 +23,10 @@ WHOLE = {
     "png-palette": encode(picture().convert("P"), "PNG"),
     "webp": encode(picture(), "WEBP", quality=80),
     "webp-lossless": encode(picture(60, 40), "WEBP", lossless=True),
+    "tif": encode(picture(60, 40), "TIFF"),
+    "tif-packed": encode(picture(60, 40), "TIFF", compression="tiff_lzw"),
+    "gif": encode(picture(60, 40), "GIF"),
+    "avif": encode(picture(60, 40), "AVIF", quality=60),
 }
 FILMS = {
     "faststart": film(),
@@ -78,8 +82,8 @@ def test_undamaged_films_are_prepared(name: str) -> None:
 def test_checks_run_in_order() -> None:
     jpg, other = WHOLE["jpg"], "0" * 64
     assert reason(b"", "a.jpg", sha=other) == "media.empty"
-    assert reason(b"GIF89a", "a.jpg", "video", sha=other) == "media.digest_mismatch"
-    assert reason(b"GIF89a", "a.jpg", "video") == "media.unsupported_format"
+    assert reason(b"8BPS", "a.jpg", "video", sha=other) == "media.digest_mismatch"
+    assert reason(b"8BPS", "a.jpg", "video") == "media.unsupported_format"
     assert reason(png_bomb(5000, 5000), "a.jpg") == "media.type_mismatch"
     assert reason(png_bomb(5000, 5000)[:-40], "a.png") == "media.too_large"
     assert reason(jpg[:-40], "a.jpg") == "media.undecodable"

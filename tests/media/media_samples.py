@@ -16,6 +16,14 @@ from PIL import Image, ImageDraw
 
 from pipelines.media.limits import MediaLimits
 
+PILLOW_NAMES = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "tif": "TIFF",
+    "gif": "GIF",
+    "avif": "AVIF",
+}
 LIMITS = MediaLimits(max_bytes=50_000_000, max_pixels=10_000_000)
 
 
@@ -68,14 +76,16 @@ def film(
     flags: str = "faststart",
     codec: str = "libx264",
     aspect: Fraction | None = None,
+    container: str = "mp4",
+    layout: str = "yuv420p",
 ) -> bytes:
     """Makes a film at 24 frames per second with another shade after each keyframe."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "film.mp4")
+        path = Path(folder, "film")
         options = {"movflags": flags} if flags else {}
-        with av.open(str(path), "w", format="mp4", options=options) as container:
-            stream: Any = container.add_stream(codec, rate=24)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        with av.open(str(path), "w", format=container, options=options) as file:
+            stream: Any = file.add_stream(codec, rate=24)
+            stream.width, stream.height, stream.pix_fmt = width, height, layout
             stream.gop_size = gop
             if aspect is not None:
                 stream.codec_context.sample_aspect_ratio = aspect
@@ -84,8 +94,8 @@ def film(
                 pixels = np.full((height, width, 3), 10 * (number // gop), dtype=np.uint8)
                 pixels[8:24, number : number + 16] = (255, 40, 40)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+                file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
         return path.read_bytes()
 
 
@@ -96,3 +106,16 @@ def turned_film(data: bytes, a: int = 0, b: int = 1, c: int = -1, d: int = 0) ->
     turned = struct.pack(">9i", *entries[:2], 0, *entries[2:], 0, 0, 0, 1 << 30)
     at = data.index(plain, data.index(b"tkhd"))
     return data[:at] + turned + data[at + len(plain) :]
+
+
+def in_quicktime(data: bytes) -> bytes:
+    """Returns a film's packets in a QuickTime file."""
+    out = io.BytesIO()
+    with av.open(io.BytesIO(data), "r") as source, av.open(out, "w", format="mov") as file:
+        track = source.streams.video[0]
+        copied = file.add_stream_from_template(track)
+        for packet in source.demux(track):
+            if packet.size:
+                packet.stream = copied
+                file.mux(packet)
+    return out.getvalue()

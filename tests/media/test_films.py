@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from fractions import Fraction
 from typing import Any
 
@@ -12,10 +13,17 @@ import pytest
 from PIL import Image
 
 from pipelines.features.guard import Guard, this_guard
+from pipelines.media.formats import sniff_format
 from pipelines.media.limits import MediaLimits
 from schemas.errors import BadRecord
 from tests.cases.common import case_folder
 from tests.media.media_samples import LIMITS, encode, film, picture, turned_film
+
+
+def red(image: Image.Image, x: int, y: int) -> int:
+    pixel = image.getpixel((x, y))
+    assert isinstance(pixel, tuple)
+    return pixel[0]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +45,37 @@ def test_supported_codecs_are_decoded(guard: Guard, codec: str) -> None:
     assert guard.film(film(codec=codec), LIMITS).frames == 24
 
 
+@pytest.mark.parametrize(
+    ("codec", "layout", "name", "bits"),
+    [
+        ("libx264", "yuv420p", "h264", 8),
+        ("prores_ks", "yuv422p10le", "prores", 10),
+        ("mjpeg", "yuvj420p", "mjpeg", 8),
+        ("mpeg4", "yuv420p", "mpeg4", 8),
+        ("mpeg2video", "yuv420p", "mpeg2video", 8),
+        ("png", "rgb24", "png", 8),
+        ("qtrle", "rgb24", "qtrle", 8),
+    ],
+)
+def test_quicktime_films(guard: Guard, codec: str, layout: str, name: str, bits: int) -> None:
+    data = film(codec=codec, layout=layout, container="mov", flags="")
+    assert sniff_format(data) == "mov"
+    seen = guard.film(data, LIMITS)
+    assert (seen.codec, seen.bit_depth) == (name, bits)
+    assert (seen.width, seen.height, seen.frames, seen.fps) == (96, 64, 24, Fraction(24))
+    assert seen.duration_ms == 1000 and len(seen.samples) == 3
+    # The red block moves to the right by a pixel a frame, and starts at the left.
+    assert red(seen.samples[0], 12, 16) > 200
+
+
+def test_quicktime_ends_a_list_with_zeros(guard: Guard) -> None:
+    data = film(container="mov", flags="") + bytes(4)
+    assert guard.film(data, LIMITS).frames == 24
+
+
 def test_unlisted_codec_is_refused(guard: Guard) -> None:
-    with pytest.raises(BadRecord, match=r"media\.unsupported_format: video codec mjpeg"):
-        guard.film(_other_film("mjpeg", "yuvj420p"), LIMITS)
+    with pytest.raises(BadRecord, match=r"media\.unsupported_format: video codec ffv1; export it"):
+        guard.film(_other_film("ffv1", "yuv420p"), LIMITS)
 
 
 def _other_film(codec: str, layout: str) -> bytes:
@@ -184,3 +220,105 @@ def test_the_shared_film_that_is_mirrored(guard: Guard) -> None:
     )
     flipped = [own.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for own in plain.samples]
     assert list(mirrored.samples) == flipped
+
+
+def edited_film(data: bytes, *edits: tuple[int, int, int]) -> bytes:
+    """Replaces a film's edit list: of each edit its duration, start and rate; its index is last."""
+    at = data.index(b"edts") - 4
+    old = int.from_bytes(data[at : at + 4])
+    entries = b"".join(struct.pack(">Iii", *edit) for edit in edits)
+    elst = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    new = struct.pack(">I4s", 8 + len(elst), b"edts") + elst
+    out = bytearray(data[:at] + new + data[at + old :])
+    for parent in (b"moov", b"trak"):
+        size = out.index(parent) - 4
+        grown = int.from_bytes(out[size : size + 4]) + len(new) - old
+        out[size : size + 4] = grown.to_bytes(4)
+    return bytes(out)
+
+
+EDITABLE = film(frames=48, flags="")
+_FIRST = 1024  # media time of the first frame, behind the frames that are decoded before it
+_SECOND = 12_288  # ticks of the film's time base
+_RATE = 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("edits", "frames", "ms", "shades"),
+    [
+        pytest.param([(2000, _FIRST, _RATE)], 48, 2000, (1, 4, 7), id="whole"),
+        pytest.param([(1000, _FIRST, _RATE)], 24, 1000, (1, 2, 3), id="first half"),
+        pytest.param([(1000, _FIRST + _SECOND, _RATE)], 24, 1000, (5, 6, 7), id="second half"),
+        # The keyframe before the cut is decoded and not shown.
+        pytest.param(
+            [(1625, _FIRST + 3 * _SECOND // 8, _RATE)], 39, 1625, None, id="within a group"
+        ),
+        pytest.param([(500, -1, _RATE), (1000, _FIRST, _RATE)], 24, 1000, (1, 2, 3), id="delayed"),
+        pytest.param(
+            [(500, _FIRST + _SECOND, _RATE), (500, _FIRST, _RATE)], 24, 1000, None, id="swapped"
+        ),
+    ],
+)
+def test_edit_lists_are_followed(
+    guard: Guard,
+    edits: list[tuple[int, int, int]],
+    frames: int,
+    ms: int,
+    shades: tuple[int, ...] | None,
+) -> None:
+    seen = guard.film(edited_film(EDITABLE, *edits), LIMITS)
+    assert (seen.frames, seen.duration_ms, seen.fps) == (frames, ms, Fraction(24))
+    if shades is not None:
+        found = tuple(round(red(image, 90, 60) / 10) for image in seen.samples)
+        assert found == shades
+
+
+def test_frames_that_an_edit_list_hides_must_be_there_too(guard: Guard) -> None:
+    """The places of the last frames lie behind the end of the file."""
+    data = bytearray(edited_film(EDITABLE, (1000, _FIRST, _RATE)))
+    table = data.index(b"stsz") + 16
+    last = int.from_bytes(data[table - 4 : table]) - 1
+    assert last == 47
+    data[table + 4 * last : table + 4 * last + 4] = (1 << 24).to_bytes(4)
+    with pytest.raises(BadRecord, match=r"media\.undecodable: only 47 of 48 frames"):
+        guard.film(bytes(data), LIMITS)
+
+
+def timed_film(times: list[int], unit: int) -> bytes:
+    """Makes a film whose frames are shown at given times, in units of so many a second."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4", options={"video_track_timescale": str(unit)}) as container:
+        stream: Any = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, unit)
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, unit)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "fps"),
+    [
+        ([25 * n for n in range(20)], 600, Fraction(24)),
+        ([round(Fraction(600 * 1001 * n, 30_000)) for n in range(90)], 600, Fraction(30_000, 1001)),
+        ([round(Fraction(1000 * n, 30)) for n in range(30)], 1000, Fraction(30)),
+        ([0, 20, 40, 200, 220, 240, 600, 700], 600, Fraction(20, 3)),  # eight frames in 1.2 s
+    ],
+)
+def test_frame_rates_are_exact_or_an_average(
+    guard: Guard, times: list[int], unit: int, fps: Fraction
+) -> None:
+    seen = guard.film(timed_film(times, unit), LIMITS)
+    assert seen.fps == fps and seen.frames == len(times)
+
+
+@pytest.mark.parametrize("size", [(97, 65), (33, 21), (95, 64)])
+def test_odd_sizes_are_shown_whole(guard: Guard, size: tuple[int, int]) -> None:
+    if "libvpx-vp9" not in av.codecs_available:
+        pytest.skip("this build of FFmpeg cannot encode films of odd sizes")
+    seen = guard.film(film(*size, codec="libvpx-vp9"), LIMITS)
+    assert (seen.width, seen.height) == size
+    assert {image.size for image in (*seen.samples, *seen.shot_samples)} == {size}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.media.formats import Format, check_declared_type, extension, sniff_format
+from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
 from tests.media.media_samples import encode, film, picture
 
@@ -13,7 +16,57 @@ def test_formats_are_detected() -> None:
     assert sniff_format(encode(picture(), "JPEG")) == "jpg"
     assert sniff_format(encode(picture(), "PNG")) == "png"
     assert sniff_format(encode(picture(), "WEBP")) == "webp"
+    assert sniff_format(encode(picture(), "TIFF")) == "tif"
+    assert sniff_format(encode(picture(), "GIF")) == "gif"
+    assert sniff_format(encode(picture(), "AVIF")) == "avif"
+    assert sniff_format(b"\0\0\0\x18ftypmif1\0\0\0\0miafavif") == "avif"
     assert sniff_format(film(frames=2)) == "mp4"
+    assert sniff_format(film(frames=2, container="mov")) == "mov"
+
+
+@pytest.mark.parametrize("box", [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"])
+def test_quicktime_films_of_before_there_were_file_types(box: bytes) -> None:
+    assert sniff_format(b"\0\0\1\0" + box + bytes(20)) == "mov"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"8BPS\0\1", "a Photoshop document (PSD); export it as JPEG, PNG or TIFF"),
+        (b"BM" + bytes(60), "a Windows bitmap (BMP); export it as JPEG, PNG or TIFF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "EPS or PostScript; render it at the size to be delivered"),
+        (b"\xc5\xd0\xd3\xc6" + bytes(20), "EPS or PostScript; render it"),
+        (b"%PDF-1.7", "PDF or an Illustrator document; render it"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG; render it"),
+        (b"<?xml version='1.0'?>\n<!-- made -->\n<svg>", "SVG; render it"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC; export it as JPEG, PNG or TIFF"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC; export it as"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\0crx isom", "camera raw (CR3); develop it"),
+        (b"FUJIFILMCCD-RAW 0201", "camera raw; develop it and export it as TIFF or JPEG"),
+        (b"II*\0\x10\0\0\0CR\2\0" + bytes(8), "camera raw (DNG, CR2, NEF, ARW …); develop it"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000; export it as"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL; export it as"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "Windows Media (WMV, ASF); export it as MP4"),
+        (b"\x1aE\xdf\xa3" + bytes(20), "Matroska or WebM; export it as MP4 or MOV"),
+        (b"RIFF\x24\0\0\0AVI LIST", "AVI; export it as MP4 or MOV"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "sound; leave it out"),
+        (b"\0\0\0\x14ftyp3gp4\0\0\0\0", "3GP; export it as MP4 or MOV"),
+        (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", "MXF; export it as MP4 or MOV"),
+        (b"\0\0\1\xba" + bytes(9), "MPEG (MPG, VOB); export it as MP4 or MOV"),
+        (b"G" + bytes(187) + b"G" + bytes(9), "an MPEG transport stream (TS, MTS); export it as"),
+        (b"PK\3\4" + bytes(9), "an archive; put the files it holds in place"),
+        (b"<!DOCTYPE html><html>", "a web page; put the picture or film in place"),
+        (b"hello", "no known format; first bytes 68656c6c6f"),
+    ],
+)
+def test_other_formats_are_named_with_a_remedy(data: bytes, said: str) -> None:
+    assert sniff_format(data) is None
+    assert describe_unsupported(data).startswith(said)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_described_in_one_line(data: bytes) -> None:
+    assert 0 < len(describe_unsupported(data)) < 120
 
 
 @pytest.mark.parametrize(
@@ -21,13 +74,12 @@ def test_formats_are_detected() -> None:
     [
         b"",
         b"\xff\xd8",
-        b"GIF89a" + bytes(20),
-        b"II*\0" + bytes(20),
+        b"GIF88a" + bytes(20),
+        b"II,\0" + bytes(20),
         b"RIFF\x24\0\0\0WAVEfmt ",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        b"\0\0\0\x18ftypavif\0\0\0\0mif1avif",
+        b"\0\0\0\x18ftypcrx \0\0\0\0crx mif1",
         b"\0\0\0\x18ftypmif1\0\0\0\0isomheic",
         b"\x1aE\xdf\xa3" + bytes(20),
     ],
@@ -59,10 +111,14 @@ def test_extension(uri: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("uri", "fmt"),
-    [("a.jpeg", "jpg"), ("a.JPE", "jpg"), ("a.m4v", "mp4"), ("a", "png"), ("a.dat", "webp")],
+    [
+        *(("a.jpeg", "jpg"), ("a.JPE", "jpg"), ("a.m4v", "mp4"), ("a", "png"), ("a.dat", "webp")),
+        *(("a.TIF", "tif"), ("a.tiff", "tif"), ("a.gif", "gif"), ("a.avif", "avif")),
+        *(("a.MOV", "mov"), ("a.qt", "mov")),
+    ],
 )
 def test_matching_names_are_accepted(uri: str, fmt: Format) -> None:
-    check_declared_type(uri, "video" if fmt == "mp4" else "image", fmt)
+    check_declared_type(uri, "video" if fmt in ("mp4", "mov") else "image", fmt)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +127,10 @@ def test_matching_names_are_accepted(uri: str, fmt: Format) -> None:
         ("a.png", "image", "jpg"),
         ("a.gif", "image", "jpg"),
         ("a.mov", "video", "mp4"),
+        ("a.mp4", "video", "mov"),
+        ("a.jpg", "image", "tif"),
+        ("a.dng", "image", "tif"),
+        ("a.heic", "image", "avif"),
         ("a.mp4", "video", "jpg"),
         ("a.jpg", "video", "jpg"),
         ("a.mp4", "image", "mp4"),

@@ -106,7 +106,7 @@ def test_cmyk() -> None:
     assert close(decoded.image.getpixel((8, 8)), (255, 0, 0))
 
 
-def _swapped_profile() -> bytes:
+def swapped_profile() -> bytes:
     """Returns an RGB profile with red and blue swapped, so that applying it is visible."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")
@@ -123,13 +123,13 @@ def _swapped_profile() -> bytes:
 def test_profiles_are_applied(kind: str) -> None:
     fmt = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
     image = Image.new("RGB", (32, 32), (255, 0, 0))
-    data = encode(image, kind, quality=95, icc_profile=_swapped_profile())
+    data = encode(image, kind, quality=95, icc_profile=swapped_profile())
     decoded = decode_for_models(data, fmt, LIMIT)  # type: ignore[arg-type]
     assert decoded.facts.has_icc and decoded.facts.icc_note == ""
     assert close(decoded.image.getpixel((16, 16)), (0, 0, 255))
 
 
-@pytest.mark.parametrize("profile", [b"nonsense", _swapped_profile()[:300]])
+@pytest.mark.parametrize("profile", [b"nonsense", swapped_profile()[:300]])
 def test_a_broken_profile_is_noted(profile: bytes) -> None:
     data = encode(Image.new("RGB", (32, 32), (255, 0, 0)), "JPEG", icc_profile=profile)
     decoded = decode_whole(data, "jpg", LIMIT)
@@ -138,7 +138,7 @@ def test_a_broken_profile_is_noted(profile: bytes) -> None:
 
 
 def test_a_profile_for_another_colour_space_is_noted() -> None:
-    data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=_swapped_profile())
+    data = encode(Image.new("CMYK", (32, 32)), "JPEG", icc_profile=swapped_profile())
     note = decode_whole(data, "jpg", LIMIT).facts.icc_note
     assert note == "the profile is for another colour space"
 

@@ -31,7 +31,7 @@ _MISNAMED = {
     WRONG_DIGEST_STYLE: "jpeg_plain",
 }
 BROKEN_STYLES = frozenset(
-    {*_TRUNCATED, *_MISNAMED, "empty", "bomb", "text_named_jpg", "gif", "tiff"}
+    {*_TRUNCATED, *_MISNAMED, "empty", "bomb", "text_named_jpg", "cut_gif", "float_tiff"}
 )
 
 
@@ -44,6 +44,8 @@ def save_broken(image: Image.Image, file_style: str, seed: int, description: str
     """Returns the bytes of a broken file that should have shown `image`."""
     if file_style in _TRUNCATED:
         return truncate(save_picture(image, _TRUNCATED[file_style], seed, description, b""))
+    if file_style == "cut_gif":
+        return truncate(_saved(image, "GIF"))
     if file_style in _MISNAMED:
         return save_picture(image, _MISNAMED[file_style], seed, description, b"")
     if file_style == "empty":
@@ -52,6 +54,10 @@ def save_broken(image: Image.Image, file_style: str, seed: int, description: str
         return bomb_png()
     if file_style == "text_named_jpg":
         return b"<html><body>404: the picture has moved</body></html>\n"
+    return _saved(image.convert("F"), "TIFF")
+
+
+def _saved(image: Image.Image, kind: str) -> bytes:
     out = BytesIO()
-    image.save(out, {"gif": "GIF", "tiff": "TIFF"}[file_style])
+    image.save(out, kind)
     return out.getvalue()

@@ -36,7 +36,11 @@ _MIME: dict[Format, str] = {
     "jpg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
+    "tif": "image/tiff",
+    "gif": "image/gif",
+    "avif": "image/avif",
     "mp4": "video/mp4",
+    "mov": "video/quicktime",
 }
 # How the labels of assertions that may concern rights begin.
 _RIGHTS_LABEL = r"(?:cawg|c2pa)\.(?:training-mining|metadata)|stds\.(?:iptc|exif)"

@@ -70,6 +70,10 @@ def mp4_blocks(data: bytes) -> MetadataBlocks:
             start, where = min(start + len(XMP_UUID), end), "MP4 uuid"
         elif kind == b"XMP_":
             where = "MP4 udta/XMP_"
+        elif kind == b"cmov" and box.parents == (b"moov",):
+            detail = "the index is compressed, and its metadata with it"
+            faults.append(file_fault("MOV cmov", detail, data[start:end]))
+            continue
         elif kind in (b"xml ", b"bxml", b"idat", b"uuid") and _holds_packet(data, start, end):
             where = f"MP4 {kind.decode().strip()}"
             start = min(at for mark in _XMP_MARKS if (at := data.find(mark, start, end)) >= 0)

@@ -1,10 +1,12 @@
-"""Texts in a file's container: JPEG comments, PNG text chunks under any key, MP4's user data."""
+"""Texts in a file's container: comments of JPEG and GIF, PNG text chunks, user data of films."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from pipelines.signals.file.container_gif import GIF_MARKS, gif_texts
+from pipelines.signals.file.container_heif import is_heif, text_items
 from pipelines.signals.file.container_mp4 import mp4_boxes
 from pipelines.signals.file.container_png import (
     KNOWN_CHUNKS,
@@ -77,8 +79,12 @@ def _texts(data: bytes) -> Iterator[Found]:
         yield from _png_unknown(data)
     elif data.startswith(b"RIFF"):
         yield from _webp_texts(data)
+    elif data.startswith(GIF_MARKS):
+        yield from gif_texts(data)
     elif not data.startswith((b"II", b"MM")):
         yield from _mp4_texts(data)
+        if is_heif(data):
+            yield from (unknown_part(where, raw) for where, raw in text_items(data))
 
 
 def _jpeg_comments(data: bytes) -> Iterator[Found]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipelines.media.tiff_structure import TIFF_MARKS
+from pipelines.signals.file.container_gif import GIF_MARKS, gif_metadata
+from pipelines.signals.file.container_heif import heif_blocks, is_heif
 from pipelines.signals.file.container_jpeg import jpeg_blocks
 from pipelines.signals.file.container_mp4 import mp4_blocks
 from pipelines.signals.file.container_png import SIGNATURE, png_blocks
@@ -22,7 +25,6 @@ from pipelines.signals.file.metadata_blocks import (
 )
 from schemas.signal import ReadingFault
 
-_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid")
 _PROHIBITION = "DMI-PROHIBITED"
 _PROHIBITION_ENCODINGS = tuple(
@@ -31,7 +33,7 @@ _PROHIBITION_ENCODINGS = tuple(
 
 
 def find_blocks(data: bytes) -> MetadataBlocks:
-    """Returns all metadata blocks of the file; none if the format is not one of the five.
+    """Returns all metadata blocks of the file; none if no reader knows its format.
 
     A TIFF file is one EXIF block, whose contents are read later.
     """
@@ -41,11 +43,22 @@ def find_blocks(data: bytes) -> MetadataBlocks:
         return png_blocks(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return webp_blocks(data)
+    if data.startswith(GIF_MARKS):
+        return gif_metadata(data)
+    if is_heif(data):
+        return _heif_blocks(data)
     if data[4:8] in _MP4_FIRST_BOXES:
         return mp4_blocks(data)
-    if data.startswith(_TIFF_MARKS):
+    if data.startswith(TIFF_MARKS):
         return MetadataBlocks((MetadataBlock(BlockKind.EXIF, "TIFF", data, ((0, len(data)),)),))
     return MetadataBlocks()
+
+
+def _heif_blocks(data: bytes) -> MetadataBlocks:
+    """The items of a picture, and the blocks in boxes; those in `idat` are items."""
+    in_boxes = mp4_blocks(data)
+    outside = tuple(block for block in in_boxes.blocks if block.where != "MP4 idat")
+    return merge_blocks([heif_blocks(data), MetadataBlocks(outside, in_boxes.faults)])
 
 
 def bounded_blocks(found: MetadataBlocks) -> MetadataBlocks:

@@ -6,7 +6,13 @@ import re
 from itertools import islice
 
 from pipelines.media.formats import Format, sniff_format
+from pipelines.media.headers import GIF_TRAILER, gif_blocks
 from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
+from pipelines.signals.file.container_gif import (
+    PICTURE_APPLICATIONS,
+    PICTURE_BLOCKS,
+    application_of,
+)
 from pipelines.signals.file.container_png import png_chunks
 from pipelines.signals.file.container_webp import webp_chunks
 from pipelines.signals.file.trust import TrustLists
@@ -14,7 +20,7 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v4"
+READER_VERSION = "signals-v5"
 
 # The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
 STRIPPER_VERSION = "strip-v2"
@@ -100,11 +106,13 @@ def may_state_rights(data: bytes, fmt: Format) -> bool:
         "jpg": _is_plain_jpeg,
         "png": _is_plain_png,
         "webp": _is_plain_webp,
+        "gif": _is_plain_gif,
         "mp4": _is_plain_mp4,
+        "mov": _is_plain_mp4,
     }
     return (
         sniff_format(data) != fmt
-        or not is_plain[fmt](data)
+        or not is_plain.get(fmt, _is_never_plain)(data)
         or may_hold_c2pa(data)
         or any(token in data for token in _PROHIBITION_ENCODINGS)
         or bool(unjudged_content(data, fmt))
@@ -147,6 +155,21 @@ def _is_plain_webp(data: bytes) -> bool:
             return False
         if end + (end & 1) == len(data):
             return True
+    return False
+
+
+def _is_plain_gif(data: bytes) -> bool:
+    for block in islice(gif_blocks(data), _MAX_PIECES):
+        is_picture = block.kind in PICTURE_BLOCKS
+        if not is_picture and application_of(data, block) not in PICTURE_APPLICATIONS:
+            return False
+        if block.kind == GIF_TRAILER:
+            return block.end == len(data)
+    return False
+
+
+def _is_never_plain(data: bytes) -> bool:
+    """Of a format with metadata at any place; reading all of it is what finds out."""
     return False
 
 

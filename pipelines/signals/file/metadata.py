@@ -39,7 +39,7 @@ def read_metadata(data: bytes, phrases: Sequence[str] = ()) -> Reading:
     4. Report a fault if a prohibition appears outside all packets.
 
     Args:
-        data: The file: JPEG, PNG, WebP, TIFF, MP4 or QuickTime. Any other says nothing.
+        data: The file: JPEG, PNG, WebP, TIFF, GIF, AVIF, MP4 or QuickTime. Any other says nothing.
         phrases: The deal's own denial phrases.
     """
     found = find_blocks(data)

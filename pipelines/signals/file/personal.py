@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.media.formats import Format
+from pipelines.media.formats import Format, is_film
 from pipelines.signals.file.contact_texts import personal_kinds
 from pipelines.signals.file.container_mp4 import mp4_boxes
 from pipelines.signals.file.generators import TextRole
@@ -57,7 +57,7 @@ def _found(data: bytes, fmt: Format) -> Iterator[Found]:
     for text in texts:
         for kind in _text_kinds(text):
             yield kind, text.where, data
-    if fmt == "mp4":
+    if is_film(fmt):
         yield from _mp4_kinds(data)
     if b"jumb" in data:
         yield from _c2pa_kinds(data)

@@ -8,14 +8,25 @@ judged. Anything else that a file carries goes to the buyer unseen. What counts,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pipelines.media.formats import Format
+from pipelines.media.headers import (
+    GIF_IMAGE,
+    GIF_TRAILER,
+    DamagedFileError,
+    gif_blocks,
+    sub_block_bytes,
+)
+from pipelines.media.tiff import read_tiff_picture, tiff_spans
+from pipelines.signals.file.container_gif import PICTURE_BLOCKS
+from pipelines.signals.file.container_heif import heif_items, other_items
 from pipelines.signals.file.container_mp4 import mp4_boxes
 from pipelines.signals.file.container_png import KNOWN_CHUNKS, png_chunks
 from pipelines.signals.file.container_webp import KNOWN_WEBP_CHUNKS, webp_chunks
 from pipelines.signals.file.jpeg_structure import JpegSegment, read_picture
 from pipelines.signals.file.metadata_blocks import printable
+from schemas.errors import BadRecord
 from schemas.signal import AssertionKind, FileAssertion, raw_sha256
 
 # Starts of pictures, films, archives and documents.
@@ -33,7 +44,7 @@ _MP4_BOXES = frozenset(
     b"jumb udat PICT".split()
 )
 _PICTURE_HANDLERS = (b"vide", b"pict", b"auxv")
-_C2PA = b"c2pa"
+_C2PA, _C2PA_GIF = b"c2pa", b"C2PA_GIF"
 
 
 def unjudged_content(data: bytes, fmt: Format) -> list[FileAssertion]:
@@ -43,10 +54,9 @@ def unjudged_content(data: bytes, fmt: Format) -> list[FileAssertion]:
         data: The whole file.
         fmt: Its format.
     """
-    finders = {"jpg": _in_jpeg, "png": _in_png, "webp": _in_webp, "mp4": _in_mp4}
     digest = ""
     found = []
-    for what, where in dict.fromkeys(finders[fmt](data)):
+    for what, where in dict.fromkeys(_FINDERS[fmt](data)):
         digest = digest or raw_sha256(data)
         found.append(FileAssertion(AssertionKind.UNJUDGED, printable(what), where, digest))
     return found
@@ -113,6 +123,49 @@ def _in_webp(data: bytes) -> Iterator[tuple[str, str]]:
     yield from _behind(data, end_of_riff + end_of_riff % 2, "WebP")
 
 
+def _in_tiff(data: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        picture = read_tiff_picture(data)
+    except (BadRecord, DamagedFileError):
+        return  # it is not delivered
+    if picture.pages > 1:
+        yield f"{picture.pages - 1} further pages; the first is the picture", "TIFF"
+    if picture.has_layers:
+        yield "layers of Photoshop", "TIFF tag 37724"
+    reached = 0
+    for start, end in sorted(tiff_spans(data)):
+        if start > reached:
+            found = _STARTS.search(data, reached, start)
+            if found:
+                yield f"a file that starts at byte {found.start()}", "TIFF"
+        reached = max(reached, end)
+    yield from _behind(data, reached, "TIFF")
+
+
+def _in_gif(data: bytes) -> Iterator[tuple[str, str]]:
+    frames = 0
+    for block in gif_blocks(data):
+        frames += block.kind == GIF_IMAGE
+        if block.kind == GIF_TRAILER:
+            yield from _behind(data, block.end, "GIF")
+        elif block.kind not in PICTURE_BLOCKS:
+            found = _STARTS.search(sub_block_bytes(data, block))
+            if found and _C2PA_GIF not in data[block.start : block.start + 20]:
+                yield f"a file in the block at byte {block.at}", f"GIF block {block.kind:02X}"
+    if frames > 1:
+        yield f"{frames} frames of an animation; the first is the picture", "GIF"
+
+
+def _in_avif(data: bytes) -> Iterator[tuple[str, str]]:
+    for item in other_items(heif_items(data)):
+        kind = printable(item.kind.decode("latin-1"))
+        yield f"a further picture ({kind})", f"AVIF item {item.number}"
+    for what, where in _in_mp4(data):
+        yield what, where.replace("MP4", "AVIF")
+    if any(box.kind == b"trak" for box in mp4_boxes(data)):
+        yield "frames of an animation; the first is the picture", "AVIF moov/trak"
+
+
 def _in_mp4(data: bytes) -> Iterator[tuple[str, str]]:
     tracks = reached = 0
     for box in mp4_boxes(data):
@@ -134,3 +187,15 @@ def _in_mp4(data: bytes) -> Iterator[tuple[str, str]]:
     yield from _behind(data, reached, "MP4")
     if tracks > 1:
         yield f"{tracks} tracks of pictures", "MP4 moov/trak"
+
+
+_FINDERS: dict[Format, Callable[[bytes], Iterator[tuple[str, str]]]] = {
+    "jpg": _in_jpeg,
+    "png": _in_png,
+    "webp": _in_webp,
+    "tif": _in_tiff,
+    "gif": _in_gif,
+    "avif": _in_avif,
+    "mp4": _in_mp4,
+    "mov": _in_mp4,
+}

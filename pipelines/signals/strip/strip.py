@@ -20,6 +20,7 @@ from pipelines.signals.strip.jpeg import strip_jpeg
 from pipelines.signals.strip.kept import CannotStripError, Kept, rights_statements
 from pipelines.signals.strip.mp4 import strip_mp4
 from pipelines.signals.strip.png import strip_png
+from pipelines.signals.strip.tiff import strip_tiff
 from pipelines.signals.strip.webp import strip_webp
 from schemas.signal import AssertionKind, FileAssertion, Reading
 
@@ -27,7 +28,9 @@ _STRIPPERS: dict[Format, Callable[[bytes, Kept], bytes]] = {
     "jpg": strip_jpeg,
     "png": strip_png,
     "webp": strip_webp,
+    "tif": strip_tiff,
     "mp4": strip_mp4,
+    "mov": strip_mp4,
 }
 # Assertions that are about people or about the whole file, and not about rights.
 _NOT_OF_RIGHTS = frozenset(
@@ -41,7 +44,7 @@ _NOT_OF_RIGHTS = frozenset(
     )
 )
 # Texts that are kept as evidence though their field is not about rights.
-_NOTES = ("JPEG COM", "EXIF UserComment", "EXIF XPComment", "XMP exif:UserComment")
+_NOTES = ("JPEG COM", "GIF comment", "EXIF UserComment", "EXIF XPComment", "XMP exif:UserComment")
 
 
 def strip_metadata(
@@ -60,15 +63,20 @@ def strip_metadata(
     Raises:
         CannotStripError: If it cannot be done for certain.
     """
+    stripper = _STRIPPERS.get(fmt)
+    if stripper is None:
+        raise CannotStripError(
+            f"metadata of a file of the kind {fmt} cannot be removed; export it as JPEG or PNG"
+        )
     if setting == "none":
         kept = Kept(orientation)
-        stripped = _STRIPPERS[fmt](data, kept)
+        stripped = stripper(data, kept)
         _check_empty(stripped, fmt, kept, trust)
         return stripped
     before = read_embedded(data, fmt, trust)
     if any(claim.kind is AssertionKind.C2PA_STATE for claim in before.claims):
         raise CannotStripError("a signed C2PA manifest can only be kept or removed as a whole")
-    stripped = _STRIPPERS[fmt](data, rights_statements(data, orientation, before))
+    stripped = stripper(data, rights_statements(data, orientation, before))
     _check_rights(before, read_embedded(stripped, fmt, trust))
     return stripped
 
@@ -78,7 +86,9 @@ def _check_empty(data: bytes, fmt: Format, kept: Kept, trust: TrustLists) -> Non
     blocks, texts = all_blocks(data)
     exif = [block for block in blocks if block.kind is BlockKind.EXIF]
     others = len(blocks) - len(exif)
-    is_empty = not texts and not others and all(block.data == kept.exif() for block in exif)
+    # A TIFF is a block itself; what it holds besides is among the others.
+    allowed = (data, kept.exif())
+    is_empty = not texts and not others and all(block.data in allowed for block in exif)
     claims = [claim for claim in reading.claims if claim.kind is not AssertionKind.UNJUDGED]
     if not is_empty or claims or reading.signals or reading.faults:
         raise CannotStripError("metadata stand in a part of the file that must stay")

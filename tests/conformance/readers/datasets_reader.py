@@ -48,7 +48,7 @@ def read(what: str, delivery: str, families: list[str], streaming: bool) -> dict
         return {**tables, "": list(datasets.load_dataset(folder, **how))}
     found = {}
     for name in families:
-        kind = datasets.Video if name == "mp4" else datasets.Image
+        kind = datasets.Video if name in ("mp4", "mov") else datasets.Image
         data = datasets.load_dataset(delivery, name, **how)
         found[name] = samples(data.cast_column(name, kind(decode=False)))
     return found

@@ -17,15 +17,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from PIL import Image
 
-from pipelines.media.formats import Format
+from pipelines.media.formats import Format, is_film
 from pipelines.signals.file.trust import TrustLists
-from tests.media.media_samples import film
+from tests.media.media_samples import PILLOW_NAMES, film
 
 MIME: dict[Format, str] = {
     "jpg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
+    "tif": "image/tiff",
+    "gif": "image/gif",
+    "avif": "image/avif",
     "mp4": "video/mp4",
+    "mov": "video/quicktime",
 }
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SIGNER = "Photo Desk, Test Agency"
@@ -119,12 +123,10 @@ def identity(eku: str = MAIL) -> Identity:
 @cache
 def plain(fmt: Format) -> bytes:
     """Returns a small file that states nothing about rights."""
-    if fmt == "mp4":
-        return film(frames=4)
+    if is_film(fmt):
+        return film(frames=4, container=fmt)
     out = io.BytesIO()
-    Image.radial_gradient("L").convert("RGB").resize((48, 32)).save(
-        out, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[fmt]
-    )
+    Image.radial_gradient("L").convert("RGB").resize((48, 32)).save(out, PILLOW_NAMES[fmt])
     return out.getvalue()
 
 

@@ -160,6 +160,36 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "PNG iTXt, compressed packet": lambda text: _chunk(b"iTXt", b"k\0\1\0\0\0", packed=True)(
         build.packet(f"<dc:rights>{_xml(text)}</dc:rights>").decode()
     ),
+    "TIFF Copyright": lambda text: build.tiff({COPYRIGHT: text.encode()}),
+    "TIFF ImageDescription": lambda text: build.tiff({DESCRIPTION: text.encode()}, ">"),
+    "TIFF IIM": lambda text: build.tiff(
+        {33723: build.iim((1, 90, b"\x1b%G"), (2, 116, text.encode()))}
+    ),
+    "TIFF Photoshop": lambda text: build.tiff(
+        {34377: build.photoshop(0x0404, build.iim((1, 90, b"\x1b%G"), (2, 40, text.encode())))}
+    ),
+    "TIFF tag that no reader knows": lambda text: build.tiff({50000: text.encode()}),
+    "GIF comment": lambda text: build.gif_comment(text.encode()),
+    "GIF application that no reader knows": lambda text: build.gif_application(
+        b"VENDOR  1.0", text.encode()
+    ),
+    "GIF plain text": lambda text: build.gif(build.gif_extension(1, bytes(12), text.encode())),
+    "GIF IIM": lambda text: build.gif_application(
+        b"MGKIPTC0000", build.iim((1, 90, b"\x1b%G"), (2, 116, text.encode()))
+    ),
+    "AVIF EXIF Copyright": lambda text: build.avif_exif(build.tiff({COPYRIGHT: text.encode()})),
+    "AVIF text": lambda text: build.avif((b"mime", b"text/plain\0", text.encode())),
+    "MOV copyright": lambda text: build.mov(
+        build.box(
+            b"moov",
+            build.box(
+                b"udta",
+                build.box(
+                    b"\xa9cpy", struct.pack(">HH", len(text.encode()), 0x15C7) + text.encode()
+                ),
+            ),
+        )
+    ),
     "MP4 ilst copyright": _ilst(b"cprt"),
     "MP4 ilst own name": _ilst(b"----"),
     "MP4 ilst comment": _ilst(b"\xa9cmt"),

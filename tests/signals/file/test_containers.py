@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.containers import find_blocks
@@ -248,3 +251,25 @@ def test_printable_returns_one_printable_line_within_the_limit(text: str, limit:
     line = printable(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
+
+
+def test_a_compressed_index_is_a_fault() -> None:
+    """Its user data may deny a use, and nobody can read them."""
+    data = build.mov(build.box(b"moov", build.box(b"cmov", build.box(b"dcom", b"zlib"))))
+    (fault,) = read_metadata(data).faults
+    assert fault.where == "MOV cmov"
+
+
+def test_what_programs_write_is_read() -> None:
+    """Files by Pillow and libavif, with a notice in EXIF and a prohibition in XMP."""
+    tags = Image.Exif()
+    tags[0x8298] = "No AI training"
+    for kind in ("AVIF", "TIFF"):
+        packet: dict[str, Any] = {"xmp": DENIAL} if kind == "AVIF" else {"tiffinfo": {700: DENIAL}}
+        for metadata in ({"exif": tags}, packet):
+            out = io.BytesIO()
+            Image.new("RGB", (40, 30)).save(out, kind, **metadata)
+            assert denied(out.getvalue()) == set(PURPOSES), (kind, list(metadata))
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "GIF", comment=b"No AI training")
+    assert denied(out.getvalue()) == set(PURPOSES)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from pipelines.media.formats import Format, sniff_format
+from pipelines.media.formats import FORMATS, Format, sniff_format
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.trust import NO_TRUST
 from schemas.rights import PURPOSES, Permission, Purpose
@@ -33,7 +33,6 @@ from tests.signals.file.c2pa_builder import (
 )
 
 VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
-FORMATS: tuple[Format, ...] = ("jpg", "png", "webp", "mp4")
 _DMI = "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"
 PACKET = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '

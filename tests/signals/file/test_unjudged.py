@@ -6,21 +6,21 @@ import io
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.media.formats import Format
+from pipelines.media.formats import FORMATS, Format
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.trust import NO_TRUST
 from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import AssertionKind
 from tests.media.media_samples import film, png_chunk
+from tests.media.tiff_files import Page, write_tiff
 from tests.signals.file import xmp_builder as build
 from tests.signals.file.c2pa_builder import denying, plain
-
-FORMATS: tuple[Format, ...] = ("jpg", "png", "webp", "mp4")
 
 
 def pictures(kind: str, frames: int) -> bytes:
@@ -48,6 +48,25 @@ def two_tracks() -> bytes:
     return data[:at] + longer + data[at + len(moov) :]
 
 
+def transparent_avif() -> bytes:
+    """An AVIF whose transparency is a picture of its own."""
+    out = io.BytesIO()
+    Image.new("RGBA", (40, 30), (90, 20, 20, 100)).save(out, "AVIF")
+    return out.getvalue()
+
+
+GREY = np.zeros((20, 30), np.uint8)
+
+
+def between_parts() -> bytes:
+    """A TIFF with a JPEG before its directory, to which nothing refers."""
+    data = write_tiff(Page(GREY, 1))
+    first = int.from_bytes(data[4:8], "little")
+    hidden = JPEG + bytes(len(JPEG) % 2)
+    head = data[:4] + (first + len(hidden)).to_bytes(4, "little")
+    return head + data[8:first] + hidden + data[first:]
+
+
 JPEG, PNG, WEBP = plain("jpg"), plain("png"), plain("webp")
 HIDDEN: dict[str, tuple[bytes, Format]] = {
     "second JPEG": (JPEG + JPEG, "jpg"),
@@ -72,10 +91,28 @@ HIDDEN: dict[str, tuple[bytes, Format]] = {
     "JPEG behind a film": (film(frames=2) + JPEG, "mp4"),
     "JPEG in a free box": (film(frames=2) + build.box(b"free", JPEG), "mp4"),
     "film with two tracks": (two_tracks(), "mp4"),
+    "TIFF of two pages": (pictures("TIFF", 2), "tif"),
+    "TIFF with layers": (write_tiff(Page(GREY, 1, entries={37724: (7, b"8BIM")})), "tif"),
+    "JPEG behind a TIFF": (plain("tif") + JPEG, "tif"),
+    "JPEG between the parts of a TIFF": (between_parts(), "tif"),
+    "animated GIF": (pictures("GIF", 3), "gif"),
+    "zip behind a GIF": (plain("gif") + archive(), "gif"),
+    "PNG in a comment of a GIF": (build.gif_comment(PNG), "gif"),
+    "animated AVIF": (pictures("AVIF", 3), "avif"),
+    "AVIF with a second picture": (build.avif((b"av01", b"", b"\x12\0\x0a")), "avif"),
+    "zip behind an AVIF": (plain("avif") + archive(), "avif"),
+    "JPEG behind a QuickTime film": (film(frames=2, container="mov") + JPEG, "mov"),
 }
 CLEAN: dict[str, tuple[bytes, Format]] = {
     **{f"plain {fmt}": (plain(fmt), fmt) for fmt in FORMATS},
     **{f"signed {fmt}": (denying(fmt), fmt) for fmt in FORMATS},
+    "TIFF and zeros": (plain("tif") + bytes(64), "tif"),
+    "TIFF with a smaller copy": (
+        write_tiff(Page(GREY, 1), Page(GREY[::2, ::2], 1, entries={254: (4, [1])})),
+        "tif",
+    ),
+    "GIF and zeros": (plain("gif") + bytes(4), "gif"),
+    "AVIF with transparency": (transparent_avif(), "avif"),
     "JPEG and zeros": (JPEG + bytes(4096), "jpg"),
     "JPEG and a line end": (JPEG + b"\r\n", "jpg"),
     "JPEG and FF": (JPEG + b"\xff" * 9, "jpg"),

@@ -284,6 +284,87 @@ def jpeg_photoshop(raw: bytes, pieces: int = 1) -> bytes:
     )
 
 
+def mov(*boxes: bytes) -> bytes:
+    """Returns a QuickTime file with a type box and the given boxes."""
+    return box(b"ftyp", b"qt  \0\0\0\0qt  ") + b"".join(boxes)
+
+
+def gif_extension(label: int, *pieces: bytes) -> bytes:
+    """Returns an extension of a GIF, with its content in sub-blocks of the given pieces."""
+    blocks = b"".join(bytes((len(piece),)) + piece for piece in pieces)
+    return bytes((0x21, label)) + blocks + b"\0"
+
+
+def gif(*extensions: bytes) -> bytes:
+    """Returns a GIF of one pixel, with extensions before its picture."""
+    head = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(3) + b"\xff\xff\xff"
+    image = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return head + b"".join(extensions) + image + b";"
+
+
+def gif_xmp(raw: bytes) -> bytes:
+    """Returns a GIF with a packet as Adobe specifies it: as it is, and a trailer behind it."""
+    trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+    return gif(b"\x21\xff\x0bXMP DataXMP" + raw + trailer)
+
+
+def _in_pieces(raw: bytes) -> list[bytes]:
+    return [raw[at : at + 255] for at in range(0, len(raw), 255)]
+
+
+def gif_application(name: bytes, raw: bytes) -> bytes:
+    """Returns a GIF with an application extension, in sub-blocks."""
+    return gif(gif_extension(0xFF, name, *_in_pieces(raw)))
+
+
+def gif_comment(raw: bytes) -> bytes:
+    """Returns a GIF with a comment."""
+    return gif(gif_extension(0xFE, *_in_pieces(raw)))
+
+
+def avif(*items: tuple[bytes, bytes, bytes], method: int = 0, extents: int = 1) -> bytes:
+    """Returns an AVIF whose first item is the picture.
+
+    Args:
+        items: Further items: type, content type with its NUL (of type `mime`), content.
+        method: 0 for content in `mdat`, 1 in `idat`.
+        extents: In how many pieces a content is stored.
+    """
+    all_items = ((b"av01", b"", b"\x12\0"), *items)
+    infos = b"".join(
+        box(b"infe", struct.pack(">IHH4s", 2 << 24, number, 0, kind) + b"\0" + content_type)
+        for number, (kind, content_type, _) in enumerate(all_items, 1)
+    )
+    iinf = box(b"iinf", struct.pack(">IH", 0, len(all_items)) + infos)
+    handler = box(b"hdlr", bytes(8) + b"pict" + bytes(13))
+    pitm = box(b"pitm", struct.pack(">IH", 0, 1))
+    content = b"".join(raw for _, _, raw in all_items)
+
+    def meta(start: int) -> bytes:
+        at, places = start, b""
+        for number, (_, _, raw) in enumerate(all_items, 1):
+            places += struct.pack(">HHHH", number, method, 0, extents)
+            step = -(-len(raw) // extents)
+            for piece in range(extents):
+                size = max(0, min(step, len(raw) - piece * step))
+                places += struct.pack(">II", at + piece * step, size)
+            at += len(raw)
+        iloc = box(b"iloc", struct.pack(">IBBH", 1 << 24, 0x44, 0, len(all_items)) + places)
+        idat = box(b"idat", content) if method else b""
+        return box(b"meta", bytes(4) + handler + pitm + iloc + iinf + idat)
+
+    head = box(b"ftyp", b"avif\0\0\0\0avifmif1")
+    if method:
+        return head + meta(0)
+    return head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", content)
+
+
+def avif_exif(tiff_bytes: bytes) -> bytes:
+    """Returns an AVIF with EXIF, which starts after the offset of its TIFF header."""
+    return avif((b"Exif", b"", bytes(4) + tiff_bytes))
+
+
+_XMP_ITEM = b"application/rdf+xml\0"
 XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 # Every place where a packet can be in a file.
 CARRIERS: dict[str, Callable[[bytes], bytes]] = {
@@ -316,5 +397,16 @@ CARRIERS: dict[str, Callable[[bytes], bytes]] = {
         struct.pack(">I4sQ", 1, b"uuid", 32 + len(raw)) + XMP_UUID + raw, box(b"free", b"")
     ),
     "MP4 last uuid": lambda raw: mp4(struct.pack(">I4s", 0, b"uuid") + XMP_UUID + raw),
+    "GIF": gif_xmp,
+    "GIF sub-blocks": lambda raw: gif_application(b"XMP DataXMP", raw),
+    "GIF Photoshop": lambda raw: gif_application(b"MGK8BIM0000", photoshop(0x0424, raw)),
+    "AVIF": lambda raw: avif((b"mime", _XMP_ITEM, raw)),
+    "AVIF idat": lambda raw: avif((b"mime", _XMP_ITEM, raw), method=1),
+    "AVIF in pieces": lambda raw: avif((b"mime", _XMP_ITEM, raw), extents=3),
+    "AVIF deflated": lambda raw: avif((b"mime", _XMP_ITEM + b"deflate\0", zlib.compress(raw))),
+    "AVIF EXIF": lambda raw: avif_exif(tiff({700: raw})),
+    "MOV udta": lambda raw: mov(box(b"wide", b""), box(b"moov", box(b"udta", box(b"XMP_", raw)))),
+    "MOV without a type": lambda raw: box(b"moov", box(b"udta", box(b"XMP_", raw))),
+    "MOV uuid": lambda raw: mov(box(b"uuid", XMP_UUID + raw)),
     "MP4 udta": lambda raw: mp4(box(b"moov", box(b"udta", box(b"XMP_", raw)))),
 }

@@ -13,14 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipelines.features.guard import Guard, this_guard
 from pipelines.media.formats import Format
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.trust import NO_TRUST
 from pipelines.signals.strip.kept import CannotStripError
 from pipelines.signals.strip.strip import strip_metadata
+from schemas.errors import BadRecord
 from schemas.signal import AssertionKind, Reading, personal_kinds_of
+from tests.media.media_samples import LIMITS
 from tests.signals.file import xmp_builder as build
 from tests.signals.file.c2pa_builder import denying
+from tests.signals.file.c2pa_builder import plain as signed_plain
 from tests.signals.strip.dressed import (
     NOTICE,
     PERSONAL,
@@ -293,3 +297,19 @@ def test_the_notice_of_exif_survives_byte_by_byte() -> None:
     data = build.jpeg(build.jpeg_segment(0xE1, b"Exif\0\0" + exif))
     stripped = strip("jpg", data, 1, "rights-only")
     assert raw in stripped and b"Zoe" not in stripped
+
+
+@pytest.mark.parametrize("setting", ["none", "rights-only"])
+@pytest.mark.parametrize("fmt", ["avif", "gif"])
+def test_formats_without_a_stripper_are_refused(fmt: Format, setting: str) -> None:
+    said = f"metadata of a file of the kind {fmt} cannot be removed; export it as JPEG or PNG"
+    with pytest.raises(CannotStripError, match=said):
+        strip(fmt, signed_plain(fmt), 1, setting)
+
+
+def test_a_gif_without_metadata_has_nothing_to_remove() -> None:
+    data = signed_plain("gif")
+    assert not may_state_rights(data, "gif")
+    assert Guard().strip(data, "gif", "none", 1, NO_TRUST, LIMITS) == data
+    with pytest.raises(BadRecord, match=r"metadata\.not_removable"):
+        this_guard().strip(build.gif_comment(b"by Zoe Quill"), "gif", "none", 1, NO_TRUST, LIMITS)

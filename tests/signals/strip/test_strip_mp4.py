@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.media.formats import Format
 from pipelines.signals.file.embedded import read_embedded
 from pipelines.signals.file.trust import NO_TRUST
 from pipelines.signals.strip.kept import CannotStripError
@@ -36,6 +37,7 @@ def moved_to_the_end(data: bytes) -> bytes:
 
 
 FILM = moved_to_the_end(film(frames=4))
+FILMS: dict[Format, bytes] = {"mp4": FILM, "mov": film(frames=4, flags="", container="mov")}
 SEEDS = st.integers(0, 2**32)
 
 
@@ -81,25 +83,25 @@ BOXES = (
 )
 
 
-def dressed(rng: Random) -> bytes:
+def dressed(rng: Random, plain: bytes) -> bytes:
     """A film with random boxes of metadata at its end and in `moov`, which is at the end too."""
     chosen = [one for one in BOXES if rng.random() < 0.5]
     packet = build.packet("".join(one for one in (*RIGHTS, *PERSONAL) if rng.random() < 0.5))
     uuid = build.box(b"uuid", build.XMP_UUID + packet) if rng.random() < 0.7 else b""
     free = build.box(b"free", SECRETS["serial"].encode()) if rng.random() < 0.3 else b""
-    return with_boxes(build.box(b"udta", b"".join(chosen))) + uuid + free
+    return with_boxes(build.box(b"udta", b"".join(chosen)), plain) + uuid + free
 
 
-def with_boxes(more: bytes) -> bytes:
+def with_boxes(more: bytes, plain: bytes = FILM) -> bytes:
     """The film with further boxes in `moov`."""
-    at = FILM.index(b"moov") - 4
-    size = int.from_bytes(FILM[at : at + 4])
-    assert at + size == len(FILM)  # else the samples would move
-    return FILM[:at] + struct.pack(">I", size + len(more)) + FILM[at + 4 :] + more
+    at = plain.index(b"moov") - 4
+    size = int.from_bytes(plain[at : at + 4])
+    assert at + size == len(plain)  # else the samples would move
+    return plain[:at] + struct.pack(">I", size + len(more)) + plain[at + 4 :] + more
 
 
-def strip(data: bytes, setting: str) -> bytes:
-    return strip_metadata(data, "mp4", setting, 1, NO_TRUST)
+def strip(data: bytes, setting: str, fmt: Format = "mp4") -> bytes:
+    return strip_metadata(data, fmt, setting, 1, NO_TRUST)
 
 
 def frames(data: bytes) -> list[bytes]:
@@ -116,10 +118,11 @@ def said(reading: Reading) -> set[tuple[str, ...]]:
 
 
 def check(seed: int) -> None:
-    data = dressed(Random(seed))
+    fmt: Format = "mov" if seed % 2 else "mp4"
+    data = dressed(Random(seed), FILMS[fmt])
     for setting in ("none", "rights-only"):
         try:
-            stripped = strip(data, setting)
+            stripped = strip(data, setting, fmt)
         except CannotStripError as error:
             # Only the name of a prompt's writer says that a generator made it.
             assert setting == "rights-only" and "source_type" in str(error)
@@ -130,11 +133,11 @@ def check(seed: int) -> None:
             assert secret.encode() not in stripped
         with av.open(io.BytesIO(stripped)) as container:
             assert not {"artist", "location", "comment", "author"} & set(container.metadata)
-        after = read_embedded(stripped, "mp4", NO_TRUST)
+        after = read_embedded(stripped, fmt, NO_TRUST)
         assert personal_kinds_of(after) == set() and not after.faults
-        before = read_embedded(data, "mp4", NO_TRUST) if setting == "rights-only" else Reading()
+        before = read_embedded(data, fmt, NO_TRUST) if setting == "rights-only" else Reading()
         assert said(after) == said(before)
-        assert strip(stripped, setting) == stripped
+        assert strip(stripped, setting, fmt) == stripped
 
 
 @given(seed=SEEDS)

@@ -1,0 +1,90 @@
+"""Opens a picture's header with the Pillow plugin of its format, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+from PIL import AvifImagePlugin, Image, ImageFile, TiffImagePlugin
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from pipelines.media.formats import Format
+from pipelines.media.headers import webp_size
+from schemas.errors import BadRecord
+from schemas.reasons import Reason
+
+# Pillow's limit belongs to the process; in the guarded child, no other thread waits for it.
+_LOADING = threading.Lock()
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Checks that a picture or frame has no more pixels than allowed.
+
+    Raises:
+        BadRecord: `media.too_large`.
+    """
+    if width * height > max_pixels:
+        raise BadRecord(
+            Reason.MEDIA_TOO_LARGE, f"{width} x {height} pixels; the limit is {max_pixels}"
+        )
+
+
+def open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFile:
+    """Reads a header with the Pillow plugin of the detected format.
+
+    `Image.open` would try other plugins too, and it only warns about large pictures.
+    """
+    if fmt == "jpg":
+        return JpegImageFile(io.BytesIO(data))
+    if fmt == "png":
+        return PngImageFile(io.BytesIO(data))
+    if fmt == "tif":
+        return _open_tiff(data)
+    if fmt == "gif":
+        return GifImageFile(io.BytesIO(data))
+    if fmt == "avif":
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # so that memory does not depend on the machine
+        return AvifImageFile(io.BytesIO(data))
+    if fmt == "webp":
+        # Pillow's WebP decoder allocates the whole canvas as soon as the file is opened.
+        check_pixels(*webp_size(data), max_pixels)
+        return WebPImageFile(io.BytesIO(data))
+    raise ValueError(f"{fmt} is not a picture format")
+
+
+def load_tiff(file: ImageFile.ImageFile) -> None:
+    """Decodes a TIFF, of as many pixels as the deal allows; Pillow has a limit of its own.
+
+    Raises:
+        BadRecord: `media.undecodable`.
+    """
+    with _LOADING:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            file.load()
+        except OSError as error:
+            packed = file.info.get("compression", "an unknown method")
+            detail = f"TIFF compressed by {packed} cannot be decoded: {error}"[:200]
+            raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _open_tiff(data: bytes) -> TiffImageFile:
+    """Opens a TIFF whose structure was checked; what Pillow refuses then is a layout of values."""
+    # Without libtiff, Pillow shows noise for channels of 16 bits that are stored apart.
+    TiffImagePlugin.READ_LIBTIFF = True
+    try:
+        return TiffImageFile(io.BytesIO(data))
+    except SyntaxError as error:
+        raise BadRecord(
+            Reason.MEDIA_UNSUPPORTED_FORMAT,
+            f"TIFF with values in a layout that is not read ({error}); export it as RGB or grey "
+            "with 8 or 16 bits a channel",
+        ) from error
