@@ -145,7 +145,7 @@ _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
 ]
 SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)
 
-# One row per sample of the whole delivery, in the order of its shards and of their rows.
+# One row per sample of the whole delivery, in the order of the tars' names and of their rows.
 SAMPLES_SCHEMA = pa.schema(
     [
         *SHARD_TABLE_SCHEMA,

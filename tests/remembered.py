@@ -22,12 +22,13 @@ from pipelines.features.compute import LazyVisionModels, Vectors
 from tests.shared import REMEMBERED_VARIABLE
 
 WITHOUT = {REMEMBERED_VARIABLE: ""}
-_MODEL = "demo"  # other models are files that a test may change
+_MODEL = ("demo", "fp32")  # other models are files that a test may change
 _T = TypeVar("_T")
 
 _embed_images = LazyVisionModels.embed_images
 _embed_texts = LazyVisionModels.embed_texts
 _caption = LazyVisionModels.caption
+_embed_and_caption = LazyVisionModels.embed_and_caption
 _answers: dict[str, bytes] = {}
 
 
@@ -36,13 +37,14 @@ def remember_vision() -> None:
     LazyVisionModels.embed_images = _remembered_images  # type: ignore[method-assign]
     LazyVisionModels.embed_texts = _remembered_texts  # type: ignore[method-assign]
     LazyVisionModels.caption = _remembered_captions  # type: ignore[method-assign]
+    LazyVisionModels.embed_and_caption = _remembered_both  # type: ignore[method-assign]
 
 
 def _remembered_images(self: LazyVisionModels, images: Sequence[Image.Image]) -> Vectors:
     def ask(new: Sequence[Image.Image]) -> Vectors:
         return _embed_images(self, new)
 
-    return _vectors("picture", self.clip, images, list(map(_pixels, images)), ask)
+    return _vectors("picture", _encoder(self), images, list(map(_pixels, images)), ask)
 
 
 def _remembered_texts(self: LazyVisionModels, texts: Sequence[str]) -> Vectors:
@@ -50,22 +52,30 @@ def _remembered_texts(self: LazyVisionModels, texts: Sequence[str]) -> Vectors:
         return _embed_texts(self, new)
 
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return _vectors("text", self.clip, texts, encoded, ask)
+    return _vectors("text", _encoder(self), texts, encoded, ask)
 
 
 def _remembered_captions(self: LazyVisionModels, images: Sequence[Image.Image]) -> list[str]:
     def ask(new: Sequence[Image.Image]) -> list[bytes]:
         return [text.encode() for text in _caption(self, new)]
 
-    if not _remembers(self.captioner):
+    if not _remembers(_captioner(self)):
         return _caption(self, images)
     found = _recall("caption", images, list(map(_pixels, images)), ask)
     return [text.decode() for text in found]
 
 
+def _remembered_both(
+    self: LazyVisionModels, images: Sequence[Image.Image]
+) -> tuple[Vectors, list[str]]:
+    if _remembers(_encoder(self)) and _remembers(_captioner(self)):
+        return self.embed_images(images), self.caption(images)
+    return _embed_and_caption(self, images)
+
+
 def _vectors(
     kind: str,
-    model: str,
+    model: tuple[str, str],
     items: Sequence[_T],
     encoded: Sequence[bytes],
     compute: Callable[[Sequence[_T]], Vectors],
@@ -80,7 +90,15 @@ def _vectors(
     return np.stack([np.frombuffer(row, np.float32) for row in found])
 
 
-def _remembers(model: str) -> bool:
+def _encoder(self: LazyVisionModels) -> tuple[str, str]:
+    return self.models.clip, self.models.clip_precision
+
+
+def _captioner(self: LazyVisionModels) -> tuple[str, str]:
+    return self.models.captioner, self.models.captioner_precision
+
+
+def _remembers(model: tuple[str, str]) -> bool:
     return model == _MODEL and bool(os.environ.get(REMEMBERED_VARIABLE))
 
 

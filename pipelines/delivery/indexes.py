@@ -17,7 +17,7 @@ from pipelines.delivery.card import (
 )
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
-from pipelines.format.indexes import INDEX_DATABASE, energon_files, write_samples
+from pipelines.format.indexes import INDEX_DATABASE, index_files, open_samples
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
@@ -43,12 +43,13 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
     facts, shards = CardFacts.of_job(job), [item.shard for item in receipts]
     store.write_bytes(f"{prefix}/README.md", delivery_card(facts, shards).encode())
     store.write_bytes(f"{prefix}/shards/README.md", tables_card(facts, shards).encode())
-    for path, chunks in energon_files(store, prefix, shards):
-        with store.open_write(f"{prefix}/{path}") as sink:
-            for chunk in chunks:
-                sink.write(chunk)
+    numbered = [(item.index, item.shard) for item in receipts]
     paths = {file.path for item in receipts for file in item.files}
-    write_samples(store, prefix, [(item.index, item.shard) for item in receipts], paths)
+    with open_samples(store, prefix, numbered, paths) as samples:
+        for path, chunks in index_files(store, prefix, shards, samples):
+            with store.open_write(f"{prefix}/{path}") as sink:
+                for chunk in chunks:
+                    sink.write(chunk)
     store.write_bytes(f"{prefix}/croissant.json", json_bytes(croissant(job, receipts)))
 
 

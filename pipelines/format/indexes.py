@@ -7,7 +7,8 @@ table, embeddings and shots.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,45 +28,102 @@ INDEX_DATABASE = f"{ENERGON}/index.sqlite"
 _GROUP_ROWS = 16_384
 
 
-def energon_files(
-    store: Store, prefix: str, shards: Sequence[ShardRecord]
+class SampleIndex:
+    """Makes the row groups of the table of all samples, shard by shard.
+
+    Args:
+        store: The store with the shards' tables of embeddings and shots.
+        prefix: Key prefix of the delivery in the store.
+        shards: The shards with their numbers, by which embeddings and shots are named.
+        paths: Files of the delivery; not every shard has embeddings and shots.
+        write: Called with each row group (SAMPLES_SCHEMA).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        prefix: str,
+        shards: Iterable[tuple[int, ShardRecord]],
+        paths: Collection[str],
+        write: Callable[[pa.Table], None],
+    ) -> None:
+        self._place = store, prefix
+        self._numbers = {shard.name: index for index, shard in shards}
+        self._paths = paths
+        self._write = write
+        self._waiting: list[pa.Table] = []
+
+    def add(self, shard: ShardRecord, table: pa.Table) -> None:
+        """Adds a shard's table (SHARD_TABLE_SCHEMA)."""
+        index = self._numbers[shard.name]
+        self._waiting.append(sample_rows(*self._place, index, table, self._paths))
+        if sum(map(len, self._waiting)) >= _GROUP_ROWS:
+            self._flush()
+
+    def finish(self) -> None:
+        """Writes what is left, when all shards were added."""
+        if self._waiting:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._write(pa.concat_tables(self._waiting).combine_chunks())
+        self._waiting = []
+
+
+def index_files(
+    store: Store, prefix: str, shards: Sequence[ShardRecord], samples: SampleIndex | None
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yields every file of Energon's index: path relative to the delivery, and bytes in chunks.
 
-    The bytes must be read before the next file is requested. Each shard's table is read once.
+    The bytes must be read before the next file is requested. Each shard's table is read once, for
+    both indexes, in the order of the tars' paths.
 
     Args:
         store: The store with the shards' tables.
         prefix: Key prefix of the delivery in the store.
         shards: The shards, in any order.
+        samples: The table of samples, which is complete when the last file was yielded; None where
+            there is no such table.
     """
     ordered = sorted(shards, key=lambda shard: layout.tar_path(shard.name))
+    columns = SHARD_TABLE_SCHEMA.names if samples is not None else [*EXTENT_COLUMNS, "status"]
     with SampleDatabase() as database:
         for shard in ordered:
-            path = layout.shard_table_path(shard.name)
-            key = f"{prefix}/{path}" if prefix else path
-            rows = read_parquet(store, key, [*EXTENT_COLUMNS, "status"])
-            extents = rows.filter(pc.not_equal(rows["status"], pa.scalar(REMOVED)))
+            rows = _read(store, prefix, layout.shard_table_path(shard.name), columns)
+            if samples is not None:
+                samples.add(shard, rows)
+            left = rows.filter(pc.not_equal(rows["status"], pa.scalar(REMOVED)))
+            extents = left.select(EXTENT_COLUMNS)
             database.add_shard(extents)
             yield layout.tar_index_path(shard.name), iter([tar_index(extents)])
         yield INDEX_DATABASE, database.content()
     for path, data in metadata_files(ordered):
         yield path, iter([data])
+    if samples is not None:
+        samples.finish()
 
 
 def samples_of_shard(
     store: Store, prefix: str, index: int, shard: ShardRecord, paths: Collection[str]
 ) -> pa.Table:
+    """Reads a shard's table and returns its rows as `sample_rows` does."""
+    path = layout.shard_table_path(shard.name)
+    table = _read(store, prefix, path, SHARD_TABLE_SCHEMA.names)
+    return sample_rows(store, prefix, index, table, paths)
+
+
+def sample_rows(
+    store: Store, prefix: str, index: int, table: pa.Table, paths: Collection[str]
+) -> pa.Table:
     """Returns a shard's rows of the table of all samples (SAMPLES_SCHEMA).
 
     Args:
-        store: The store with the shard's tables.
+        store: The store with the shard's tables of embeddings and shots.
         prefix: Key prefix of the delivery in the store.
         index: The shard's number, by which its embeddings are named.
-        shard: The shard.
+        table: The shard's table (SHARD_TABLE_SCHEMA).
         paths: Files of the delivery; not every shard has embeddings and shots.
     """
-    table = _read(store, prefix, layout.shard_table_path(shard.name), SHARD_TABLE_SCHEMA.names)
     keys = table["key"].combine_chunks()
     embedded, shots = (
         _read(store, prefix, path, ["key"])["key"].combine_chunks()
@@ -85,34 +143,13 @@ def samples_of_shard(
     return pa.table(columns, schema=SAMPLES_SCHEMA)
 
 
-def sample_groups(
+@contextmanager
+def open_samples(
     store: Store, prefix: str, shards: Iterable[tuple[int, ShardRecord]], paths: Collection[str]
-) -> Iterator[pa.Table]:
-    """Yields the row groups of the table of all samples.
-
-    Args:
-        store: The store with the shards' tables.
-        prefix: Key prefix of the delivery in the store.
-        shards: The shards in the delivery's order, with their numbers.
-        paths: Files of the delivery.
-    """
-    waiting: list[pa.Table] = []
-    for index, shard in shards:
-        waiting.append(samples_of_shard(store, prefix, index, shard, paths))
-        if sum(map(len, waiting)) >= _GROUP_ROWS:
-            yield pa.concat_tables(waiting).combine_chunks()
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting).combine_chunks()
-
-
-def write_samples(
-    store: Store, prefix: str, shards: Iterable[tuple[int, ShardRecord]], paths: Collection[str]
-) -> None:
-    """Writes the table of all samples of a delivery; see `sample_groups`."""
+) -> Iterator[SampleIndex]:
+    """Writes the table of all samples of a delivery; see `SampleIndex` for the arguments."""
     with open_parquet(store, f"{prefix}/{layout.SAMPLES_TABLE}", SAMPLES_SCHEMA) as write:
-        for group in sample_groups(store, prefix, shards, paths):
-            write(group)
+        yield SampleIndex(store, prefix, shards, paths, write)
 
 
 def _read(store: Store, prefix: str, path: str, columns: list[str]) -> pa.Table:

@@ -16,7 +16,7 @@ from pipelines.delivery.card import (
 )
 from pipelines.delivery.croissant import file_object
 from pipelines.delivery.recheck import object_sha256
-from pipelines.format.indexes import energon_files, write_samples
+from pipelines.format.indexes import index_files, open_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
@@ -97,17 +97,18 @@ def write_whole_indexes(
     for family in families_of(shards):
         index = wids_index(deal.deal_id, family, receipts)
         output.write(f"wids-{family}.json", json_bytes(index))
-    for path, chunks in energon_files(output.store, output.delivery, shards):
-        if path not in output.files:  # the index of an unchanged tar is kept
-            output.write_chunks(path, chunks)
-    _write_samples(output, receipts)
+    numbered = [(item.index, item.shard) for item in receipts]
+    paths = frozenset(output.files)
+    with open_samples(output.store, output.delivery, numbered, paths) as samples:
+        for path, chunks in index_files(output.store, output.delivery, shards, samples):
+            if path not in output.files:  # the index of an unchanged tar is kept
+                output.write_chunks(path, chunks)
+    _add_samples(output)
     description = _croissant(output, version, shards, as_of)
     output.write("croissant.json", json_bytes(description))
 
 
-def _write_samples(output: PatchOutput, receipts: Sequence[ShardReceipt]) -> None:
-    shards = [(item.index, item.shard) for item in receipts]
-    write_samples(output.store, output.delivery, shards, output.files.keys())
+def _add_samples(output: PatchOutput) -> None:
     key = f"{output.delivery}/{layout.SAMPLES_TABLE}"
     digest, size = object_sha256(output.store, key), output.store.size(key)
     output.add(FileRecord(path=layout.SAMPLES_TABLE, bytes=size, sha256=digest))

@@ -257,7 +257,8 @@ def _rows_of(
             rows = pc.indices_nonzero(_is_in(names["asset"], commitments))
             indexes = names["shard_index"].to_numpy()
             numbers = rows.to_numpy()
-            starts = np.searchsorted(indexes, indexes[numbers])  # a shard's rows are together
+            shards, firsts = np.unique(indexes, return_index=True)  # a shard's rows are together
+            starts = firsts[np.searchsorted(shards, indexes[numbers])]
             table = read_rows(file, values_of(rows, int), _SAMPLE_COLUMNS)
         assets = values_of(names["asset"].take(rows), str)
         return table, assets, [int(at) for at in numbers - starts]

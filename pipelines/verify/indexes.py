@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.format.indexes import energon_files, sample_groups
+from pipelines.format.indexes import SampleIndex, index_files
 from pipelines.format.manifest import numbered_shards
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
@@ -34,53 +36,87 @@ def check_indexes(
     """
     if any(layout.shard_table_path(item.name) in damaged for item in manifest.shards):
         return
-    for path, chunks in energon_files(store, prefix, manifest.shards):
-        if path in damaged:
-            continue
-        key = f"{prefix}/{path}" if prefix else path
-        if not store.exists(key):
-            report_problem(path, "missing")
-        elif not _has_bytes(store, key, chunks):
-            report_problem(path, "it is not the index of these shards")
-    _check_samples(store, manifest, damaged, report_problem, prefix)
+    with _comparing_samples(store, manifest, damaged, report_problem, prefix) as samples:
+        for path, chunks in index_files(store, prefix, manifest.shards, samples):
+            if path in damaged:
+                continue
+            key = f"{prefix}/{path}" if prefix else path
+            if not store.exists(key):
+                report_problem(path, "missing")
+            elif not _has_bytes(store, key, chunks):
+                report_problem(path, "it is not the index of these shards")
 
 
-def _check_samples(
+@contextmanager
+def _comparing_samples(
     store: Store,
     manifest: Manifest,
     damaged: frozenset[str],
     report_problem: ProblemReporter,
     prefix: str,
-) -> None:
-    """Compares the table of samples, which earlier releases did not write, with shards' tables."""
-    listed = {file.path for file in manifest.files}
-    sources = {path for path in damaged if path.startswith(("metadata/", "shots/"))}
-    path = layout.SAMPLES_TABLE
+) -> Iterator[SampleIndex | None]:
+    """Compares the table of samples, which earlier releases did not write, with what is added.
+
+    Yields:
+        What shards' tables are added to; None if there is nothing to compare.
+    """
+    listed, path = {file.path for file in manifest.files}, layout.SAMPLES_TABLE
+    sources = {name for name in damaged if name.startswith(("metadata/", "shots/"))}
     if path not in listed or path in damaged or sources:
+        yield None
         return
-    groups = sample_groups(store, prefix, numbered_shards(manifest), listed)
     with store.open_read(f"{prefix}/{path}" if prefix else path) as source:
-        try:
-            difference = _first_difference(pq.ParquetFile(source), groups)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            difference = f"it cannot be read: {error}"[:200]
+        comparison = _SamplesComparison(source)
+        shards = numbered_shards(manifest)
+        yield SampleIndex(store, prefix, shards, listed, comparison.compare)
+        difference = comparison.result()
     if difference:
         report_problem(path, difference)
 
 
-def _first_difference(file: pq.ParquetFile, groups: Iterator[pa.Table]) -> str:
-    """Says where a table of samples differs from the row groups that it should have, or ""."""
-    if not file.schema_arrow.equals(SAMPLES_SCHEMA):
-        return "it has other columns than the table of samples"
-    number = rows = 0
-    for number, group in enumerate(groups, 1):
-        if number > file.num_row_groups:
-            return f"it ends after {rows:,} samples; there are more in the shards"
-        found = file.read_row_group(number - 1, use_threads=False)
-        if not found.equals(group):
-            return f"samples {rows:,} to {rows + len(group) - 1:,} are not those of the shards"
-        rows += len(group)
-    return "" if number == file.num_row_groups else f"it has more than the shards' {rows:,} samples"
+class _SamplesComparison:
+    """Compares a published table of samples with the row groups that it should have."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._file: pq.ParquetFile | None = None
+        self._difference = ""
+        self._groups = self._rows = 0
+        try:
+            self._file = pq.ParquetFile(source)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            self._difference = _unreadable(error)
+            return
+        if not self._file.schema_arrow.equals(SAMPLES_SCHEMA):
+            self._difference = "it has other columns than the table of samples"
+
+    def compare(self, group: pa.Table) -> None:
+        """Compares the next row group."""
+        if self._difference or self._file is None:
+            return
+        try:
+            self._difference = self._next_difference(self._file, group)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            self._difference = _unreadable(error)
+        self._groups, self._rows = self._groups + 1, self._rows + len(group)
+
+    def _next_difference(self, file: pq.ParquetFile, group: pa.Table) -> str:
+        at = self._rows
+        if self._groups >= file.num_row_groups:
+            return f"it ends after {at:,} samples; there are more in the shards"
+        if not file.read_row_group(self._groups, use_threads=False).equals(group):
+            return f"samples {at:,} to {at + len(group) - 1:,} are not those of the shards"
+        return ""
+
+    def result(self) -> str:
+        """Returns where the table differs, or "", when all row groups were compared."""
+        more = self._file is not None and self._groups != self._file.num_row_groups
+        if more and not self._difference:
+            return f"it has more than the shards' {self._rows:,} samples"
+        return self._difference
+
+
+def _unreadable(error: Exception) -> str:
+    return f"it cannot be read: {error}"[:200]
 
 
 def _has_bytes(store: Store, key: str, chunks: Iterator[bytes]) -> bool:

@@ -23,7 +23,7 @@ from pipelines.accounts.deliveries import record_delivery
 from pipelines.delivery.recheck import object_sha256
 from pipelines.delivery.sample import sample_json, sample_key
 from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row, shard_stats
-from pipelines.format.indexes import write_samples
+from pipelines.format.indexes import index_files, open_samples
 from pipelines.format.manifest import manifest_bytes
 from pipelines.format.tar import Member, TarWriter
 from pipelines.ledger.commitments import deal_salt
@@ -107,7 +107,10 @@ def make_delivery(
     else:
         files = [file for receipt in receipts for file in receipt.files]
         shards = [(receipt.index, receipt.shard) for receipt in receipts]
-        write_samples(store, job.delivery, shards, {file.path for file in files})
+        paths = {file.path for file in files}
+        with open_samples(store, job.delivery, shards, paths) as made:
+            for _ in index_files(store, job.delivery, [shard for _, shard in shards], made):
+                pass
         key_of_table = f"{job.delivery}/{layout.SAMPLES_TABLE}"
         files.append(
             FileRecord(

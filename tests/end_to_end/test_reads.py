@@ -1,4 +1,4 @@
-"""How often a shard's files are read again: only its table, once, for the index."""
+"""How often a shard's files are read again: its tables alone, once, for the indexes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ LIBRARY = Library(
         Planted(id_in(3, 2), Fate.TAKEN, 4, "mp4"),
     )
 )
+
+
+# Tables of jpg, mp4 and png; metadata of what was embedded; shots.
+TABLES = {"parquet": 3 + 2 + 1}
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def test_shard_tables_are_read_once_after_writing(
     write_library(LIBRARY, tmp_path)
     save_key(tmp_path / "key", demonstration_key(1))
     assert run_in_process(*package_options(tmp_path)).code == 0
-    assert of_shards(reads) == {"parquet": 3}  # jpg, mp4 and png
+    assert of_shards(reads) == TABLES
 
     # A run that was interrupted before publishing takes its shards from their receipts.
     def cut(*_: object) -> None:
@@ -75,7 +79,7 @@ def test_shard_tables_are_read_once_after_writing(
     reads.clear()
     assert run_in_process(*package_options(tmp_path, tmp_path / "again")).code == 0
     assert tar.stat().st_mtime_ns == written
-    assert of_shards(reads) == {"parquet": 3}
+    assert of_shards(reads) == TABLES
     assert tree(tmp_path / "again" / "sparse") == tree(tmp_path / "out" / "sparse")
 
 

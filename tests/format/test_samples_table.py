@@ -115,9 +115,9 @@ def test_small_shards_share_row_groups(demo: Demo, monkeypatch: pytest.MonkeyPat
     paths = {file.path for file in records.files}
     for least in (1, 100, 10**6):
         monkeypatch.setattr(indexes, "_GROUP_ROWS", least)
-        groups = indexes.sample_groups(
-            open_store(str(delivery)), "", list(enumerate(records.shards)), paths
-        )
-        made = list(groups)
+        made: list[pa.Table] = []
+        store, shards = open_store(str(delivery)), list(enumerate(records.shards))
+        samples = indexes.SampleIndex(store, "", shards, paths, made.append)
+        list(indexes.index_files(store, "", records.shards, samples))
         assert pa.concat_tables(made).equals(whole)
         assert all(len(group) >= least for group in made[:-1])

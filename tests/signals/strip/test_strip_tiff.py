@@ -38,7 +38,7 @@ def dressed(rng: Random, orientation: int = 1) -> Page:
     }
     chosen = {tag: entry for tag, entry in entries.items() if rng.random() < 0.7}
     turned = {274: (SHORT, [orientation])} if orientation != 1 else {}
-    return Page(PIXELS, entries=chosen | turned)
+    return Page(PIXELS, entries={**chosen, **turned})
 
 
 def strip(data: bytes, setting: str, orientation: int = 1) -> bytes:
