@@ -10,16 +10,11 @@ from PIL import Image
 
 from pipelines.features.guard import this_guard
 from pipelines.media.films import FilmShot
-from pipelines.media.formats import (
-    Format,
-    check_declared_type,
-    is_film,
-    media_type_of,
-    sniff_format,
-)
+from pipelines.media.formats import Format, check_declared_type, is_film, media_type_of
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.phash import perceptual_signature
+from pipelines.media.sniff import sniff_format
 from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
 from schemas.reasons import Reason

@@ -18,7 +18,8 @@ from pipelines.fetch.fetch import fetch
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import url_of
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
-from pipelines.media.formats import media_type_of, sniff_format
+from pipelines.media.formats import media_type_of
+from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.refused import RefusedFile, RefusedRow, owners_text

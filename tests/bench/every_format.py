@@ -26,8 +26,9 @@ import numpy as np
 
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, prepare_media
-from pipelines.media.formats import media_type_of, sniff_format
+from pipelines.media.formats import media_type_of
 from pipelines.media.limits import MediaLimits
+from pipelines.media.sniff import sniff_format
 from pipelines.signals.file.trust import NO_TRUST
 from schemas.errors import BadRecord
 from schemas.signal import AssertionKind

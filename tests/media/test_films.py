@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from pipelines.features.guard import Guard, this_guard
-from pipelines.media.formats import sniff_format
 from pipelines.media.limits import MediaLimits
+from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
 from tests.cases.common import case_folder
 from tests.media.media_samples import LIMITS, encode, film, picture, turned_film

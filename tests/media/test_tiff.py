@@ -8,9 +8,9 @@ from PIL import Image
 
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
-from pipelines.media.formats import sniff_format
 from pipelines.media.images import DecodedImage, decode_for_models
 from pipelines.media.limits import MediaLimits
+from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, picture
 from tests.media.test_images import swapped_profile

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from pipelines.media.formats import Format, sniff_format
+from pipelines.media.formats import Format
 from pipelines.media.headers import GIF_TRAILER, gif_blocks
+from pipelines.media.sniff import sniff_format
 from pipelines.signals.file.c2pa import blank_prohibitions, may_hold_c2pa, read_c2pa
 from pipelines.signals.file.container_gif import (
     PICTURE_APPLICATIONS,

@@ -19,7 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.formats import Format, sniff_format
+from pipelines.media.formats import Format
+from pipelines.media.sniff import sniff_format
 from pipelines.signals.file.c2pa import may_hold_c2pa, read_c2pa, read_report
 from pipelines.signals.file.trust import NO_TRUST, TrustLists, load_trust_lists
 from schemas.errors import InputError

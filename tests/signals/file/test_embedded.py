@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from pipelines.media.formats import FORMATS, Format, sniff_format
+from pipelines.media.formats import FORMATS, Format
+from pipelines.media.sniff import sniff_format
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.trust import NO_TRUST
 from schemas.rights import PURPOSES, Permission, Purpose

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.formats import sniff_format
+from pipelines.media.sniff import sniff_format
 from pipelines.signals.file.denial_words import LANGUAGES
 from pipelines.signals.file.denials import find_denial, fold
 from pipelines.signals.file.embedded import may_state_rights, read_embedded, read_sidecar
