@@ -1,0 +1,141 @@
+"""Takes the look of a picture or of a film's frame: what near-duplicates are found and judged by.
+
+A look has three parts: how much there is to see, a hash with mean colours by which possible
+duplicates are found among millions, and 32 x 32 grey cells by which two pictures are compared.
+If what a picture shows lies on an even background, hash, colours and cells are those of the smallest
+square around it. An icon, a drawing or a page of text is then described by what it shows rather than
+by the white around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipelines.media.phash import colour_signature, hash_of_cells
+
+CELLS_SIDE = 32  # cells in each direction
+#: Largest difference, of 255, between a blank picture's parts and its usual shade. The grain of a
+#: black frame or a scanned white page is less.
+BLANK_STEP = 4
+CELL_PARTS = 16  # parts of a level of 255, in which shades of cells are counted
+_HASH_BYTES, _COLOUR_BYTES = 32, 48
+_PART = np.dtype([("low", "<u2"), ("range", "<u2"), ("cells", "u1", (CELLS_SIDE, CELLS_SIDE))])
+LOOK_BYTES = _HASH_BYTES + _COLOUR_BYTES + 1
+CELLS_BYTES = _PART.itemsize
+
+_GREY_SIDE = 64  # pixels on each side of the grey picture that is hashed
+_CONTRAST_SIDE = 128  # parts in each direction in which contrast is looked for
+_EVEN_STEP = 4  # levels by which an even background varies; the noise of photographs is more
+_BORDER_PARTS = 50  # one in so many pixels of an even background's border may differ
+_SUBJECT_PARTS = 4  # a subject differs from its background by one in so many parts of the contrast
+_LEAST_SUBJECT_STEP = 16  # levels, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture looks.
+
+    Attributes:
+        search: LOOK_BYTES: the hash (32), the mean colours of a 4 x 4 grid (48), and the largest
+            difference from the picture's usual shade (1).
+        cells: CELLS_BYTES: darkest shade and range of shades, in CELL_PARTS of a level, and each
+            grey cell's shade in that range, from 0 to 255, row by row.
+    """
+
+    search: bytes
+    cells: bytes
+
+
+def look_of(image: Image.Image) -> Look:
+    """Returns the look of an RGB picture."""
+    contrast = _contrast(image)
+    shown = _subject(image) if contrast > BLANK_STEP else image
+    grey = shown.convert("L").convert("F")
+    shades = np.asarray(grey.resize((_GREY_SIDE, _GREY_SIDE), Image.Resampling.BOX))
+    parts = np.rint(shades * CELL_PARTS).astype(np.int64)
+    search = hash_of_cells(parts) + bytes.fromhex(colour_signature(shown)) + bytes([contrast])
+    return Look(search, _pack_cells(parts))
+
+
+def is_blank(search: bytes) -> bool:
+    """Tells from a look's `search` whether there is nothing to see."""
+    return search[-1] <= BLANK_STEP
+
+
+def contrast_of(search: bytes) -> int:
+    """Returns from a look's `search` the largest difference from the usual shade, of 255."""
+    return search[-1]
+
+
+def main_look(looks: list[bytes]) -> bytes:
+    """Returns the look that stands for a picture or film: the middle one, unless it is blank.
+
+    Args:
+        looks: The `search` of each frame's look, in order of time.
+    """
+    middle = looks[len(looks) // 2]
+    return max(looks, key=contrast_of) if is_blank(middle) else middle
+
+
+def unpack_cells(packed: list[bytes]) -> NDArray[np.float64]:
+    """Returns the shades of looks' cells in levels of 255, [looks, 32, 32].
+
+    Raises:
+        ValueError: If one is not as long as cells are.
+    """
+    if any(len(one) != CELLS_BYTES for one in packed):
+        raise ValueError(f"cells take {CELLS_BYTES} bytes, not {sorted(set(map(len, packed)))}")
+    parts = np.frombuffer(b"".join(packed), _PART)
+    low = parts["low"].astype(np.float64)[:, None, None]
+    span = parts["range"].astype(np.float64)[:, None, None]
+    return (low + parts["cells"] * span / 255) / CELL_PARTS
+
+
+def _pack_cells(parts: NDArray[np.int64]) -> bytes:
+    side = _GREY_SIDE // CELLS_SIDE
+    cells = parts.reshape(CELLS_SIDE, side, CELLS_SIDE, side).sum(axis=(1, 3)) // (side * side)
+    low, span = int(cells.min()), int(cells.max() - cells.min())
+    packed = np.zeros(1, _PART)
+    packed["low"], packed["range"] = low, span
+    packed["cells"] = ((cells - low) * 255 + span // 2) // max(span, 1)
+    return packed.tobytes()
+
+
+def _contrast(image: Image.Image) -> int:
+    """Returns by how much a picture's parts differ from its usual shade, at most, of 255."""
+    size = (min(image.width, _CONTRAST_SIDE), min(image.height, _CONTRAST_SIDE))
+    parts = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX), dtype=np.int16)
+    flat = parts.reshape(-1, 3)
+    shade = np.partition(flat, len(flat) // 2, axis=0)[len(flat) // 2]
+    return int(np.abs(flat - shade).max())
+
+
+def _subject(image: Image.Image) -> Image.Image:
+    """Returns what lies on an even background, in the middle of a square of the same background.
+
+    The background is even if nearly all of the picture's border has one shade. Without such a
+    background, the whole picture is returned.
+    """
+    pixels = np.asarray(image.convert("RGB"))
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
+    shade = np.sort(border, axis=0)[len(border) // 2]
+    uneven = (np.abs(border - shade) > _EVEN_STEP).any(axis=1)
+    if _BORDER_PARTS * int(uneven.sum()) > len(border):
+        return image
+    steps = np.abs(pixels.astype(np.int16) - shade).max(axis=2)
+    is_subject = steps > max(_LEAST_SUBJECT_STEP, int(steps.max()) // _SUBJECT_PARTS)
+    rows, columns = np.flatnonzero(is_subject.any(axis=1)), np.flatnonzero(is_subject.any(axis=0))
+    if not len(rows):
+        return image
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    width, height = right - left, bottom - top
+    side = max(width, height)
+    square = Image.new("RGB", (side, side), (int(shade[0]), int(shade[1]), int(shade[2])))
+    subject = image.convert("RGB").crop((left, top, right, bottom))
+    square.paste(subject, ((side - width) // 2, (side - height) // 2))
+    return square
