@@ -29,9 +29,9 @@ CELLS_BYTES = _PART.itemsize
 
 _GREY_SIDE = 64  # pixels on each side of the grey picture that is hashed
 _CONTRAST_SIDE = 128  # parts in each direction in which contrast is looked for
-_EVEN_STEP = 4  # levels by which an even background varies; the noise of photographs is more
+_EVEN_STEP = 6  # levels by which an even background's grey varies; photographs' noise is more
 _BORDER_PARTS = 50  # one in so many pixels of an even background's border may differ
-_SUBJECT_PARTS = 4  # a subject differs from its background by one in so many parts of the contrast
+_SUBJECT_PARTS = 3  # a subject differs from its background by one in so many parts of the contrast
 _LEAST_SUBJECT_STEP = 16  # levels, at least
 
 
@@ -120,12 +120,13 @@ def _subject(image: Image.Image) -> Image.Image:
     The background is even if nearly all of the picture's border has one shade. Without such a
     background, the whole picture is returned.
     """
-    pixels = np.asarray(image.convert("RGB"))
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
-    shade = np.sort(border, axis=0)[len(border) // 2]
-    uneven = (np.abs(border - shade) > _EVEN_STEP).any(axis=1)
-    if _BORDER_PARTS * int(uneven.sum()) > len(border):
+    # Of colours, JPEG leaves traces far from what they are of; grey is the same there.
+    greys = _border_of(np.asarray(image.convert("L")))
+    uneven = np.abs(greys - np.sort(greys)[len(greys) // 2]) > _EVEN_STEP
+    if _BORDER_PARTS * int(uneven.sum()) > len(greys):
         return image
+    pixels = np.asarray(image.convert("RGB"))
+    shade = np.sort(_border_of(pixels), axis=0)[len(greys) // 2]
     steps = np.abs(pixels.astype(np.int16) - shade).max(axis=2)
     is_subject = steps > max(_LEAST_SUBJECT_STEP, int(steps.max()) // _SUBJECT_PARTS)
     rows, columns = np.flatnonzero(is_subject.any(axis=1)), np.flatnonzero(is_subject.any(axis=0))
@@ -139,3 +140,7 @@ def _subject(image: Image.Image) -> Image.Image:
     subject = image.convert("RGB").crop((left, top, right, bottom))
     square.paste(subject, ((side - width) // 2, (side - height) // 2))
     return square
+
+
+def _border_of(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
