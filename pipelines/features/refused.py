@@ -109,7 +109,7 @@ def _read(
     features: UnitFeatures,
     now_s: Callable[[], float],
 ) -> RefusedMedia:
-    compares_looks = context.deal.select.dedupe == "near"
+    compares_looks = context.deal.select.compares_looks
     state = file_state(location)
     known = features.digest_cache.get(state.key) if state else None
     if known is not None and known["media_sha256"]:

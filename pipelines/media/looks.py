@@ -2,9 +2,9 @@
 
 A look has three parts: how much there is to see, a hash with mean colours by which possible
 duplicates are found among millions, and 32 x 32 grey cells by which two pictures are compared.
-If what a picture shows lies on an even background, hash, colours and cells are those of the smallest
-square around it. An icon, a drawing or a page of text is then described by what it shows rather than
-by the white around it.
+If what a picture shows lies on an even background, hash, colours and cells are those of the
+smallest square around it. An icon, a drawing or a page of text is then described by what it shows
+rather than by the white around it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compares two pictures by their grey cells, finely enough that nobody is dropped for a likeness.
 
-A hash of low frequencies tells apart scenes, but not two pages of text in one layout or two icons of
-one weight. Here two things are measured. The *agreement* is the correlation of what remains when
+A hash of low frequencies tells scenes apart, but not two pages of text in one layout or two icons
+of one weight. Here two things are measured. The *agreement* is the correlation of what remains when
 each cell's surroundings are taken away: edges, letters and grain, which are the same in a copy and
 unrelated in another picture. The *excess* is by how much shades lie outside what the other picture
 has at the same place and next to it: a mark or a word that only one of them has.
@@ -110,7 +110,8 @@ def _correlation(first: Cells, second: Cells) -> npt.NDArray[np.int32]:
 
     Thousandths, so that the last digits of sums, which differ between machines, decide nothing.
     """
-    return np.rint((first * second).mean(axis=(-2, -1)) * 1000).astype(np.int32)
+    products: Cells = (first * second).mean(axis=(-2, -1))
+    return np.rint(products * 1000).astype(np.int32)
 
 
 def _edges(cells: Cells) -> Cells:

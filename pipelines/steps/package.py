@@ -206,7 +206,7 @@ def _publish(
     personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
     for receipt in receipts:
         personal.delivered.add(receipt.personal)
-    publish_counts(store, job, steps, counts.copies, personal.to_json())
+    publish_counts(store, job, steps, counts.copies, counts.likeness, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
     log.refresh()  # others may have recorded removals and pools since the run began
