@@ -131,8 +131,8 @@ class SelectTerms(DealSection):
     # "near": also assets that show the same; "semantic": also those whose embeddings are nearly the
     # same, whatever the pixels are.
     dedupe: Literal["none", "exact", "near", "semantic"] = "near"
-    # Pictures and films in which there is nothing to see. They are no duplicates of one another, but
-    # usually files that went wrong.
+    # Pictures and films in which there is nothing to see. They are no duplicates of one another,
+    # but usually files that went wrong.
     blank: _RefuseOrAccept = "refuse"
     # Least cosine of the embeddings of semantic duplicates.
     semantic_cosine: ExactShare = Decimal("0.95")

@@ -18,7 +18,7 @@ class LikenessRow(TypedDict):
     other_contributors: list[str]
     hash_bits: int | None
     agreement_milli: int | None
-    excess: int | None
+    difference: int | None
     cosine_milli: int | None
 
 
@@ -33,7 +33,7 @@ _FIELDS: list[pa.Field[pa.DataType]] = [
     # What the pair was judged by; null where it was not compared by that.
     pa.field("hash_bits", pa.int32()),  # of 256 that differ
     pa.field("agreement_milli", pa.int32()),  # of edges and grain; 1,000 for the same
-    pa.field("excess", pa.int32()),  # levels of 255 that only one has
+    pa.field("difference", pa.int32()),  # of the shades, in levels of 255
     pa.field("cosine_milli", pa.int32()),  # of the embeddings
 ]
 LIKENESS_SCHEMA = pa.schema(_FIELDS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pipelines.media.phash import colour_signature, hash_of_cells
 
@@ -21,6 +21,7 @@ CELLS_SIDE = 32  # cells in each direction
 #: Largest difference, of 255, between a blank picture's parts and its usual shade. The grain of a
 #: black frame or a scanned white page is less.
 BLANK_STEP = 4
+FAINT_STEP = 64  # contrast of an overlay on a blank frame, at most
 CELL_PARTS = 16  # parts of a level of 255, in which shades of cells are counted
 _HASH_BYTES, _COLOUR_BYTES = 32, 48
 _PART = np.dtype([("low", "<u2"), ("range", "<u2"), ("cells", "u1", (CELLS_SIDE, CELLS_SIDE))])
@@ -66,19 +67,27 @@ def is_blank(search: bytes) -> bool:
     return search[-1] <= BLANK_STEP
 
 
+def is_faint(search: bytes) -> bool:
+    """Tells from a look's `search` whether there is no more to see than an overlay may leave."""
+    return search[-1] <= FAINT_STEP
+
+
 def contrast_of(search: bytes) -> int:
     """Returns from a look's `search` the largest difference from the usual shade, of 255."""
     return search[-1]
 
 
 def main_look(looks: list[bytes]) -> bytes:
-    """Returns the look that stands for a picture or film: the middle one, unless it is blank.
+    """Returns the look that stands for a picture or film: the middle one, if it shows enough.
+
+    Else it is the first that does, or the one with the most contrast. Enough is more than what an
+    overlay leaves on a black frame, so that a film and its marked copy have one frame in common.
 
     Args:
         looks: The `search` of each frame's look, in order of time.
     """
-    middle = looks[len(looks) // 2]
-    return max(looks, key=contrast_of) if is_blank(middle) else middle
+    ordered = [looks[len(looks) // 2], *looks]
+    return next((look for look in ordered if not is_faint(look)), max(ordered, key=contrast_of))
 
 
 def unpack_cells(packed: list[bytes]) -> NDArray[np.float64]:
@@ -108,10 +117,14 @@ def _pack_cells(parts: NDArray[np.int64]) -> bytes:
 def _contrast(image: Image.Image) -> int:
     """Returns by how much a picture's parts differ from its usual shade, at most, of 255."""
     size = (min(image.width, _CONTRAST_SIDE), min(image.height, _CONTRAST_SIDE))
-    parts = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX), dtype=np.int16)
-    flat = parts.reshape(-1, 3)
-    shade = np.partition(flat, len(flat) // 2, axis=0)[len(flat) // 2]
-    return int(np.abs(flat - shade).max())
+    parts = image.convert("RGB").resize(size, Image.Resampling.BOX)
+    largest = 0
+    for channel in parts.split():
+        counts = np.cumsum(channel.histogram())
+        usual = int(np.searchsorted(counts, counts[-1] // 2, side="right"))
+        low, high = np.searchsorted(counts, [1, counts[-1]]).tolist()
+        largest = max(largest, usual - low, high - usual)
+    return largest
 
 
 def _subject(image: Image.Image) -> Image.Image:
@@ -125,20 +138,21 @@ def _subject(image: Image.Image) -> Image.Image:
     uneven = np.abs(greys - np.sort(greys)[len(greys) // 2]) > _EVEN_STEP
     if _BORDER_PARTS * int(uneven.sum()) > len(greys):
         return image
-    pixels = np.asarray(image.convert("RGB"))
-    shade = np.sort(_border_of(pixels), axis=0)[len(greys) // 2]
-    steps = np.abs(pixels.astype(np.int16) - shade).max(axis=2)
-    is_subject = steps > max(_LEAST_SUBJECT_STEP, int(steps.max()) // _SUBJECT_PARTS)
-    rows, columns = np.flatnonzero(is_subject.any(axis=1)), np.flatnonzero(is_subject.any(axis=0))
-    if not len(rows):
+    image = image.convert("RGB")
+    middle = np.sort(_border_of(np.asarray(image)), axis=0)[len(greys) // 2]
+    shade = (int(middle[0]), int(middle[1]), int(middle[2]))
+    difference = ImageChops.difference(image, Image.new("RGB", image.size, shade))
+    red, green, blue = difference.split()
+    steps = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    [_, largest] = steps.getextrema()
+    least = max(_LEAST_SUBJECT_STEP, int(largest) // _SUBJECT_PARTS)
+    box = steps.point([255 * (step > least) for step in range(256)]).getbbox()
+    if box is None:
         return image
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    width, height = right - left, bottom - top
+    width, height = box[2] - box[0], box[3] - box[1]
     side = max(width, height)
-    square = Image.new("RGB", (side, side), (int(shade[0]), int(shade[1]), int(shade[2])))
-    subject = image.convert("RGB").crop((left, top, right, bottom))
-    square.paste(subject, ((side - width) // 2, (side - height) // 2))
+    square = Image.new("RGB", (side, side), shade)
+    square.paste(image.crop(box), ((side - width) // 2, (side - height) // 2))
     return square
 
 

@@ -3,8 +3,8 @@
 A hash of low frequencies tells scenes apart, but not two pages of text in one layout or two icons
 of one weight. Here two things are measured. The *agreement* is the correlation of what remains when
 each cell's surroundings are taken away: edges, letters and grain, which are the same in a copy and
-unrelated in another picture. The *excess* is by how much shades lie outside what the other picture
-has at the same place and next to it: a mark or a word that only one of them has.
+unrelated in another picture. The *difference* is that of the cells that differ most, when both
+pictures have one brightness and contrast: two pictures of a series may agree but for a letter.
 
 A copy may be cropped a little, so the second picture is first shifted and stretched to fit the
 first, if that is needed.
@@ -26,13 +26,15 @@ Cells = npt.NDArray[np.float64]
 LEAST_AGREEMENT = 550
 _CLEAR_AGREEMENT = 800  # enough not to look for a better fit
 _LEAST_CORRELATION = 200  # with less, no fit is looked for: the pictures have nothing in common
-#: Largest excess of duplicates: levels of 255, or hundredths of the picture's range of shades.
-MOST_EXCESS, MOST_EXCESS_PERCENT = 24, 40
-_EXCESS_RANK = 6  # so many cells may have more, such as those on a sharp edge
+#: Largest difference of duplicates, in hundredths of the picture's range of shades: of pictures
+#: that agree well, and of those that do not fit exactly, such as enlarged icons.
+MOST_DIFFERENCE, MOST_IF_LOOSE = 40, 55
+_LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surface
+_RANK = 6  # the sixth largest counts, since a few cells on a sharp edge may differ more
 _SMOOTH_PERCENT = 3  # smooth pictures are equal if no cell differs by more of the range
 _SMOOTH_RANGE = 40  # levels; with less, the grain of different surfaces differs as little
-_CROPS = (-0.04, -0.02, 0.0, 0.02, 0.04)  # shares of a side that are cut off, or added
-_PAIRS_AT_ONCE = 64  # bounds the memory to 64 x 25 x 8 KiB
+_CROPS = (-0.045, -0.03, -0.015, 0.0, 0.015, 0.03, 0.045)  # shares of a side cut off, or added
+_PAIRS_AT_ONCE = 64  # bounds the memory to a few times 64 x 49 x 8 KiB
 _TINY = 1e-9
 
 
@@ -42,12 +44,12 @@ class Comparison:
 
     Attributes:
         agreement: In thousandths, [pairs].
-        excess: Levels of 255, [pairs].
+        difference: Levels of 255, [pairs].
         alike: Whether the pair shows the same, [pairs].
     """
 
     agreement: npt.NDArray[np.int32]
-    excess: npt.NDArray[np.int32]
+    difference: npt.NDArray[np.int32]
     alike: npt.NDArray[np.bool_]
 
 
@@ -60,7 +62,7 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
     empty = np.zeros(0, np.int32)
     return Comparison(
         np.concatenate([empty, *(part.agreement for part in parts)]),
-        np.concatenate([empty, *(part.excess for part in parts)]),
+        np.concatenate([empty, *(part.difference for part in parts)]),
         np.concatenate([empty.astype(np.bool_), *(part.alike for part in parts)]),
     )
 
@@ -78,7 +80,7 @@ def _compare(first: Cells, second: Cells) -> Comparison:
     better = refitted.agreement > as_they_are.agreement
     return Comparison(
         np.where(better, refitted.agreement, as_they_are.agreement),
-        np.where(better, refitted.excess, as_they_are.excess),
+        np.where(better, refitted.difference, as_they_are.difference),
         np.where(better, refitted.alike, as_they_are.alike) | as_they_are.alike,
     )
 
@@ -88,14 +90,14 @@ def _judge(first: Cells, second: Cells) -> Comparison:
     agreement = _correlation(_standard(_edges(first)), _standard(_edges(second)))
     matched = _standard(second) * first.std(axis=(1, 2))[:, None, None]
     matched += first.mean(axis=(1, 2))[:, None, None]
-    outside = np.maximum(_outside(first, matched), _outside(matched, first))
-    ranked = np.sort(outside.reshape(len(first), -1), axis=1)
-    excess = np.rint(ranked[:, -_EXCESS_RANK]).astype(np.int32)
-    most = np.maximum(MOST_EXCESS, spans * MOST_EXCESS_PERCENT / 100)
-    difference = np.abs(first - second).max(axis=(1, 2))
-    smooth = (spans >= _SMOOTH_RANGE) & (100 * difference <= _SMOOTH_PERCENT * spans)
-    alike = smooth | ((agreement >= LEAST_AGREEMENT) & (excess <= most))
-    return Comparison(agreement, excess, alike)
+    differences = np.sort(np.abs(matched - first).reshape(len(first), -1), axis=1)
+    difference = np.rint(differences[:, -_RANK]).astype(np.int32)
+    percent = np.where(agreement >= _CLEAR_AGREEMENT, MOST_DIFFERENCE, MOST_IF_LOOSE)
+    most = np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
+    unmatched = np.abs(first - second).max(axis=(1, 2))
+    smooth = (spans >= _SMOOTH_RANGE) & (100 * unmatched <= _SMOOTH_PERCENT * spans)
+    alike = smooth | ((agreement >= LEAST_AGREEMENT) & (difference <= most))
+    return Comparison(agreement, difference, alike)
 
 
 def _standard(cells: Cells) -> Cells:
@@ -120,15 +122,6 @@ def _edges(cells: Cells) -> Cells:
     around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
     edges: Cells = cells - around / 4
     return edges
-
-
-def _outside(cells: Cells, other: Cells) -> Cells:
-    """Returns by how much `other` lies outside the shades that `cells` have there and around."""
-    padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    low, high = windows.min(axis=(-2, -1)), windows.max(axis=(-2, -1))
-    outside: Cells = np.maximum(np.maximum(other - high, low - other), 0)
-    return outside
 
 
 def _fitted(first: Cells, second: Cells) -> Cells:

@@ -2,8 +2,8 @@
 
 1. Possible pairs have near hashes and colours (`PerceptualIndex`). Blank pictures are in none, for
    there is nothing in them that could be alike.
-2. A pair is confirmed if all its frames agree finely (`pipelines.selection.fine`), blank ones only
-   with blank ones, and if its embeddings, where both may have one, are not far apart.
+2. A pair is confirmed if all its frames agree finely (`pipelines.selection.fine`), but for those
+   that are blank in both, and if its embeddings, where both may have one, are not far apart.
 3. Semantic pairs are those whose embeddings are near enough, whatever the pixels are.
 4. In the order of preference, an asset is a duplicate of the first kept one that it pairs with,
    unless the deal names the two as a pair of which both are kept.
@@ -14,20 +14,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.media.looks import BLANK_STEP, is_blank, unpack_cells
+from pipelines.media.looks import BLANK_STEP, is_blank, is_faint, unpack_cells
 from pipelines.selection.dedupe import bytes_of
 from pipelines.selection.fine import compare_cells
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 
-#: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies of
-#: drawn works had 913 and more with the demonstration model.
+#: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
+#: of drawn works had 913 and more with the demonstration model.
 LEAST_COSINE = 850
 _MOST_CANDIDATES = 8  # of the nearest and of the first, for each asset
 _PAIRS_AT_ONCE = 4_096  # bounds the memory for their cells to 64 MiB for pictures
@@ -47,15 +46,21 @@ class Frames:
     searches: tuple[bytes, ...]
     cells: tuple[bytes, ...]
 
-    @property
-    def blank(self) -> tuple[bool, ...]:
-        """Whether there is nothing to see, in each frame."""
-        return tuple(map(is_blank, self.searches))
+    def compared_with(self, other: Frames) -> list[int]:
+        """Returns the frames to compare with another's: those that are blank in neither.
 
-    @property
-    def shown(self) -> list[bytes]:
-        """The cells of the frames with something to see."""
-        return [cells for cells, blank in zip(self.cells, self.blank, strict=True) if not blank]
+        There are none if the two cannot show the same: one has more frames, or one has a frame
+        with something to see where the other's is blank.
+        """
+        if len(self.searches) != len(other.searches):
+            return []
+        shown = []
+        for at, looks in enumerate(zip(self.searches, other.searches, strict=True)):
+            if not any(map(is_blank, looks)):
+                shown.append(at)
+            elif not all(map(is_faint, looks)):
+                return []
+        return shown
 
 
 class Evidence(Protocol):
@@ -82,7 +87,7 @@ class JudgedPair:
         other: The other candidate.
         bits: How many bits of their hashes differ, of 256; -1 if they were not compared.
         agreement: The least agreement of their frames, in thousandths; -1 if not compared.
-        excess: The largest excess of their frames, in levels of 255; -1 if not compared.
+        difference: The largest of their frames, in levels of 255; -1 if not compared.
         cosine: Of their embeddings, in thousandths; None where one has none.
         by_deal: Whether the deal keeps both.
     """
@@ -91,7 +96,7 @@ class JudgedPair:
     other: int
     bits: int = -1
     agreement: int = -1
-    excess: int = -1
+    difference: int = -1
     cosine: int | None = None
     by_deal: bool = False
 
@@ -101,7 +106,7 @@ class JudgedPair:
         if self.bits >= 0:
             parts.append(f"hash differs in {self.bits} of 256 bits")
             parts.append(f"agreement {self.agreement / 1000:.3f}")
-            parts.append(f"excess {self.excess} of 255")
+            parts.append(f"difference {self.difference} of 255")
         if self.cosine is not None:
             parts.append(f"cosine {self.cosine / 1000:.3f}")
         return ", ".join(parts)
@@ -152,23 +157,23 @@ def near_pairs(candidates: pa.Table, ranked: Indices, evidence: Evidence) -> lis
 
 
 def _agreeing(pairs: Sequence[JudgedPair], frames: dict[int, Frames]) -> list[JudgedPair]:
-    """Returns the pairs of which all frames are alike, with the least that any of them agrees."""
-    pairs = [pair for pair in pairs if frames[pair.kept].blank == frames[pair.other].blank]
-    if not pairs:
+    """Returns the pairs of which all frames are alike, with the worst of what was measured."""
+    shown = [frames[pair.kept].compared_with(frames[pair.other]) for pair in pairs]
+    of_pair = np.repeat(np.arange(len(pairs)), [len(few) for few in shown])
+    if not len(of_pair):
         return []
-    first = [frames[pair.kept].shown for pair in pairs]
-    of_pair = np.repeat(np.arange(len(pairs)), [len(shown) for shown in first])
-    second = [frames[pair.other].shown for pair in pairs]
-    found = compare_cells(
-        *(unpack_cells(list(chain.from_iterable(side))) for side in (first, second))
-    )
-    agreement, excess = np.full(len(pairs), 1000, np.int32), np.zeros(len(pairs), np.int32)
-    alike = np.ones(len(pairs), np.bool_)
+    sides = [
+        [frames[at].cells[frame] for at, few in zip(assets, shown, strict=True) for frame in few]
+        for assets in ([pair.kept for pair in pairs], [pair.other for pair in pairs])
+    ]
+    found = compare_cells(*map(unpack_cells, sides))
+    agreement, difference = np.full(len(pairs), 1000, np.int32), np.zeros(len(pairs), np.int32)
+    alike = np.array([bool(few) for few in shown])
     np.minimum.at(agreement, of_pair, found.agreement)
-    np.maximum.at(excess, of_pair, found.excess)
+    np.maximum.at(difference, of_pair, found.difference)
     np.logical_and.at(alike, of_pair, found.alike)
     return [
-        replace(pair, agreement=int(agreement[at]), excess=int(excess[at]))
+        replace(pair, agreement=int(agreement[at]), difference=int(difference[at]))
         for at, pair in enumerate(pairs)
         if alike[at]
     ]

@@ -111,7 +111,7 @@ def likeness_rows(candidates: pa.Table, pairs: Sequence[JudgedPair]) -> list[Lik
                 "other_contributors": owners[1],
                 "hash_bits": pair.bits if compared else None,
                 "agreement_milli": pair.agreement if compared else None,
-                "excess": pair.excess if compared else None,
+                "difference": pair.difference if compared else None,
                 "cosine_milli": pair.cosine,
             }
         )

@@ -10,9 +10,9 @@ here and never by the code that is measured.
 from __future__ import annotations
 
 import io
-import math
 import random
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,7 +21,13 @@ from pipelines.demo.scenes.render import draw_scene_spec, render
 
 _SIZE = (320, 240)
 _WORDS = "the of and to in is it for as was on are by with that at from not have this".split()
+_LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _INKS = [(20, 20, 20), (190, 40, 40), (30, 80, 170), (20, 120, 60), (140, 60, 150), (210, 120, 0)]
+
+
+@cache
+def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)
 
 
 def scene(dice: random.Random) -> Image.Image:
@@ -62,16 +68,34 @@ def _shape(
         draw.polygon(points[:3], fill=ink)
 
 
+@cache
+def _word(text: str) -> Image.Image:
+    image = Image.new("L", (round(_font(10).getlength(text)) + 4, 12))
+    ImageDraw.Draw(image).text((0, 0), text, fill=230, font=_font(10))
+    return image
+
+
+def badge(dice: random.Random) -> Image.Image:
+    """A disc with three digits or letters, one of a series that differs in nothing else."""
+    image = Image.new("RGB", _SIZE, "white")
+    draw = ImageDraw.Draw(image)
+    radius, ink = 90, dice.choice(_INKS)
+    x, y = _SIZE[0] // 2, _SIZE[1] // 2
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+    text = "".join(dice.choice(_LETTERS) for _ in range(3))
+    draw.text((x, y), text, fill="white", font=_font(70), anchor="mm")
+    return image
+
+
 def page(dice: random.Random) -> Image.Image:
     """A page of text: the same type, margins and lines on each, but other words."""
     image = Image.new("RGB", (240, 320), "white")
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default()
     for top in range(20, 300, 12):
-        words: list[str] = []
-        while len(" ".join(words)) < 30:
-            words.append(dice.choice(_WORDS) + dice.choice(["", "", "ing", "ly", "er"]))
-        draw.text((20, top), " ".join(words)[:33], fill=(25, 25, 25), font=font)
+        left = 20
+        while left < 190:
+            word = _word(dice.choice(_WORDS) + dice.choice(["", "", "ing", "ly", "er"]))
+            image.paste((0, 0, 0), (left, top), word)
+            left += word.width
     return image
 
 
@@ -79,10 +103,10 @@ def texture(dice: random.Random) -> Image.Image:
     """A plain surface such as paper, plaster or concrete: grain around one shade."""
     grain = np.random.default_rng(dice.getrandbits(60))
     shade = dice.choice([240, 225, 200, 150, 90])
-    fine = grain.normal(0, dice.choice([5, 8, 12]), (_SIZE[1], _SIZE[0], 1))
-    coarse = grain.normal(0, dice.choice([2, 4]), (_SIZE[1] // 8, _SIZE[0] // 8, 1))
-    pixels = shade + fine + np.kron(coarse, np.ones((8, 8, 1)))
-    return Image.fromarray(np.repeat(pixels, 3, 2).clip(0, 255).astype(np.uint8))
+    fine = grain.standard_normal((_SIZE[1], _SIZE[0]), np.float32) * dice.choice([5, 8, 12])
+    coarse = grain.normal(0, dice.choice([2, 4]), (_SIZE[1] // 8, _SIZE[0] // 8))
+    pixels = shade + fine + np.kron(coarse, np.ones((8, 8)))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
 def transparent(dice: random.Random) -> Image.Image:
@@ -98,6 +122,7 @@ def transparent(dice: random.Random) -> Image.Image:
 KINDS: dict[str, Callable[[random.Random], Image.Image]] = {
     "scene": scene,
     "icon": icon,
+    "badge": badge,
     "page": page,
     "texture": texture,
 }
@@ -139,7 +164,7 @@ def _brightened(image: Image.Image, dice: random.Random) -> Image.Image:
 def _marked(image: Image.Image, dice: random.Random) -> Image.Image:
     """The picture with a grey text across it, as agencies mark previews."""
     overlay = Image.new("RGBA", image.size, (0, 0, 0, 0))
-    font = ImageFont.load_default(size=max(12, image.width // 9))
+    font = _font(max(12, image.width // 9))
     grey = (128, 128, 128, dice.randint(40, 80))
     at = (image.width // 12, image.height * 2 // 5)
     ImageDraw.Draw(overlay).text(at, "SAMPLE STOCK", fill=grey, font=font)
@@ -159,8 +184,3 @@ def film_frames(dice: random.Random) -> list[Image.Image]:
     """The first, middle and last sampled frame of a film whose middle is black."""
     black = Image.new("RGB", _SIZE, (dice.randint(0, 2),) * 3)
     return [scene(dice), black, scene(dice)]
-
-
-def shade_of(angle: float) -> int:
-    """A grey that goes round with an angle, for gradients."""
-    return round(127.5 + 127.5 * math.sin(angle))
