@@ -26,9 +26,10 @@ Cells = npt.NDArray[np.float64]
 LEAST_AGREEMENT = 550
 _CLEAR_AGREEMENT = 800  # enough not to look for a better fit
 _LEAST_CORRELATION = 200  # with less, no fit is looked for: the pictures have nothing in common
-#: Largest difference of duplicates, in hundredths of the picture's range of shades: of pictures
-#: that agree well, and of those that do not fit exactly, such as enlarged icons.
-MOST_DIFFERENCE, MOST_IF_LOOSE = 40, 55
+#: Largest difference of duplicates, in hundredths of the picture's range of shades, by the least
+#: agreement for it. Where pictures do not fit exactly, edges differ more.
+MOST_DIFFERENCE = ((950, 25), (900, 30), (800, 40), (LEAST_AGREEMENT, 45))
+_PERCENTS = [percent for _, percent in MOST_DIFFERENCE]
 _LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surface
 _RANK = 6  # the sixth largest counts, since a few cells on a sharp edge may differ more
 _SMOOTH_PERCENT = 3  # smooth pictures are equal if no cell differs by more of the range
@@ -92,7 +93,7 @@ def _judge(first: Cells, second: Cells) -> Comparison:
     matched += first.mean(axis=(1, 2))[:, None, None]
     differences = np.sort(np.abs(matched - first).reshape(len(first), -1), axis=1)
     difference = np.rint(differences[:, -_RANK]).astype(np.int32)
-    percent = np.where(agreement >= _CLEAR_AGREEMENT, MOST_DIFFERENCE, MOST_IF_LOOSE)
+    percent = np.select([agreement >= least for least, _ in MOST_DIFFERENCE], _PERCENTS, 0)
     most = np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
     unmatched = np.abs(first - second).max(axis=(1, 2))
     smooth = (spans >= _SMOOTH_RANGE) & (100 * unmatched <= _SMOOTH_PERCENT * spans)

@@ -39,7 +39,7 @@ def icon(dice: random.Random) -> Image.Image:
     """A few shapes in one ink on white, as large as icons are."""
     image = Image.new("RGB", _SIZE, "white")
     draw = ImageDraw.Draw(image)
-    radius, ink = dice.choice([14, 24, 40, 70, 110]), dice.choice(_INKS)
+    radius, ink = dice.choice([20, 30, 50, 80, 110]), dice.choice(_INKS)
     for _ in range(dice.randint(2, 5)):
         _shape(draw, dice, radius, ink)
     return image
@@ -76,14 +76,14 @@ def _word(text: str) -> Image.Image:
 
 
 def badge(dice: random.Random) -> Image.Image:
-    """A disc with three digits or letters, one of a series that differs in nothing else."""
+    """A disc with two digits or letters, one of a series that differs in nothing else."""
     image = Image.new("RGB", _SIZE, "white")
     draw = ImageDraw.Draw(image)
     radius, ink = 90, dice.choice(_INKS)
     x, y = _SIZE[0] // 2, _SIZE[1] // 2
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
-    text = "".join(dice.choice(_LETTERS) for _ in range(3))
-    draw.text((x, y), text, fill="white", font=_font(70), anchor="mm")
+    text = "".join(dice.choice(_LETTERS) for _ in range(2))
+    draw.text((x, y), text, fill="white", font=_font(90), anchor="mm")
     return image
 
 
