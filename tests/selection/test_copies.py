@@ -17,7 +17,15 @@ from pipelines.selection.select import select_samples
 from schemas.deal_terms import Ruling, SelectTerms
 from schemas.refused import REFUSED_FILES_SCHEMA, owners_text
 from tests.media.near import is_near
-from tests.selection.candidates import COLOURS, Candidate, candidate, digest_of, look, table_of
+from tests.selection.candidates import (
+    COLOURS,
+    AllAgree,
+    Candidate,
+    candidate,
+    digest_of,
+    look,
+    table_of,
+)
 
 pytestmark = pytest.mark.long
 
@@ -65,7 +73,7 @@ def reasons(
     rulings: Sequence[Ruling] = (),
     terms: SelectTerms = EXACT,
 ) -> dict[str, str]:
-    found = select_samples(table_of(items), terms, refused_table(refused), rulings)
+    found = select_samples(table_of(items), terms, AllAgree(items), refused_table(refused), rulings)
     assert len(found.chosen) + len(found.refusals) == len(items)
     return {row.asset_id: row.reasons[0] for row in found.refusals}
 
@@ -97,7 +105,7 @@ def test_a_copy_of_a_refused_file_is_refused(other: Refused, terms: SelectTerms)
     assert reasons([own, candidate("b", LOOKS[2])], [other], terms=terms) == {
         "a": "duplicate.of_refused"
     }
-    found = select_samples(table_of([own]), terms, refused_table([other]))
+    found = select_samples(table_of([own]), terms, AllAgree([own]), refused_table([other]))
     assert found.refusals[0].detail == "the file of z, refused: consent.denied"
 
 
@@ -161,7 +169,7 @@ def ruling(owner: str, *, media: str = "", assets: str = "") -> Ruling:
 def test_a_ruling_settles_whose_a_file_is(ruled: Ruling, terms: SelectTerms) -> None:
     items = claimed("ab")
     assert reasons(items, rulings=[ruled], terms=terms) == {"a": "duplicate.contested"}
-    found = select_samples(table_of(items), terms, None, [ruled])
+    found = select_samples(table_of(items), terms, AllAgree(items), None, [ruled])
     assert found.rulings_used == {"R-1"}
 
 
@@ -171,7 +179,8 @@ def test_a_ruling_by_ids_says_nothing_of_a_later_claim() -> None:
     nobody = [ruling("c-z", media="x"), ruling("c-b", media="other")]
     assert set(reasons(claimed("ab"), rulings=[nobody[0]])) == set("ab")
     assert set(reasons(claimed("ab"), rulings=[nobody[1]])) == set("ab")
-    found = select_samples(table_of(claimed("ab")), EXACT, None, [nobody[1]])
+    items = claimed("ab")
+    found = select_samples(table_of(items), EXACT, AllAgree(items), None, [nobody[1]])
     assert found.rulings_used == set()
 
 
