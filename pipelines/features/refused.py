@@ -19,6 +19,7 @@ from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import url_of
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.media.formats import media_type_of, sniff_format
+from pipelines.media.looks import HASH_AND_COLOURS, main_look
 from schemas.errors import BadRecord
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.refused import RefusedFile, RefusedRow, owners_text
@@ -88,6 +89,7 @@ def read_refused(
         media_sha256="",
         phash="",
         colour="",
+        look="",
     )
     # A notice holds for copies whatever the deal says.
     is_removed = "asset.removed" in row["reasons"].split(", ")
@@ -141,4 +143,5 @@ def _with_look(file: RefusedFile, digest: str, facts: FactsRow | None) -> Refuse
         "media_sha256": digest,
         "phash": facts["phash"],
         "colour": facts["colour"],
+        "look": main_look(facts["looks"])[:HASH_AND_COLOURS].hex(),
     }

@@ -25,7 +25,8 @@ FAINT_STEP = 64  # contrast of an overlay on a blank frame, at most
 CELL_PARTS = 16  # parts of a level of 255, in which shades of cells are counted
 _HASH_BYTES, _COLOUR_BYTES = 32, 48
 _PART = np.dtype([("low", "<u2"), ("range", "<u2"), ("cells", "u1", (CELLS_SIDE, CELLS_SIDE))])
-LOOK_BYTES = _HASH_BYTES + _COLOUR_BYTES + 1
+HASH_AND_COLOURS = _HASH_BYTES + _COLOUR_BYTES  # bytes at the start of a look's `search`
+LOOK_BYTES = HASH_AND_COLOURS + 1
 CELLS_BYTES = _PART.itemsize
 
 _GREY_SIDE = 64  # pixels on each side of the grey picture that is hashed
@@ -60,6 +61,15 @@ def look_of(image: Image.Image) -> Look:
     parts = np.rint(shades * CELL_PARTS).astype(np.int64)
     search = hash_of_cells(parts) + bytes.fromhex(colour_signature(shown)) + bytes([contrast])
     return Look(search, _pack_cells(parts))
+
+
+def shows_elsewhere(looks: list[bytes]) -> bool:
+    """Tells whether a film's middle frame is blank, while another frame shows something.
+
+    Args:
+        looks: The `search` of each frame's look, in order of time.
+    """
+    return is_blank(looks[len(looks) // 2]) and not is_blank(main_look(looks))
 
 
 def is_blank(search: bytes) -> bool:
@@ -144,8 +154,8 @@ def _subject(image: Image.Image) -> Image.Image:
     difference = ImageChops.difference(image, Image.new("RGB", image.size, shade))
     red, green, blue = difference.split()
     steps = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    [_, largest] = steps.getextrema()
-    least = max(_LEAST_SUBJECT_STEP, int(largest) // _SUBJECT_PARTS)
+    largest = max(step for step, count in enumerate(steps.histogram()) if count)
+    least = max(_LEAST_SUBJECT_STEP, largest // _SUBJECT_PARTS)
     box = steps.point([255 * (step > least) for step in range(256)]).getbbox()
     if box is None:
         return image

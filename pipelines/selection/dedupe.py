@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.media.looks import contrast_of, main_look
+from pipelines.media.looks import contrast_of, main_look, shows_elsewhere
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.storage.columns import Column, numbers_in, values_of
 
@@ -41,6 +41,8 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("look_colour", pa.binary(COLOUR_BYTES), nullable=False),
     pa.field("contrast", pa.uint8(), nullable=False),
     pa.field("inference", pa.bool_(), nullable=False),  # whether models may see it
+    # Whether it is a film whose middle frame, that of `phash`, is blank and another is not.
+    pa.field("shows_elsewhere", pa.bool_(), nullable=False),
 ]
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
@@ -68,6 +70,7 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
         "short_side": pc.min_element_wise(rows["width"], rows["height"]),
         "look_hash": _part_of(standing, 0, PHASH_BYTES),
         "look_colour": _part_of(standing, PHASH_BYTES, COLOUR_BYTES),
+        "shows_elsewhere": pa.array(list(map(shows_elsewhere, looks)), pa.bool_()),
         "contrast": pa.array([max(map(contrast_of, frames)) for frames in looks], pa.uint8()),
     }
     return pa.Table.from_arrays(

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
-from pipelines.media.looks import Look, contrast_of, look_of, main_look
+from pipelines.media.looks import Look, contrast_of, look_of, main_look, shows_elsewhere
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from pipelines.selection.near import Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
@@ -149,6 +149,7 @@ def candidates_table(assets: Sequence[Asset]) -> pa.Table:
         "look_colour": [look[32:80] for look in standing],
         "contrast": [max(map(contrast_of, frames)) for frames in searches],
         "inference": [False] * len(names),
+        "shows_elsewhere": list(map(shows_elsewhere, searches)),
     }
     return pa.table(
         {name: pa.array(columns[name], CANDIDATES_SCHEMA.field(name).type) for name in columns},

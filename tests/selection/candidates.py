@@ -36,6 +36,8 @@ class Candidate:
     owners: tuple[str, ...] = ("c-1",)
     place: int = 0
     contrast: int = 255
+    # Of another frame, if this is a film whose middle frame is blank.
+    elsewhere: PerceptualSignature | None = None
     embedding: tuple[float, ...] = ()
 
     @property
@@ -69,8 +71,9 @@ def table_of(candidates: Sequence[Candidate]) -> pa.Table:
             "colour": bytes.fromhex(item.look.colour),
             "place": item.place or item.hash,
             "owners": owners_text([{"contributor_id": n, "share_bp": 1} for n in item.owners]),
-            "look_hash": bytes.fromhex(item.look.phash),
-            "look_colour": bytes.fromhex(item.look.colour),
+            "look_hash": bytes.fromhex((item.elsewhere or item.look).phash),
+            "look_colour": bytes.fromhex((item.elsewhere or item.look).colour),
+            "shows_elsewhere": item.elsewhere is not None,
             "contrast": item.contrast,
             "inference": bool(item.embedding),
         }

@@ -43,10 +43,17 @@ class Refused:
     owners: tuple[str, ...] = ("c-2",)
     lasting: bool = False
     look: PerceptualSignature | None = None
+    elsewhere: PerceptualSignature | None = None  # see Candidate
+    old: bool = False  # whether only the middle frame's look was kept
 
     @property
     def files(self) -> set[str]:
         return {name for name in (self.media, self.listed) if name}
+
+
+def _look(item: Refused) -> str:
+    standing = item.elsewhere or item.look
+    return standing.phash + standing.colour if standing and not item.old else ""
 
 
 def refused_table(items: Sequence[Refused]) -> pa.Table:
@@ -61,6 +68,7 @@ def refused_table(items: Sequence[Refused]) -> pa.Table:
             "media_sha256": digest_of(item.media).hex() if item.media else "",
             "phash": item.look.phash if item.look else "",
             "colour": item.look.colour if item.look else "",
+            "look": _look(item),
         }
         for item in sorted(items, key=lambda item: item.asset_id)
     ]
@@ -114,6 +122,21 @@ def test_a_look_counts_only_where_looks_are_compared() -> None:
     held = [Refused("z", media="other", look=LOOKS[1])]
     assert reasons(items, held, terms=NEAR) == {"a": "duplicate.like_refused"}
     assert reasons(items, held, terms=EXACT) == {}
+
+
+def test_films_with_a_black_middle_are_like_a_refused_one_only_if_another_frame_is() -> None:
+    black = look(0, bytes(COLOURS))
+    films = [
+        replace(candidate("a", black), elsewhere=ALIKE[1]),
+        replace(candidate("b", black), elsewhere=LOOKS[2]),
+        candidate("c", black),  # all of it is black
+    ]
+    held = Refused("z", media="other", look=black, elsewhere=LOOKS[1])
+    assert reasons(films, [held], terms=NEAR) == dict.fromkeys("ac", "duplicate.like_refused")
+    # Of a file that was removed by an earlier release, no other frame is known.
+    assert reasons(films, [replace(held, old=True)], terms=NEAR) == dict.fromkeys(
+        "abc", "duplicate.like_refused"
+    )
 
 
 def test_the_look_of_a_copy_counts_where_the_refused_file_was_not_read() -> None:

@@ -198,6 +198,7 @@ def test_hash_of_the_wrong_length_is_an_error() -> None:
             "look_colour": b"\x03" * COLOURS,
             "contrast": 200,
             "inference": True,
+            "shows_elsewhere": False,
         }
     ]
     with pytest.raises(ValueError, match="not of 32 bytes"):
