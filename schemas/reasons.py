@@ -393,7 +393,7 @@ class Reason(StrEnum):
         "Another asset in the delivery shows nearly the same picture.",
         "select.dedupe",
         "None needed; if they are different works, name both in the deal's select.keep_both.",
-        "",
+        "assets.media_uri",
         "select.keep_both",
     )
     DUPLICATE_SEMANTIC = _select(
@@ -401,7 +401,7 @@ class Reason(StrEnum):
         "Another asset in the delivery shows nearly the same, judged by their embeddings.",
         "select.dedupe",
         "None needed; if both are wanted, name them in the deal's select.keep_both.",
-        "",
+        "assets.media_uri",
         "select.semantic_cosine",
         "select.keep_both",
     )

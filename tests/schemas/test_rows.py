@@ -100,7 +100,7 @@ def test_row_type_matches_its_schema(row: type) -> None:
 
 
 def test_every_row_type_is_compared() -> None:
-    modules = (catalogue, decision, features, sample, shard_table, signal, unit)
+    modules = (catalogue, decision, features, likeness, sample, shard_table, signal, unit)
     declared = {
         kind
         for module in modules

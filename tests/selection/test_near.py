@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.media.looks import look_of
-from pipelines.selection.near import LEAST_COSINE
+from pipelines.selection.near import LEAST_COSINE, Vectors
 from pipelines.selection.select import Selection, select_samples
 from pipelines.selection.semantic import semantic_pairs
 from pipelines.steps.likeness import likeness_record, likeness_rows
@@ -162,12 +162,13 @@ def test_embeddings_that_are_far_apart_keep_both() -> None:
     assert select_alike(items, SelectTerms())[1] == ["b"]
 
 
-def embedded(dice: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+def embedded(dice: np.random.Generator, count: int, dimensions: int) -> Vectors:
     """Embeddings in one half of the space, as a model's are, and some near others."""
     made = dice.standard_normal((count, dimensions)) + 1.0
     for at in range(0, count - 1, 3):
         made[at + 1] = made[at] + dice.uniform(0.05, 0.7) * dice.standard_normal(dimensions)
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float16)
+    vectors: Vectors = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float16)
+    return vectors
 
 
 def test_semantic_pairs_are_those_that_a_comparison_of_all_finds() -> None:
