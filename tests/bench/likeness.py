@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.selection.near import Frames, Vectors, choose_kept, near_pairs
@@ -186,9 +187,7 @@ def near_cost(assets: int) -> tuple[float, float, int]:
     return searched, whole - searched, len(pairs)
 
 
-def _table_of(made: _Generated) -> object:
-    import pyarrow as pa
-
+def _table_of(made: _Generated) -> pa.Table:
     count = len(made.hashes)
     packed = [
         pa.Array.from_buffers(pa.binary(width), count, [None, pa.py_buffer(values.tobytes())])

@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +133,7 @@ def candidates_table(assets: Sequence[Asset]) -> pa.Table:
     searches = [[look.search for look in asset.frames] for asset in assets]
     standing = [main_look(frames) for frames in searches]
     names = [f"{number:08d}" for number in range(len(assets))]
-    columns: dict[str, object] = {
+    columns: dict[str, list[Any]] = {
         "asset_id": names,
         "hash": [asset_hash(name) for name in names],
         "unit": [0] * len(names),
