@@ -139,6 +139,8 @@ def near_pairs(candidates: pa.Table, ranked: Indices, evidence: Evidence) -> lis
     hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
     colours = bytes_of(candidates["look_colour"], np.uint8)[shown]
     possible = PerceptualIndex(hashes, colours).pairs(_MOST_CANDIDATES)
+    if not len(possible.bits):
+        return []
     early, late = shown[possible.early], shown[possible.late]
     assets = np.unique(np.concatenate([early, late]))
     frames = dict(zip(assets.tolist(), evidence.frames(assets), strict=True))

@@ -80,7 +80,9 @@ class RunEvidence:
         units = self._units[assets]
         order = np.argsort(units, kind="stable")
         present, starts = np.unique(units[order], return_index=True)
-        yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+        ends = [*starts[1:].tolist(), len(order)]
+        for unit, start, end in zip(present.tolist(), starts.tolist(), ends, strict=False):
+            yield unit, order[start:end]
 
 
 def write_likeness(
