@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
 
@@ -69,6 +69,7 @@ class PackageResult:
         reading: What was read of the catalogue.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         personal: What was found of personal data.
+        likeness: How many pairs of assets show the same, and what became of the deal's pairs.
     """
 
     manifest: Manifest
@@ -78,6 +79,7 @@ class PackageResult:
     reading: Reading
     personal: PersonalData
     reported: tuple[dict[str, object], ...] = ()
+    likeness: dict[str, object] = field(default_factory=dict)
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -221,7 +223,14 @@ def _publish(
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(
-        manifest, attribution, steps, counts.computed, reading, personal, counts.reported
+        manifest,
+        attribution,
+        steps,
+        counts.computed,
+        reading,
+        personal,
+        counts.reported,
+        counts.likeness,
     )
 
 
