@@ -22,7 +22,7 @@ _MOST_BANDS = 128
 _MISSED = 0.005  # share of pairs just near enough that share no bucket
 _LEAST_CENTRED = 0.4  # cosine without the mean, at which bands are still planned
 _IN_A_CROWD = 8  # of the nearest and of the first in a bucket, for each of its members
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 8_192
 
 _Float = npt.NDArray[np.float32]
 
@@ -44,9 +44,9 @@ def semantic_pairs(ranked: Indices, evidence: Evidence, least_cosine: float) -> 
     dice = np.random.default_rng(_SEED)
     found: list[npt.NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
     cosines: list[_Float] = [np.zeros(0, np.float32)]
-    for _ in range(bands):
-        directions = dice.standard_normal((vectors.shape[1], planes)).astype(np.float32)
-        pairs = _share_bucket(_buckets(vectors, mean, directions))
+    directions = dice.standard_normal((vectors.shape[1], bands * planes), np.float32)
+    for buckets in _buckets(vectors, mean, directions, planes):
+        pairs = _share_bucket(buckets)
         measured = _cosines(vectors, pairs)
         near = measured >= least_cosine
         found.append(pairs[near])
@@ -74,18 +74,21 @@ def _plan(rows: int, mean_square: float, least_cosine: float) -> tuple[int, int]
     return planes, min(_MOST_BANDS, math.ceil(math.log(_MISSED) / math.log(1 - together)))
 
 
-def _buckets(vectors: Vectors, mean: _Float, directions: _Float) -> npt.NDArray[np.int64]:
-    """Returns the number of each vector's bucket: one bit for each plane."""
-    weights = 1 << np.arange(directions.shape[1], dtype=np.int64)
-    buckets = np.zeros(len(vectors), np.int64)
+def _buckets(
+    vectors: Vectors, mean: _Float, directions: _Float, planes: int
+) -> npt.NDArray[np.int32]:
+    """Returns the number of each vector's bucket in each band, [bands, vectors]: a bit a plane."""
+    weights = 1 << np.arange(planes, dtype=np.int32)
+    bands = directions.shape[1] // planes
+    buckets = np.zeros((bands, len(vectors)), np.int32)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         sides = (vectors[rows].astype(np.float32) - mean) @ directions > 0
-        buckets[rows] = sides @ weights
+        buckets[:, rows] = (sides.reshape(-1, bands, planes) @ weights).T
     return buckets
 
 
-def _share_bucket(buckets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _share_bucket(buckets: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Returns pairs of rows in one bucket, the earlier row first: of a large one, not all."""
     order = np.argsort(buckets, kind="stable")
     sorted_buckets = buckets[order]
