@@ -34,6 +34,9 @@ from schemas.territory import WORLD
 # Keys of the price that are between the agency and its contributors: with others, it is still the
 # same deal.
 _CHANGEABLE = {"other_currencies"}
+# Keys of later releases. A deal that leaves them at their defaults has the digest that it had
+# before there were such keys.
+_LATER_SELECT_KEYS = ("blank", "semantic_cosine", "keep_both")
 
 
 class Deal(DealSection):
@@ -153,10 +156,17 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms and the models' precision are part of it unless they are the defaults: a
-        deal that says nothing of them has the digest that it had before there were such terms.
+        Withdrawal terms, the models' precision and the later keys of `[select]` are part of it
+        unless they are the defaults: a deal that says nothing of them has the digest that it had
+        before they existed.
         """
-        excluded: dict[str, bool | set[str]] = {"output": True}
+        default = SelectTerms()
+        unused = {
+            name
+            for name in _LATER_SELECT_KEYS
+            if getattr(self.select, name) == getattr(default, name)
+        }
+        excluded: dict[str, bool | set[str]] = {"output": True, "select": unused}
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
         if self.models.precision == "auto":

@@ -12,6 +12,7 @@ from schemas.deal_values import (
     ByteSize,
     CalendarDate,
     ExactShare,
+    IdPair,
     Keyword,
     OneLine,
     refuse_repeats,
@@ -127,8 +128,30 @@ class SelectTerms(DealSection):
     min_short_side: int = Field(default=512, ge=1, le=MAX_INTEGER)  # pixels
     keywords_any: list[Keyword] = []
     keywords_none: list[Keyword] = []
-    dedupe: Literal["none", "exact", "near"] = "near"
+    # "near": also assets that show the same; "semantic": also those whose embeddings are nearly the
+    # same, whatever the pixels are.
+    dedupe: Literal["none", "exact", "near", "semantic"] = "near"
+    # Pictures and films in which there is nothing to see. They are no duplicates of one another,
+    # but usually files that went wrong.
+    blank: _RefuseOrAccept = "refuse"
+    # Least cosine of the embeddings of semantic duplicates.
+    semantic_cosine: ExactShare = Decimal("0.95")
+    # Pairs of asset ids that are different works, however alike they look: both are kept.
+    keep_both: list[IdPair] = []
     max_assets: int = Field(default=100_000, ge=1, le=MAX_INTEGER)
+
+    @field_validator("keep_both")
+    @classmethod
+    def _check_pairs(cls, values: list[list[str]]) -> list[list[str]]:
+        for pair in values:
+            refuse_repeats(pair)
+        refuse_repeats([frozenset(pair) for pair in values])
+        return values
+
+    @property
+    def compares_looks(self) -> bool:
+        """Whether assets are compared by what they show, not only by their bytes."""
+        return self.dedupe in ("near", "semantic")
 
 
 class ModelTerms(DealSection):

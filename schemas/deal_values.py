@@ -125,3 +125,4 @@ ProfileName = Annotated[
     str, AfterValidator(_check_profile_name), Field(json_schema_extra=_list_profiles)
 ]
 OneLine = Annotated[str, AfterValidator(_check_one_line)]
+IdPair = Annotated[list[OneLine], Field(min_length=2, max_length=2)]

@@ -46,6 +46,8 @@ class MediaFacts(TypedDict):
     keyframes: int
     phash: str
     colour: str
+    looks: list[bytes]
+    cells: list[bytes]
     motion_milli: int
 
 
@@ -75,6 +77,9 @@ _FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("keyframes", pa.int32(), nullable=False),
     pa.field("phash", pa.string(), nullable=False),  # 256 bits, hex
     pa.field("colour", pa.string(), nullable=False),  # mean colours, hex
+    # One of each for a picture, or for each of a film's sampled frames (pipelines.media.looks).
+    pa.field("looks", pa.list_(pa.binary()), nullable=False),
+    pa.field("cells", pa.list_(pa.binary()), nullable=False),
     pa.field("motion_milli", pa.int64(), nullable=False),
     pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # empty for an image
 ]

@@ -375,6 +375,13 @@ class Reason(StrEnum):
         "select.min_short_side",
         "Supply a larger original.",
     )
+    SELECT_BLANK = _select(
+        "select.blank",
+        "There is nothing to see: one shade, or nearly.",
+        "select.blank",
+        "Replace the file; a white drawing on transparency needs a background that shows it.",
+        "assets.media_uri",
+    )
     DUPLICATE_EXACT = _select(
         "duplicate.exact",
         "Another asset in the delivery has the same bytes.",
@@ -385,7 +392,18 @@ class Reason(StrEnum):
         "duplicate.near",
         "Another asset in the delivery shows nearly the same picture.",
         "select.dedupe",
-        "None needed.",
+        "None needed; if they are different works, name both in the deal's select.keep_both.",
+        "assets.media_uri",
+        "select.keep_both",
+    )
+    DUPLICATE_SEMANTIC = _select(
+        "duplicate.semantic",
+        "Another asset in the delivery shows nearly the same, judged by their embeddings.",
+        "select.dedupe",
+        "None needed; if both are wanted, name them in the deal's select.keep_both.",
+        "assets.media_uri",
+        "select.semantic_cosine",
+        "select.keep_both",
     )
     SELECT_OVER_CAP = _select(
         "select.over_cap",

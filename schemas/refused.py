@@ -35,6 +35,7 @@ class RefusedFile(TypedDict):
     media_sha256: str
     phash: str
     colour: str
+    look: str
 
 
 _REASONS = pa.field("reasons", pa.string(), nullable=False)  # codes, for the detail
@@ -59,6 +60,8 @@ _FILE_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("media_sha256", pa.string(), nullable=False),  # of the bytes
     pa.field("phash", pa.string(), nullable=False),
     pa.field("colour", pa.string(), nullable=False),
+    # Hash and colours of the look that stands for it (pipelines.media.looks).
+    pa.field("look", pa.string(), nullable=False),
 ]
 REFUSED_ROWS_SCHEMA = pa.schema(_ROW_FIELDS)
 REFUSED_FILES_SCHEMA = pa.schema(_FILE_FIELDS)

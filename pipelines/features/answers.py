@@ -11,6 +11,7 @@ from typing import get_type_hints
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
+from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
@@ -51,7 +52,10 @@ def image_answer(header: Header, blobs: Sequence[Blob]) -> HashedImage:
         signature = PerceptualSignature(**header["signature"])
         if not _PHASH.fullmatch(signature.phash) or not _COLOUR.fullmatch(signature.colour):
             raise ValueError("signature")
-        return HashedImage(image, facts, signature)
+        look = Look(*(bytes.fromhex(header["look"][name]) for name in ("search", "cells")))
+        if (len(look.search), len(look.cells)) != (LOOK_BYTES, CELLS_BYTES):
+            raise ValueError("look")
+        return HashedImage(image, facts, signature, look)
 
 
 def file_answer(blobs: Sequence[Blob]) -> bytes:

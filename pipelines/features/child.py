@@ -90,6 +90,7 @@ def _image(request: Header, data: bytes) -> _Answer:
     header = {
         "facts": vars(decoded.facts),
         "signature": {"phash": decoded.signature.phash, "colour": decoded.signature.colour},
+        "look": {"search": decoded.look.search.hex(), "cells": decoded.look.cells.hex()},
         "sizes": [size],
     }
     return header, [blob]

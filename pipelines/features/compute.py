@@ -123,6 +123,8 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
         "keyframes": prepared.keyframes,
         "phash": prepared.phash,
         "colour": prepared.colour,
+        "looks": [look.search for look in prepared.looks],
+        "cells": [look.cells for look in prepared.looks],
         "motion_milli": prepared.motion_milli,
         "shots": [
             {

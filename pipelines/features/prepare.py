@@ -13,6 +13,7 @@ from pipelines.media.films import FilmShot
 from pipelines.media.formats import Format, check_declared_type, is_film, media_type_of
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
+from pipelines.media.looks import Look, look_of
 from pipelines.media.phash import perceptual_signature
 from pipelines.media.sniff import sniff_format
 from pipelines.media.unsupported import describe_unsupported
@@ -44,6 +45,7 @@ class PreparedMedia:
         keyframes: How many of them are keyframes.
         phash: 256-bit perceptual hash in hex; for a film, that of its middle frame.
         colour: Colour signature of the same picture, in hex.
+        looks: The look of the picture, or of each of a film's sampled frames in order.
         motion_milli: Amount of motion in a film; see `pipelines.media.shots`.
         shots: A film's shots in order; empty for a picture.
         frames_rgb: Upright RGB pictures for models: one, or a film's sampled frames in order.
@@ -69,6 +71,7 @@ class PreparedMedia:
     keyframes: int
     phash: str
     colour: str
+    looks: tuple[Look, ...]
     motion_milli: int
     shots: tuple[FilmShot, ...]
     frames_rgb: tuple[Image.Image, ...]
@@ -161,6 +164,7 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         keyframes=0,
         phash=signature.phash,
         colour=signature.colour,
+        looks=(decoded.look,),
         motion_milli=0,
         shots=(),
         frames_rgb=(decoded.image,),
@@ -192,6 +196,7 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         keyframes=len(film.keyframes_ms),
         phash=signature.phash,
         colour=signature.colour,
+        looks=tuple(map(look_of, film.samples)),
         motion_milli=film.motion_milli,
         shots=film.shots,
         frames_rgb=film.samples,

@@ -19,6 +19,7 @@ from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import url_of
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.media.formats import media_type_of
+from pipelines.media.looks import HASH_AND_COLOURS, main_look
 from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
 from schemas.features import DigestCacheRow, FactsRow
@@ -89,6 +90,7 @@ def read_refused(
         media_sha256="",
         phash="",
         colour="",
+        look="",
     )
     # A notice holds for copies whatever the deal says.
     is_removed = "asset.removed" in row["reasons"].split(", ")
@@ -110,7 +112,7 @@ def _read(
     features: UnitFeatures,
     now_s: Callable[[], float],
 ) -> RefusedMedia:
-    compares_looks = context.deal.select.dedupe == "near"
+    compares_looks = context.deal.select.compares_looks
     state = file_state(location)
     known = features.digest_cache.get(state.key) if state else None
     if known is not None and known["media_sha256"]:
@@ -142,4 +144,5 @@ def _with_look(file: RefusedFile, digest: str, facts: FactsRow | None) -> Refuse
         "media_sha256": digest,
         "phash": facts["phash"],
         "colour": facts["colour"],
+        "look": main_look(facts["looks"])[:HASH_AND_COLOURS].hex(),
     }

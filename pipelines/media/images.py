@@ -25,6 +25,7 @@ from pipelines.media.headers import (
     png_bit_depth,
 )
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
+from pipelines.media.looks import Look, look_of
 from pipelines.media.open_picture import check_pixels, load_tiff, open_header
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
 from pipelines.media.tiff import TiffPicture, read_tiff_picture
@@ -95,9 +96,10 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class HashedImage(DecodedImage):
-    """A decoded picture with its perceptual hash and colours."""
+    """A decoded picture with its perceptual hash and colours, and its look."""
 
     signature: PerceptualSignature
+    look: Look
 
 
 def decode_and_hash(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> HashedImage:
@@ -107,7 +109,8 @@ def decode_and_hash(data: bytes, fmt: Format, max_pixels: int, side: int = 512) 
         BadRecord: `media.too_large` or `media.undecodable`.
     """
     decoded = decode_for_models(data, fmt, max_pixels, side)
-    return HashedImage(decoded.image, decoded.facts, perceptual_signature(decoded.image))
+    image = decoded.image
+    return HashedImage(image, decoded.facts, perceptual_signature(image), look_of(image))
 
 
 def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:

@@ -118,13 +118,18 @@ _BASIS = _cosines(_HASH_SIDE)
 
 def phash256(image: Image.Image) -> str:
     """Returns 256 bits as 64 hex digits: whether each low frequency is above their median."""
-    frequencies = (_BASIS @ _reduced_grey(image) @ _BASIS.T).ravel()
+    return hash_of_cells(_reduced_grey(image)).hex()
+
+
+def hash_of_cells(cells: NDArray[np.int64]) -> bytes:
+    """Returns 256 bits of 64 x 64 shades: whether each low frequency is above their median."""
+    frequencies = (_BASIS @ cells @ _BASIS.T).ravel()
     # The constant term is left out: it is the brightness of the picture, not what it shows.
     ordered = np.sort(frequencies[1:])
     median = ordered[len(ordered) // 2]
     bits = frequencies > median
     bits[0] = False
-    return np.packbits(bits).tobytes().hex()
+    return np.packbits(bits).tobytes()
 
 
 def colour_signature(image: Image.Image) -> str:

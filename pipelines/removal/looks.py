@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
-from pipelines.features.store import FACTS_MODEL, FeatureTable
+from pipelines.features.store import FACTS_MODEL, FORMER_FACTS_MODELS, FeatureTable
 from pipelines.removal.search import FoundVersion
 from pipelines.storage.store import Store
 from schemas import layout
@@ -38,10 +38,15 @@ def looks_of(store: Store, found: Iterable[FoundVersion]) -> dict[str, list[str]
         for sample in version.samples:
             part = layout.unit_of(layout.asset_hash(sample.asset_id), _RANGE_BITS)
             wanted.setdefault(part, set()).update(version.files(sample))
-    facts = FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow)
+    # An output may have been written by an earlier release; it has the same two columns.
+    tables = [
+        FeatureTable(store, "facts", model, FACTS_SCHEMA, FactsRow)
+        for model in (*FORMER_FACTS_MODELS, FACTS_MODEL)
+    ]
     looks: dict[str, list[str]] = {}
     for part, digests in sorted(wanted.items()):
-        known = facts.load_columns(*layout.unit_range(part, _RANGE_BITS), _Look)
-        for digest in sorted(digests & known.keys()):
-            looks[digest] = [known[digest]["phash"], known[digest]["colour"]]
+        for facts in tables:
+            known = facts.load_columns(*layout.unit_range(part, _RANGE_BITS), _Look)
+            for digest in sorted(digests & known.keys()):
+                looks[digest] = [known[digest]["phash"], known[digest]["colour"]]
     return looks

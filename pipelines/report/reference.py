@@ -25,6 +25,7 @@ from schemas.deal_values import (
     ByteSize,
     CalendarDate,
     ExactShare,
+    IdPair,
     Keyword,
     OneLine,
     ProfileName,
@@ -44,6 +45,7 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (CalendarDate, "date"),
     (Keyword, "texts"),
     (OneLine, "text"),
+    (IdPair, "two ids"),
     (str, "text"),
     (int, "whole number, 1 or more"),
 )
@@ -95,7 +97,11 @@ DEAL_KEY_MEANINGS = {
     "select.min_short_side": "minimum length of the shorter side in pixels",
     "select.keywords_any": "an asset must have one of these; with none listed, every asset passes",
     "select.keywords_none": "an asset must have none of these",
-    "select.dedupe": "which duplicates to exclude: none, identical bytes, or also near-duplicates",
+    "select.dedupe": "which duplicates to exclude: none, identical bytes, also assets that show "
+    "the same, or also those with nearly the same embedding",
+    "select.blank": "pictures and films in which there is nothing to see",
+    "select.semantic_cosine": "least cosine of the embeddings of semantic duplicates",
+    "select.keep_both": "pairs of asset ids that are different works, however alike they look",
     "select.max_assets": "maximum number of delivered assets",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",

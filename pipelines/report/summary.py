@@ -21,6 +21,7 @@ from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
 from schemas.reasons import Outcome
 
+_PAIRS_SHOWN = 3
 _STEP_NAMES = {
     "read": "Read catalogue",
     "screen": "Screen rights",
@@ -42,6 +43,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "computed": packaged.computed,
         "catalogue": packaged.reading.to_json(),
         "personal_data": packaged.personal.to_json(),
+        "likeness": packaged.likeness,
         "shards": end.shards,
         "samples": end.samples,
         "files": end.files,
@@ -206,6 +208,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         for found in packaged.reported
     ]
     rows += [("Personal data", line) for line in packaged.personal.lines()]
+    rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, job.agency)]
     if job.models.demonstration:
         rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))
     base = job.output_uri
@@ -218,6 +221,26 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         facts.add_row(name, text)
     console.print(facts)
     _show_key(console, job, packaged.manifest.vkey)
+
+
+def likeness_lines(likeness: Mapping[str, object], agency: str) -> list[str]:
+    """Says what the agency should look at: possible copies, and its pairs that had no effect."""
+    lines = []
+    copies = likeness.get("possible_copies")
+    if isinstance(copies, int) and copies:
+        pairs = "1 pair" if copies == 1 else f"{copies:,} pairs"
+        lines.append(
+            f"{pairs} of different contributors show the same, possibly copies: {agency}/likeness"
+        )
+    unused = likeness.get("keep_both_without_effect")
+    if isinstance(unused, list) and unused:
+        named = ", ".join(" and ".join(pair) for pair in unused[:_PAIRS_SHOWN])
+        rest = f", and {len(unused) - _PAIRS_SHOWN:,} more" if len(unused) > _PAIRS_SHOWN else ""
+        lines.append(
+            f"select.keep_both had no effect for {named}{rest}: "
+            "they were not compared, or not alike"
+        )
+    return lines
 
 
 def _show_key(console: Console, job: Job, vkey: str) -> None:

@@ -232,24 +232,63 @@ def _refuse_contested(found: Copies, candidates: pa.Table, contested: dict[int, 
 def _alike(
     candidates: pa.Table, remaining: Indices, refused: pa.Table, binding: Indices
 ) -> dict[int, str]:
-    """Returns the candidates that look like a refused or contested file, with the details."""
-    with_look = refused.filter(pc.not_equal(refused["phash"], pa.scalar("")))
-    hashes = [_from_hex(with_look["phash"], PHASH_BYTES).view(np.uint64)]
-    colours = [_from_hex(with_look["colour"], COLOUR_BYTES)]
-    names = [*values_of(with_look["asset_id"], str)]
-    all_hashes = bytes_of(candidates["phash"], np.uint64)
-    all_colours = bytes_of(candidates["colour"], np.uint8)
-    for chosen in (binding, remaining):
+    """Returns the candidates that look like a refused or contested file, with the details.
+
+    A film whose middle frame is blank is not like every other such film: it is compared by the look
+    of another frame, but with files of which only the middle frame's look is known.
+    """
+    elsewhere = candidates["shows_elsewhere"].to_numpy()[remaining]
+    ordinary, films = remaining[~elsewhere], remaining[elsewhere]
+    with_hash = refused.filter(pc.not_equal(refused["phash"], pa.scalar("")))
+    has_look = pc.not_equal(with_hash["look"], pa.scalar(""))
+    whole, half = with_hash.filter(has_look), with_hash.filter(pc.invert(has_look))
+    by_hash = {
+        **_like(candidates, ordinary, with_hash, binding, ("phash", "colour")),
+        **_like(candidates, films, half, binding[:0], ("phash", "colour")),
+    }
+    by_look = _like(candidates, films, whole, binding, ("look_hash", "look_colour"))
+    return {**by_look, **by_hash}
+
+
+def _like(
+    candidates: pa.Table,
+    queried: Indices,
+    refused: pa.Table,
+    binding: Indices,
+    columns: tuple[str, str],
+) -> dict[int, str]:
+    """Returns the queried candidates that are near a refused row or a binding candidate.
+
+    Args:
+        candidates: All candidates.
+        queried: Indices of the candidates to compare.
+        refused: Refused files of which these looks are known.
+        binding: Indices of candidates that are refused.
+        columns: The candidates' columns of hash and colours.
+    """
+    if columns[0] == "phash":
+        parts = [
+            _from_hex(refused["phash"], PHASH_BYTES),
+            _from_hex(refused["colour"], COLOUR_BYTES),
+        ]
+    else:
+        looks = _from_hex(refused["look"], PHASH_BYTES + COLOUR_BYTES)
+        parts = [np.ascontiguousarray(looks[:, :PHASH_BYTES]), looks[:, PHASH_BYTES:]]
+    hashes, colours = [parts[0].view(np.uint64)], [parts[1]]
+    all_hashes = bytes_of(candidates[columns[0]], np.uint64)
+    all_colours = bytes_of(candidates[columns[1]], np.uint8)
+    for chosen in (binding, queried):
         hashes.append(all_hashes[chosen])
         colours.append(all_colours[chosen])
+    names = values_of(refused["asset_id"], str)
     names += values_of(candidates["asset_id"].take(binding), str)
-    if not names or not len(remaining):
+    if not names or not len(queried):
         return {}
     index = PerceptualIndex(np.concatenate(hashes), np.concatenate(colours))
     originals = index.nearest_before(len(names))
     return {
         int(at): f"looks like {names[original]}, which is refused"
-        for at, original in zip(remaining.tolist(), originals.tolist(), strict=True)
+        for at, original in zip(queried.tolist(), originals.tolist(), strict=True)
         if original != NO_MATCH
     }
 

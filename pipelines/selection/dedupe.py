@@ -1,8 +1,7 @@
-"""Finds duplicates: assets with the same bytes, and assets with nearly the same picture.
+"""Makes candidates of units' rows, ranks them, and finds those with the same bytes.
 
-In each group the asset that was created first is kept (an unknown date counts as last), and among
-equals the one with the smallest id. Near-duplicates are compared with kept assets only, in the same
-order, so that a chain of small changes does not exclude pictures that clearly differ.
+Of duplicates, the asset that was created first is kept (an unknown date counts as last), and among
+equals the one with the smallest id.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
+from pipelines.media.looks import contrast_of, main_look, shows_elsewhere
+from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.storage.columns import Column, numbers_in, values_of
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
-_AS_THEY_ARE = ("asset_id", "hash", "created_at", "bytes", "place", "owners")
+_AS_THEY_ARE = ("asset_id", "hash", "created_at", "bytes", "place", "owners", "inference")
 _HEX_COLUMNS = ("phash", "colour")  # hex in units
 _SHA256_BYTES, PHASH_BYTES, COLOUR_BYTES = 32, 32, 48
 #: What selection knows about an asset. All are in memory at once, so every byte counts.
@@ -36,16 +36,26 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("colour", pa.binary(COLOUR_BYTES), nullable=False),
     pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
     pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
+    # Of the look that stands for it (pipelines.media.looks); the largest contrast of all frames.
+    pa.field("look_hash", pa.binary(PHASH_BYTES), nullable=False),
+    pa.field("look_colour", pa.binary(COLOUR_BYTES), nullable=False),
+    pa.field("contrast", pa.uint8(), nullable=False),
+    pa.field("inference", pa.bool_(), nullable=False),  # whether models may see it
+    # Whether it is a film whose middle frame, that of `phash`, is blank and another is not.
+    pa.field("shows_elsewhere", pa.bool_(), nullable=False),
 ]
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
-    "asset_id hash original_sha256 format created_at width height bytes phash colour place owners"
+    "asset_id hash original_sha256 format created_at width height bytes phash colour place owners "
+    "looks inference"
 ).split()
 
 
 def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
     """Returns a unit's assets as candidates (CANDIDATES_SCHEMA)."""
+    looks = values_of(rows["looks"], list[bytes])
+    standing = [main_look(frames) for frames in looks]
     columns = {
         **{name: rows[name] for name in _AS_THEY_ARE},
         **{
@@ -58,10 +68,18 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
         "unit": pa.repeat(pa.scalar(unit, pa.int32()), len(rows)),
         "family": rows["format"],
         "short_side": pc.min_element_wise(rows["width"], rows["height"]),
+        "look_hash": _part_of(standing, 0, PHASH_BYTES),
+        "look_colour": _part_of(standing, PHASH_BYTES, COLOUR_BYTES),
+        "shows_elsewhere": pa.array(list(map(shows_elsewhere, looks)), pa.bool_()),
+        "contrast": pa.array([max(map(contrast_of, frames)) for frames in looks], pa.uint8()),
     }
     return pa.Table.from_arrays(
         [columns[name] for name in CANDIDATES_SCHEMA.names], schema=CANDIDATES_SCHEMA
     )
+
+
+def _part_of(looks: list[bytes], start: int, width: int) -> Column:
+    return pa.array([look[start : start + width] for look in looks], pa.binary(width))
 
 
 def _decode_hex(column: pa.ChunkedArray[pa.StringScalar], kind: pa.DataType) -> Column:
@@ -97,21 +115,6 @@ def exact_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
     first[present] = ranked[at]
     kept = first[codes]
     return np.where(kept == ranked, NO_MATCH, kept)
-
-
-def near_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
-    """Returns, per ranked candidate, the first kept one that looks nearly alike; -1 if it is kept.
-
-    Args:
-        candidates: All candidates (CANDIDATES_SCHEMA).
-        ranked: Indices of the candidates to compare, in order of preference.
-    """
-    if not len(ranked):
-        return ranked
-    hashes = bytes_of(candidates["phash"], np.uint64)[ranked]
-    colours = bytes_of(candidates["colour"], np.uint8)[ranked]
-    originals = PerceptualIndex(hashes, colours).nearest_kept()
-    return np.where(originals == NO_MATCH, NO_MATCH, ranked[originals])
 
 
 def bytes_of(

@@ -9,6 +9,9 @@ of looks, instead of with the number of pairs.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +23,23 @@ _SMALL_GROUP = 64  # queried looks; a group of this size is not halved further
 _COLOUR_FILTERS = 8  # colours that are checked before pairs are compared
 _MAX_PAIRS = 1 << 20  # pairs compared at once; bounds the memory
 _VARIANCE_SAMPLE = 64  # looks sampled to choose the colour to split by
+_FAR = 1 << 10  # bits; more than a hash has
 NO_MATCH = -1
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of near looks, in the order of the late one, then of the early one.
+
+    Attributes:
+        early: The look that comes first, [pairs].
+        late: The other, [pairs].
+        bits: How many bits of their hashes differ, [pairs].
+    """
+
+    early: Indices
+    late: Indices
+    bits: npt.NDArray[np.int16]
 
 
 class PerceptualIndex:
@@ -36,14 +55,23 @@ class PerceptualIndex:
         self._colours = colours
         self._columns = np.ascontiguousarray(colours.T)
 
-    def nearest_kept(self) -> Indices:
-        """Returns, for each look, the first kept look that it is near to; -1 if it is kept itself.
+    def pairs(self, most: int) -> Pairs:
+        """Returns pairs of near looks: for each look, some of those before it.
 
-        A look is kept if it is not near any kept look before it.
+        Args:
+            most: In a crowd of looks that hardly differ, so many of the nearest and so many of the
+                first are taken for each look; the first are those that are kept.
         """
-        match = np.full(len(self._hashes), NO_MATCH, np.intp)
-        self._resolve(np.arange(len(match)), match)
-        return match
+        everything = np.arange(len(self._hashes))
+        parts = [Pairs(everything[:0], everything[:0], np.zeros(0, np.int16))]
+        self._visit(
+            everything, everything, lambda two, one: parts.extend(self._earlier(two, one, most))
+        )
+        early = np.concatenate([part.early for part in parts])
+        late = np.concatenate([part.late for part in parts])
+        order = np.lexsort([early, late])
+        bits = np.concatenate([part.bits for part in parts])
+        return Pairs(early[order], late[order], bits[order])
 
     def nearest_before(self, early: int) -> Indices:
         """Returns, for each look from `early` on, the first of those before that it is near to.
@@ -52,31 +80,15 @@ class PerceptualIndex:
         """
         match = np.full(len(self._hashes), NO_MATCH, np.intp)
         everything = np.arange(len(match))
-        self._match(everything[early:], everything[:early], match)
+        self._visit(
+            everything[early:], everything[:early], lambda two, one: self._first(two, one, match)
+        )
         return match[early:]
 
-    def _resolve(self, indices: Indices, match: Indices) -> Indices:
-        """Decides on looks that are near no look kept before them; returns those kept."""
-        if len(indices) <= _SMALL_GROUP:
-            return self._resolve_few(indices, match)
-        half = len(indices) // 2
-        early = self._resolve(indices[:half], match)
-        late = indices[half:]
-        self._match(late, early, match)
-        late = self._resolve(late[match[late] == NO_MATCH], match)
-        return np.concatenate([early, late])
-
-    def _resolve_few(self, indices: Indices, match: Indices) -> Indices:
-        near = self._near(indices, indices)
-        for at, index in enumerate(indices):
-            before = near[at, :at] & (match[indices[:at]] == NO_MATCH)
-            if before.any():
-                match[index] = indices[int(before.argmax())]
-        kept: Indices = indices[match[indices] == NO_MATCH]
-        return kept
-
-    def _match(self, late: Indices, early: Indices, match: Indices) -> None:
-        """Records for each late look the first early look, in order, that it is near to."""
+    def _visit(
+        self, late: Indices, early: Indices, compare: Callable[[Indices, Indices], None]
+    ) -> None:
+        """Calls `compare` with small groups that have every near pair of late and early looks."""
         pending = [(late, early)]
         while pending:
             late, early = pending.pop()
@@ -84,7 +96,7 @@ class PerceptualIndex:
                 continue
             parts = self._split(late, early) if len(late) > _SMALL_GROUP else None
             if parts is None:
-                self._compare(late, early, match)
+                compare(late, early)
             else:
                 pending += parts
 
@@ -104,14 +116,34 @@ class PerceptualIndex:
         above = others >= int(values[~low].min()) - NEAR_COLOUR
         return [(late[low], early[below]), (late[~low], early[above])]
 
-    def _compare(self, late: Indices, early: Indices, match: Indices) -> None:
+    def _first(self, late: Indices, early: Indices, match: Indices) -> None:
+        """Records for each late look the first early look, in order, that it is near to."""
+        for batch, others, bits in self._batches(late, early):
+            near = bits <= NEAR_BITS
+            found = near.any(axis=1)
+            match[batch[found]] = others[near[found].argmax(axis=1)]
+
+    def _earlier(self, late: Indices, early: Indices, most: int) -> Iterator[Pairs]:
+        for batch, others, bits in self._batches(late, early):
+            bits[others[None, :] >= batch[:, None]] = _FAR
+            near = bits <= NEAR_BITS
+            if near.shape[1] > most:
+                # Of equally near ones the first counts, which no partial sort would promise.
+                ranked = bits.astype(np.int64) * len(others) + np.arange(len(others))
+                limit = np.partition(ranked, most - 1, axis=1)[:, most - 1 : most]
+                near &= (ranked <= limit) | (np.cumsum(near, axis=1) <= most)
+            at, to = np.nonzero(near)
+            yield Pairs(others[to], batch[at], bits[at, to])
+
+    def _batches(
+        self, late: Indices, early: Indices
+    ) -> Iterator[tuple[Indices, Indices, npt.NDArray[np.int16]]]:
+        """Yields late looks, the early looks near them, and how many bits of each pair differ."""
         early = self._within(late, early)
         step = max(1, _MAX_PAIRS // max(1, len(early)))
         for start in range(0, len(late), step):
             batch = late[start : start + step]
-            near = self._near(batch, early)
-            found = near.any(axis=1)
-            match[batch[found]] = early[near[found].argmax(axis=1)]
+            yield batch, early, self._bits(batch, early)
 
     def _within(self, late: Indices, early: Indices) -> Indices:
         """Returns the early looks whose colours may be near those of a late look."""
@@ -125,14 +157,15 @@ class PerceptualIndex:
             early = early[(colours >= low[channel]) & (colours <= high[channel])]
         return early
 
-    def _near(self, batch: Indices, others: Indices) -> npt.NDArray[np.bool_]:
-        """Returns whether each look of the batch is near each of the others, [batch, others]."""
+    def _bits(self, batch: Indices, others: Indices) -> npt.NDArray[np.int16]:
+        """Returns how many bits differ, [batch, others]; _FAR for looks that are not near."""
         bits = np.zeros((len(batch), len(others)), np.int16)
         for word in range(self._hashes.shape[1]):
             pairs = self._hashes[batch, word][:, None] ^ self._hashes[others, word][None, :]
             bits += np.bitwise_count(pairs)
-        near: npt.NDArray[np.bool_] = bits <= NEAR_BITS
-        left, right = np.nonzero(near)
+        left, right = np.nonzero(bits <= NEAR_BITS)
         shift = self._colours[batch[left]].astype(np.int16) - self._colours[others[right]]
-        near[left, right] = (np.abs(shift) <= NEAR_COLOUR).all(axis=1)
-        return near
+        bits[left, right] = np.where(
+            (np.abs(shift) <= NEAR_COLOUR).all(axis=1), bits[left, right], _FAR
+        )
+        return bits

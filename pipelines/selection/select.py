@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from pipelines.media.looks import BLANK_STEP
 from pipelines.run.decisions import Decision, refused_asset
 from pipelines.selection.copies import find_copies
-from pipelines.selection.dedupe import exact_duplicates, keep_order, near_duplicates
+from pipelines.selection.dedupe import exact_duplicates, keep_order
+from pipelines.selection.near import Evidence, JudgedPair, choose_kept, near_pairs
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
+from pipelines.selection.semantic import semantic_pairs
 from pipelines.storage.columns import values_of
 from schemas.deal_terms import Ruling, SelectTerms
 from schemas.reasons import Reason
@@ -26,77 +29,150 @@ class Selection:
         chosen: Indices of the chosen candidates, in the order of their hash.
         refusals: Decisions on the refused assets, in the order of ids.
         rulings_used: References of the rulings that decided something.
+        pairs: The pairs of candidates that show the same, with what each was judged by.
     """
 
     chosen: Indices
     refusals: list[Decision]
     rulings_used: frozenset[str] = frozenset()
+    pairs: tuple[JudgedPair, ...] = ()
 
 
 def select_samples(
     candidates: pa.Table,
     terms: SelectTerms,
+    evidence: Evidence,
     refused: pa.Table | None = None,
     rulings: Sequence[Ruling] = (),
 ) -> Selection:
     """Chooses a deal's samples; the result does not depend on the candidates' order.
 
     1. Rights: no copy of a refused asset's file, and no file that several contributors claim.
-    2. Quality: the shorter side has enough pixels.
+    2. Quality: the shorter side has enough pixels, and there is something to see.
     3. Exact duplicates: of assets with the same bytes one is kept.
-    4. Near-duplicates: of assets that look alike one is kept.
-    5. Cap: the first `max_assets` by hash, which favours nobody.
+    4. Near-duplicates: of assets that show the same one is kept.
+    5. Semantic duplicates: of assets with nearly the same embedding one is kept.
+    6. Cap: the first `max_assets` by hash, which favours nobody.
 
     Args:
         candidates: CANDIDATES_SCHEMA (pipelines.selection.dedupe).
         terms: The deal's selection terms.
+        evidence: What possible near-duplicates are confirmed by.
         refused: The refused files (schemas.refused.REFUSED_FILES_SCHEMA), in the order of ids.
         rulings: The agency's rulings on owners.
     """
     if refused is None:
         refused = REFUSED_FILES_SCHEMA.empty_table()
-    sides, hashes = candidates["short_side"].to_numpy(), candidates["hash"].to_numpy()
-    refusals: list[Decision] = []
-
-    def refuse(indices: Indices, reason: Reason, details: Iterable[str]) -> None:
-        ids = values_of(candidates["asset_id"].take(indices), str)
-        pairs = zip(ids, details, strict=True)
-        refusals.extend(refused_asset(asset_id, [reason], detail) for asset_id, detail in pairs)
-
-    def keep_one(ranked: Indices, originals: Indices, reason: Reason) -> Indices:
-        is_duplicate = originals != NO_MATCH
-        ids = values_of(candidates["asset_id"].take(ranked[is_duplicate]), str)
-        kept_ids = values_of(candidates["asset_id"].take(originals[is_duplicate]), str)
-        refusals.extend(
-            refused_asset(asset_id, [reason], f"kept: {kept}", kept)
-            for asset_id, kept in zip(ids, kept_ids, strict=True)
-        )
-        remaining: Indices = ranked[~is_duplicate]
-        return remaining
-
-    ranked = keep_order(candidates)
-    copies = find_copies(candidates, ranked, refused, rulings, terms.dedupe == "near")  # 1
-    refusals += copies.refusals
-    ranked = copies.remaining
-    large = sides[ranked] >= terms.min_short_side  # 2
-    small = ranked[~large]
-    required = f"{terms.min_short_side} required"
-    details = [f"shorter side {side} px, {required}" for side in sides[small].tolist()]
-    refuse(small, Reason.SELECT_TOO_SMALL, details)
-    ranked = ranked[large]
+    chooser = _Chooser(candidates, terms)
+    copies = find_copies(candidates, chooser.ranked, refused, rulings, terms.compares_looks)  # 1
+    chooser.refusals += copies.refusals
+    chooser.ranked = copies.remaining
+    chooser.refuse_small()  # 2
+    chooser.refuse_blank()
     if terms.dedupe != "none":  # 3
-        originals = exact_duplicates(candidates, ranked)
-        ranked = keep_one(ranked, originals, Reason.DUPLICATE_EXACT)
-    if terms.dedupe == "near":  # 4
-        originals = near_duplicates(candidates, ranked)
-        ranked = keep_one(ranked, originals, Reason.DUPLICATE_NEAR)
-    chosen = ranked[np.argsort(hashes[ranked], kind="stable")]  # 5
-    over_cap = chosen[terms.max_assets :]
-    refuse(
-        over_cap,
-        Reason.SELECT_OVER_CAP,
-        [f"the deal takes {terms.max_assets} assets"] * len(over_cap),
-    )
-    refusals.sort(key=lambda decision: decision.asset_id)
-    used = frozenset(copies.rulings_used)
-    return Selection(chosen[: terms.max_assets], refusals, used)
+        chooser.keep_first_file()
+    if terms.compares_looks:  # 4
+        pairs = near_pairs(candidates, chooser.ranked, evidence)
+        chooser.keep_first_alike(pairs, Reason.DUPLICATE_NEAR)
+    if terms.dedupe == "semantic":  # 5
+        least = float(terms.semantic_cosine)
+        pairs = semantic_pairs(chooser.ranked, evidence, least)
+        chooser.keep_first_alike(pairs, Reason.DUPLICATE_SEMANTIC)
+    chosen = chooser.refuse_over_cap()  # 6
+    refusals = sorted(chooser.refusals, key=lambda decision: decision.asset_id)
+    return Selection(chosen, refusals, frozenset(copies.rulings_used), tuple(chooser.pairs))
+
+
+class _Chooser:
+    """The candidates that are left, in order of preference, and the decisions on the others.
+
+    Args:
+        candidates: All candidates.
+        terms: The deal's selection terms.
+    """
+
+    def __init__(self, candidates: pa.Table, terms: SelectTerms) -> None:
+        self._candidates = candidates
+        self._terms = terms
+        self.ranked = keep_order(candidates)
+        self.refusals: list[Decision] = []
+        self.pairs: list[JudgedPair] = []
+
+    def refuse_small(self) -> None:
+        """Refuses assets whose shorter side has too few pixels."""
+        sides = self._candidates["short_side"].to_numpy()[self.ranked]
+        small = sides < self._terms.min_short_side
+        required = f"{self._terms.min_short_side} required"
+        details = [f"shorter side {side} px, {required}" for side in sides[small].tolist()]
+        self._refuse(small, Reason.SELECT_TOO_SMALL, details)
+
+    def refuse_blank(self) -> None:
+        """Refuses assets in which there is nothing to see, unless the deal accepts them."""
+        if self._terms.blank == "accept":
+            return
+        contrast = self._candidates["contrast"].to_numpy()[self.ranked]
+        blank = contrast <= BLANK_STEP
+        details = [
+            f"no part differs from the usual shade by more than {step} of 255"
+            for step in contrast[blank].tolist()
+        ]
+        self._refuse(blank, Reason.SELECT_BLANK, details)
+
+    def keep_first_file(self) -> None:
+        """Keeps the first of the assets with the same bytes."""
+        originals = exact_duplicates(self._candidates, self.ranked)
+        is_duplicate = originals != NO_MATCH
+        kept = self._ids(originals[is_duplicate])
+        details = [f"kept: {asset_id}" for asset_id in kept]
+        self._refuse(is_duplicate, Reason.DUPLICATE_EXACT, details, kept)
+
+    def keep_first_alike(self, pairs: Sequence[JudgedPair], reason: Reason) -> None:
+        """Keeps the first of the assets that pairs connect."""
+        alike = choose_kept(self.ranked, pairs, self._pairs_to_keep())
+        self.pairs += alike.pairs
+        deciding = [pair for pair in alike.originals if pair is not None]
+        kept = self._ids(np.array([pair.kept for pair in deciding], np.intp))
+        details = [
+            f"kept: {asset_id}; {pair.describe()}"
+            for asset_id, pair in zip(kept, deciding, strict=True)
+        ]
+        is_duplicate = np.array([pair is not None for pair in alike.originals], np.bool_)
+        self._refuse(is_duplicate, reason, details, kept)
+
+    def refuse_over_cap(self) -> Indices:
+        """Refuses what is over the deal's cap, and returns the chosen, in the order of hashes."""
+        hashes = self._candidates["hash"].to_numpy()[self.ranked]
+        self.ranked = self.ranked[np.argsort(hashes, kind="stable")]
+        over = np.arange(len(self.ranked)) >= self._terms.max_assets
+        detail = f"the deal takes {self._terms.max_assets} assets"
+        self._refuse(over, Reason.SELECT_OVER_CAP, [detail] * int(over.sum()))
+        return self.ranked
+
+    def _pairs_to_keep(self) -> set[frozenset[int]]:
+        wanted = {asset_id for pair in self._terms.keep_both for asset_id in pair}
+        if not wanted:
+            return set()
+        every = enumerate(values_of(self._candidates["asset_id"], str))
+        at = {asset_id: index for index, asset_id in every if asset_id in wanted}
+        pairs = [
+            [at.get(asset_id, NO_MATCH) for asset_id in pair] for pair in self._terms.keep_both
+        ]
+        return {frozenset(pair) for pair in pairs if NO_MATCH not in pair}
+
+    def _ids(self, indices: Indices) -> list[str]:
+        return values_of(self._candidates["asset_id"].take(indices), str)
+
+    def _refuse(
+        self,
+        which: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        reason: Reason,
+        details: Iterable[str],
+        kept: Sequence[str] | None = None,
+    ) -> None:
+        ids = self._ids(self.ranked[which])
+        originals: Sequence[str | None] = kept if kept is not None else [None] * len(ids)
+        self.refusals.extend(
+            refused_asset(asset_id, [reason], detail, original)
+            for asset_id, detail, original in zip(ids, details, originals, strict=True)
+        )
+        self.ranked = self.ranked[~which]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
 
@@ -69,6 +69,7 @@ class PackageResult:
         reading: What was read of the catalogue.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         personal: What was found of personal data.
+        likeness: How many pairs of assets show the same, and what became of the deal's pairs.
     """
 
     manifest: Manifest
@@ -78,6 +79,7 @@ class PackageResult:
     reading: Reading
     personal: PersonalData
     reported: tuple[dict[str, object], ...] = ()
+    likeness: dict[str, object] = field(default_factory=dict)
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -206,7 +208,7 @@ def _publish(
     personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
     for receipt in receipts:
         personal.delivered.add(receipt.personal)
-    publish_counts(store, job, steps, counts.copies, personal.to_json())
+    publish_counts(store, job, steps, counts.copies, counts.likeness, personal.to_json())
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
     log.refresh()  # others may have recorded removals and pools since the run began
@@ -221,7 +223,14 @@ def _publish(
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
     store.delete_prefix(job.work)
     return PackageResult(
-        manifest, attribution, steps, counts.computed, reading, personal, counts.reported
+        manifest,
+        attribution,
+        steps,
+        counts.computed,
+        reading,
+        personal,
+        counts.reported,
+        counts.likeness,
     )
 
 

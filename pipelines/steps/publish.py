@@ -83,6 +83,7 @@ def publish_counts(
     job: Job,
     steps: dict[str, StepCounts],
     copies: dict[str, object],
+    likeness: dict[str, object],
     personal: dict[str, object],
 ) -> None:
     """Writes to the agency's folder what became of the assets; the buyer is told none of it.
@@ -92,12 +93,14 @@ def publish_counts(
         job: The run.
         steps: Each step's counts.
         copies: How copies of refused assets were looked for.
+        likeness: How many pairs of assets show the same.
         personal: How many assets hold personal data.
     """
     record = {
         "run_id": job.run_id,
         "steps": {name: counts.to_json() for name, counts in steps.items()},
         "copies_of_refused": copies,
+        "likeness": likeness,
         "personal_data": personal,
     }
     store.write_bytes(f"{job.agency}/{layout.COUNTS}", json_bytes(record))

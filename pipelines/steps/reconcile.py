@@ -34,6 +34,7 @@ class RunCounts:
         named: How many ids several assets have, and how many assets an excluded keyword.
         control_characters: Free texts with control characters, by column.
         copies: How copies of refused assets were looked for.
+        likeness: How many pairs of assets show the same, and what became of the deal's pairs.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
         personal: How many assets hold personal data.
@@ -50,6 +51,7 @@ class RunCounts:
     named: dict[str, int] = field(default_factory=dict)
     control_characters: dict[str, int] = field(default_factory=dict)
     copies: dict[str, object] = field(default_factory=dict)
+    likeness: dict[str, object] = field(default_factory=dict)
     personal: PersonalCounts = field(default_factory=PersonalCounts)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
@@ -88,6 +90,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         named=verdict.get("named", {}),
         control_characters=verdict.get("control_characters", {}),
         copies=plan["copies"],
+        likeness=plan["likeness"],
         personal=PersonalCounts.from_json(plan.get("personal", {})),
         reported=tuple(verdict.get("reported", ())),
         joined_rows={

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.refused import place_of, read_refused
+from pipelines.media.looks import HASH_AND_COLOURS, main_look
 from pipelines.rights.arrow import column
 from pipelines.rights.rules.screen import (
     LASTING_BITS,
@@ -155,6 +156,7 @@ def _refused_file(item: FetchedAsset, job: Job, features: UnitFeatures) -> Refus
         media_sha256=item.digest,
         phash=facts["phash"] if facts else "",
         colour=facts["colour"] if facts else "",
+        look=main_look(facts["looks"])[:HASH_AND_COLOURS].hex() if facts else "",
     )
 
 
@@ -197,6 +199,7 @@ def _removed_files(job: Job) -> pa.Table:
             media_sha256=digest,
             phash=looks.get(digest, ("", ""))[0],
             colour=looks.get(digest, ("", ""))[1],
+            look="",
         )
         for asset, digest in job.removed.files
         if digest

@@ -16,6 +16,7 @@ from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
+from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
 from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import Column, values_of
@@ -54,10 +55,15 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     selected = StepCounts(entered=counts.passed)
     planned: list[PlannedShard] = []
     copies: dict[str, object] = {}
+    likeness: dict[str, object] = {}
     if not stopped:
         candidates = _candidates(store, job, receipts)
         refused = read_all_refused_files(store, job)
-        selection = select_samples(candidates, job.deal.select, refused, job.deal.rulings)
+        terms = job.deal.select
+        evidence = RunEvidence(store, job, candidates)
+        selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings)
+        write_likeness(store, job, candidates, selection.pairs)
+        likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
         copies = _copies_record(refused, job.deal.rulings, selection.rulings_used)
         selected.passed = len(selection.chosen)
         for decision in selection.refusals:
@@ -73,6 +79,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "select": selected.to_json(),
         "computed": computed,
         "copies": copies,
+        "likeness": likeness,
         "personal": personal.to_json(),
         "dead_letters": failed,
         "stopped": stopped,

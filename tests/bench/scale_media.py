@@ -26,6 +26,7 @@ from pipelines.features.prepare import prepare_media
 from pipelines.features.reading_json import reading_to_json
 from pipelines.features.store import open_feature_store
 from pipelines.media.limits import MediaLimits
+from pipelines.media.looks import CELLS_BYTES
 from pipelines.run.job import Job
 from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.open import open_store
@@ -84,7 +85,8 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
         features.facts.save(low, high, [_facts(job, at, *file) for at, file in made.items()])
         digests = [digest for digest, _ in made.values()]
         dice = np.random.default_rng([3, unit])
-        pictures, texts = _vectors(dice, len(made)), _vectors(dice, len(made))
+        pictures = [_picture_vector(number) for number in made]
+        texts = _vectors(dice, len(made))
         features.embeddings.save(
             low,
             high,
@@ -161,13 +163,21 @@ def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:
     """Returns the picture's facts, with a random look for this asset."""
     phash, colour = _perceptual_features(number)
     facts: FactsRow = {**_base_features(job.limits, job.trust)[0], "media_sha256": digest}
-    return {**facts, "bytes": size, "phash": phash, "colour": colour}
+    search = bytes.fromhex(phash + colour) + b"\xff"
+    shades = np.random.default_rng([6, _like(number)]).bytes(CELLS_BYTES - 4)
+    cells = b"\0\0\xff\x0f" + shades  # in the whole range of shades
+    facts = {**facts, "phash": phash, "colour": colour, "looks": [search], "cells": [cells]}
+    return {**facts, "bytes": size}
+
+
+def _like(number: int) -> int:
+    """Returns the number of the asset whose picture an asset shows: its own or the one before."""
+    return number - 1 if is_kind(ALIKE, number) else bytes_from(number)
 
 
 def _perceptual_features(number: int) -> tuple[str, str]:
     """Returns hash and colours: random bits, and brightness, gradients and noise like a photo's."""
-    like_number = number - 1 if is_kind(ALIKE, number) else bytes_from(number)
-    dice = np.random.default_rng([5, like_number])
+    dice = np.random.default_rng([5, _like(number)])
     bits = dice.integers(0, 256, 32, dtype=np.uint8)
     slopes = np.linspace(-1, 1, 4)
     across, down = dice.normal(0, 30, (2, 3))
@@ -177,6 +187,11 @@ def _perceptual_features(number: int) -> tuple[str, str]:
         bits[:2] ^= np.uint8(0x55)  # eight bits differ
         colours = np.where(colours > 128, colours - 3, colours + 3)
     return bits.tobytes().hex(), colours.astype(np.uint8).tobytes().hex()
+
+
+def _picture_vector(number: int) -> npt.NDArray[np.float32]:
+    [vector] = _vectors(np.random.default_rng([7, _like(number)]), 1)
+    return vector
 
 
 def _vectors(dice: np.random.Generator, count: int) -> list[npt.NDArray[np.float32]]:

@@ -17,6 +17,7 @@ from pipelines.features.answers import failure_answer, file_answer
 from pipelines.features.guard import Guard, this_guard
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
+from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.media.phash import perceptual_signature
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, encode, film, picture
@@ -167,6 +168,10 @@ class LyingGuard(Guard):
         {"signature": {"phash": "0" * 63, "colour": "0" * 96}},
         {"signature": {"phash": "0" * 64, "colour": "z" * 96}},
         {"signature": {"phash": 1, "colour": "0" * 96}},
+        {"look": None},
+        {"look": {"search": "00" * LOOK_BYTES, "cells": "00"}},
+        {"look": {"search": "00", "cells": "00" * CELLS_BYTES}},
+        {"look": {"search": "zz" * LOOK_BYTES, "cells": "00" * CELLS_BYTES}},
         {"facts": {}},
         {"facts": [1]},
         {"sizes": [[1, 1]]},

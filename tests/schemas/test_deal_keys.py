@@ -76,7 +76,7 @@ def test_deal_accepts_every_allowed_value(key: str) -> None:
 
 def test_allowed_values_are_the_closed_lists() -> None:
     assert allowed_values("rights.people") == ("release", "biometric-release", "refuse")
-    assert allowed_values("select.dedupe") == ("none", "exact", "near")
+    assert allowed_values("select.dedupe") == ("none", "exact", "near", "semantic")
     assert allowed_values("select.max_assets") == allowed_values("territory") == ()
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.storage.columns import rows_of
-from schemas import catalogue, decision, features, sample, shard_table, signal, unit
+from schemas import catalogue, decision, features, likeness, sample, shard_table, signal, unit
 from schemas.catalogue import GrantColumn, grant_column
 from schemas.rights import PURPOSES
 
@@ -31,6 +31,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     features.RenditionRow: features.RENDITIONS_SCHEMA,
     features.ScoreRow: features.SCORES_SCHEMA,
     features.DigestCacheRow: features.DIGEST_CACHE_SCHEMA,
+    likeness.LikenessRow: likeness.LIKENESS_SCHEMA,
     sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,
     shard_table.ShardRow: shard_table.SHARD_TABLE_SCHEMA,
@@ -53,6 +54,8 @@ def python_type(kind: pa.DataType) -> object:
     """Returns the annotation of what `to_pylist` gives for a type; for a struct, its fields."""
     if pa.types.is_string(kind):
         return str
+    if pa.types.is_binary(kind):
+        return bytes
     if pa.types.is_integer(kind):
         return int
     if pa.types.is_floating(kind):
@@ -97,7 +100,7 @@ def test_row_type_matches_its_schema(row: type) -> None:
 
 
 def test_every_row_type_is_compared() -> None:
-    modules = (catalogue, decision, features, sample, shard_table, signal, unit)
+    modules = (catalogue, decision, features, likeness, sample, shard_table, signal, unit)
     declared = {
         kind
         for module in modules

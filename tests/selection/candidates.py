@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.media.looks import LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
+from pipelines.selection.near import Frames, Vectors
+from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
 from schemas.refused import owners_text
 from tests.media.near import is_near
@@ -30,6 +35,10 @@ class Candidate:
     short_side: int = 600
     owners: tuple[str, ...] = ("c-1",)
     place: int = 0
+    contrast: int = 255
+    # Of another frame, if this is a film whose middle frame is blank.
+    elsewhere: PerceptualSignature | None = None
+    embedding: tuple[float, ...] = ()
 
     @property
     def hash(self) -> int:
@@ -62,10 +71,36 @@ def table_of(candidates: Sequence[Candidate]) -> pa.Table:
             "colour": bytes.fromhex(item.look.colour),
             "place": item.place or item.hash,
             "owners": owners_text([{"contributor_id": n, "share_bp": 1} for n in item.owners]),
+            "look_hash": bytes.fromhex((item.elsewhere or item.look).phash),
+            "look_colour": bytes.fromhex((item.elsewhere or item.look).colour),
+            "shows_elsewhere": item.elsewhere is not None,
+            "contrast": item.contrast,
+            "inference": bool(item.embedding),
         }
         for item in candidates
     ]
     return pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA)
+
+
+class AllAgree:
+    """Evidence by which every possible pair is confirmed, unless embeddings say otherwise.
+
+    Args:
+        candidates: The candidates, in the order of their table.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._candidates = candidates
+
+    def frames(self, assets: Indices) -> list[Frames]:
+        search = (bytes(LOOK_BYTES - 1) + b"\xff",)
+        shades = bytes(range(256)) * 4
+        return [Frames(search, (b"\0\0\xff\x0f" + shades,))] * len(assets)
+
+    def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:
+        found = [self._candidates[at].embedding for at in assets.tolist()]
+        present = np.array([bool(one) for one in found], np.bool_)
+        return present, np.array([one for one in found if one], np.float16)
 
 
 def look(bits: int, colour: bytes) -> PerceptualSignature:

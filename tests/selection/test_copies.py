@@ -17,7 +17,15 @@ from pipelines.selection.select import select_samples
 from schemas.deal_terms import Ruling, SelectTerms
 from schemas.refused import REFUSED_FILES_SCHEMA, owners_text
 from tests.media.near import is_near
-from tests.selection.candidates import COLOURS, Candidate, candidate, digest_of, look, table_of
+from tests.selection.candidates import (
+    COLOURS,
+    AllAgree,
+    Candidate,
+    candidate,
+    digest_of,
+    look,
+    table_of,
+)
 
 pytestmark = pytest.mark.long
 
@@ -35,10 +43,17 @@ class Refused:
     owners: tuple[str, ...] = ("c-2",)
     lasting: bool = False
     look: PerceptualSignature | None = None
+    elsewhere: PerceptualSignature | None = None  # see Candidate
+    old: bool = False  # whether only the middle frame's look was kept
 
     @property
     def files(self) -> set[str]:
         return {name for name in (self.media, self.listed) if name}
+
+
+def _look(item: Refused) -> str:
+    standing = item.elsewhere or item.look
+    return standing.phash + standing.colour if standing and not item.old else ""
 
 
 def refused_table(items: Sequence[Refused]) -> pa.Table:
@@ -53,6 +68,7 @@ def refused_table(items: Sequence[Refused]) -> pa.Table:
             "media_sha256": digest_of(item.media).hex() if item.media else "",
             "phash": item.look.phash if item.look else "",
             "colour": item.look.colour if item.look else "",
+            "look": _look(item),
         }
         for item in sorted(items, key=lambda item: item.asset_id)
     ]
@@ -65,7 +81,7 @@ def reasons(
     rulings: Sequence[Ruling] = (),
     terms: SelectTerms = EXACT,
 ) -> dict[str, str]:
-    found = select_samples(table_of(items), terms, refused_table(refused), rulings)
+    found = select_samples(table_of(items), terms, AllAgree(items), refused_table(refused), rulings)
     assert len(found.chosen) + len(found.refusals) == len(items)
     return {row.asset_id: row.reasons[0] for row in found.refusals}
 
@@ -97,7 +113,7 @@ def test_a_copy_of_a_refused_file_is_refused(other: Refused, terms: SelectTerms)
     assert reasons([own, candidate("b", LOOKS[2])], [other], terms=terms) == {
         "a": "duplicate.of_refused"
     }
-    found = select_samples(table_of([own]), terms, refused_table([other]))
+    found = select_samples(table_of([own]), terms, AllAgree([own]), refused_table([other]))
     assert found.refusals[0].detail == "the file of z, refused: consent.denied"
 
 
@@ -106,6 +122,21 @@ def test_a_look_counts_only_where_looks_are_compared() -> None:
     held = [Refused("z", media="other", look=LOOKS[1])]
     assert reasons(items, held, terms=NEAR) == {"a": "duplicate.like_refused"}
     assert reasons(items, held, terms=EXACT) == {}
+
+
+def test_films_with_a_black_middle_are_like_a_refused_one_only_if_another_frame_is() -> None:
+    black = look(0, bytes(COLOURS))
+    films = [
+        replace(candidate("a", black), elsewhere=ALIKE[1]),
+        replace(candidate("b", black), elsewhere=LOOKS[2]),
+        candidate("c", black),  # all of it is black
+    ]
+    held = Refused("z", media="other", look=black, elsewhere=LOOKS[1])
+    assert reasons(films, [held], terms=NEAR) == dict.fromkeys("ac", "duplicate.like_refused")
+    # Of a file that was removed by an earlier release, no other frame is known.
+    assert reasons(films, [replace(held, old=True)], terms=NEAR) == dict.fromkeys(
+        "abc", "duplicate.like_refused"
+    )
 
 
 def test_the_look_of_a_copy_counts_where_the_refused_file_was_not_read() -> None:
@@ -161,7 +192,7 @@ def ruling(owner: str, *, media: str = "", assets: str = "") -> Ruling:
 def test_a_ruling_settles_whose_a_file_is(ruled: Ruling, terms: SelectTerms) -> None:
     items = claimed("ab")
     assert reasons(items, rulings=[ruled], terms=terms) == {"a": "duplicate.contested"}
-    found = select_samples(table_of(items), terms, None, [ruled])
+    found = select_samples(table_of(items), terms, AllAgree(items), None, [ruled])
     assert found.rulings_used == {"R-1"}
 
 
@@ -171,7 +202,8 @@ def test_a_ruling_by_ids_says_nothing_of_a_later_claim() -> None:
     nobody = [ruling("c-z", media="x"), ruling("c-b", media="other")]
     assert set(reasons(claimed("ab"), rulings=[nobody[0]])) == set("ab")
     assert set(reasons(claimed("ab"), rulings=[nobody[1]])) == set("ab")
-    found = select_samples(table_of(claimed("ab")), EXACT, None, [nobody[1]])
+    items = claimed("ab")
+    found = select_samples(table_of(items), EXACT, AllAgree(items), None, [nobody[1]])
     assert found.rulings_used == set()
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pipelines.selection.select import Selection, select_samples
 from schemas.deal_terms import SelectTerms
 from schemas.reasons import Outcome
-from tests.selection.candidates import COLOURS, Candidate, candidate, look, table_of
+from tests.selection.candidates import COLOURS, AllAgree, Candidate, candidate, look, table_of
 from tests.selection.test_dedupe import crowd
 
 
 def reasons(terms: SelectTerms, *items: Candidate) -> dict[str, tuple[str, str]]:
-    found = select_samples(table_of(items), terms)
+    found = select_samples(table_of(items), terms, AllAgree(items))
     return {row.asset_id: (row.reasons[0], row.detail) for row in found.refusals}
 
 
@@ -30,9 +30,9 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
     dice = random.Random(seed)
     items = crowd(dice, 40)
     terms = SelectTerms(dedupe=dedupe, max_assets=cap)  # type: ignore[arg-type]
-    first = select_samples(table_of(items), terms)
+    first = select_samples(table_of(items), terms, AllAgree(items))
     others = dice.sample(items, len(items))
-    second = select_samples(table_of(others), terms)
+    second = select_samples(table_of(others), terms, AllAgree(others))
     names = chosen_of(items, first)
     assert chosen_of(others, second) == names
     assert second.refusals == first.refusals
@@ -45,7 +45,8 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
 
 def test_cap_keeps_the_smallest_hashes() -> None:
     items = [candidate(f"asset {n}", look(n * 2**100, bytes([n] * COLOURS))) for n in range(200)]
-    found = select_samples(table_of(items), SelectTerms(dedupe="exact", max_assets=17))
+    terms = SelectTerms(dedupe="exact", max_assets=17)
+    found = select_samples(table_of(items), terms, AllAgree(items))
     by_hash = sorted(items, key=lambda item: item.hash)
     assert chosen_of(items, found) == [item.asset_id for item in by_hash[:17]]
     assert {row.reasons for row in found.refusals} == {("select.over_cap",)}
@@ -71,12 +72,16 @@ def test_kinds_of_dedupe() -> None:
     assert reasons(SelectTerms(dedupe="exact"), *items) == {"b": ("duplicate.exact", "kept: a")}
     assert reasons(SelectTerms(dedupe="near"), *items) == {
         "b": ("duplicate.exact", "kept: a"),
-        "c": ("duplicate.near", "kept: a"),
+        "c": (
+            "duplicate.near",
+            "kept: a; hash differs in 0 of 256 bits, agreement 1.000, difference 0 of 255",
+        ),
     }
-    refusals = select_samples(table_of(list(items)), SelectTerms(dedupe="near")).refusals
+    terms = SelectTerms(dedupe="near")
+    refusals = select_samples(table_of(list(items)), terms, AllAgree(items)).refusals
     assert [refusal.kept_asset_id for refusal in refusals] == ["a", "a"]
 
 
 def test_selection_without_candidates() -> None:
-    found = select_samples(table_of([]), SelectTerms())
+    found = select_samples(table_of([]), SelectTerms(), AllAgree([]))
     assert (chosen_of([], found), found.refusals) == ([], [])

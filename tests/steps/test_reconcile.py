@@ -136,6 +136,7 @@ def test_counts_and_receipts_are_read_back(tmp_path: Path) -> None:
         "stopped": False,
         "shards": 2,
         "copies": {},
+        "likeness": {},
     }
     verdict: dict[str, object] = {"stop": None, "counts": steps["read"]}
     for name, value in (("verdict", verdict), ("screen", steps["screen"]), ("plan", plan)):

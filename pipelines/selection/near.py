@@ -1,0 +1,224 @@
+"""Decides which assets show the same: possible pairs are found by hash, and confirmed one by one.
+
+1. Possible pairs have near hashes and colours (`PerceptualIndex`). Blank pictures are in none, for
+   there is nothing in them that could be alike.
+2. A pair is confirmed if all its frames agree finely (`pipelines.selection.fine`), but for those
+   that are blank in both, and if its embeddings, where both may have one, are not far apart.
+3. Semantic pairs are those whose embeddings are near enough, whatever the pixels are.
+4. In the order of preference, an asset is a duplicate of the first kept one that it pairs with,
+   unless the deal names the two as a pair of which both are kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.media.looks import BLANK_STEP, is_blank, is_faint, unpack_cells
+from pipelines.selection.dedupe import bytes_of
+from pipelines.selection.fine import compare_cells
+from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
+
+#: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
+#: of drawn works had 913 and more with the demonstration model.
+LEAST_COSINE = 850
+_MOST_CANDIDATES = 8  # of the nearest and of the first, for each asset
+_PAIRS_AT_ONCE = 4_096  # bounds the memory for their cells to 64 MiB for pictures
+
+Vectors = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The looks of a picture (one) or a film (several); see `pipelines.media.looks.Look`.
+
+    Attributes:
+        searches: Of each frame, by what it is found.
+        cells: Of each frame, by what it is compared.
+    """
+
+    searches: tuple[bytes, ...]
+    cells: tuple[bytes, ...]
+
+    def compared_with(self, other: Frames) -> list[int]:
+        """Returns the frames to compare with another's: those that are blank in neither.
+
+        There are none if the two cannot show the same: one has more frames, or one has a frame
+        with something to see where the other's is blank.
+        """
+        if len(self.searches) != len(other.searches):
+            return []
+        shown = []
+        for at, looks in enumerate(zip(self.searches, other.searches, strict=True)):
+            if not any(map(is_blank, looks)):
+                shown.append(at)
+            elif not all(map(is_faint, looks)):
+                return []
+        return shown
+
+
+class Evidence(Protocol):
+    """What a pair is confirmed by; read for the assets in possible pairs alone."""
+
+    def frames(self, assets: Indices) -> list[Frames]:
+        """Returns the frames of candidates, in the order of `assets`."""
+
+    def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:
+        """Returns candidates' embeddings.
+
+        Returns:
+            Whether there is one, [assets]: not where no model may see the asset. And those there
+            are, in order, L2-normalised, [embeddings, dimensions].
+        """
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """Two candidates that show the same, and what they were judged by.
+
+    Attributes:
+        kept: The candidate that comes first in the order of preference.
+        other: The other candidate.
+        bits: How many bits of their hashes differ, of 256; -1 if they were not compared.
+        agreement: The least agreement of their frames, in thousandths; -1 if not compared.
+        difference: The largest of their frames, in levels of 255; -1 if not compared.
+        cosine: Of their embeddings, in thousandths; None where one has none.
+        by_deal: Whether the deal keeps both.
+    """
+
+    kept: int
+    other: int
+    bits: int = -1
+    agreement: int = -1
+    difference: int = -1
+    cosine: int | None = None
+    by_deal: bool = False
+
+    def describe(self) -> str:
+        """Returns what the pair was judged by, in one line."""
+        parts = []
+        if self.bits >= 0:
+            parts.append(f"hash differs in {self.bits} of 256 bits")
+            parts.append(f"agreement {self.agreement / 1000:.3f}")
+            parts.append(f"difference {self.difference} of 255")
+        if self.cosine is not None:
+            parts.append(f"cosine {self.cosine / 1000:.3f}")
+        return ", ".join(parts)
+
+
+@dataclass
+class Alike:
+    """The pairs that were found, and which assets are duplicates.
+
+    Attributes:
+        originals: Per ranked candidate, the pair that makes it a duplicate; None if it is kept.
+        pairs: All confirmed pairs of candidates.
+    """
+
+    originals: list[JudgedPair | None]
+    pairs: list[JudgedPair] = field(default_factory=list)
+
+
+def near_pairs(candidates: pa.Table, ranked: Indices, evidence: Evidence) -> list[JudgedPair]:
+    """Returns the confirmed pairs of assets that show the same picture or film.
+
+    Args:
+        candidates: All candidates (CANDIDATES_SCHEMA).
+        ranked: Indices of the candidates to compare, in order of preference.
+        evidence: What pairs are confirmed by.
+    """
+    shown = ranked[candidates["contrast"].to_numpy()[ranked] > BLANK_STEP]  # 1
+    if not len(shown):
+        return []
+    hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
+    colours = bytes_of(candidates["look_colour"], np.uint8)[shown]
+    possible = PerceptualIndex(hashes, colours).pairs(_MOST_CANDIDATES)
+    if not len(possible.bits):
+        return []
+    early, late = shown[possible.early], shown[possible.late]
+    assets = np.unique(np.concatenate([early, late]))
+    frames = dict(zip(assets.tolist(), evidence.frames(assets), strict=True))
+    agreeing: list[JudgedPair] = []
+    for start in range(0, len(early), _PAIRS_AT_ONCE):
+        few = slice(start, start + _PAIRS_AT_ONCE)
+        pairs = [
+            JudgedPair(*pair)
+            for pair in zip(
+                early[few].tolist(), late[few].tolist(), possible.bits[few].tolist(), strict=True
+            )
+        ]
+        agreeing += _agreeing(pairs, frames)  # 2
+    judged = with_cosines(agreeing, evidence)
+    return [pair for pair in judged if pair.cosine is None or pair.cosine >= LEAST_COSINE]
+
+
+def _agreeing(pairs: Sequence[JudgedPair], frames: dict[int, Frames]) -> list[JudgedPair]:
+    """Returns the pairs of which all frames are alike, with the worst of what was measured."""
+    shown = [frames[pair.kept].compared_with(frames[pair.other]) for pair in pairs]
+    of_pair = np.repeat(np.arange(len(pairs)), [len(few) for few in shown])
+    if not len(of_pair):
+        return []
+    sides = [
+        [frames[at].cells[frame] for at, few in zip(assets, shown, strict=True) for frame in few]
+        for assets in ([pair.kept for pair in pairs], [pair.other for pair in pairs])
+    ]
+    found = compare_cells(*map(unpack_cells, sides))
+    agreement, difference = np.full(len(pairs), 1000, np.int32), np.zeros(len(pairs), np.int32)
+    alike = np.array([bool(few) for few in shown])
+    np.minimum.at(agreement, of_pair, found.agreement)
+    np.maximum.at(difference, of_pair, found.difference)
+    np.logical_and.at(alike, of_pair, found.alike)
+    return [
+        replace(pair, agreement=int(agreement[at]), difference=int(difference[at]))
+        for at, pair in enumerate(pairs)
+        if alike[at]
+    ]
+
+
+def with_cosines(pairs: Sequence[JudgedPair], evidence: Evidence) -> list[JudgedPair]:
+    """Returns the pairs with the cosine of their embeddings, where both have one."""
+    if not pairs:
+        return []
+    assets = np.unique([[pair.kept, pair.other] for pair in pairs])
+    present, vectors = evidence.embeddings(assets)
+    row = dict(zip(assets[present].tolist(), range(len(vectors)), strict=True))
+    found = []
+    for pair in pairs:
+        if pair.kept in row and pair.other in row:
+            first, second = (vectors[row[at]].astype(np.float64) for at in (pair.kept, pair.other))
+            found.append(replace(pair, cosine=round(1000 * float(first @ second))))
+        else:
+            found.append(pair)
+    return found
+
+
+def choose_kept(
+    ranked: Indices, pairs: Sequence[JudgedPair], keep_both: Collection[frozenset[int]]
+) -> Alike:
+    """Decides which assets are duplicates, and of which kept one.
+
+    Args:
+        ranked: Indices of the candidates, in order of preference.
+        pairs: Confirmed pairs.
+        keep_both: Pairs of candidates of which the deal keeps both.
+    """
+    marked = [
+        replace(pair, by_deal=frozenset((pair.kept, pair.other)) in keep_both) for pair in pairs
+    ]
+    before: dict[int, list[JudgedPair]] = defaultdict(list)
+    for pair in marked:
+        if not pair.by_deal:
+            before[pair.other].append(pair)
+    place = np.full(int(ranked.max()) + 1 if len(ranked) else 0, NO_MATCH, np.intp)
+    place[ranked] = np.arange(len(ranked))
+    originals: list[JudgedPair | None] = [None] * len(ranked)
+    for number, at in enumerate(ranked.tolist()):
+        firsts = [pair for pair in before.get(at, ()) if originals[place[pair.kept]] is None]
+        originals[number] = min(firsts, key=lambda pair: place[pair.kept], default=None)
+    return Alike(originals, marked)
