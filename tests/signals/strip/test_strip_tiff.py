@@ -15,7 +15,17 @@ from pipelines.signals.strip.strip import strip_metadata
 from schemas.rights import Permission
 from schemas.signal import personal_kinds_of
 from tests.media.media_samples import encode, picture
-from tests.media.tiff_files import ASCII, BYTE, LONG, SHORT, UNDEFINED, Order, Page, write_tiff
+from tests.media.tiff_files import (
+    ASCII,
+    BYTE,
+    LONG,
+    SHORT,
+    UNDEFINED,
+    Entry,
+    Order,
+    Page,
+    write_tiff,
+)
 from tests.signals.file import xmp_builder as build
 from tests.signals.strip.dressed import NOTICE, PERSONAL, RIGHTS, SECRETS
 
@@ -26,7 +36,7 @@ SETTINGS = ("none", "rights-only")
 def dressed(rng: Random, orientation: int = 1) -> Page:
     packet = build.packet("".join(one for one in (*RIGHTS, *PERSONAL) if rng.random() < 0.5))
     sets = build.iim((1, 90, b"\x1b%G"), (2, 80, SECRETS["name"].encode()))
-    entries = {
+    entries: dict[int, Entry] = {
         270: (ASCII, f"mail {SECRETS['email']}".encode() + b"\0"),
         315: (ASCII, SECRETS["name"].encode() + b"\0"),
         700: (BYTE, packet),
@@ -37,8 +47,8 @@ def dressed(rng: Random, orientation: int = 1) -> Page:
         50000: (ASCII, SECRETS["serial"].encode() + b"\0"),
     }
     chosen = {tag: entry for tag, entry in entries.items() if rng.random() < 0.7}
-    turned = {274: (SHORT, [orientation])} if orientation != 1 else {}
-    return Page(PIXELS, entries={**chosen, **turned})
+    turned: dict[int, Entry] = {274: (SHORT, [orientation])} if orientation != 1 else {}
+    return Page(PIXELS, entries=chosen | turned)
 
 
 def strip(data: bytes, setting: str, orientation: int = 1) -> bytes:
