@@ -219,7 +219,7 @@ def _size(dice: SeededDice, role: Role) -> tuple[int, int]:
 
 
 _FILE_ENDINGS = {
-    "cut_gif": "gif",
+    "bmp_named_gif": "gif",
     "float_tiff": "tif",
     "film": "mp4",
     "cut_film": "mp4",

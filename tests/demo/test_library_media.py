@@ -198,7 +198,7 @@ def test_truncated_files_have_a_valid_start_and_cannot_be_decoded(file: str) -> 
 @pytest.mark.parametrize(
     ("file", "starts"),
     [
-        ("cut_gif", b"GIF8"),
+        ("bmp_named_gif", b"BM"),
         ("float_tiff", b"II*\0"),
         ("png_named_jpg", b"\x89PNG"),
         ("jpeg_called_film", b"\xff\xd8\xff"),

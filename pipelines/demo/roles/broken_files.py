@@ -31,7 +31,7 @@ _MISNAMED = {
     WRONG_DIGEST_STYLE: "jpeg_plain",
 }
 BROKEN_STYLES = frozenset(
-    {*_TRUNCATED, *_MISNAMED, "empty", "bomb", "text_named_jpg", "cut_gif", "float_tiff"}
+    {*_TRUNCATED, *_MISNAMED, "empty", "bomb", "text_named_jpg", "bmp_named_gif", "float_tiff"}
 )
 
 
@@ -44,8 +44,8 @@ def save_broken(image: Image.Image, file_style: str, seed: int, description: str
     """Returns the bytes of a broken file that should have shown `image`."""
     if file_style in _TRUNCATED:
         return truncate(save_picture(image, _TRUNCATED[file_style], seed, description, b""))
-    if file_style == "cut_gif":
-        return truncate(_saved(image, "GIF"))
+    if file_style == "bmp_named_gif":
+        return _saved(image, "BMP")
     if file_style in _MISNAMED:
         return save_picture(image, _MISNAMED[file_style], seed, description, b"")
     if file_style == "empty":
