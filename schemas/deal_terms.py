@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from schemas.deal_values import (
     MAX_INTEGER,
@@ -147,6 +147,15 @@ class SelectTerms(DealSection):
             refuse_repeats(pair)
         refuse_repeats([frozenset(pair) for pair in values])
         return values
+
+    @field_validator("semantic_cosine")
+    @classmethod
+    def _check_cosine(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        dedupe = info.data.get("dedupe", "semantic")
+        # A deal that is read back from a manifest states the default, too.
+        if dedupe != "semantic" and value != cls.model_fields["semantic_cosine"].default:
+            raise ValueError(f'is not used with dedupe = "{dedupe}", only with "semantic"')
+        return value
 
     @property
     def compares_looks(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.accounts.published import find_versions
 from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.features.survey import (
     StoredTable,
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     if changes:
         _refuse_during_runs(store)
     tables = survey_features(store)
+    if not tables:
+        find_versions(store)  # raises an error that says so where no run has written anything
     contents: dict[str, TableContent] = {}
     if options.check or options.compact or options.remove == "damaged":
         for table in tables:

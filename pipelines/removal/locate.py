@@ -213,9 +213,9 @@ def _samples(
         raise _damaged(store, published, str(error)[:200]) from error
     samples = []
     for values, commitment, row in zip(table.to_pylist(), assets, rows, strict=True):
-        shard = shards[values["shard_index"]]
-        asset = found.get(shard.name, {}).get(commitment)
-        if asset is not None:
+        shard = shards.get(values["shard_index"])  # None if the table was altered
+        asset = found.get(shard.name, {}).get(commitment) if shard is not None else None
+        if shard is not None and asset is not None:
             samples.append(_sample(shard, asset, values, row))
     return samples
 

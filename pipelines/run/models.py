@@ -13,10 +13,11 @@ from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.run.job import Models
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
-from pipelines.vision.models import FP32, ModelRef, check_model, identity, parse_model
+from pipelines.vision.models import FP32, PRECISIONS, ModelRef, check_model, identity, parse_model
 from pipelines.vision.precision import ChosenPrecision, choose_precision
 from schemas import layout
 from schemas.deal import Deal
+from schemas.errors import RunError
 
 Choose = Callable[[ModelRef], ChosenPrecision]
 
@@ -46,6 +47,7 @@ def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) 
 
     Raises:
         InputError: If a model is unknown or its weights cannot be found.
+        RunError: If the record of an earlier choice is damaged.
     """
     clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
     clip_choice = _precision(deal, store, clip, choose, "embeddings", identity(clip))
@@ -98,6 +100,25 @@ def _precision(
         if store.write_new(key, json_bytes(record)):
             return chosen
     # Another run may have recorded its choice at the same time; the record counts.
-    record = read_json(store, key)
-    reason = f"chosen by the first run in this output, since {record['reason']}"
-    return ChosenPrecision(str(record["precision"]), reason)
+    return _recorded(store, key)
+
+
+def _recorded(store: Store, key: str) -> ChosenPrecision:
+    """Returns the precision that a run recorded.
+
+    Raises:
+        RunError: The record is damaged.
+    """
+    try:
+        record = read_json(store, key)
+        precision, why = str(record["precision"]), str(record["reason"])
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision[:40]!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            "The record of a model's precision is damaged",
+            f"{store.uri}/{key}: {error}"[:300],
+            "Remove this file, and the next run decides anew; or give models.precision, so that "
+            "features that are stored in it are used.",
+        ) from error
+    return ChosenPrecision(precision, f"chosen by the first run in this output, since {why}")

@@ -78,7 +78,7 @@ def _failed_assets(store: Store, job: Job) -> dict[str, str]:
 
 
 def _readable(job: Job, failed: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yields the failed assets that can be read now, with the digests of their media."""
+    """Yields the failed assets that can be read now, with the digests of their files."""
     index = load_index(job)
     wanted = pa.array(sorted(failed), pa.string())
     for part in job.catalogue.parts("assets"):
@@ -94,11 +94,14 @@ def _readable(job: Job, failed: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _digest_of(row: ClearedRow, job: Job, readings: int) -> str:
-    """Returns the digest of an asset's media; "" if it cannot be read, or differs each time."""
+    """Returns the digests of an asset's media and, if it has any, of its sidecars.
+
+    "" if the media cannot be read, or differ each time.
+    """
     digests = set()
     for _ in range(readings):
         item = fetch_asset(row, job, UnitFeatures({}, {}, {}, {}, {}), OriginFileCache())
         if item.decision is not None and item.decision.outcome is Outcome.FAILED:
             return ""
-        digests.add(item.digest)
+        digests.add(f"{item.digest} {item.sidecars_sha256}".rstrip())
     return digests.pop() if len(digests) == 1 else ""

@@ -124,6 +124,22 @@ def test_a_no_that_came_later_is_noticed(library: SmallLibrary) -> None:
     assert package(library)["made"] is False
 
 
+def test_a_no_beside_a_file_that_failed_at_first(library: SmallLibrary) -> None:
+    """The file was put right and delivered; only then came a sidecar that refuses."""
+    library.add(2)
+    media(library, 0).write_bytes(picture(0))
+    package(library)
+    media(library, 1).write_bytes(picture(1))
+    package(library)
+    assert delivered(library, "v0002") == {"a-0", "a-1"}
+    sidecar = media(library, 1).with_suffix(".XMP")
+    sidecar.write_bytes(packet(attributes='plus:DataMining="DMI-PROHIBITED"'))
+    made = package(library)
+    assert (made["made"], made["changed_files"]) == (True, ["a-1"])
+    assert delivered(library, "v0003") == {"a-0"}
+    assert package(library)["made"] is False
+
+
 def test_a_file_that_is_touched_and_still_broken(library: SmallLibrary) -> None:
     library.add(2)
     media(library, 0).write_bytes(picture(0))

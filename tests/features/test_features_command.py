@@ -29,6 +29,12 @@ def shards(library: SmallLibrary, version: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.tar")}
 
 
+def test_an_output_that_no_run_has_written(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "none"):
+        ended = in_process("features", place)
+        assert ended.code == 2 and str(place) in ended.err, ended
+
+
 def test_damaged_features_stop_a_run_and_are_computed_again(library: SmallLibrary) -> None:
     before = in_process("features", library.out, "--check", "--json").json["tables"]
     rows = {row["kind"]: row["rows"] for row in before}

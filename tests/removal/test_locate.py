@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -127,3 +128,8 @@ def test_a_table_that_lacks_a_sample_is_refused(demo: Demo, tmp_path: Path) -> N
         locate(store, published, output.assets())
     with pytest.raises(RunError, match="sha256"):
         check_table(store, published, record)
+    elsewhere = pa.array([9_999] * len(table), pa.int32())
+    at = table.schema.get_field_index("shard_index")
+    pq.write_table(table.set_column(at, table.schema.field(at), elsewhere), path)
+    with pytest.raises(RunError, match="it lacks"):
+        locate(store, published, output.assets())

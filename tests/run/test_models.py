@@ -17,7 +17,7 @@ from pipelines.vision import demo_network
 from pipelines.vision.models import ModelRef, identity, parse_model
 from pipelines.vision.precision import ChosenPrecision
 from schemas.deal import Deal, parse_deal
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 from tests.schemas.deal_cases import LEAST
 
 WEIGHTS = demo_network.FOLDER / demo_network.WEIGHTS_NAME
@@ -81,6 +81,19 @@ def test_a_record_that_another_run_wrote_meanwhile_counts(name: str, store: Loca
 
     assert resolve_models(deal_with(clip=name), store, late).clip_precision == "fp32"
     assert len(records(store)) == 1
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"{", b"[]", b"\xff", b"{}", b'{"precision": "fp64", "reason": "x"}']
+)
+def test_a_damaged_record_is_named(name: str, store: LocalStore, damaged: bytes) -> None:
+    deal = deal_with(clip=name)
+    resolve_models(deal, store, always("fp32"))
+    (key,) = (one.key for one in store.list("agency/features") if "/precision-" in one.key)
+    store.write_bytes(key, damaged)
+    with pytest.raises(RunError, match="precision") as caught:
+        resolve_models(deal, store, always("fp32"))
+    assert key in caught.value.which
 
 
 def test_features_in_fp32_are_used_further(name: str, store: LocalStore) -> None:

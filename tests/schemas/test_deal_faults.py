@@ -120,6 +120,7 @@ BAD = [
     Bad("select.keep_both", '[["a", "b", "c"]]', ("2",), "select.keep_both.0"),
     Bad("select.keep_both", '["a"]', ("list",), "select.keep_both.0"),
     Bad("select.dedupe", '"alike"', ("'none'", "'exact'", "'near'", "'semantic'")),
+    Bad("select.semantic_cosine", '"0.9"', ('dedupe = "near"', '"semantic"')),
     Bad("models.clip", "1", ("1", "text in quotes")),
     Bad("models.precision", '"fp16"', ("'auto'", "'fp32'", "'bf16'")),
     Bad("price.pool", "100000.00", ("100000.0", "text in quotes")),

@@ -92,8 +92,9 @@ def gif_texts(data: bytes) -> Iterator[TextField | ReadingFault]:
         if is_known or name.startswith(_C2PA):
             continue
         raw = sub_block_bytes(data, block)
-        if name:  # which is no part of a sentence
-            raw = raw[:_NAME_BYTES] + b"\0" + raw[_NAME_BYTES:]
+        if block.kind == APPLICATION:  # the first is its name, which is no part of a sentence
+            first = data[block.start]
+            raw = raw[:first] + b"\0" + raw[first:]
         where = "GIF comment" if block.kind == COMMENT else f"GIF block {block.kind:02X}"
         if len(raw) > _MAX_TEXT_BYTES:
             yield file_fault(where, f"a text of {len(raw)} bytes is not read", raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.media.tiff_structure import TIFF_MARKS
 from pipelines.signals.file.container_mp4 import Mp4Box, mp4_boxes, read_box
 from pipelines.signals.file.metadata_blocks import (
     MAX_BLOCKS,
@@ -22,6 +23,7 @@ from schemas.signal import ReadingFault
 
 HEIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"miaf", b"heic", b"heix")
 _XMP_TYPE = b"application/rdf+xml"
+_PICTURE_KINDS = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap", b"hvc1", b"jpeg"))
 _METADATA_KINDS = frozenset((b"Exif", b"mime", b"uri "))
 _IN_FILE, _IN_IDAT = 0, 1  # construction methods
 _MAX_EXTENTS = 10_000
@@ -216,10 +218,27 @@ def heif_blocks(data: bytes) -> MetadataBlocks:
         if is_packet:
             blocks.append(MetadataBlock(BlockKind.XMP, where, raw, spans))
         else:
-            skipped = 4 + int.from_bytes(raw[:4])
+            skipped = _exif_start(raw)
+            if skipped < 0:
+                if raw.strip(b"\0"):
+                    faults.append(file_fault(where, "no EXIF structure is in the item", raw[:4096]))
+                continue
             own = ((spans[0][0] + skipped, spans[0][1]),) if len(spans) == 1 else ()
             blocks.append(MetadataBlock(BlockKind.EXIF, where, raw[skipped:], own))
     return MetadataBlocks(tuple(blocks), tuple(faults))
+
+
+def _exif_start(raw: bytes) -> int:
+    """Returns where the TIFF structure in an EXIF item starts; -1 if there is none.
+
+    The item's first four bytes say it. Some programs leave them out, or out of count what comes
+    before the structure.
+    """
+    start = 4 + int.from_bytes(raw[:4])
+    if raw.startswith(TIFF_MARKS, start):
+        return start
+    found = [at for mark in TIFF_MARKS if (at := raw.find(mark)) >= 0]
+    return min(found, default=-1)
 
 
 def item_bytes(data: bytes, item: HeifItem) -> bytes | None:
@@ -243,8 +262,12 @@ def other_items(found: HeifItems) -> list[HeifItem]:
     ]
 
 
-def text_items(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yields where and what of each item that may hold language, besides EXIF and XMP."""
+def text_items(data: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Yields where and what of each item that may hold language, besides EXIF and XMP.
+
+    None stands for one that cannot be read, such as text compressed by a method not known here.
+    """
     for item in heif_items(data).items[:MAX_BLOCKS]:
-        if item.kind in (b"mime", b"uri ") and item.content_type != _XMP_TYPE:
-            yield f"AVIF item {item.number}", item_bytes(data, item) or b""
+        is_known = item.kind == b"Exif" or item.kind in _PICTURE_KINDS
+        if not is_known and not (item.kind == b"mime" and item.content_type == _XMP_TYPE):
+            yield f"AVIF item {item.number}", item_bytes(data, item)

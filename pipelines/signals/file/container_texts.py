@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipelines.signals.file.container_gif import GIF_MARKS, gif_texts
 from pipelines.signals.file.container_heif import is_heif, text_items
-from pipelines.signals.file.container_mp4 import mp4_boxes
+from pipelines.signals.file.container_mp4 import XMP_UUID, mp4_boxes
 from pipelines.signals.file.container_png import (
     KNOWN_CHUNKS,
     PROFILE_PREFIX,
@@ -56,6 +56,8 @@ _MP4_TOOLS = frozenset((b"\xa9too", b"\xa9swr", b"\xa9enc", b"\xa9mak", b"\xa9mo
 _MP4_NOTES = frozenset((b"\xa9cmt", b"\xa9inf", b"\xa9req", b"----"))
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _3GPP_TEXTS = frozenset(b"cprt titl dscp auth perf gnre albm kywd".split())
+# Those of makers, unused space, and XML that is not XMP, such as cameras write.
+_MP4_UNKNOWN = frozenset((b"uuid", b"free", b"skip", b"wide", b"xml ", b"bxml"))
 _MAX_MP4_TEXT_BYTES = 4 << 20
 
 Found = TextField | MetadataBlock | ReadingFault
@@ -83,8 +85,13 @@ def _texts(data: bytes) -> Iterator[Found]:
         yield from gif_texts(data)
     elif not data.startswith((b"II", b"MM")):
         yield from _mp4_texts(data)
+        yield from _mp4_unknown(data)
         if is_heif(data):
-            yield from (unknown_part(where, raw) for where, raw in text_items(data))
+            for where, raw in text_items(data):
+                if raw is None:
+                    yield file_fault(where, "the item cannot be read", data[:4096])
+                else:
+                    yield unknown_part(where, raw)
 
 
 def _jpeg_comments(data: bytes) -> Iterator[Found]:
@@ -189,7 +196,21 @@ def _mp4_texts(data: bytes) -> Iterator[Found]:
             continue
         role = _mp4_role(box.kind, key)
         text, is_kept = _mp4_text(box.kind, raw), role is TextRole.RIGHTS
-        yield TextField(key, where, text, role, raw_sha256(raw), is_kept)
+        # Makers put whole EXIF structures here.
+        others = (unknown_part(where, raw).text,) if b"\0\0" in raw else ()
+        yield TextField(key, where, text, role, raw_sha256(raw), is_kept, other_readings=others)
+
+
+def _mp4_unknown(data: bytes) -> Iterator[Found]:
+    """What may be language in boxes for which there is no reader; items of AVIF have one."""
+    kinds = _MP4_UNKNOWN if is_heif(data) else _MP4_UNKNOWN | {b"idat"}
+    for box in mp4_boxes(data):
+        if box.kind not in kinds:
+            continue
+        raw = data[box.start : min(box.end, box.start + _MAX_UNKNOWN_BYTES)]
+        is_read = raw.startswith(XMP_UUID) or b"c2pa" in raw[:200]
+        if not is_read and raw.strip(b"\0"):
+            yield unknown_part(f"MP4 {box.kind.decode().strip()}", raw)
 
 
 def _mp4_key(kind: bytes, keys: list[str]) -> str:

@@ -25,6 +25,7 @@ TAG_ARTIST, TAG_COPYRIGHT = 0x013B, 0x8298
 _TAG_XMP, _TAG_IIM, _TAG_PHOTOSHOP = 700, 33723, 34377
 _MAX_TEXT = 4096
 _MAX_TEXTS = 256
+_FIRST_BYTES = {BlockKind.IIM: b"\x1c", BlockKind.PHOTOSHOP: b"8BIM"}
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,22 @@ def read_tiff(
         span = () if base is None else ((base + entry.start, base + entry.end),)
         name = f"{where} tag {entry.tag}"
         raw = data[entry.start : min(entry.end, entry.start + MAX_PACKET_BYTES + 1)]
-        blocks.append(MetadataBlock(kind, name, raw, span))
+        blocks.append(MetadataBlock(kind, name, _in_order(kind, raw), span))
     if reader.overflow:
         faults.append(file_fault(where, "too many directories or entries", data))
     return TiffMetadata(MetadataBlocks(tuple(blocks), tuple(faults)), tuple(texts))
+
+
+def _in_order(kind: BlockKind, raw: bytes) -> bytes:
+    """Returns IIM or resources that libtiff swapped as 32-bit numbers in the order they had.
+
+    Programs store them as LONG, and others then write the file in the other byte order.
+    """
+    start = _FIRST_BYTES.get(kind, b"")
+    if not start or raw.startswith(start) or raw[:4][::-1][: len(start)] != start:
+        return raw
+    whole = raw[: len(raw) & ~3]
+    return b"".join(whole[at : at + 4][::-1] for at in range(0, len(whole), 4))
 
 
 def _tag_fault(entry: TiffEntry, where: str, data: bytes) -> ReadingFault | None:

@@ -42,7 +42,7 @@ _PLAIN_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"))
 _VP8X_BYTES = 10
 _PLAIN_MP4_BOXES = frozenset((b"ftyp", b"mdat", b"moov"))
 # MP4 boxes that can hold text of any kind, and the samples of telemetry tracks.
-_MP4_TEXT_BOXES = (b"udta", b"meta", b"uuid", b"XMP_", b"gpmd", b"camm", b"rtmd", b"djmd", b"dbgi")
+_MP4_TEXT_BOXES = tuple(b"cmov udta meta uuid XMP_ free skip wide gpmd camm rtmd djmd dbgi".split())
 # JPEG segments before the first scan that hold no metadata: APP0 (JFIF) without a thumbnail, APP2
 # with a colour profile, APP14 (Adobe), the tables and the frame headers. By marker: the name, and
 # the size with the two bytes of the size itself; 0 for any.

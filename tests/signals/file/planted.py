@@ -106,6 +106,20 @@ def _between_scans(text: str) -> bytes:
     )
 
 
+def _swapped(raw: bytes) -> bytes:
+    """Bytes as libtiff leaves them that were stored as LONG in the other byte order."""
+    padded = raw + bytes(-len(raw) % 4)
+    return b"".join(padded[at : at + 4][::-1] for at in range(0, len(padded), 4))
+
+
+def _notice(text: str) -> bytes:
+    return build.iim((1, 90, b"\x1b%G"), (2, 116, text.encode()))
+
+
+def _film_box(kind: bytes, head: bytes = b"") -> Callable[[str], bytes]:
+    return lambda text: build.mov(build.box(b"moov", build.box(kind, head + text.encode())))
+
+
 def _mpo_second_exif(text: str) -> bytes:
     return build.jpeg() + _exif(DESCRIPTION, text.encode())
 
@@ -169,16 +183,48 @@ PLACES: dict[str, Callable[[str], bytes]] = {
         {34377: build.photoshop(0x0404, build.iim((1, 90, b"\x1b%G"), (2, 40, text.encode())))}
     ),
     "TIFF tag that no reader knows": lambda text: build.tiff({50000: text.encode()}),
+    "TIFF IIM in the other byte order": lambda text: build.tiff({33723: _swapped(_notice(text))}),
+    "TIFF Photoshop in the other byte order": lambda text: build.tiff(
+        {34377: _swapped(build.photoshop(0x0404, _notice(text)))}, ">"
+    ),
     "GIF comment": lambda text: build.gif_comment(text.encode()),
     "GIF application that no reader knows": lambda text: build.gif_application(
         b"VENDOR  1.0", text.encode()
+    ),
+    "GIF application without a code": lambda text: build.gif(
+        build.gif_extension(0xFF, b"abc", text.encode())
     ),
     "GIF plain text": lambda text: build.gif(build.gif_extension(1, bytes(12), text.encode())),
     "GIF IIM": lambda text: build.gif_application(
         b"MGKIPTC0000", build.iim((1, 90, b"\x1b%G"), (2, 116, text.encode()))
     ),
     "AVIF EXIF Copyright": lambda text: build.avif_exif(build.tiff({COPYRIGHT: text.encode()})),
+    "AVIF EXIF behind its old mark": lambda text: build.avif(
+        (b"Exif", b"", bytes(4) + b"Exif\0\0" + build.tiff({COPYRIGHT: text.encode()}))
+    ),
+    "AVIF EXIF without an offset": lambda text: build.avif(
+        (b"Exif", b"", build.tiff({COPYRIGHT: text.encode()}, ">"))
+    ),
+    "AVIF item of a kind that no reader knows": lambda text: build.avif(
+        (b"text", b"", text.encode())
+    ),
     "AVIF text": lambda text: build.avif((b"mime", b"text/plain\0", text.encode())),
+    "MOV free space": _film_box(b"free"),
+    "MOV uuid of a maker": _film_box(b"uuid", bytes(16)),
+    "MOV XML that is not XMP": lambda text: build.mov(
+        build.box(
+            b"meta",
+            bytes(4)
+            + build.box(b"hdlr", bytes(8) + b"nrtm" + bytes(13))
+            + build.box(b"xml ", f"<Notes><Rights>{text}</Rights></Notes>".encode()),
+        )
+    ),
+    "MOV EXIF in user data": lambda text: build.mov(
+        build.box(
+            b"moov",
+            build.box(b"udta", build.box(b"CNTH", build.tiff({COPYRIGHT: text.encode()}))),
+        )
+    ),
     "MOV copyright": lambda text: build.mov(
         build.box(
             b"moov",

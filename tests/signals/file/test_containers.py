@@ -16,6 +16,7 @@ from PIL import Image
 
 from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.containers import find_blocks
+from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata import read_metadata
 from pipelines.signals.file.metadata_blocks import MAX_STATEMENT_CHARS, printable
 from schemas.rights import PURPOSES, Permission, Purpose
@@ -258,6 +259,19 @@ def test_a_compressed_index_is_a_fault() -> None:
     data = build.mov(build.box(b"moov", build.box(b"cmov", build.box(b"dcom", b"zlib"))))
     (fault,) = read_metadata(data).faults
     assert fault.where == "MOV cmov"
+    assert may_state_rights(data, "mov")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param((b"mime", b"text/plain\0br\0", b"\x0b\x02\x80"), id="unknown compression"),
+        pytest.param((b"Exif", b"", b"\0\0\0\0no structure"), id="no structure"),
+    ],
+)
+def test_an_item_that_cannot_be_read_is_a_fault(item: tuple[bytes, bytes, bytes]) -> None:
+    (fault,) = read_metadata(build.avif(item)).faults
+    assert fault.where.startswith("AVIF")
 
 
 def test_what_programs_write_is_read() -> None:
