@@ -24,7 +24,7 @@ from schemas.signal import ReadingFault
 TAG_ARTIST, TAG_COPYRIGHT = 0x013B, 0x8298
 _TAG_XMP, _TAG_IIM, _TAG_PHOTOSHOP = 700, 33723, 34377
 _MAX_TEXT = 4096
-_MAX_TEXTS = 256
+_MAX_TEXTS = 4096
 _FIRST_BYTES = {BlockKind.IIM: b"\x1c", BlockKind.PHOTOSHOP: b"8BIM"}
 
 
@@ -35,10 +35,12 @@ class TiffMetadata:
     Attributes:
         blocks: Its metadata blocks, and the faults of tag 700.
         texts: Tag and raw text of each entry that was asked for.
+        texts_left_out: Whether there are more of them, or larger ones, than are read.
     """
 
     blocks: MetadataBlocks
     texts: tuple[tuple[int, bytes], ...] = ()
+    texts_left_out: bool = False
 
 
 def read_tiff(
@@ -63,7 +65,8 @@ def read_tiff(
     blocks: list[MetadataBlock] = []
     faults: list[ReadingFault] = []
     texts: list[tuple[int, bytes]] = []
-    total = 0
+    texts_left_out = False
+    total = text_bytes = 0
     kinds = {
         _TAG_XMP: BlockKind.XMP,
         _TAG_IIM: BlockKind.IIM,
@@ -71,9 +74,13 @@ def read_tiff(
     }
     for entry in reader.entries():
         is_text = entry.tag in text_tags or (entry.kind in text_kinds and entry.tag not in kinds)
-        if is_text and len(texts) < _MAX_TEXTS:
+        if is_text:
             end = min(entry.end, entry.start + max_text_bytes)
-            texts.append((entry.tag, data[entry.start : end]))
+            text_bytes += end - entry.start
+            if len(texts) < _MAX_TEXTS and text_bytes <= MAX_TOTAL_BYTES:
+                texts.append((entry.tag, data[entry.start : end]))
+            else:
+                texts_left_out = True
         kind = kinds.get(entry.tag)
         if kind is None:
             continue
@@ -92,7 +99,8 @@ def read_tiff(
         blocks.append(MetadataBlock(kind, name, _in_order(kind, raw), span))
     if reader.overflow:
         faults.append(file_fault(where, "too many directories or entries", data))
-    return TiffMetadata(MetadataBlocks(tuple(blocks), tuple(faults)), tuple(texts))
+    found = MetadataBlocks(tuple(blocks), tuple(faults))
+    return TiffMetadata(found, tuple(texts), texts_left_out)
 
 
 def _in_order(kind: BlockKind, raw: bytes) -> bytes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pipelines.signals.file.container_tiff import read_tiff
 from pipelines.signals.file.exif_iim import iim_data_sets
 from pipelines.signals.file.generators import TextRole
-from pipelines.signals.file.metadata_blocks import MetadataBlock
+from pipelines.signals.file.metadata_blocks import MetadataBlock, file_fault
 from pipelines.signals.file.text_fields import (
     TextField,
     decode_text,
     other_decodings,
     unknown_part,
 )
-from schemas.signal import raw_sha256
+from schemas.signal import ReadingFault, raw_sha256
 
 _MAX_TEXT_BYTES = 4 << 20
 _USER_COMMENT = 0x9286
@@ -56,8 +56,8 @@ _IIM_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
 }
 
 
-def exif_texts(block: MetadataBlock) -> list[TextField]:
-    """Texts of an EXIF or TIFF structure, under any tag."""
+def exif_texts(block: MetadataBlock) -> tuple[list[TextField], tuple[ReadingFault, ...]]:
+    """Texts of an EXIF or TIFF structure, under any tag; a fault if there are too many to read."""
     found = read_tiff(block.data, block.where, None, _EXIF_FIELDS, _MAX_TEXT_BYTES, _TEXT_KINDS)
     fields = []
     for tag, raw in found.texts:
@@ -72,7 +72,9 @@ def exif_texts(block: MetadataBlock) -> list[TextField]:
         fields.append(
             TextField(name, where, text, role, digest, is_kept, other_readings=tuple(others))
         )
-    return fields
+    if not found.texts_left_out:
+        return fields, ()
+    return fields, (file_fault(block.where, "too many texts in one TIFF structure", block.data),)
 
 
 def _exif_readings(tag: int, raw: bytes) -> tuple[str, ...]:

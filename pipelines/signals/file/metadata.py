@@ -97,7 +97,9 @@ def _open_nested(
         if block.kind is BlockKind.EXIF:
             extra, inner = exif_assertions(block)
             assertions += extra
-            fields += exif_texts(block)
+            texts, cut = exif_texts(block)
+            fields += texts
+            faults += cut
         elif block.kind is BlockKind.PHOTOSHOP:
             inner = photoshop_blocks(block)
         else:

@@ -49,7 +49,8 @@ def exif_kinds(block: MetadataBlock) -> Iterator[tuple[PersonalKind, str]]:
         elif raw.strip(b"\0 \t\r\n"):
             kind, name = _TAGS[tag]
             yield kind, f"EXIF {name}"
-    for field in exif_texts(block):
+    texts, _ = exif_texts(block)  # whoever reads rights reports the fault
+    for field in texts:
         if field.role is not TextRole.RIGHTS:
             for kind in personal_kinds(field.text):
                 yield kind, f"EXIF {field.key}"

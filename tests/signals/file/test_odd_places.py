@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from pipelines.signals.file import container_tiff
 from pipelines.signals.file.denials import find_denial
 from pipelines.signals.file.metadata import read_metadata
 from pipelines.signals.file.owners import same_owner
@@ -53,6 +54,35 @@ PLACES = {
         "<t:reservation xmlns:t='https://www.w3.org/ns/tdmrep/'>1</t:reservation>",
     ),
 }
+
+
+def _many_texts(count: int) -> bytes:
+    """A TIFF structure in a JPEG, of `count` texts of which the last one is a refusal."""
+    raws = [b"number %05d" % at for at in range(count - 1)] + [NO]
+    start = 8 + 2 + 12 * count + 4
+    entries = values = b""
+    for at, raw in enumerate(raws):
+        entries += struct.pack("<HHII", 0xC000 + at, 2, len(raw), start + len(values))
+        values += raw
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", count) + entries + bytes(4) + values
+    return build.jpeg(build.jpeg_segment(0xE1, b"Exif\0\0" + tiff))
+
+
+def test_a_refusal_after_many_texts_is_heard() -> None:
+    """More texts than are read are a fault: none of them is left out without a word."""
+    found = read_metadata(_many_texts(600))
+    assert Permission.DENY in {signal.value for signal in found.signals}
+    assert found.faults == ()
+
+
+def test_more_texts_than_are_read_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_tiff, "_MAX_TEXTS", 500)
+    found = read_metadata(_many_texts(600))
+    assert ["too many texts" in fault.detail for fault in found.faults] == [True]
+    monkeypatch.setattr(container_tiff, "_MAX_TEXTS", 700)
+    monkeypatch.setattr(container_tiff, "MAX_TOTAL_BYTES", 2_000)
+    found = read_metadata(_many_texts(600))
+    assert any("too many texts" in fault.detail for fault in found.faults)
 
 
 @pytest.mark.parametrize("place", PLACES)
