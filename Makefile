@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
+CLIP_RETRIEVAL := .venv-clip-retrieval
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
@@ -26,7 +27,7 @@ help:
 	@echo "make docs       the site: site/index.html"
 	@echo "make hooks      git runs the quick checks before each commit"
 	@echo "make bench      speed, as ratios in one run"
-	@echo "make bench-peers  img2dataset in an environment of its own, for make bench to compare with"
+	@echo "make bench-peers  img2dataset and clip-retrieval, each in an environment of its own"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
@@ -70,7 +71,14 @@ $(IMG2DATASET)/.made: tests/bench/peer/requirements.txt
 	@$(IMG2DATASET)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements.txt
 	@touch $@
 
-bench-peers: $(IMG2DATASET)/.made
+# Its torch and open_clip are ours, so that both sides have the same kernels.
+$(CLIP_RETRIEVAL)/.made: $(VENV)/.runtime tests/bench/peer/requirements-clip-retrieval.txt
+	@$(PYTHON) -m venv $(CLIP_RETRIEVAL)
+	@$(CLIP_RETRIEVAL)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements-clip-retrieval.txt
+	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')" > "$$($(CLIP_RETRIEVAL)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/runtime.pth"
+	@touch $@
+
+bench-peers: $(IMG2DATASET)/.made $(CLIP_RETRIEVAL)/.made
 
 dali-env: $(READERS)/.dali
 

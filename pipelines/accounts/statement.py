@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import pyarrow.compute as pc
+
 from pipelines.accounts.logged import LoggedDeliveries
 from pipelines.accounts.money import MoneyOfBooks
 from pipelines.accounts.period import Period
@@ -25,6 +27,7 @@ from pipelines.statements.account import (
     SumProof,
     make_account,
 )
+from pipelines.storage.columns import text_scalar
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from pipelines.verify.statement import check_statement, read_statement
@@ -56,6 +59,7 @@ class PublishedAccounts:
         self._store = store
         self._agency_log = log
         self._replaced = replaced
+        self._places: dict[str, int] | None = None  # of everybody, once everybody is asked for
         self.published = published
 
     @cached_property
@@ -71,13 +75,17 @@ class PublishedAccounts:
     def people(self) -> set[str]:
         """Returns the ids of all contributors, of the replaced version as well."""
         before = self._replaced.people() if self._replaced else set()
+        if self._places is None:
+            ids = self.sums.table["contributor_id"].to_pylist()
+            self._places = {str(person): at for at, person in enumerate(ids) if person is not None}
         return before | self._places.keys()
 
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        """Each contributor's position in the sum tree."""
-        ids = self.sums.table["contributor_id"].to_pylist()
-        return {str(person): at for at, person in enumerate(ids) if person is not None}
+    def _place(self, contributor_id: str) -> int | None:
+        """A contributor's position in the sum tree."""
+        if self._places is not None:
+            return self._places.get(contributor_id)
+        found = pc.index(self.sums.table["contributor_id"], text_scalar(contributor_id)).as_py()
+        return None if found < 0 else int(found)
 
     def delivery_of(self, contributor_id: str) -> AccountDelivery | None:
         """Returns a contributor's lines with their proofs; None if they have none here.
@@ -111,7 +119,7 @@ class PublishedAccounts:
     def total_of(self, contributor_id: str) -> tuple[int, SumProof] | None:
         """Returns a contributor's total and its proof; None if they have no line."""
         sums = self.sums
-        index = self._places.get(contributor_id)
+        index = self._place(contributor_id)
         if index is None:
             return None
         row = sums.table.slice(index, 1).to_pylist()[0]

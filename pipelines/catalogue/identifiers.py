@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.storage.columns import Column, numbers_in, values_of
+from pipelines.storage.columns import Column, text_bytes, values_of
 from schemas.catalogue import USE
 
 # Columns that hold ids, by table: the table's own and references to others.
@@ -57,14 +57,7 @@ def normalise_id(text: str) -> str:
 
 def is_plain(texts: Column) -> bool:
     """Returns whether every text of a column holds printable ASCII only."""
-    if len(texts) == 0:
-        return True
-    offsets = numbers_in(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
-    size = int(offsets[-1] - offsets[0])
-    if size == 0:
-        return True
-    octets = numbers_in(texts.buffers()[2], np.uint8, size, int(offsets[0]))
-    return bool(((octets - np.uint8(_FIRST_PLAIN)) < _PLAIN_COUNT).all())
+    return bool(((text_bytes(texts) - np.uint8(_FIRST_PLAIN)) < _PLAIN_COUNT).all())
 
 
 def normalise_ids(texts: Column) -> tuple[Column, Column]:

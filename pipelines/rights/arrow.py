@@ -19,6 +19,7 @@ from pipelines.storage.columns import (
     Column,
     list_items,
     numbers_in,
+    text_bytes,
     values_of,
     without_dictionary,
 )
@@ -94,13 +95,7 @@ def _octets(texts: Column) -> npt.NDArray[np.uint8] | None:
     """The bytes of a column's texts, without the rest of its buffer; None if stored differently."""
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
         return None
-    _, places, data = texts.buffers()
-    if len(texts) == 0 or data is None or data.size == 0:
-        return np.zeros(0, np.uint8)
-    kind: type[np.signedinteger] = np.int32 if pa.types.is_string(texts.type) else np.int64
-    start = texts.offset * np.dtype(kind).itemsize
-    offsets = numbers_in(places, kind, len(texts) + 1, start)
-    return numbers_in(data, np.uint8)[int(offsets[0]) : int(offsets[-1])]
+    return text_bytes(texts)
 
 
 def equals(values: Column, text: str) -> BoolArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pipelines.vision.decode import encode_image_tokens, next_token_logits
-from pipelines.vision.loading import Network, open_network
-from pipelines.vision.models import ModelRef
+from pipelines.vision.loading import Network
 
 # One picture for each size of its details, in pixels of a small picture that is enlarged.
 _DETAILS = (2, 3, 5, 8, 13, 21, 34, 55)
@@ -22,39 +23,40 @@ _TEXTS = [
 _COMPARED_TOKENS = 4
 
 
-def least_cosine(first: ModelRef, second: ModelRef) -> float:
-    """Returns the least cosine of two models' outputs for the same inputs.
+def outputs(network: Network) -> list[Tensor]:
+    """Returns a model's outputs for the fixed inputs.
 
-    Compared are the vectors of pictures and of texts and, if the model writes captions, the logits
-    of the first tokens. Neither model stays in memory.
-
-    Raises:
-        InputError: The weights are unavailable or do not fit.
+    These are the vectors of pictures and of texts and, if the model writes captions, the logits of
+    the first tokens.
     """
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a run
     try:
-        outputs = [_outputs(open_network(ref)) for ref in (first, second)]
+        return _outputs(network)
     finally:
         torch.set_num_threads(threads)
+
+
+def least_cosine(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    """Returns the least cosine of two models' outputs for the same inputs."""
     cosines = [
         functional.cosine_similarity(one.float(), other.float(), dim=-1).min()
-        for one, other in zip(*outputs, strict=True)
+        for one, other in zip(first, second, strict=True)
     ]
     return float(torch.stack(cosines).min())
 
 
 def _outputs(network: Network) -> list[Tensor]:
-    torch.set_num_threads(1)  # as in a run
     model = network.model
     pixels = _pictures(network.preprocess.height, network.preprocess.width).to(network.dtype)
     tokens = network.tokenizer(_TEXTS)
     with torch.inference_mode():
-        outputs = [model.encode_image(pixels), model.encode_text(tokens)]
+        found = [model.encode_image(pixels), model.encode_text(tokens)]
         if hasattr(model, "text_decoder"):
             image_tokens = encode_image_tokens(model, pixels[: len(_TEXTS)])
             logits = next_token_logits(model, image_tokens, tokens[:, :_COMPARED_TOKENS])
-            outputs.append(logits.flatten(0, 1))
-    return outputs
+            found.append(logits.flatten(0, 1))
+    return found
 
 
 def _pictures(height: int, width: int) -> Tensor:

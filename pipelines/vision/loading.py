@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pickle import UnpicklingError
 from typing import Any, cast
@@ -88,6 +88,13 @@ def open_network(ref: ModelRef) -> Network:
         ) from error
     dtype = torch.bfloat16 if ref.precision == BF16 else torch.float32
     return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
+
+
+def in_bf16(network: Network) -> Network:
+    """Returns a network as if it had been loaded in bf16; the given one is converted with it."""
+    ref = replace(network.ref, precision=BF16)
+    model = cast(Model, cast(nn.Module, network.model).to(torch.bfloat16))
+    return replace(network, ref=ref, identity=identity(ref), model=model, dtype=torch.bfloat16)
 
 
 def _create(ref: ModelRef, path: str) -> Model:

@@ -103,10 +103,14 @@ def _run_ours(
     return packing_time
 
 
-def bench_parts(folder: Path, library: BenchLibrary, pictures: int, rounds: int) -> None:
-    """Prints what decoding, the forward pass and embedding end to end take, and the cosines."""
-    weights = make_weights(folder)
-    paths = sorted((library.catalogue / "media").iterdir())[:pictures]
+def bench_parts(paths: Sequence[Path], weights: Path, rounds: int) -> None:
+    """Prints what decoding, the forward pass and embedding end to end take, and the cosines.
+
+    Args:
+        paths: The pictures.
+        weights: The file of the model's weights.
+        rounds: How often each part is measured.
+    """
     chosen = choose_precision(parse_model(f"{ARCHITECTURE}:{weights}"))
     print(f"parts, one worker, {len(paths)} pictures, {rounds} rounds: {chosen.reason}")
     expected = measure(plain_loop, paths, weights).answer
@@ -155,7 +159,8 @@ def main() -> None:
         count = max(options.pictures, options.part_pictures)
         library = make_library(folder, count, options.workers)
         if options.part_pictures:
-            bench_parts(folder, library, options.part_pictures, options.rounds)
+            paths = sorted((library.catalogue / "media").iterdir())[: options.part_pictures]
+            bench_parts(paths, make_weights(folder), options.rounds)
         if options.pictures:
             bench_first_run(folder, library, options.rounds, options.workers)
 

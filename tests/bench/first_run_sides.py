@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -140,19 +141,33 @@ def _tree_processor_s() -> float:
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in process_tree(os.getpid()))
 
 
+def _side(side: str, precision: str, weights: Path, pictures: Sequence[Path]) -> Vectors:
+    if side == "plain":
+        return plain_loop(pictures, weights)
+    return embed_part(pictures, weights, precision).vectors
+
+
 def main() -> None:
-    """Runs the plain loop in as many processes as there are workers, as a command to be timed."""
+    """Runs a side in as many processes as there are workers, as a command to be timed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--side", choices=("plain", "ours"), default="plain")
+    parser.add_argument("--precision", default="fp32", help="of our side")
+    parser.add_argument("--to", type=Path, help="write the vectors here, in the files' order")
     options = parser.parse_args()
     pictures = sorted(options.folder.iterdir())
     workers = options.workers
     shares = [pictures[start::workers] for start in range(workers)]
+    work = partial(_side, options.side, options.precision, options.weights)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        parts = list(pool.map(plain_loop, shares, [options.weights] * workers))
-    print(sum(map(len, parts)))
+        parts = list(pool.map(work, shares))
+    vectors = np.empty((len(pictures), parts[0].shape[1]), np.float32)
+    for start, part in enumerate(parts):
+        vectors[start::workers] = part
+    if options.to:
+        np.save(options.to, vectors)
 
 
 if __name__ == "__main__":

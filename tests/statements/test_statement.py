@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,3 +233,27 @@ def test_a_version_that_replaces_an_unknown_one_is_refused(tmp_path: Path) -> No
     record.write_text('{"replaces": "acme/v0007"}', encoding="utf-8")
     code, _, errors = run("--out", tmp_path, "--all")
     assert code == 1 and "acme/v0007" in errors
+
+
+def test_one_statement_imports_nothing_slow(output: Path, tmp_path: Path) -> None:
+    """Each of them takes a quarter of a second or more, of the second that a statement may take."""
+    code = (
+        "import sys; from pipelines.cli import main; code = main(sys.argv[1:]); "
+        "print(*sorted({'pandas', 'torch', 'apache_beam'} & sys.modules.keys())); sys.exit(code)"
+    )
+    words = ["statement", "--out", output, "--contributor", WHO, "--to", tmp_path, "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [""]), done.stderr
+
+
+def test_one_statement_is_the_same_as_among_all(output: Path, tmp_path: Path) -> None:
+    code, _, errors = run("--out", output, "--all", "--to", tmp_path / "all", "--quiet")
+    assert code == 0, errors
+    for name in (WHO, *HOSTILE):
+        statement(output, tmp_path / "one", "--contributor", name)
+    written = sorted((tmp_path / "one").iterdir())
+    assert len(written) == 3 * len({WHO, *HOSTILE})
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "all" / path.name).read_bytes()

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines.vision import demo_network
-from pipelines.vision.agreement import least_cosine
+from pipelines.vision.agreement import least_cosine, outputs
+from pipelines.vision.loading import in_bf16, open_network
 from pipelines.vision.models import ModelRef, parse_model
 from pipelines.vision.precision import (
     MIN_COSINE,
@@ -76,7 +77,8 @@ def test_units_are_those_that_torch_sees(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_model_agrees_with_itself_and_nearly_in_bf16(model: ModelRef) -> None:
-    assert least_cosine(model, model) == pytest.approx(1.0, abs=1e-6)
+    found = outputs(open_network(model))
+    assert least_cosine(found, found) == pytest.approx(1.0, abs=1e-6)
     assert 0.99 < bf16_cosine(model) < 0.9999999
 
 
@@ -90,4 +92,12 @@ def test_each_part_of_a_model_is_compared(model: ModelRef, tmp_path: Path, part:
         weights[name] = weights[name].flip(0)
     save_file(weights, tmp_path / "w.safetensors")
     other = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
-    assert least_cosine(model, other) < 0.99
+    assert least_cosine(outputs(open_network(model)), outputs(open_network(other))) < 0.99
+
+
+def test_a_converted_model_is_the_one_that_is_loaded_in_bf16(model: ModelRef) -> None:
+    loaded = open_network(parse_model(model.name, "bf16"))
+    converted = in_bf16(open_network(model))
+    assert converted.identity == loaded.identity
+    for one, other in zip(outputs(converted), outputs(loaded), strict=True):
+        assert torch.equal(one, other)
