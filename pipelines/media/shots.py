@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from av import VideoFormat, VideoFrame
 
+from pipelines.media.gradual import DissolveFinder
+from pipelines.media.grid_likeness import differs_only_in_light, is_moved
 from pipelines.media.shot_rules import (
     CELLS,
     GRID_COLUMNS,
@@ -22,12 +24,14 @@ from pipelines.media.shot_rules import (
     IS_MIX,
     LAGS,
     LEVEL,
-    LIGHT_CHANGE,
     MEAN,
     MIN_CUT,
+    MIN_MOVED,
     MOVED,
+    SAME_PICTURE,
     SERIES_WIDTH,
     SPREAD,
+    STRONGLY_MOVED,
     TAPS,
     IntArray,
     candidate_cuts,
@@ -37,7 +41,8 @@ from pipelines.media.shot_rules import (
 
 _BATCH = 64  # frames whose differences are computed together
 _BINS = 32
-_MIN_CORRELATION_TENTHS = 9  # tenths: the correlation of a picture with itself in other light
+# Hundredths: the correlation of a picture with itself in other light, or moved by some cells.
+_MIN_CORRELATION = 90
 _MAX_MIX_ERROR_HUNDREDTHS = (
     12  # hundredths of a cut's difference: the largest error of a mix of both sides
 )
@@ -71,6 +76,7 @@ class ShotDetector:
         self._filled = 0
         self._last_cells = np.zeros((0, CELLS), np.int16)
         self._series: list[IntArray] = []
+        self._dissolves = DissolveFinder()
 
     def add(self, frame: VideoFrame) -> None:
         """Adds the next frame, as the decoder returns it."""
@@ -96,6 +102,7 @@ class ShotDetector:
         candidates = candidate_cuts(series)
         cuts = hard_cuts(series, candidates)
         cuts = sorted({*cuts, *fade_cuts(series, candidates)})
+        cuts = sorted({*cuts, *self._dissolves.finish(cuts)})
         inside = np.ones(len(series), bool)
         inside[[0, *cuts]] = False
         pairs = max(1, int(inside.sum()))
@@ -107,6 +114,7 @@ class ShotDetector:
         if not self._filled:
             return
         new = _sum_cells(self._batch[: self._filled])
+        self._dissolves.add(new)
         cells, old = np.concatenate([self._last_cells, new]), len(self._last_cells)
         rows = np.zeros((len(cells), SERIES_WIDTH), np.int64)
         for lag in range(1, LAGS + 1):
@@ -119,7 +127,7 @@ class ShotDetector:
         # Few frames change that much, so these two checks cost little.
         changed = rows[:, 0] >= MIN_CUT * LEVEL
         for at in np.flatnonzero(changed[1:]) + 1:
-            rows[at, LIGHT_CHANGE] = _differs_only_in_light(cells[at - 1], cells[at])
+            rows[at, SAME_PICTURE] = _is_same_picture(cells[at - 1], cells[at], rows[at, MOVED])
             if at > 1 and changed[at - 1]:
                 rows[at, IS_MIX] = _is_mix(cells[at - 2], cells[at - 1], cells[at])
         self._series.append(rows[old:])
@@ -187,16 +195,12 @@ def _histograms(cells: Cells) -> IntArray:
     return counted.reshape(-1, _BINS)
 
 
-def _differs_only_in_light(before: Cells, after: Cells) -> bool:
-    """Tells whether two grids are one picture in other light: nearly linear in each other."""
-    one, two = before.astype(np.int64), after.astype(np.int64)
-    one, two = one - one.sum() // CELLS, two - two.sum() // CELLS
-    # Python integers, because the squares would overflow.
-    both, own, other = (int((a * b).sum()) for a, b in ((one, two), (one, one), (two, two)))
-    return (
-        both > 0
-        and 100 * both * both >= _MIN_CORRELATION_TENTHS * _MIN_CORRELATION_TENTHS * own * other
-    )
+def _is_same_picture(before: Cells, after: Cells, moved: int) -> bool:
+    """Tells whether two grids are one picture in other light, or by a camera that moved."""
+    if differs_only_in_light(before, after, _MIN_CORRELATION):
+        return True
+    # Two different pictures may be alike in layout, but then their histograms differ.
+    return MIN_MOVED <= moved < STRONGLY_MOVED and is_moved(before, after, _MIN_CORRELATION)
 
 
 def _is_mix(before: Cells, middle: Cells, after: Cells) -> bool:
