@@ -13,6 +13,7 @@ from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
+from pipelines.media.stretches import Stretch
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -33,6 +34,7 @@ def film_answer(header: Header, blobs: Sequence[Blob]) -> Film:
         facts["fps"] = Fraction(*facts["fps"])
         facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
         facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
+        facts["stretches"] = tuple(Stretch(*stretch) for stretch in facts["stretches"])
         count = int(header["samples"])
         return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
 

@@ -74,10 +74,11 @@ def _film(request: Header, data: bytes) -> _Answer:
     facts = {
         field.name: getattr(film, field.name)
         for field in dataclasses.fields(film)
-        if field.name not in ("fps", "shots", "samples", "shot_samples")
+        if field.name not in ("fps", "shots", "stretches", "samples", "shot_samples")
     }
     facts["fps"] = [film.fps.numerator, film.fps.denominator]
     facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
+    facts["stretches"] = [dataclasses.astuple(stretch) for stretch in film.stretches]
     sizes = [size for size, _ in packed]
     header = {"facts": facts, "sizes": sizes, "samples": len(film.samples)}
     return header, [blob for _, blob in packed]

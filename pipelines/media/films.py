@@ -3,13 +3,15 @@
 Runs only in the guarded child process, because decoders can crash. The steps, in order: (1) check
 that no box of the container is cut; (2) check the stream's codec and size; (3) read every packet
 to count frames and find keyframes; (4) decode every frame, because a film is complete only if it
-yields as many frames as its index promises; (5) decode one frame of each shot again.
+yields as many frames as its index promises; (5) decode one frame of each shot again; (6) decode the
+sound.
 """
 
 from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -28,7 +30,18 @@ from pipelines.media.headers import check_mp4
 from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.open_picture import check_pixels
-from pipelines.media.shots import ShotDetector
+from pipelines.media.representative import representative_frame
+from pipelines.media.shots import ShotBoundaries, ShotDetector
+from pipelines.media.sound import Sound, silent_spans
+from pipelines.media.stretches import (
+    BLACK,
+    FROZEN,
+    SILENT,
+    Stretch,
+    longest,
+    stretches_between,
+    total_ms,
+)
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -65,12 +78,25 @@ _MATRIX = struct.Struct("=9i")
 
 @dataclass(frozen=True)
 class FilmShot:
-    """One shot: the frames from `first_frame` up to but not including `end_frame`."""
+    """One shot: the frames from `first_frame` up to but not including `end_frame`.
+
+    Attributes:
+        first_frame: Number of its first frame.
+        end_frame: Number of the frame after its last.
+        start_ms: When it begins.
+        end_ms: When it ends.
+        keyframe: Number of the frame that stands for it, of which its sample is.
+        keyframe_ms: When that frame is shown.
+        motion_milli: As a film's.
+    """
 
     first_frame: int
     end_frame: int
     start_ms: int
     end_ms: int
+    keyframe: int
+    keyframe_ms: int
+    motion_milli: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,11 @@ class Film:
         shots: The shots in order; at least one.
         samples: RGB images of evenly spread keyframes, in order of time.
         shot_samples: One RGB image of each shot; empty if there are more than MAX_SHOTS shots.
+        stretches: Where it is black, frozen or silent: the longest of each kind.
+        black_ms: How long it is black, all stretches together.
+        frozen_ms: Likewise frozen; black counts as frozen too.
+        silent_ms: Likewise silent.
+        sound: Whether its sound was decoded (pipelines.media.sound).
     """
 
     duration_ms: int
@@ -113,6 +144,11 @@ class Film:
     shots: tuple[FilmShot, ...]
     samples: tuple[Image.Image, ...]
     shot_samples: tuple[Image.Image, ...]
+    stretches: tuple[Stretch, ...]
+    black_ms: int
+    frozen_ms: int
+    silent_ms: int
+    sound: Sound
 
 
 @dataclass(frozen=True)
@@ -132,8 +168,12 @@ class _DecodedFrames:
     ticks: list[int]
     pictures: dict[int, Image.Image]
     turn: Image.Transpose | None
-    starts: tuple[int, ...]
-    motion_milli: int
+    found: ShotBoundaries | None
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The first frame of each shot."""
+        return self.found.starts if self.found else ()
 
 
 def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> Film:
@@ -165,9 +205,10 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
             )
         if any(tick not in decoded.pictures for tick in sample_ticks):
             raise BadRecord(Reason.MEDIA_UNDECODABLE, "a keyframe cannot be decoded")
-        shot_samples = _shot_samples(container, stream, index, decoded, side)  # 5
+        keyframes = _representatives(index, decoded)
+        shot_samples = _shot_samples(container, stream, keyframes, decoded, side)  # 5
         samples = tuple(decoded.pictures[tick] for tick in sample_ticks)
-        return _describe(container, stream, index, decoded, samples, shot_samples)
+        return _describe(container, stream, index, decoded, keyframes, samples, shot_samples)
 
 
 def _open_film(data: bytes, **options: str) -> InputContainer:
@@ -271,29 +312,35 @@ def _decode_all(
         # A frame without a time of its own gets the time of the one before it.
         ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
     if not ticks:
-        return _DecodedFrames(ticks, pictures, turn, (), 0)
-    found = detector.finish()
-    return _DecodedFrames(ticks, pictures, turn, found.starts, found.motion_milli)
+        return _DecodedFrames(ticks, pictures, turn, None)
+    return _DecodedFrames(ticks, pictures, turn, detector.finish())
+
+
+def _representatives(index: _PacketIndex, decoded: _DecodedFrames) -> list[int]:
+    """Returns the number of the frame that stands for each shot."""
+    found = decoded.found
+    if found is None:
+        return []
+    wanted = set(index.keyframes)
+    keyframes = [number for number, tick in enumerate(decoded.ticks) if tick in wanted]
+    return [
+        representative_frame(first, end, keyframes, found.spreads, found.sharpness)
+        for first, end in pairwise((*decoded.starts, len(decoded.ticks)))
+    ]
 
 
 def _shot_samples(
     container: InputContainer,
     stream: VideoStream,
-    index: _PacketIndex,
+    keyframes: Sequence[int],
     decoded: _DecodedFrames,
     side: int,
 ) -> tuple[Image.Image, ...]:
-    """Returns an image of each shot: the keyframe nearest its middle, or else its middle frame."""
+    """Returns an image of the frame that stands for each shot."""
     if len(decoded.starts) > MAX_SHOTS:
         return ()
     pictures = dict(decoded.pictures)
-    sample_ticks = []
-    for first, end in pairwise((*decoded.starts, len(decoded.ticks))):
-        middle, inside = decoded.ticks[(first + end) // 2], set(decoded.ticks[first:end])
-        shot_keyframes = [tick for tick in index.keyframes if tick in inside]
-        sample_ticks.append(
-            min(shot_keyframes, key=lambda tick: (abs(tick - middle), tick), default=middle)
-        )
+    sample_ticks = [decoded.ticks[number] for number in keyframes]
     for tick in sample_ticks:
         if tick not in pictures:
             pictures[tick] = _frame_image(
@@ -348,6 +395,7 @@ def _describe(
     stream: VideoStream,
     index: _PacketIndex,
     decoded: _DecodedFrames,
+    keyframes: Sequence[int],
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
 ) -> Film:
@@ -361,7 +409,24 @@ def _describe(
     sideways = decoded.turn in _SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
-    starts_ms = [round((decoded.ticks[at] - index.start) * tick_ms) for at in decoded.starts]
+    found = decoded.found
+    if found is None:
+        raise AssertionError("a film without frames was refused")
+    times = [round((tick - index.start) * tick_ms) for tick in decoded.ticks]
+    ends = (*times, duration_ms)
+    borders = tuple(pairwise((*found.starts, len(times))))
+    shots = tuple(
+        FilmShot(first, end, times[first], ends[end], at, times[at], motion)
+        for (first, end), at, motion in zip(
+            borders, keyframes, found.shot_motion_milli, strict=True
+        )
+    )
+    sound, silent = silent_spans(container, index.start * stream.time_base, duration_ms)  # 6
+    stretches = [
+        *stretches_between(BLACK, [(ends[first], ends[end]) for first, end in found.black]),
+        *stretches_between(FROZEN, [(ends[first], ends[end]) for first, end in found.frozen]),
+        *stretches_between(SILENT, silent),
+    ]
     return Film(
         duration_ms=duration_ms,
         fps=rate,
@@ -375,15 +440,13 @@ def _describe(
         pixel_format=layout.name if layout else "",
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
         has_audio=bool(container.streams.audio),
-        motion_milli=decoded.motion_milli,
-        shots=tuple(
-            FilmShot(*frames, *times)
-            for frames, times in zip(
-                pairwise((*decoded.starts, len(decoded.ticks))),
-                pairwise((*starts_ms, duration_ms)),
-                strict=True,
-            )
-        ),
+        motion_milli=found.motion_milli,
+        shots=shots,
         samples=samples,
         shot_samples=shot_samples,
+        stretches=longest(stretches),
+        black_ms=total_ms(stretches, BLACK),
+        frozen_ms=total_ms(stretches, FROZEN),
+        silent_ms=total_ms(stretches, SILENT),
+        sound=sound,
     )

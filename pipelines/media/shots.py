@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ from pipelines.media.shot_rules import (
     fade_cuts,
     hard_cuts,
 )
+from pipelines.media.stretches import FrameRange, StillFinder
 
 _BATCH = 64  # frames whose differences are computed together
 _BINS = 32
@@ -51,7 +53,7 @@ Grid = npt.NDArray[np.uint8]
 Cells = npt.NDArray[np.int16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShotBoundaries:
     """The shots of a film.
 
@@ -59,10 +61,20 @@ class ShotBoundaries:
         starts: The number of each shot's first frame, in order; the first is 0.
         motion_milli: Mean absolute difference of luma between consecutive frames of a shot, in
             thousandths of a level of 255.
+        shot_motion_milli: The same of each shot.
+        black: Ranges of black frames.
+        frozen: Ranges of frames that show one still picture.
+        spreads: Of every frame, the difference of its brightest and darkest cell.
+        sharpness: Of every frame, how much neighbouring samples differ.
     """
 
     starts: tuple[int, ...]
     motion_milli: int
+    shot_motion_milli: tuple[int, ...]
+    black: tuple[FrameRange, ...]
+    frozen: tuple[FrameRange, ...]
+    spreads: IntArray
+    sharpness: IntArray
 
 
 class ShotDetector:
@@ -76,7 +88,9 @@ class ShotDetector:
         self._filled = 0
         self._last_cells = np.zeros((0, CELLS), np.int16)
         self._series: list[IntArray] = []
+        self._sharpness: list[IntArray] = []
         self._dissolves = DissolveFinder()
+        self._stills = StillFinder()
 
     def add(self, frame: VideoFrame) -> None:
         """Adds the next frame, as the decoder returns it."""
@@ -107,14 +121,29 @@ class ShotDetector:
         inside[[0, *cuts]] = False
         pairs = max(1, int(inside.sum()))
         motion = 1000 * int(series[inside, 0].sum()) // (LEVEL * pairs)
-        return ShotBoundaries((0, *cuts), motion)
+        self._stills.finish()
+        return ShotBoundaries(
+            (0, *cuts),
+            motion,
+            tuple(
+                1000 * int(series[first + 1 : end, 0].sum()) // (LEVEL * max(1, end - first - 1))
+                for first, end in pairwise((0, *cuts, len(series)))
+            ),
+            tuple(self._stills.black),
+            tuple(self._stills.frozen),
+            series[:, SPREAD],
+            np.concatenate(self._sharpness),
+        )
 
     def _process_batch(self) -> None:
         """Appends one row per frame to the series."""
         if not self._filled:
             return
-        new = _sum_cells(self._batch[: self._filled])
+        samples = self._batch[: self._filled]
+        self._sharpness.append(_sharpness(samples))
+        new = _sum_cells(samples)
         self._dissolves.add(new)
+        self._stills.add(new)
         cells, old = np.concatenate([self._last_cells, new]), len(self._last_cells)
         rows = np.zeros((len(cells), SERIES_WIDTH), np.int64)
         for lag in range(1, LAGS + 1):
@@ -146,6 +175,14 @@ def _sum_cells(samples: Grid) -> Cells:
     for tap in range(1, TAPS):
         cells += down[..., tap]
     return cells.reshape(-1, CELLS)
+
+
+def _sharpness(samples: Grid) -> IntArray:
+    """Adds up how much samples [n, 72, 128] differ from those beside and below them."""
+    signed = samples.astype(np.int16)
+    across = np.abs(np.diff(signed, axis=2)).sum(axis=(1, 2), dtype=np.int64)
+    down = np.abs(np.diff(signed, axis=1)).sum(axis=(1, 2), dtype=np.int64)
+    return across + down
 
 
 def luma_of(frame: VideoFrame) -> Grid:
