@@ -84,6 +84,15 @@ def _film(request: Header, data: bytes) -> _Answer:
     return header, [blob for _, blob in packed]
 
 
+def _clips(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.clips import cut_clips
+
+    ranges = [(int(first), int(end)) for first, end in request["ranges"]]
+    made = list(cut_clips(data, str(request["format"]), ranges, request["way"]))
+    facts = [{name: value for name, value in vars(clip).items() if name != "data"} for clip in made]
+    return {"clips": facts}, [clip.data for clip in made]
+
+
 def _image(request: Header, data: bytes) -> _Answer:
     fmt = parse_format(request["format"])
     decoded = decode_and_hash(data, fmt, int(request["max_pixels"]), int(request["side"]))
@@ -143,6 +152,7 @@ def _statements(reading: Reading) -> _Answer:
 
 _ANSWERS = {
     "film": _film,
+    "clips": _clips,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

@@ -65,7 +65,7 @@ _TRANSPOSES = {
     (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
     (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
-_SIDEWAYS = frozenset(
+SIDEWAYS = frozenset(
     {
         Image.Transpose.ROTATE_90,
         Image.Transpose.ROTATE_270,
@@ -189,8 +189,8 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         BadRecord: `media.too_large`, `media.unsupported_format` or `media.undecodable`.
     """
     check_mp4(data)  # 1
-    with _open_film(data) as container:
-        stream = _film_stream(container)
+    with open_film(data) as container:
+        stream = film_stream(container)
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
         if index.frame_count < stream.frames:
@@ -211,7 +211,7 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         return _describe(container, stream, index, decoded, keyframes, samples, shot_samples)
 
 
-def _open_film(data: bytes, **options: str) -> InputContainer:
+def open_film(data: bytes, **options: str) -> InputContainer:
     """Opens a film. One demuxer reads MP4 and QuickTime."""
     return av.open(
         io.BytesIO(data), mode="r", format="mp4", options=options, metadata_errors="replace"
@@ -226,7 +226,7 @@ def _check_whole_track(data: bytes, stream: VideoStream) -> None:
     Raises:
         BadRecord: `media.undecodable`.
     """
-    with _open_film(data, ignore_editlist="1") as container:
+    with open_film(data, ignore_editlist="1") as container:
         track = container.streams[stream.index]
         found = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(track))
     if found < stream.frames:
@@ -235,7 +235,7 @@ def _check_whole_track(data: bytes, stream: VideoStream) -> None:
         )
 
 
-def _film_stream(container: InputContainer) -> VideoStream:
+def film_stream(container: InputContainer) -> VideoStream:
     """Returns the first video track that is a film; a cover picture is stored as a track too."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
@@ -305,7 +305,7 @@ def _decode_all(
             raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {len(ticks)} is damaged")
         check_pixels(frame.width, frame.height, max_pixels)
         if not ticks:
-            turn = _turn_of(frame)
+            turn = turn_of(frame)
         if frame.pts in sample_ticks and frame.pts not in pictures:
             pictures[frame.pts] = _frame_image(frame, stream, turn, side)
         detector.add(frame)
@@ -358,7 +358,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
     raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
-def _turn_of(frame: VideoFrame) -> Image.Transpose | None:
+def turn_of(frame: VideoFrame) -> Image.Transpose | None:
     """Returns how a frame is turned or mirrored to be displayed."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -406,7 +406,7 @@ def _describe(
     if rate is None:
         rate = average_rate(len(decoded.ticks), index.end - index.start, stream.time_base)
     width, height = _displayed_size(stream)
-    sideways = decoded.turn in _SIDEWAYS
+    sideways = decoded.turn in SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
     found = decoded.found
