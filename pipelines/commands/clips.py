@@ -32,8 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cut",
         choices=_WAYS,
         default=_WAYS[0],
-        help="keyframe-copy: copy the pictures from the shot's first keyframe on; exact: encode the "
-        "shot again, as VP9 (default: %(default)s)",
+        help="keyframe-copy: copy the pictures from the shot's first keyframe on; exact: encode "
+        "the shot again, as VP9 (default: %(default)s)",
     )
     parser.add_argument(
         "--min-seconds", type=float, default=1.0, metavar="S", help="default: %(default)s"

@@ -26,8 +26,8 @@ from schemas.errors import BadRecord, RunError
 
 #: Fields of the film's sample that its clips have unchanged.
 _OF_THE_FILM = (
-    "asset profile caption_model clip_model title description keywords language category created_at "
-    "licence_model licence_class licence_code digital_source_type ai_generated "
+    "asset profile caption_model clip_model title description keywords language category "
+    "created_at licence_model licence_class licence_code digital_source_type ai_generated "
     "alteration_constraints file_constraints duplication_constraints usable_until deal_id "
     "decision_sha256"
 ).split()

@@ -5,8 +5,9 @@ Two ways:
 - `keyframe-copy` copies the compressed pictures as they are, from the first keyframe of the range
   to the last frame that can be shown without frames from behind the range. So a clip may be shorter
   than its range, by up to the distance of two keyframes, but never shows a frame outside it.
-- `exact` decodes the range and encodes it again as VP9 by libvpx (BSD licence), upright, at
-  constant quality and on one thread, so that the same film gives the same bytes.
+- `exact` decodes the range and encodes it again as VP9 by libvpx (BSD licence), as displayed:
+  upright, with square pixels of eight bits, at constant quality and on one thread, so that the same
+  film gives the same bytes.
 
 In both, sound within the clip is copied, and every clip is decoded again: a clip with another
 number of frames than it should have, or of another length, is not returned.
@@ -28,7 +29,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipelines.media.films import SIDEWAYS, film_stream, open_film, turn_of
+from pipelines.media.films import displayed_size, film_stream, open_film, turn_of
 
 Way = Literal["keyframe-copy", "exact"]
 FrameRange = tuple[int, int]  # the first frame, and the one after the last
@@ -40,12 +41,9 @@ _ENCODER = "libvpx-vp9"
 # Constant quality that is hard to tell from the original; one thread and no look at the clock, so
 # that the bytes depend on the pictures only.
 _ENCODER_OPTIONS = {"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"}
-_LAYOUTS = frozenset(
-    {
-        *("yuv420p", "yuv422p", "yuv444p"),
-        *("yuv420p10le", "yuv422p10le", "yuv444p10le"),
-    }
-)
+# What libvpx takes here; everything else becomes the first, with eight bits.
+_LAYOUTS = ("yuv420p", "yuv422p", "yuv444p")
+_COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _OPTIONS = {"fflags": "+bitexact"}
 # FFmpeg's filters for what `films.turn_of` returns.
 _FILTERS: dict[Image.Transpose, tuple[tuple[str, str], ...]] = {
@@ -198,6 +196,7 @@ class _Maker:
         with av.open(out, "w", format=fmt, options=options) as file:
             by_copy = self._way == "keyframe-copy"
             pictures = list(self._copied(file) if by_copy else self._encoded(file))
+            self._end_exactly(pictures)
             sound = self._sound(file)
             for packet in sorted([*pictures, *sound], key=_decoding_time):
                 file.mux(packet)
@@ -210,6 +209,19 @@ class _Maker:
             problem="",
             data=out.getvalue(),
         )
+
+    def _end_exactly(self, pictures: Sequence[Packet]) -> None:
+        """Gives the last packet the duration with which the track ends when its last frame does."""
+        if not pictures:
+            return
+        first, last = pictures[0], pictures[-1]
+        if first.dts is None or last.dts is None:
+            return
+        length_s = (self._end - self._start) * self._base
+        left_s = length_s - last.dts * _base_of(last) + first.dts * _base_of(first)
+        ticks = left_s / _base_of(last)
+        if ticks >= 1 and ticks.denominator == 1:
+            last.duration = int(ticks)
 
     def _copied(self, file: OutputContainer) -> Iterator[Packet]:
         target = file.add_stream_from_template(self._stream)
@@ -231,37 +243,46 @@ class _Maker:
             yield packet
 
     def _encoded(self, file: OutputContainer) -> Iterator[Packet]:
-        source = self._stream.codec_context
         target: Any = None
-        rate = self._stream.average_rate or Fraction(25)
-        graph: _Turner | None = None
+        turner: _Turner | None = None
+        ends = dict(zip(self._shown.ticks, self._shown.ends, strict=True))
         for frame in self._decoded():
             tick = cast("int", frame.pts)
-            if graph is None:
-                graph = _Turner(turn_of(frame))
-            turned = graph.turn(frame)
-            if target is None:
-                layout = turned.format.name
-                layout = layout if layout in _LAYOUTS else _nearest_layout(layout)
-                target = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
-                target.width, target.height, target.pix_fmt = turned.width, turned.height, layout
-                target.thread_count = 1
-                context = target.codec_context
-                context.time_base = self._base
-                for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
-                    setattr(context, name, getattr(source, name))
-                aspect = self._stream.sample_aspect_ratio
-                if aspect:
-                    context.sample_aspect_ratio = 1 / aspect if graph.is_sideways else aspect
-            if turned.format.name != target.pix_fmt:
-                turned = turned.reformat(format=target.pix_fmt)
+            turner = turner or _Turner(turn_of(frame))
+            turned = turner.turn(self._reformatted(frame))
+            target = target or self._encoder(file, turned, frame)
             turned.pts, turned.time_base = tick - self._start, self._base
-            number = self._shown.ticks.index(tick)
-            turned.duration = self._shown.ends[number] - tick
+            turned.duration = ends[tick] - tick
             turned.pict_type = av.video.frame.PictureType.NONE
             yield from target.encode(turned)
         if target is not None:
             yield from target.encode(None)
+
+    def _reformatted(self, frame: VideoFrame) -> VideoFrame:
+        """Returns a frame with square pixels, in a layout that the encoder takes."""
+        width, height = displayed_size(self._stream)
+        layout = frame.format.name if frame.format.name in _LAYOUTS else _LAYOUTS[0]
+        if (width, height, layout) == (frame.width, frame.height, frame.format.name):
+            return frame
+        return frame.reformat(width, height, layout, interpolation="BICUBIC")
+
+    def _encoder(
+        self, file: OutputContainer, frame: VideoFrame, original: VideoFrame
+    ) -> VideoStream:
+        source = self._stream.codec_context
+        rate = self._stream.average_rate or Fraction(25)
+        target = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
+        target.pix_fmt = frame.format.name
+        target.width, target.height = frame.width, frame.height
+        context = target.codec_context
+        context.thread_count = 1
+        context.time_base = self._base
+        if original.format.name.startswith("yuv"):
+            # Another layout may have another range, which FFmpeg then converts.
+            kept = frame.format.name == original.format.name
+            for name in _COLOURS if kept else _COLOURS[:-1]:
+                setattr(context, name, getattr(source, name))
+        return target
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yields the range's frames in order."""
@@ -305,7 +326,6 @@ class _Turner:
 
     def __init__(self, turn: Image.Transpose | None) -> None:
         self._filters = () if turn is None else _FILTERS[turn]
-        self.is_sideways = turn in SIDEWAYS
         self._graph: Any = None
 
     def turn(self, frame: VideoFrame) -> VideoFrame:
@@ -337,15 +357,13 @@ def _copy_of(packet: Packet) -> Packet:
     return copied
 
 
+def _base_of(packet: Packet) -> Fraction:
+    return packet.time_base or Fraction(1)
+
+
 def _decoding_time(packet: Packet) -> tuple[Fraction, int]:
     ticks = packet.dts if packet.dts is not None else packet.pts
-    return (ticks or 0) * (packet.time_base or Fraction(1)), packet.stream_index
-
-
-def _nearest_layout(layout: str) -> str:
-    """Returns the layout of VP9 that keeps most of another one."""
-    depth = av.VideoFormat(layout).components[0].bits
-    return "yuv420p10le" if depth > 8 else "yuv420p"
+    return (ticks or 0) * _base_of(packet), packet.stream_index
 
 
 def _checked(clip: Clip, shown: _Shown, cut: FrameRange, stream: VideoStream) -> Clip:

@@ -65,7 +65,7 @@ _TRANSPOSES = {
     (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
     (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
-SIDEWAYS = frozenset(
+_SIDEWAYS = frozenset(
     {
         Image.Transpose.ROTATE_90,
         Image.Transpose.ROTATE_270,
@@ -252,7 +252,7 @@ def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     if stream.width <= 0 or stream.height <= 0:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
     check_pixels(stream.width, stream.height, max_pixels)
-    check_pixels(*_displayed_size(stream), max_pixels)
+    check_pixels(*displayed_size(stream), max_pixels)
     # One thread, so that memory use and results do not depend on the machine.
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
@@ -370,7 +370,7 @@ def turn_of(frame: VideoFrame) -> Image.Transpose | None:
     return _TRANSPOSES.get(signs)
 
 
-def _displayed_size(stream: VideoStream) -> tuple[int, int]:
+def displayed_size(stream: VideoStream) -> tuple[int, int]:
     """Returns a frame's size in square pixels, before it is turned."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
@@ -382,7 +382,7 @@ def _frame_image(
     frame: Any, stream: VideoStream, turn: Image.Transpose | None, side: int
 ) -> Image.Image:
     image: Image.Image = frame.to_image()
-    displayed = _displayed_size(stream)
+    displayed = displayed_size(stream)
     if displayed == (stream.width, stream.height):
         image.thumbnail((side, side), Image.Resampling.BICUBIC)
     else:
@@ -405,8 +405,8 @@ def _describe(
     rate = constant_rate(decoded.ticks, stream.time_base)
     if rate is None:
         rate = average_rate(len(decoded.ticks), index.end - index.start, stream.time_base)
-    width, height = _displayed_size(stream)
-    sideways = decoded.turn in SIDEWAYS
+    width, height = displayed_size(stream)
+    sideways = decoded.turn in _SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
     found = decoded.found
