@@ -110,6 +110,9 @@ def cut_clips(data: bytes, fmt: str, ranges: Sequence[FrameRange], way: Way) -> 
         stream.codec_context.thread_count = 1
         shown = _read_packets(container, stream)
         for first, end in ranges:
+            if not 0 <= first < end <= len(shown.ticks):
+                yield _failed(first, end, f"the film has {len(shown.ticks)} frames")
+                continue
             cut = _copied_range(shown, first, end) if way == "keyframe-copy" else (first, end)
             if isinstance(cut, str):
                 yield _failed(first, end, cut)

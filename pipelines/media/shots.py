@@ -179,10 +179,14 @@ def _sum_cells(samples: Grid) -> Cells:
 
 def _sharpness(samples: Grid) -> IntArray:
     """Adds up how much samples [n, 72, 128] differ from those beside and below them."""
-    signed = samples.astype(np.int16)
-    across = np.abs(np.diff(signed, axis=2)).sum(axis=(1, 2), dtype=np.int64)
-    down = np.abs(np.diff(signed, axis=1)).sum(axis=(1, 2), dtype=np.int64)
-    return across + down
+    # Without a conversion to signed numbers, which would take most of the time.
+    across = _apart(samples[:, :, 1:], samples[:, :, :-1])
+    down = _apart(samples[:, 1:], samples[:, :-1])
+    return across.sum(axis=(1, 2), dtype=np.int64) + down.sum(axis=(1, 2), dtype=np.int64)
+
+
+def _apart(one: Grid, two: Grid) -> Grid:
+    return np.maximum(one, two) - np.minimum(one, two)
 
 
 def luma_of(frame: VideoFrame) -> Grid:

@@ -209,6 +209,13 @@ def test_films_of_keyframes_are_copied_whole(codec: str, layout: str, container:
         assert read(clip.data)[0] == list(range(7, 31))
 
 
+def test_a_range_outside_the_film_gives_no_clip() -> None:
+    for way in WAYS:
+        one, two, three = cut(numbered(), [(70, 73), (5, 5), (0, 24)], way)
+        assert one.problem == two.problem == "the film has 72 frames"
+        assert read(three.data)[0] == list(range(24))
+
+
 def test_exact_clips_look_like_their_film() -> None:
     data = film(frames=24)
     [clip] = cut(data, [(3, 24)], "exact")
