@@ -5,6 +5,7 @@ VENV := .venv
 READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
 CLIP_RETRIEVAL := .venv-clip-retrieval
+TRANSNET := .venv-transnet
 FUZZ_SECONDS ?= 300
 BIN := $(VENV)/bin
 READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
@@ -15,7 +16,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 	tests/profiles tests/selection tests/structure
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
-.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers fuzz conformance-env \
+.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
 	dali-env swift-env setup lint types contracts schemas clean help
 
 help:
@@ -28,6 +29,7 @@ help:
 	@echo "make hooks      git runs the quick checks before each commit"
 	@echo "make bench      speed, as ratios in one run"
 	@echo "make bench-peers  img2dataset and clip-retrieval, each in an environment of its own"
+	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
@@ -75,10 +77,19 @@ $(IMG2DATASET)/.made: tests/bench/peer/requirements.txt
 $(CLIP_RETRIEVAL)/.made: $(VENV)/.runtime tests/bench/peer/requirements-clip-retrieval.txt
 	@$(PYTHON) -m venv $(CLIP_RETRIEVAL)
 	@$(CLIP_RETRIEVAL)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements-clip-retrieval.txt
-	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')" > "$$($(CLIP_RETRIEVAL)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/runtime.pth"
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(CLIP_RETRIEVAL)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
 	@touch $@
 
 bench-peers: $(IMG2DATASET)/.made $(CLIP_RETRIEVAL)/.made
+
+# Sees our packages too, since TransNetV2 runs on torch.
+$(TRANSNET)/.made: $(VENV)/.test tests/bench/peer/requirements-transnet.txt
+	@$(PYTHON) -m venv $(TRANSNET)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(TRANSNET)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
+	@$(TRANSNET)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements-transnet.txt
+	@touch $@
+
+shots-env: $(TRANSNET)/.made
 
 dali-env: $(READERS)/.dali
 

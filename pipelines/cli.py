@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "pay": "share later revenue of a delivery among its contributors",
     "fund": "share revenue of many deals together, by their deliveries",
     "payout": "settle all balances that are due on a day, and write the payment run",
+    "clips": "cut the films of a delivery at their shots",
     "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "removals": "list notices of removal and what became of them; take buyers' replies",
     "sweep": "find delivered assets whose rights have ended, and draft their notices",

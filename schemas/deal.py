@@ -36,7 +36,10 @@ from schemas.territory import WORLD
 _CHANGEABLE = {"other_currencies"}
 # Keys of later releases. A deal that leaves them at their defaults has the digest that it had
 # before there were such keys.
-_LATER_SELECT_KEYS = ("blank", "semantic_cosine", "keep_both")
+_LATER_SELECT_KEYS = (
+    *("blank", "semantic_cosine", "keep_both"),
+    *("max_black_share", "max_frozen_share", "max_silent_share"),
+)
 
 
 class Deal(DealSection):

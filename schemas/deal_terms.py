@@ -134,6 +134,10 @@ class SelectTerms(DealSection):
     # Pictures and films in which there is nothing to see. They are no duplicates of one another,
     # but usually files that went wrong.
     blank: _RefuseOrAccept = "refuse"
+    # The largest share of a film's length that may be black, frozen or silent; 1 accepts all.
+    max_black_share: ExactShare = Decimal(1)
+    max_frozen_share: ExactShare = Decimal(1)
+    max_silent_share: ExactShare = Decimal(1)
     # Least cosine of the embeddings of semantic duplicates.
     semantic_cosine: ExactShare = Decimal("0.95")
     # Pairs of asset ids that are different works, however alike they look: both are kept.

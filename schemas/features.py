@@ -14,12 +14,35 @@ class ShotFrames(TypedDict):
     end_frame: int
     start_ms: int
     end_ms: int
+    keyframe: int
+    keyframe_ms: int
+    motion_milli: int
 
 
 SHOT_TYPE = pa.struct(
     [
         pa.field("first_frame", pa.int64(), nullable=False),
         pa.field("end_frame", pa.int64(), nullable=False),
+        pa.field("start_ms", pa.int64(), nullable=False),
+        pa.field("end_ms", pa.int64(), nullable=False),
+        pa.field("keyframe", pa.int64(), nullable=False),  # number of the frame that stands for it
+        pa.field("keyframe_ms", pa.int64(), nullable=False),
+        pa.field("motion_milli", pa.int64(), nullable=False),
+    ]
+)
+
+
+class FilmStretch(TypedDict):
+    """A part of a film that is black, frozen or silent (pipelines.media.stretches)."""
+
+    kind: str
+    start_ms: int
+    end_ms: int
+
+
+STRETCH_TYPE = pa.struct(
+    [
+        pa.field("kind", pa.string(), nullable=False),
         pa.field("start_ms", pa.int64(), nullable=False),
         pa.field("end_ms", pa.int64(), nullable=False),
     ]
@@ -49,6 +72,11 @@ class MediaFacts(TypedDict):
     looks: list[bytes]
     cells: list[bytes]
     motion_milli: int
+    stretches: list[FilmStretch]
+    black_ms: int
+    frozen_ms: int
+    silent_ms: int
+    sound: str
 
 
 class FactsRow(MediaFacts):
@@ -81,6 +109,12 @@ _FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("looks", pa.list_(pa.binary()), nullable=False),
     pa.field("cells", pa.list_(pa.binary()), nullable=False),
     pa.field("motion_milli", pa.int64(), nullable=False),
+    # The longest stretches of each kind, and the length of all; none and 0 for an image.
+    pa.field("stretches", pa.list_(STRETCH_TYPE), nullable=False),
+    pa.field("black_ms", pa.int64(), nullable=False),
+    pa.field("frozen_ms", pa.int64(), nullable=False),
+    pa.field("silent_ms", pa.int64(), nullable=False),
+    pa.field("sound", pa.string(), nullable=False),  # none, decoded or unread
     pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # empty for an image
 ]
 FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)

@@ -382,6 +382,25 @@ class Reason(StrEnum):
         "Replace the file; a white drawing on transparency needs a background that shows it.",
         "assets.media_uri",
     )
+    SELECT_TOO_BLACK = _select(
+        "select.too_black",
+        "The film is black for a larger share of its length than the deal accepts.",
+        "select.max_black_share",
+        "Supply a film without the black stretches.",
+    )
+    SELECT_TOO_FROZEN = _select(
+        "select.too_frozen",
+        "The film shows still pictures for a larger share of its length than the deal accepts.",
+        "select.max_frozen_share",
+        "Supply a film without the still stretches.",
+    )
+    SELECT_TOO_SILENT = _select(
+        "select.too_silent",
+        "The film's sound is silent for a larger share of its length than the deal accepts, or "
+        "cannot be decoded.",
+        "select.max_silent_share",
+        "Supply a film with sound, or without a sound track.",
+    )
     DUPLICATE_EXACT = _select(
         "duplicate.exact",
         "Another asset in the delivery has the same bytes.",

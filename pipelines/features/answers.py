@@ -9,10 +9,12 @@ from fractions import Fraction
 from typing import get_type_hints
 
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
+from pipelines.media.clips import Clip
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
+from pipelines.media.stretches import Stretch
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -33,6 +35,7 @@ def film_answer(header: Header, blobs: Sequence[Blob]) -> Film:
         facts["fps"] = Fraction(*facts["fps"])
         facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
         facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
+        facts["stretches"] = tuple(Stretch(*stretch) for stretch in facts["stretches"])
         count = int(header["samples"])
         return Film(**facts, samples=tuple(images[:count]), shot_samples=tuple(images[count:]))
 
@@ -56,6 +59,19 @@ def image_answer(header: Header, blobs: Sequence[Blob]) -> HashedImage:
         if (len(look.search), len(look.cells)) != (LOOK_BYTES, CELLS_BYTES):
             raise ValueError("look")
         return HashedImage(image, facts, signature, look)
+
+
+def clips_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Clip]:
+    """Returns the clips that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if they are not so many clips.
+    """
+    with _invalid_answers_fail():
+        facts = header["clips"]
+        if len(facts) != count:
+            raise ValueError("clips")
+        return [Clip(**own, data=bytes(blob)) for own, blob in zip(facts, blobs, strict=True)]
 
 
 def file_answer(blobs: Sequence[Blob]) -> bytes:

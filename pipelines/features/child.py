@@ -74,13 +74,23 @@ def _film(request: Header, data: bytes) -> _Answer:
     facts = {
         field.name: getattr(film, field.name)
         for field in dataclasses.fields(film)
-        if field.name not in ("fps", "shots", "samples", "shot_samples")
+        if field.name not in ("fps", "shots", "stretches", "samples", "shot_samples")
     }
     facts["fps"] = [film.fps.numerator, film.fps.denominator]
     facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
+    facts["stretches"] = [dataclasses.astuple(stretch) for stretch in film.stretches]
     sizes = [size for size, _ in packed]
     header = {"facts": facts, "sizes": sizes, "samples": len(film.samples)}
     return header, [blob for _, blob in packed]
+
+
+def _clips(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.clips import cut_clips
+
+    ranges = [(int(first), int(end)) for first, end in request["ranges"]]
+    made = list(cut_clips(data, str(request["format"]), ranges, request["way"]))
+    facts = [{name: value for name, value in vars(clip).items() if name != "data"} for clip in made]
+    return {"clips": facts}, [clip.data for clip in made]
 
 
 def _image(request: Header, data: bytes) -> _Answer:
@@ -142,6 +152,7 @@ def _statements(reading: Reading) -> _Answer:
 
 _ANSWERS = {
     "film": _film,
+    "clips": _clips,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

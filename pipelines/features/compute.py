@@ -126,12 +126,23 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
         "looks": [look.search for look in prepared.looks],
         "cells": [look.cells for look in prepared.looks],
         "motion_milli": prepared.motion_milli,
+        "stretches": [
+            {"kind": one.kind, "start_ms": one.start_ms, "end_ms": one.end_ms}
+            for one in prepared.stretches
+        ],
+        "black_ms": prepared.black_ms,
+        "frozen_ms": prepared.frozen_ms,
+        "silent_ms": prepared.silent_ms,
+        "sound": prepared.sound,
         "shots": [
             {
                 "first_frame": shot.first_frame,
                 "end_frame": shot.end_frame,
                 "start_ms": shot.start_ms,
                 "end_ms": shot.end_ms,
+                "keyframe": shot.keyframe,
+                "keyframe_ms": shot.keyframe_ms,
+                "motion_milli": shot.motion_milli,
             }
             for shot in prepared.shots
         ],

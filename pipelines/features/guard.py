@@ -10,8 +10,15 @@ import subprocess
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 
-from pipelines.features.answers import failure_answer, file_answer, film_answer, image_answer
+from pipelines.features.answers import (
+    clips_answer,
+    failure_answer,
+    file_answer,
+    film_answer,
+    image_answer,
+)
 from pipelines.features.pipe_messages import (
     BYTES_PER_PIXEL,
     Blob,
@@ -21,6 +28,7 @@ from pipelines.features.pipe_messages import (
     SharedMemory,
 )
 from pipelines.features.reading_json import reading_from_json
+from pipelines.media.clips import Clip, Way
 from pipelines.media.films import Film
 from pipelines.media.formats import Format, is_film
 from pipelines.media.images import HashedImage
@@ -35,6 +43,7 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
+_MAX_CLIP_GROWTH = 16  # by which clips that are encoded again may be larger than their film
 _MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
 # The child inherits nothing of the parent's environment, so that a compromised decoder finds no
 # credentials in it.
@@ -73,6 +82,23 @@ class Guard:
         """
         request = {"what": "film", "sample_frames": limits.sample_frames}
         return film_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
+
+    def clips(
+        self,
+        data: bytes,
+        fmt: Format,
+        ranges: Sequence[tuple[int, int]],
+        way: Way,
+        limits: MediaLimits,
+    ) -> list[Clip]:
+        """Cuts clips out of a film; see `clips.cut_clips`.
+
+        Raises:
+            BadRecord: `media.undecodable` if the film cannot be read, or the child dies of it.
+        """
+        request = {"what": "clips", "format": fmt, "ranges": list(ranges), "way": way}
+        most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES * len(ranges)
+        return clips_answer(*self._ask(request, data, limits, most), len(ranges))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.

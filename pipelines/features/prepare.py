@@ -16,6 +16,8 @@ from pipelines.media.limits import MediaLimits
 from pipelines.media.looks import Look, look_of
 from pipelines.media.phash import perceptual_signature
 from pipelines.media.sniff import sniff_format
+from pipelines.media.sound import Sound
+from pipelines.media.stretches import Stretch
 from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
@@ -50,6 +52,12 @@ class PreparedMedia:
         shots: A film's shots in order; empty for a picture.
         frames_rgb: Upright RGB pictures for models: one, or a film's sampled frames in order.
         shots_rgb: One picture per shot; empty for a film with too many shots.
+        stretches: Where a film is black, frozen or silent, as in `pipelines.media.films.Film`, as
+            the next four.
+        black_ms: See `stretches`.
+        frozen_ms: See `stretches`.
+        silent_ms: See `stretches`.
+        sound: See `stretches`.
     """
 
     media_sha256: str
@@ -76,6 +84,11 @@ class PreparedMedia:
     shots: tuple[FilmShot, ...]
     frames_rgb: tuple[Image.Image, ...]
     shots_rgb: tuple[Image.Image, ...]
+    stretches: tuple[Stretch, ...] = ()
+    black_ms: int = 0
+    frozen_ms: int = 0
+    silent_ms: int = 0
+    sound: Sound = "none"
 
 
 def prepare_media(
@@ -201,4 +214,9 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         shots=film.shots,
         frames_rgb=film.samples,
         shots_rgb=film.shot_samples,
+        stretches=film.stretches,
+        black_ms=film.black_ms,
+        frozen_ms=film.frozen_ms,
+        silent_ms=film.silent_ms,
+        sound=film.sound,
     )

@@ -3,13 +3,15 @@
 Runs only in the guarded child process, because decoders can crash. The steps, in order: (1) check
 that no box of the container is cut; (2) check the stream's codec and size; (3) read every packet
 to count frames and find keyframes; (4) decode every frame, because a film is complete only if it
-yields as many frames as its index promises; (5) decode one frame of each shot again.
+yields as many frames as its index promises; (5) decode one frame of each shot again; (6) decode the
+sound.
 """
 
 from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -28,7 +30,18 @@ from pipelines.media.headers import check_mp4
 from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.open_picture import check_pixels
-from pipelines.media.shots import ShotDetector
+from pipelines.media.representative import representative_frame
+from pipelines.media.shots import ShotBoundaries, ShotDetector
+from pipelines.media.sound import Sound, silent_spans
+from pipelines.media.stretches import (
+    BLACK,
+    FROZEN,
+    SILENT,
+    Stretch,
+    longest,
+    stretches_between,
+    total_ms,
+)
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -65,12 +78,25 @@ _MATRIX = struct.Struct("=9i")
 
 @dataclass(frozen=True)
 class FilmShot:
-    """One shot: the frames from `first_frame` up to but not including `end_frame`."""
+    """One shot: the frames from `first_frame` up to but not including `end_frame`.
+
+    Attributes:
+        first_frame: Number of its first frame.
+        end_frame: Number of the frame after its last.
+        start_ms: When it begins.
+        end_ms: When it ends.
+        keyframe: Number of the frame that stands for it, of which its sample is.
+        keyframe_ms: When that frame is shown.
+        motion_milli: As a film's.
+    """
 
     first_frame: int
     end_frame: int
     start_ms: int
     end_ms: int
+    keyframe: int
+    keyframe_ms: int
+    motion_milli: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,11 @@ class Film:
         shots: The shots in order; at least one.
         samples: RGB images of evenly spread keyframes, in order of time.
         shot_samples: One RGB image of each shot; empty if there are more than MAX_SHOTS shots.
+        stretches: Where it is black, frozen or silent: the longest of each kind.
+        black_ms: How long it is black, all stretches together.
+        frozen_ms: Likewise frozen; black counts as frozen too.
+        silent_ms: Likewise silent.
+        sound: Whether its sound was decoded (pipelines.media.sound).
     """
 
     duration_ms: int
@@ -113,6 +144,11 @@ class Film:
     shots: tuple[FilmShot, ...]
     samples: tuple[Image.Image, ...]
     shot_samples: tuple[Image.Image, ...]
+    stretches: tuple[Stretch, ...]
+    black_ms: int
+    frozen_ms: int
+    silent_ms: int
+    sound: Sound
 
 
 @dataclass(frozen=True)
@@ -132,8 +168,12 @@ class _DecodedFrames:
     ticks: list[int]
     pictures: dict[int, Image.Image]
     turn: Image.Transpose | None
-    starts: tuple[int, ...]
-    motion_milli: int
+    found: ShotBoundaries | None
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The first frame of each shot."""
+        return self.found.starts if self.found else ()
 
 
 def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> Film:
@@ -149,8 +189,8 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         BadRecord: `media.too_large`, `media.unsupported_format` or `media.undecodable`.
     """
     check_mp4(data)  # 1
-    with _open_film(data) as container:
-        stream = _film_stream(container)
+    with open_film(data) as container:
+        stream = film_stream(container)
         _check_stream(stream, max_pixels)  # 2
         index = _read_index(container, stream)  # 3
         if index.frame_count < stream.frames:
@@ -165,12 +205,13 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
             )
         if any(tick not in decoded.pictures for tick in sample_ticks):
             raise BadRecord(Reason.MEDIA_UNDECODABLE, "a keyframe cannot be decoded")
-        shot_samples = _shot_samples(container, stream, index, decoded, side)  # 5
+        keyframes = _representatives(index, decoded)
+        shot_samples = _shot_samples(container, stream, keyframes, decoded, side)  # 5
         samples = tuple(decoded.pictures[tick] for tick in sample_ticks)
-        return _describe(container, stream, index, decoded, samples, shot_samples)
+        return _describe(container, stream, index, decoded, keyframes, samples, shot_samples)
 
 
-def _open_film(data: bytes, **options: str) -> InputContainer:
+def open_film(data: bytes, **options: str) -> InputContainer:
     """Opens a film. One demuxer reads MP4 and QuickTime."""
     return av.open(
         io.BytesIO(data), mode="r", format="mp4", options=options, metadata_errors="replace"
@@ -185,7 +226,7 @@ def _check_whole_track(data: bytes, stream: VideoStream) -> None:
     Raises:
         BadRecord: `media.undecodable`.
     """
-    with _open_film(data, ignore_editlist="1") as container:
+    with open_film(data, ignore_editlist="1") as container:
         track = container.streams[stream.index]
         found = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(track))
     if found < stream.frames:
@@ -194,7 +235,7 @@ def _check_whole_track(data: bytes, stream: VideoStream) -> None:
         )
 
 
-def _film_stream(container: InputContainer) -> VideoStream:
+def film_stream(container: InputContainer) -> VideoStream:
     """Returns the first video track that is a film; a cover picture is stored as a track too."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
@@ -211,7 +252,7 @@ def _check_stream(stream: VideoStream, max_pixels: int) -> None:
     if stream.width <= 0 or stream.height <= 0:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
     check_pixels(stream.width, stream.height, max_pixels)
-    check_pixels(*_displayed_size(stream), max_pixels)
+    check_pixels(*displayed_size(stream), max_pixels)
     # One thread, so that memory use and results do not depend on the machine.
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
@@ -264,36 +305,42 @@ def _decode_all(
             raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {len(ticks)} is damaged")
         check_pixels(frame.width, frame.height, max_pixels)
         if not ticks:
-            turn = _turn_of(frame)
+            turn = turn_of(frame)
         if frame.pts in sample_ticks and frame.pts not in pictures:
             pictures[frame.pts] = _frame_image(frame, stream, turn, side)
         detector.add(frame)
         # A frame without a time of its own gets the time of the one before it.
         ticks.append(frame.pts if frame.pts is not None else (ticks or [0])[-1])
     if not ticks:
-        return _DecodedFrames(ticks, pictures, turn, (), 0)
-    found = detector.finish()
-    return _DecodedFrames(ticks, pictures, turn, found.starts, found.motion_milli)
+        return _DecodedFrames(ticks, pictures, turn, None)
+    return _DecodedFrames(ticks, pictures, turn, detector.finish())
+
+
+def _representatives(index: _PacketIndex, decoded: _DecodedFrames) -> list[int]:
+    """Returns the number of the frame that stands for each shot."""
+    found = decoded.found
+    if found is None:
+        return []
+    wanted = set(index.keyframes)
+    keyframes = [number for number, tick in enumerate(decoded.ticks) if tick in wanted]
+    return [
+        representative_frame(first, end, keyframes, found.spreads, found.sharpness)
+        for first, end in pairwise((*decoded.starts, len(decoded.ticks)))
+    ]
 
 
 def _shot_samples(
     container: InputContainer,
     stream: VideoStream,
-    index: _PacketIndex,
+    keyframes: Sequence[int],
     decoded: _DecodedFrames,
     side: int,
 ) -> tuple[Image.Image, ...]:
-    """Returns an image of each shot: the keyframe nearest its middle, or else its middle frame."""
+    """Returns an image of the frame that stands for each shot."""
     if len(decoded.starts) > MAX_SHOTS:
         return ()
     pictures = dict(decoded.pictures)
-    sample_ticks = []
-    for first, end in pairwise((*decoded.starts, len(decoded.ticks))):
-        middle, inside = decoded.ticks[(first + end) // 2], set(decoded.ticks[first:end])
-        shot_keyframes = [tick for tick in index.keyframes if tick in inside]
-        sample_ticks.append(
-            min(shot_keyframes, key=lambda tick: (abs(tick - middle), tick), default=middle)
-        )
+    sample_ticks = [decoded.ticks[number] for number in keyframes]
     for tick in sample_ticks:
         if tick not in pictures:
             pictures[tick] = _frame_image(
@@ -311,7 +358,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
     raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
-def _turn_of(frame: VideoFrame) -> Image.Transpose | None:
+def turn_of(frame: VideoFrame) -> Image.Transpose | None:
     """Returns how a frame is turned or mirrored to be displayed."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -323,7 +370,7 @@ def _turn_of(frame: VideoFrame) -> Image.Transpose | None:
     return _TRANSPOSES.get(signs)
 
 
-def _displayed_size(stream: VideoStream) -> tuple[int, int]:
+def displayed_size(stream: VideoStream) -> tuple[int, int]:
     """Returns a frame's size in square pixels, before it is turned."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
@@ -335,7 +382,7 @@ def _frame_image(
     frame: Any, stream: VideoStream, turn: Image.Transpose | None, side: int
 ) -> Image.Image:
     image: Image.Image = frame.to_image()
-    displayed = _displayed_size(stream)
+    displayed = displayed_size(stream)
     if displayed == (stream.width, stream.height):
         image.thumbnail((side, side), Image.Resampling.BICUBIC)
     else:
@@ -348,6 +395,7 @@ def _describe(
     stream: VideoStream,
     index: _PacketIndex,
     decoded: _DecodedFrames,
+    keyframes: Sequence[int],
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
 ) -> Film:
@@ -357,11 +405,28 @@ def _describe(
     rate = constant_rate(decoded.ticks, stream.time_base)
     if rate is None:
         rate = average_rate(len(decoded.ticks), index.end - index.start, stream.time_base)
-    width, height = _displayed_size(stream)
+    width, height = displayed_size(stream)
     sideways = decoded.turn in _SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
-    starts_ms = [round((decoded.ticks[at] - index.start) * tick_ms) for at in decoded.starts]
+    found = decoded.found
+    if found is None:
+        raise AssertionError("a film without frames was refused")
+    times = [round((tick - index.start) * tick_ms) for tick in decoded.ticks]
+    ends = (*times, duration_ms)
+    borders = tuple(pairwise((*found.starts, len(times))))
+    shots = tuple(
+        FilmShot(first, end, times[first], ends[end], at, times[at], motion)
+        for (first, end), at, motion in zip(
+            borders, keyframes, found.shot_motion_milli, strict=True
+        )
+    )
+    sound, silent = silent_spans(container, index.start * stream.time_base, duration_ms)  # 6
+    stretches = [
+        *stretches_between(BLACK, [(ends[first], ends[end]) for first, end in found.black]),
+        *stretches_between(FROZEN, [(ends[first], ends[end]) for first, end in found.frozen]),
+        *stretches_between(SILENT, silent),
+    ]
     return Film(
         duration_ms=duration_ms,
         fps=rate,
@@ -375,15 +440,13 @@ def _describe(
         pixel_format=layout.name if layout else "",
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
         has_audio=bool(container.streams.audio),
-        motion_milli=decoded.motion_milli,
-        shots=tuple(
-            FilmShot(*frames, *times)
-            for frames, times in zip(
-                pairwise((*decoded.starts, len(decoded.ticks))),
-                pairwise((*starts_ms, duration_ms)),
-                strict=True,
-            )
-        ),
+        motion_milli=found.motion_milli,
+        shots=shots,
         samples=samples,
         shot_samples=shot_samples,
+        stretches=longest(stretches),
+        black_ms=total_ms(stretches, BLACK),
+        frozen_ms=total_ms(stretches, FROZEN),
+        silent_ms=total_ms(stretches, SILENT),
+        sound=sound,
     )

@@ -6,13 +6,15 @@ The rules, applied in this order:
    the frames around it differ from theirs, since a pan or a shaking camera makes all of them
    differ. The histogram must change too, because motion changes it little; a histogram change
    that is far above those around it is sufficient on its own.
-2. A change of light is not a cut: the same picture lighter or darker is a flash, a lamp or a
-   fade. A few black or white frames after which the same picture returns are not a cut either.
-   A different picture in between (an insert) is a shot.
+2. The same picture is not a cut: lighter or darker, it is a flash, a lamp or a fade; moved a
+   little, it is a shaking camera. A few black or white frames after which the same picture returns
+   are not a cut either. A different picture in between (an insert) is a shot.
 3. A frame that is a mix of two shots makes one cut, not two.
 4. A fade through black or white is a cut at its middle, unless a hard cut was found there.
 
-Cross-fades and wipes are not detected: their two shots count as one.
+5. A dissolve is a cut at its middle, unless a cut was found within it (`gradual`).
+
+Wipes are not looked for: their two shots may count as one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Increase this when the same frames would give other shots or another motion score.
-SHOTS_MODEL = "shots-v1"
+SHOTS_MODEL = "shots-v2"
 
 GRID_COLUMNS, GRID_ROWS = 32, 18  # cells
 TAPS = 4  # samples per cell, across and down
@@ -33,17 +35,17 @@ LAGS = 6  # how many earlier frames each frame is compared with; also the longes
 
 # tests/media/test_shots.py shows what these thresholds find and miss.
 MIN_CUT = 5  # levels of luma by which a sample changes at a cut, on average
-_MIN_MOVED = 40  # cells, of 576, that move to another histogram bin at a cut
-_STRONGLY_MOVED = 115  # likewise, where the histogram alone is sufficient
+MIN_MOVED = 40  # cells, of 576, that move to another histogram bin at a cut
+STRONGLY_MOVED = 115  # likewise, where the histogram alone is sufficient
 _NEIGHBOUR_TENTHS = 30  # tenths of the neighbours' mean that a cut must reach
 _NEIGHBOURS = 5  # frames on either side; the two that differ most are left out
 _RETURN_TENTHS = 4  # tenths of a cut's difference; after a flash, less than this remains
 _FLAT, _DARK, _BRIGHT = 16, 40, 224  # levels of a blank frame: largest spread, limits of its mean
 
 # Columns of the series, after the differences from the 1st to 6th frame before: the sum and the
-# spread of the cells, how many cells moved in the histogram, whether only the light changed since
-# the frame before, and whether the frame before is a mix of its neighbours.
-MEAN, SPREAD, MOVED, LIGHT_CHANGE, IS_MIX, SERIES_WIDTH = range(LAGS, LAGS + 6)
+# spread of the cells, how many cells moved in the histogram, whether the frame before is the same
+# picture in other light or moved a little, and whether it is a mix of its neighbours.
+MEAN, SPREAD, MOVED, SAME_PICTURE, IS_MIX, SERIES_WIDTH = range(LAGS, LAGS + 6)
 
 IntArray = npt.NDArray[np.int64]
 
@@ -53,10 +55,10 @@ def candidate_cuts(series: IntArray) -> list[int]:
     step, moved = series[:, 0], series[:, MOVED]
     candidates = []
     blank = _blank_frames(series)
-    changed = (step >= MIN_CUT * LEVEL) & (moved >= _MIN_MOVED)
-    for at in np.flatnonzero(changed & (series[:, LIGHT_CHANGE] == 0)).tolist():
+    changed = (step >= MIN_CUT * LEVEL) & (moved >= MIN_MOVED)
+    for at in np.flatnonzero(changed & (series[:, SAME_PICTURE] == 0)).tolist():
         # Next to a blank frame every histogram moves, so only the difference counts there.
-        by_histogram = moved[at] >= _STRONGLY_MOVED and not blank[at - 1 : at + 1].any()
+        by_histogram = moved[at] >= STRONGLY_MOVED and not blank[at - 1 : at + 1].any()
         if _exceeds_neighbours(step, at) or (by_histogram and _exceeds_neighbours(moved, at)):
             candidates.append(at)
     return candidates

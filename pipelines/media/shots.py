@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from av import VideoFormat, VideoFrame
 
+from pipelines.media.gradual import DissolveFinder
+from pipelines.media.grid_likeness import differs_only_in_light, is_moved
 from pipelines.media.shot_rules import (
     CELLS,
     GRID_COLUMNS,
@@ -22,22 +25,26 @@ from pipelines.media.shot_rules import (
     IS_MIX,
     LAGS,
     LEVEL,
-    LIGHT_CHANGE,
     MEAN,
     MIN_CUT,
+    MIN_MOVED,
     MOVED,
+    SAME_PICTURE,
     SERIES_WIDTH,
     SPREAD,
+    STRONGLY_MOVED,
     TAPS,
     IntArray,
     candidate_cuts,
     fade_cuts,
     hard_cuts,
 )
+from pipelines.media.stretches import FrameRange, StillFinder
 
 _BATCH = 64  # frames whose differences are computed together
 _BINS = 32
-_MIN_CORRELATION_TENTHS = 9  # tenths: the correlation of a picture with itself in other light
+# Hundredths: the correlation of a picture with itself in other light, or moved by some cells.
+_MIN_CORRELATION = 90
 _MAX_MIX_ERROR_HUNDREDTHS = (
     12  # hundredths of a cut's difference: the largest error of a mix of both sides
 )
@@ -46,7 +53,7 @@ Grid = npt.NDArray[np.uint8]
 Cells = npt.NDArray[np.int16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShotBoundaries:
     """The shots of a film.
 
@@ -54,10 +61,20 @@ class ShotBoundaries:
         starts: The number of each shot's first frame, in order; the first is 0.
         motion_milli: Mean absolute difference of luma between consecutive frames of a shot, in
             thousandths of a level of 255.
+        shot_motion_milli: The same of each shot.
+        black: Ranges of black frames.
+        frozen: Ranges of frames that show one still picture.
+        spreads: Of every frame, the difference of its brightest and darkest cell.
+        sharpness: Of every frame, how much neighbouring samples differ.
     """
 
     starts: tuple[int, ...]
     motion_milli: int
+    shot_motion_milli: tuple[int, ...]
+    black: tuple[FrameRange, ...]
+    frozen: tuple[FrameRange, ...]
+    spreads: IntArray
+    sharpness: IntArray
 
 
 class ShotDetector:
@@ -71,6 +88,9 @@ class ShotDetector:
         self._filled = 0
         self._last_cells = np.zeros((0, CELLS), np.int16)
         self._series: list[IntArray] = []
+        self._sharpness: list[IntArray] = []
+        self._dissolves = DissolveFinder()
+        self._stills = StillFinder()
 
     def add(self, frame: VideoFrame) -> None:
         """Adds the next frame, as the decoder returns it."""
@@ -96,17 +116,34 @@ class ShotDetector:
         candidates = candidate_cuts(series)
         cuts = hard_cuts(series, candidates)
         cuts = sorted({*cuts, *fade_cuts(series, candidates)})
+        cuts = sorted({*cuts, *self._dissolves.finish(cuts)})
         inside = np.ones(len(series), bool)
         inside[[0, *cuts]] = False
         pairs = max(1, int(inside.sum()))
         motion = 1000 * int(series[inside, 0].sum()) // (LEVEL * pairs)
-        return ShotBoundaries((0, *cuts), motion)
+        self._stills.finish()
+        return ShotBoundaries(
+            (0, *cuts),
+            motion,
+            tuple(
+                1000 * int(series[first + 1 : end, 0].sum()) // (LEVEL * max(1, end - first - 1))
+                for first, end in pairwise((0, *cuts, len(series)))
+            ),
+            tuple(self._stills.black),
+            tuple(self._stills.frozen),
+            series[:, SPREAD],
+            np.concatenate(self._sharpness),
+        )
 
     def _process_batch(self) -> None:
         """Appends one row per frame to the series."""
         if not self._filled:
             return
-        new = _sum_cells(self._batch[: self._filled])
+        samples = self._batch[: self._filled]
+        self._sharpness.append(_sharpness(samples))
+        new = _sum_cells(samples)
+        self._dissolves.add(new)
+        self._stills.add(new)
         cells, old = np.concatenate([self._last_cells, new]), len(self._last_cells)
         rows = np.zeros((len(cells), SERIES_WIDTH), np.int64)
         for lag in range(1, LAGS + 1):
@@ -119,7 +156,7 @@ class ShotDetector:
         # Few frames change that much, so these two checks cost little.
         changed = rows[:, 0] >= MIN_CUT * LEVEL
         for at in np.flatnonzero(changed[1:]) + 1:
-            rows[at, LIGHT_CHANGE] = _differs_only_in_light(cells[at - 1], cells[at])
+            rows[at, SAME_PICTURE] = _is_same_picture(cells[at - 1], cells[at], rows[at, MOVED])
             if at > 1 and changed[at - 1]:
                 rows[at, IS_MIX] = _is_mix(cells[at - 2], cells[at - 1], cells[at])
         self._series.append(rows[old:])
@@ -138,6 +175,18 @@ def _sum_cells(samples: Grid) -> Cells:
     for tap in range(1, TAPS):
         cells += down[..., tap]
     return cells.reshape(-1, CELLS)
+
+
+def _sharpness(samples: Grid) -> IntArray:
+    """Adds up how much samples [n, 72, 128] differ from those beside and below them."""
+    # Without a conversion to signed numbers, which would take most of the time.
+    across = _apart(samples[:, :, 1:], samples[:, :, :-1])
+    down = _apart(samples[:, 1:], samples[:, :-1])
+    return across.sum(axis=(1, 2), dtype=np.int64) + down.sum(axis=(1, 2), dtype=np.int64)
+
+
+def _apart(one: Grid, two: Grid) -> Grid:
+    return np.maximum(one, two) - np.minimum(one, two)
 
 
 def luma_of(frame: VideoFrame) -> Grid:
@@ -187,16 +236,12 @@ def _histograms(cells: Cells) -> IntArray:
     return counted.reshape(-1, _BINS)
 
 
-def _differs_only_in_light(before: Cells, after: Cells) -> bool:
-    """Tells whether two grids are one picture in other light: nearly linear in each other."""
-    one, two = before.astype(np.int64), after.astype(np.int64)
-    one, two = one - one.sum() // CELLS, two - two.sum() // CELLS
-    # Python integers, because the squares would overflow.
-    both, own, other = (int((a * b).sum()) for a, b in ((one, two), (one, one), (two, two)))
-    return (
-        both > 0
-        and 100 * both * both >= _MIN_CORRELATION_TENTHS * _MIN_CORRELATION_TENTHS * own * other
-    )
+def _is_same_picture(before: Cells, after: Cells, moved: int) -> bool:
+    """Tells whether two grids are one picture in other light, or by a camera that moved."""
+    if differs_only_in_light(before, after, _MIN_CORRELATION):
+        return True
+    # Two different pictures may be alike in layout, but then their histograms differ.
+    return MIN_MOVED <= moved < STRONGLY_MOVED and is_moved(before, after, _MIN_CORRELATION)
 
 
 def _is_mix(before: Cells, middle: Cells, after: Cells) -> bool:

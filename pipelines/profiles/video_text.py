@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.stretches import KINDS
 from pipelines.profiles.aspect import aspect_bucket
 from pipelines.profiles.base import Profile, Row, UnmetRequirement
 from pipelines.profiles.captions import (
@@ -32,6 +33,9 @@ from schemas.profiles.common import (
 )
 from schemas.unit import UnitShot
 
+# "0-1200; 5000-7400": milliseconds from the start of the film. A text, since no list may be empty.
+Stretches = Annotated[str, Field(pattern=r"^([0-9]+-[0-9]+(; [0-9]+-[0-9]+)*)?$")]
+
 
 class Shot(SampleFields):
     """One shot of a film: the frames from `first_frame` up to but not including `end_frame`."""
@@ -40,6 +44,11 @@ class Shot(SampleFields):
     end_frame: Pixels
     start_ms: Count
     end_ms: Count
+    keyframe: Count
+    """The number of the frame that stands for the shot; caption and embedding are of it."""
+    keyframe_ms: Count
+    motion_milli: Count
+    """As the film's, of this shot."""
     caption: NonEmptyText
     """A model's; if no model may see the film and it has one shot, the contributor's."""
     caption_score_bp: ScoreBp
@@ -64,6 +73,18 @@ class VideoText(CommonSample):
     """The cosine of caption and film embedding; 0 where it was not computed."""
     motion_milli: Count
     """Mean absolute luma difference of successive frames, in thousandths of a level of 255."""
+    sound: Literal["none", "decoded", "unread"]
+    """unread: there is sound, but it cannot be decoded, so that `silent` says nothing."""
+    black: Stretches
+    """Black pictures; at most 64 of the longest stretches are listed, as in the next two."""
+    black_ms: Count
+    """All black stretches together, listed or not."""
+    frozen: Stretches
+    """Still pictures, black ones included."""
+    frozen_ms: Count
+    silent: Stretches
+    """Sound below -60 dBFS; empty without sound."""
+    silent_ms: Count
     shots: Annotated[list[Shot], Field(min_length=1, max_length=MAX_SHOTS)]
 
     @model_validator(mode="after")
@@ -107,8 +128,19 @@ def _fields(row: Row) -> dict[str, object]:
         "contributor_caption": own,
         "contributor_caption_score_bp": own_score,
         "motion_milli": row["motion_milli"],
+        "sound": row["sound"],
+        **{kind: _stretches(row, kind) for kind in KINDS},
+        "black_ms": row["black_ms"],
+        "frozen_ms": row["frozen_ms"],
+        "silent_ms": row["silent_ms"],
         "shots": [_shot(shot, film_caption) for shot in row["shots"]],
     }
+
+
+def _stretches(row: Row, kind: str) -> str:
+    return "; ".join(
+        f"{one['start_ms']}-{one['end_ms']}" for one in row["stretches"] if one["kind"] == kind
+    )
 
 
 def _shot(shot: UnitShot, film_caption: RecommendedCaption) -> Shot:
@@ -118,6 +150,9 @@ def _shot(shot: UnitShot, film_caption: RecommendedCaption) -> Shot:
         end_frame=shot["end_frame"],
         start_ms=shot["start_ms"],
         end_ms=shot["end_ms"],
+        keyframe=shot["keyframe"],
+        keyframe_ms=shot["keyframe_ms"],
+        motion_milli=shot["motion_milli"],
         caption=shot["caption"] if has_caption else film_caption["caption"],
         caption_score_bp=score_bp(shot["clip_score"])
         if has_caption

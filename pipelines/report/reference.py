@@ -100,6 +100,10 @@ DEAL_KEY_MEANINGS = {
     "select.dedupe": "which duplicates to exclude: none, identical bytes, also assets that show "
     "the same, or also those with nearly the same embedding",
     "select.blank": "pictures and films in which there is nothing to see",
+    "select.max_black_share": "largest share of a film's length that may be black",
+    "select.max_frozen_share": "largest share of a film's length that may show still pictures",
+    "select.max_silent_share": "largest share of a film's length in which its sound may be "
+    "silent; films without sound pass",
     "select.semantic_cosine": "least cosine of the embeddings of semantic duplicates",
     "select.keep_both": "pairs of asset ids that are different works, however alike they look",
     "select.max_assets": "maximum number of delivered assets",

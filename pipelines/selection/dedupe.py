@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.media.looks import contrast_of, main_look, shows_elsewhere
+from pipelines.selection.film_shares import SHARE_COLUMNS, film_shares
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.storage.columns import Column, numbers_in, values_of
 
@@ -43,12 +44,13 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("inference", pa.bool_(), nullable=False),  # whether models may see it
     # Whether it is a film whose middle frame, that of `phash`, is blank and another is not.
     pa.field("shows_elsewhere", pa.bool_(), nullable=False),
+    *(pa.field(name, pa.int32(), nullable=False) for name in SHARE_COLUMNS),
 ]
 CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
     "asset_id hash original_sha256 format created_at width height bytes phash colour place owners "
-    "looks inference"
+    "looks inference film_ms black_ms frozen_ms silent_ms sound"
 ).split()
 
 
@@ -71,6 +73,7 @@ def candidates_of(rows: pa.Table, unit: int) -> pa.Table:
         "look_hash": _part_of(standing, 0, PHASH_BYTES),
         "look_colour": _part_of(standing, PHASH_BYTES, COLOUR_BYTES),
         "shows_elsewhere": pa.array(list(map(shows_elsewhere, looks)), pa.bool_()),
+        **film_shares(rows),
         "contrast": pa.array([max(map(contrast_of, frames)) for frames in looks], pa.uint8()),
     }
     return pa.Table.from_arrays(

@@ -12,6 +12,7 @@ from pipelines.media.looks import BLANK_STEP
 from pipelines.run.decisions import Decision, refused_asset
 from pipelines.selection.copies import find_copies
 from pipelines.selection.dedupe import exact_duplicates, keep_order
+from pipelines.selection.film_shares import SHARE_RULES, refused_by
 from pipelines.selection.near import Evidence, JudgedPair, choose_kept, near_pairs
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.selection.semantic import semantic_pairs
@@ -48,7 +49,8 @@ def select_samples(
     """Chooses a deal's samples; the result does not depend on the candidates' order.
 
     1. Rights: no copy of a refused asset's file, and no file that several contributors claim.
-    2. Quality: the shorter side has enough pixels, and there is something to see.
+    2. Quality: the shorter side has enough pixels, there is something to see, and a film is not
+       black, frozen or silent for too long.
     3. Exact duplicates: of assets with the same bytes one is kept.
     4. Near-duplicates: of assets that show the same one is kept.
     5. Semantic duplicates: of assets with nearly the same embedding one is kept.
@@ -69,6 +71,7 @@ def select_samples(
     chooser.ranked = copies.remaining
     chooser.refuse_small()  # 2
     chooser.refuse_blank()
+    chooser.refuse_by_shares()
     if terms.dedupe != "none":  # 3
         chooser.keep_first_file()
     if terms.compares_looks:  # 4
@@ -117,6 +120,12 @@ class _Chooser:
             for step in contrast[blank].tolist()
         ]
         self._refuse(blank, Reason.SELECT_BLANK, details)
+
+    def refuse_by_shares(self) -> None:
+        """Refuses films that are black, frozen or silent for too long."""
+        for rule in SHARE_RULES:
+            refused, details = refused_by(rule, self._candidates, self.ranked, self._terms)
+            self._refuse(refused, rule.reason, details)
 
     def keep_first_file(self) -> None:
         """Keeps the first of the assets with the same bytes."""

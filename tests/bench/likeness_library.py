@@ -22,6 +22,7 @@ from PIL import Image
 
 from pipelines.media.looks import Look, contrast_of, look_of, main_look, shows_elsewhere
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
+from pipelines.selection.film_shares import SHARE_COLUMNS
 from pipelines.selection.near import Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
@@ -150,6 +151,7 @@ def candidates_table(assets: Sequence[Asset]) -> pa.Table:
         "look_colour": [look[32:80] for look in standing],
         "contrast": [max(map(contrast_of, frames)) for frames in searches],
         "inference": [False] * len(names),
+        **{name: [0] * len(names) for name in SHARE_COLUMNS},
         "shows_elsewhere": list(map(shows_elsewhere, searches)),
     }
     return pa.table(

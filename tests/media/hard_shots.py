@@ -113,6 +113,29 @@ def cross_fade(seed: int) -> HardFilm:
     return HardFilm(_frames([a] * 20 + mixed + [b] * 20, seed), (32,), slack=14)
 
 
+def moving_cross_fade(seed: int) -> HardFilm:
+    """Makes two slow pans that fade into one another within two thirds of a second."""
+    pans = []
+    for number in range(2):
+        wide = scene(2 * seed + number, 480)
+        pans.append([wide[:, step : step + _WIDTH] for step in range(60)])
+    weights = [(step + 1) / 17 for step in range(16)]
+    mixed = [a + (b - a) * w for a, b, w in zip(pans[0][44:], pans[1], weights, strict=False)]
+    return HardFilm(_frames(pans[0][:44] + mixed + pans[1][16:], seed), (52,), slack=9)
+
+
+def title(seed: int) -> HardFilm:
+    """Makes one shot in which a title fades in and out."""
+    a = scene(seed)
+    frames = []
+    for number in range(80):
+        frame = a.copy()
+        part = min(1, max(0, min(number - 20, 60 - number) / 10))
+        frame[120:160, 40:280] += (240 - frame[120:160, 40:280]) * part
+        frames.append(frame)
+    return HardFilm(_frames(frames, seed), ())
+
+
 HARD: dict[str, Callable[[int], HardFilm]] = {
     make.__name__: make
     for make in (
@@ -126,6 +149,8 @@ HARD: dict[str, Callable[[int], HardFilm]] = {
         blended_cut,
         slow_light,
         cross_fade,
+        moving_cross_fade,
+        title,
     )
 }
 

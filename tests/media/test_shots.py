@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pipelines.demo.scenes.render import draw_scene_spec
 from pipelines.features.guard import this_guard
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.shots import ShotBoundaries, ShotDetector, luma_of
-from tests.media.hard_shots import HARD, Frame, scene, score
+from tests.media.hard_shots import HARD, Frame, HardFilm, fast_pan, handheld, scene, score
 from tests.media.media_samples import LIMITS, film
 
 SEEDS = range(300, 306)  # of hard films; the rules were developed with other seeds
@@ -52,9 +52,7 @@ def test_shots_of_drawn_films_begin_where_they_were_drawn(tmp_path: Path, seed: 
     assert 0 < seen.motion_milli < 10_000
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in HARD if name not in ("handheld", "fast_pan", "cross_fade")]
-)
+@pytest.mark.parametrize("name", [name for name in HARD if name not in ("fast_pan", "handheld")])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_shots_of_difficult_films(name: str, seed: int) -> None:
     hard = HARD[name](seed)
@@ -63,18 +61,23 @@ def test_shots_of_difficult_films(name: str, seed: int) -> None:
     assert score(hard, starts[1:]) == (len(hard.cuts), 0, 0), starts
 
 
-@pytest.mark.parametrize("name", ["handheld", "fast_pan"])
-def test_moving_camera_causes_few_false_cuts(name: str) -> None:
-    scores = [score(hard, shots_of(hard.frames).starts[1:]) for hard in map(HARD[name], SEEDS)]
+@pytest.mark.parametrize("make", [fast_pan, handheld])
+def test_moving_camera_causes_few_false_cuts(make: Callable[[int], HardFilm]) -> None:
+    scores = [score(hard, shots_of(hard.frames).starts[1:]) for hard in map(make, SEEDS)]
     found, wrong, missed = (sum(column) for column in zip(*scores, strict=True))
     assert missed == 0
-    assert wrong <= found
+    assert 3 * wrong <= found
 
 
-def test_cross_fade_is_not_found() -> None:
-    """docs/profiles.md states this limit; update it if the rules learn to find cross-fades."""
-    for seed in SEEDS:
-        assert shots_of(HARD["cross_fade"](seed).frames).starts == (0,)
+@pytest.mark.parametrize("length", [6, 10, 16, 24, 36])
+def test_a_dissolve_is_cut_near_its_middle(length: int) -> None:
+    """Dissolves of different lengths, also where batches of frames meet."""
+    for start in (20, 60):
+        a, b = scene(start), scene(start + 1)
+        mixed = [a + (b - a) * (step + 1) / (length + 1) for step in range(length)]
+        frames = [frame.astype(np.uint8) for frame in [a] * start + mixed + [b] * 40]
+        first, cut = shots_of(frames).starts
+        assert (first, abs(cut - start - length / 2) <= 2) == (0, True), cut
 
 
 def test_each_shot_has_a_sample_of_its_own(tmp_path: Path) -> None:

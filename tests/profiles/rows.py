@@ -77,6 +77,14 @@ def film_row(**changes: Any) -> UnitRow:
         fps_num=25,
         fps_den=1,
         motion_milli=1234,
+        stretches=[
+            {"kind": "black", "start_ms": 0, "end_ms": 400},
+            {"kind": "silent", "start_ms": 0, "end_ms": 1200},
+        ],
+        black_ms=400,
+        frozen_ms=0,
+        silent_ms=1200,
+        sound="decoded",
         shots=[shot(0, 20, "a red boat", 0.31), shot(20, 50, "a green tree", 0.28)],
     )
     return with_values(row, **changes)
@@ -95,6 +103,9 @@ def shot(first: int, end: int, caption: str, score: float) -> UnitShot:
         "end_frame": end,
         "start_ms": first * 40,
         "end_ms": end * 40,
+        "keyframe": first,
+        "keyframe_ms": first * 40,
+        "motion_milli": 1200,
         "caption": caption,
         "clip_score": score,
     }

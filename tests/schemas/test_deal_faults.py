@@ -260,6 +260,7 @@ def test_empty_deal_lists_all_required_keys() -> None:
         (
             "select.keyword",
             "min_short_side, keywords_any, keywords_none, dedupe, blank, "
+            "max_black_share, max_frozen_share, max_silent_share, "
             "semantic_cosine, keep_both, max_assets",
         ),
         ("models.vae", "clip, captioner"),

@@ -24,6 +24,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     decision.DecisionRow: decision.DECISIONS_SCHEMA,
     features.FactsRow: features.FACTS_SCHEMA,
     features.ShotFrames: features.SHOT_TYPE,
+    features.FilmStretch: features.STRETCH_TYPE,
     features.EmbeddingRow: features.EMBEDDINGS_SCHEMA,
     features.CaptionRow: features.CAPTIONS_SCHEMA,
     features.ShotCaption: features.SHOT_CAPTION_TYPE,

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.media.looks import LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
+from pipelines.selection.film_shares import SHARE_COLUMNS
 from pipelines.selection.near import Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
@@ -39,6 +40,7 @@ class Candidate:
     # Of another frame, if this is a film whose middle frame is blank.
     elsewhere: PerceptualSignature | None = None
     embedding: tuple[float, ...] = ()
+    shares_bp: tuple[int, int, int] = (0, 0, 0)  # of a film: black, frozen, silent
 
     @property
     def hash(self) -> int:
@@ -76,6 +78,7 @@ def table_of(candidates: Sequence[Candidate]) -> pa.Table:
             "shows_elsewhere": item.elsewhere is not None,
             "contrast": item.contrast,
             "inference": bool(item.embedding),
+            **dict(zip(SHARE_COLUMNS, item.shares_bp, strict=True)),
         }
         for item in candidates
     ]

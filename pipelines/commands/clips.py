@@ -1,0 +1,87 @@
+"""`fairshard clips`: cuts the films of a delivery at their shots."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
+from pipelines.delivery.clips import ClipCounts, ClipTerms, cut_shard
+from pipelines.media.limits import MediaLimits
+from pipelines.storage.open import open_store
+from schemas.deal_terms import LimitTerms
+from schemas.errors import InputError
+
+EXAMPLES = """\
+examples:
+  fairshard clips out/acme-2026-01/v0001/delivery --to clips/
+  fairshard clips out/acme-2026-01/v0001/delivery --to clips/ --cut exact
+  fairshard clips s3://bucket/delivery --to s3://bucket/clips --max-seconds 20
+
+Verify the delivery first. What is removed from it later must be removed from the clips as well: the
+key of a clip begins with its film's.
+"""
+
+_WAYS = ("keyframe-copy", "exact")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("delivery", help="the delivery: folder or s3:// prefix")
+    parser.add_argument("--to", required=True, metavar="DIR", help="where the tars of clips go")
+    parser.add_argument(
+        "--cut",
+        choices=_WAYS,
+        default=_WAYS[0],
+        help="keyframe-copy: copy the pictures from the shot's first keyframe on; exact: encode "
+        "the shot again, as VP9 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--min-seconds", type=float, default=1.0, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--max-seconds", type=float, default=60.0, metavar="S", help="default: %(default)s"
+    )
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    results, progress = consoles(options)
+    if not 0 <= options.min_seconds <= options.max_seconds:
+        raise InputError(
+            "No shot has such a length",
+            f"--min-seconds {options.min_seconds:g} --max-seconds {options.max_seconds:g}",
+            "Give a least length that is not above the greatest.",
+        )
+    if in_delivery(options.to):
+        raise InputError(
+            "Clips cannot be added to a signed delivery", options.to, "Give --to another folder."
+        )
+    terms = ClipTerms(
+        options.cut, round(1000 * options.min_seconds), round(1000 * options.max_seconds)
+    )
+    source, target = open_store(options.delivery), open_store(options.to)
+    own = LimitTerms()
+    limits = MediaLimits(own.max_media_bytes, own.max_pixels)
+    tars = [found.key for found in source.list("shards") if found.key.endswith(".tar")]
+    if not tars:
+        raise InputError(
+            "There are no shards", f"{options.delivery}/shards", "Give the delivery's own folder."
+        )
+    total = ClipCounts()
+    for key in tars:
+        name = f"clips-{key.rpartition('/')[2]}"
+        counts = cut_shard(source, key, target, name, terms, limits)
+        total.films += counts.films
+        total.clips += counts.clips
+        for why, shots in counts.skipped.items():
+            total.skip(why, shots)
+        progress.print(f"{name}: {counts.clips:,} clips of {counts.films:,} films", highlight=False)
+    if options.json:
+        print_json({"to": options.to, "cut": options.cut, **total.to_json()})
+        return 0
+    line = f"{options.to}: {total.clips:,} clips of {total.films:,} films"
+    results.print(line, soft_wrap=True, highlight=False)
+    for why, shots in sorted(total.skipped.items()):
+        results.print(f"{shots:,} shots without a clip: {why}", soft_wrap=True, highlight=False)
+    return 0

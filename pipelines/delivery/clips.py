@@ -1,0 +1,219 @@
+"""Cuts the films of a delivery at their shots, into a WebDataset tar of clips for each shard.
+
+A delivery itself has one sample for each asset, three members for each sample and one entry in the
+ledger for each asset; readers, verification, removals and payment rely on that. So clips are
+derived from a delivery and are no part of it. The key of a clip is its film's key and the number of
+the shot: what a notice of removal says about a key holds for all its clips.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO
+
+from pipelines.features.guard import this_guard
+from pipelines.format.tar import TarWriter
+from pipelines.media.clips import Clip, Way
+from pipelines.media.formats import is_film, parse_format
+from pipelines.media.limits import MediaLimits
+from pipelines.storage.store import Store
+from schemas.canonical import canonical_json
+from schemas.errors import BadRecord, RunError
+
+#: Fields of the film's sample that its clips have unchanged.
+_OF_THE_FILM = (
+    "asset profile caption_model clip_model title description keywords language category "
+    "created_at licence_model licence_class licence_code digital_source_type ai_generated "
+    "alteration_constraints file_constraints duplication_constraints usable_until deal_id "
+    "decision_sha256"
+).split()
+_KEEP_METADATA = "IF-MMD"  # PLUS: a file constraint that clips would break
+_NO_DERIVATIVES = "-ND"  # in SPDX identifiers
+
+
+@dataclass(frozen=True)
+class ClipTerms:
+    """Which clips to cut.
+
+    Attributes:
+        way: How to cut.
+        min_ms: The shortest shot that becomes a clip.
+        max_ms: The longest.
+    """
+
+    way: Way
+    min_ms: int
+    max_ms: int
+
+
+@dataclass
+class ClipCounts:
+    """What became of the shots.
+
+    Attributes:
+        films: Films read.
+        clips: Clips written.
+        skipped: Shots without a clip, by the reason.
+    """
+
+    films: int = 0
+    clips: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, why: str, shots: int = 1) -> None:
+        """Counts shots without a clip."""
+        self.skipped[why] = self.skipped.get(why, 0) + shots
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the counts as JSON."""
+        return asdict(self)
+
+
+def cut_shard(
+    delivery: Store, key: str, target: Store, name: str, terms: ClipTerms, limits: MediaLimits
+) -> ClipCounts:
+    """Cuts the films of one shard; writes a tar only if there are clips.
+
+    Args:
+        delivery: The delivery.
+        key: The shard's tar in it.
+        target: Where the clips go.
+        name: The name of their tar.
+        terms: Which clips to cut.
+        limits: Limits on decoding.
+
+    Raises:
+        RunError: The shard is damaged, or a film is not the one that its sample names.
+    """
+    counts = ClipCounts()
+    with delivery.open_read(key) as source:
+        made = _clips_of(_samples(source, key), terms, limits, counts)
+        first = next(made, None)
+        if first is None:
+            return counts
+        with target.open_write(name) as sink, TarWriter(sink) as tar:
+            while first is not None:
+                _add(tar, *first)
+                counts.clips += 1
+                first = next(made, None)
+            tar.close()
+    return counts
+
+
+def _samples(source: BinaryIO, key: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yields the JSON and the medium of each film in a tar."""
+    try:
+        with tarfile.open(fileobj=source, mode="r:") as tar:
+            films: dict[str, bytes] = {}
+            for member in tar:
+                stem, _, extension = member.name.partition(".")
+                data = tar.extractfile(member)
+                if data is None:
+                    continue
+                if extension in ("mp4", "mov"):
+                    films[stem] = data.read()
+                elif extension == "json" and stem in films:
+                    yield json.loads(data.read()), films.pop(stem)
+    except (tarfile.TarError, ValueError, EOFError) as error:
+        raise _damaged(key, str(error)) from error
+
+
+def _damaged(key: str, detail: str) -> RunError:
+    return RunError(
+        "A shard is damaged", f"{key}: {detail}", "Run fairshard verify, and fetch it again."
+    )
+
+
+def _clips_of(
+    samples: Iterator[tuple[dict[str, Any], bytes]],
+    terms: ClipTerms,
+    limits: MediaLimits,
+    counts: ClipCounts,
+) -> Iterator[tuple[dict[str, object], str, bytes]]:
+    """Yields the JSON, caption and file of each clip."""
+    for sample, data in samples:
+        if hashlib.sha256(data).hexdigest() != sample["media_sha256"]:
+            raise _damaged(str(sample["key"]), "its film has another sha256 than its sample says")
+        shots = sample.get("shots") or []
+        counts.films += 1
+        forbidden = _forbidden(sample)
+        if forbidden:
+            counts.skip(forbidden, len(shots))
+            continue
+        wanted = []
+        for number, shot in enumerate(shots):
+            length = shot["end_ms"] - shot["start_ms"]
+            if length < terms.min_ms:
+                counts.skip("shorter than the least length")
+            elif length > terms.max_ms:
+                counts.skip("longer than the greatest length")
+            else:
+                wanted.append((number, shot))
+        ranges = [(shot["first_frame"], shot["end_frame"]) for _, shot in wanted]
+        fmt = parse_format(sample["format"])
+        if not wanted or not is_film(fmt):
+            continue
+        try:
+            made = this_guard().clips(data, fmt, ranges, terms.way, limits)
+        except BadRecord as bad:
+            counts.skip(bad.detail, len(wanted))
+            continue
+        for (number, shot), clip in zip(wanted, made, strict=True):
+            if clip.problem:
+                counts.skip(clip.problem)
+            else:
+                yield (
+                    _clip_sample(sample, number, shot, clip, terms.way),
+                    shot["caption"],
+                    clip.data,
+                )
+
+
+def _forbidden(sample: dict[str, Any]) -> str:
+    """Returns why no clip of a film may be made, or ""."""
+    if _KEEP_METADATA in sample["file_constraints"]:
+        return f"the file's owner asks that its metadata stay in it ({_KEEP_METADATA})"
+    if _NO_DERIVATIVES in sample["licence_code"]:
+        return f"its licence forbids derivatives ({sample['licence_code']})"
+    return ""
+
+
+def _clip_sample(
+    sample: dict[str, Any], number: int, shot: dict[str, Any], clip: Clip, way: Way
+) -> dict[str, object]:
+    return {
+        "key": f"{sample['key']}-s{number:03d}",
+        "film": sample["key"],
+        "film_sha256": sample["media_sha256"],
+        "media_sha256": hashlib.sha256(clip.data).hexdigest(),
+        "format": sample["format"] if way == "keyframe-copy" else "mp4",
+        "cut": way,
+        "shot": number,
+        "shot_first_frame": shot["first_frame"],
+        "shot_end_frame": shot["end_frame"],
+        "first_frame": clip.first_frame,
+        "end_frame": clip.end_frame,
+        "frames": clip.end_frame - clip.first_frame,
+        "start_ms": clip.start_ms,
+        "duration_ms": clip.duration_ms,
+        "has_sound": clip.has_sound,
+        "width": sample["width"],
+        "height": sample["height"],
+        "fps_num": sample["fps_num"],
+        "fps_den": sample["fps_den"],
+        "caption": shot["caption"],
+        "caption_score_bp": shot["caption_score_bp"],
+        "motion_milli": shot["motion_milli"],
+        **{name: sample[name] for name in _OF_THE_FILM},
+    }
+
+
+def _add(tar: TarWriter, sample: dict[str, object], caption: str, data: bytes) -> None:
+    text, described = caption.encode(), canonical_json(sample)
+    tar.add(f"{sample['key']}.{sample['format']}", len(data), [data])
+    tar.add(f"{sample['key']}.txt", len(text), [text])
+    tar.add(f"{sample['key']}.json", len(described), [described])

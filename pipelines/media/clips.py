@@ -1,0 +1,390 @@
+"""Cuts clips out of a film. Runs only in the guarded child process, because decoders can crash.
+
+Two ways:
+
+- `keyframe-copy` copies the compressed pictures as they are, from the first keyframe of the range
+  to the last frame that can be shown without frames from behind the range. So a clip may be shorter
+  than its range, by up to the distance of two keyframes, but never shows a frame outside it.
+- `exact` decodes the range and encodes it again as VP9 by libvpx (BSD licence), as displayed:
+  upright, with square pixels of eight bits, at constant quality and on one thread, so that the same
+  film gives the same bytes.
+
+In both, sound within the clip is copied, and every clip is decoded again: a clip with another
+number of frames than it should have, or of another length, is not returned.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from pipelines.media.films import displayed_size, film_stream, open_film, turn_of
+
+Way = Literal["keyframe-copy", "exact"]
+FrameRange = tuple[int, int]  # the first frame, and the one after the last
+
+NO_KEYFRAME = "no keyframe lies in it"
+NOT_EXACT = "the clip has other frames than it should"
+ONE_FRAME = "fewer than two frames can be copied"
+_ENCODER = "libvpx-vp9"
+# Constant quality that is hard to tell from the original; one thread and no look at the clock, so
+# that the bytes depend on the pictures only.
+_ENCODER_OPTIONS = {"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"}
+# What libvpx takes here; everything else becomes the first, with eight bits.
+_LAYOUTS = ("yuv420p", "yuv422p", "yuv444p")
+_COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
+_OPTIONS = {"fflags": "+bitexact"}
+# FFmpeg's filters for what `films.turn_of` returns.
+_FILTERS: dict[Image.Transpose, tuple[tuple[str, str], ...]] = {
+    Image.Transpose.FLIP_LEFT_RIGHT: (("hflip", ""),),
+    Image.Transpose.FLIP_TOP_BOTTOM: (("vflip", ""),),
+    Image.Transpose.ROTATE_180: (("hflip", ""), ("vflip", "")),
+    Image.Transpose.ROTATE_90: (("transpose", "cclock"),),
+    Image.Transpose.ROTATE_270: (("transpose", "clock"),),
+    Image.Transpose.TRANSPOSE: (("transpose", "cclock_flip"),),
+    Image.Transpose.TRANSVERSE: (("transpose", "clock_flip"),),
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip; `data` is empty if it cannot be cut, and `problem` then says why.
+
+    Attributes:
+        first_frame: The first frame of the film that it shows.
+        end_frame: The frame after the last that it shows.
+        start_ms: When its first frame is shown in the film.
+        duration_ms: The length of its pictures.
+        has_sound: Whether it has sound.
+        problem: Why there is no clip, or "".
+        data: The file.
+    """
+
+    first_frame: int
+    end_frame: int
+    start_ms: int
+    duration_ms: int
+    has_sound: bool
+    problem: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A film's packets of pictures in the order of the file, and the times of its frames in order.
+
+    Attributes:
+        packets: Those that are shown.
+        ticks: The times at which frames are shown, ascending.
+        ends: The times at which they end.
+    """
+
+    packets: list[Packet]
+    ticks: list[int]
+    ends: list[int]
+
+
+def cut_clips(data: bytes, fmt: str, ranges: Sequence[FrameRange], way: Way) -> Iterator[Clip]:
+    """Cuts a clip for each range of frames, in order.
+
+    Args:
+        data: The film.
+        fmt: `mp4` or `mov`, the container of the clips.
+        ranges: Ranges of frames, counted in the order in which they are shown.
+        way: How to cut.
+    """
+    with open_film(data) as container:
+        stream = film_stream(container)
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1
+        shown = _read_packets(container, stream)
+        for first, end in ranges:
+            if not 0 <= first < end <= len(shown.ticks):
+                yield _failed(first, end, f"the film has {len(shown.ticks)} frames")
+                continue
+            cut = _copied_range(shown, first, end) if way == "keyframe-copy" else (first, end)
+            if isinstance(cut, str):
+                yield _failed(first, end, cut)
+                continue
+            made = _Maker(container, stream, shown, cut, fmt, way).make()
+            yield _checked(made, shown, cut, stream)
+
+
+def _failed(first: int, end: int, problem: str) -> Clip:
+    return Clip(first, end, 0, 0, False, problem, b"")
+
+
+def _read_packets(container: InputContainer, stream: VideoStream) -> _Shown:
+    packets = [
+        packet
+        for packet in container.demux(stream)
+        if packet.size and packet.pts is not None and not packet.is_discard
+    ]
+    inf = sorted((_pts(packet), _pts(packet) + (packet.duration or 0)) for packet in packets)
+    ticks = [start for start, _ in inf]
+    # A frame is shown until the next one, whatever its packet says.
+    return _Shown(packets, ticks, [*ticks[1:], inf[-1][1]] if inf else [])
+
+
+def _pts(packet: Packet) -> int:
+    if packet.pts is None:
+        raise AssertionError("packets without a time were left out")
+    return packet.pts
+
+
+def _copied_range(shown: _Shown, first: int, end: int) -> FrameRange | str:
+    """Returns the frames that can be copied, or why none can."""
+    last_tick = shown.ticks[end - 1]
+    at = next(
+        (
+            number
+            for number, packet in enumerate(shown.packets)
+            if packet.is_keyframe and shown.ticks[first] <= _pts(packet) <= last_tick
+        ),
+        None,
+    )
+    if at is None:
+        return NO_KEYFRAME
+    start = shown.ticks.index(_pts(shown.packets[at]))
+    seen: set[int] = set()
+    best = start
+    for packet in shown.packets[at:]:
+        tick = _pts(packet)
+        if tick < shown.ticks[start]:
+            continue  # shown before the keyframe, by what comes before it
+        if tick > last_tick:
+            break
+        seen.add(tick)
+        if max(seen) == shown.ticks[start + len(seen) - 1]:
+            best = start + len(seen)
+    return (start, best) if best - start > 1 else ONE_FRAME
+
+
+class _Maker:
+    """Writes one clip."""
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        shown: _Shown,
+        cut: FrameRange,
+        fmt: str,
+        way: Way,
+    ) -> None:
+        self._container, self._stream, self._shown, self._cut = container, stream, shown, cut
+        self._fmt, self._way = fmt, way
+        self._start, self._end = shown.ticks[cut[0]], shown.ends[cut[1] - 1]
+        if stream.time_base is None:
+            raise ValueError("the picture track has no time base")
+        self._base: Fraction = stream.time_base
+
+    def make(self) -> Clip:
+        out = io.BytesIO()
+        fmt = self._fmt if self._way == "keyframe-copy" else "mp4"
+        options = dict(_OPTIONS)
+        if self._base.numerator == 1:
+            options["video_track_timescale"] = str(self._base.denominator)
+        with av.open(out, "w", format=fmt, options=options) as file:
+            by_copy = self._way == "keyframe-copy"
+            pictures = list(self._copied(file) if by_copy else self._encoded(file))
+            self._end_exactly(pictures)
+            sound = self._sound(file)
+            for packet in sorted([*pictures, *sound], key=_decoding_time):
+                file.mux(packet)
+        tick_ms = self._base * 1000
+        return Clip(
+            *self._cut,
+            start_ms=round((self._start - self._shown.ticks[0]) * tick_ms),
+            duration_ms=round((self._end - self._start) * tick_ms),
+            has_sound=bool(sound),
+            problem="",
+            data=out.getvalue(),
+        )
+
+    def _end_exactly(self, pictures: Sequence[Packet]) -> None:
+        """Gives the last packet the duration with which the track ends when its last frame does."""
+        if not pictures:
+            return
+        first, last = pictures[0], pictures[-1]
+        if first.dts is None or last.dts is None:
+            return
+        length_s = (self._end - self._start) * self._base
+        left_s = length_s - last.dts * _base_of(last) + first.dts * _base_of(first)
+        ticks = left_s / _base_of(last)
+        if ticks >= 1 and ticks.denominator == 1:
+            last.duration = int(ticks)
+
+    def _copied(self, file: OutputContainer) -> Iterator[Packet]:
+        target = file.add_stream_from_template(self._stream)
+        last = self._shown.ticks[self._cut[1] - 1]
+        started = False
+        for source in self._shown.packets:
+            tick = _pts(source)
+            started = started or (source.is_keyframe and tick == self._start)
+            if not started or tick < self._start:
+                continue
+            if tick > last:
+                if source.is_keyframe:
+                    break
+                continue
+            packet = _copy_of(source)
+            packet.pts = tick - self._start
+            packet.dts = None if source.dts is None else source.dts - self._start
+            packet.stream = target
+            yield packet
+
+    def _encoded(self, file: OutputContainer) -> Iterator[Packet]:
+        target: Any = None
+        turner: _Turner | None = None
+        ends = dict(zip(self._shown.ticks, self._shown.ends, strict=True))
+        for frame in self._decoded():
+            tick = cast("int", frame.pts)
+            turner = turner or _Turner(turn_of(frame))
+            turned = turner.turn(self._reformatted(frame))
+            target = target or self._encoder(file, turned, frame)
+            turned.pts, turned.time_base = tick - self._start, self._base
+            turned.duration = ends[tick] - tick
+            turned.pict_type = av.video.frame.PictureType.NONE
+            yield from target.encode(turned)
+        if target is not None:
+            yield from target.encode(None)
+
+    def _reformatted(self, frame: VideoFrame) -> VideoFrame:
+        """Returns a frame with square pixels, in a layout that the encoder takes."""
+        width, height = displayed_size(self._stream)
+        layout = frame.format.name if frame.format.name in _LAYOUTS else _LAYOUTS[0]
+        if (width, height, layout) == (frame.width, frame.height, frame.format.name):
+            return frame
+        return frame.reformat(width, height, layout, interpolation="BICUBIC")
+
+    def _encoder(
+        self, file: OutputContainer, frame: VideoFrame, original: VideoFrame
+    ) -> VideoStream:
+        source = self._stream.codec_context
+        rate = self._stream.average_rate or Fraction(25)
+        target = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
+        target.pix_fmt = frame.format.name
+        target.width, target.height = frame.width, frame.height
+        context = target.codec_context
+        context.thread_count = 1
+        context.time_base = self._base
+        if original.format.name.startswith("yuv"):
+            # Another layout may have another range, which FFmpeg then converts.
+            kept = frame.format.name == original.format.name
+            for name in _COLOURS if kept else _COLOURS[:-1]:
+                setattr(context, name, getattr(source, name))
+        return target
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Yields the range's frames in order."""
+        self._container.seek(self._start, stream=self._stream)
+        last = self._shown.ticks[self._cut[1] - 1]
+        for frame in self._container.decode(self._stream):
+            if frame.pts is None or frame.pts < self._start:
+                continue
+            if frame.pts > last:
+                return
+            yield frame
+
+    def _sound(self, file: OutputContainer) -> list[Packet]:
+        """Copies the packets of sound that begin within the clip."""
+        tracks = self._container.streams.audio
+        if not tracks:
+            return []
+        track: AudioStream = tracks[0]
+        base = track.time_base
+        try:
+            target = file.add_stream_from_template(track)
+        except (av.FFmpegError, ValueError):
+            return []
+        if base is None:
+            return []
+        start, end = (at * self._base for at in (self._start, self._end))
+        self._container.seek(0)
+        packets = []
+        for source in self._container.demux(track):
+            if not source.size or source.pts is None or not start <= source.pts * base < end:
+                continue
+            packet = _copy_of(source)
+            packet.pts = packet.dts = round(source.pts - start / base)
+            packet.stream = target
+            packets.append(packet)
+        return packets
+
+
+class _Turner:
+    """Turns frames as they are displayed."""
+
+    def __init__(self, turn: Image.Transpose | None) -> None:
+        self._filters = () if turn is None else _FILTERS[turn]
+        self._graph: Any = None
+
+    def turn(self, frame: VideoFrame) -> VideoFrame:
+        """Returns the frame upright."""
+        if not self._filters:
+            return frame
+        if self._graph is None:
+            graph = av.filter.Graph()
+            nodes = [
+                graph.add_buffer(
+                    width=frame.width,
+                    height=frame.height,
+                    format=frame.format,
+                    time_base=frame.time_base,
+                ),
+                *(graph.add(name, options or None) for name, options in self._filters),
+                graph.add("buffersink"),
+            ]
+            graph.link_nodes(*nodes).configure()
+            self._graph = graph
+        self._graph.push(frame)
+        return cast("VideoFrame", self._graph.pull())
+
+
+def _copy_of(packet: Packet) -> Packet:
+    copied = Packet(bytes(packet))
+    copied.time_base, copied.duration = packet.time_base, packet.duration
+    copied.is_keyframe = packet.is_keyframe
+    return copied
+
+
+def _base_of(packet: Packet) -> Fraction:
+    return packet.time_base or Fraction(1)
+
+
+def _decoding_time(packet: Packet) -> tuple[Fraction, int]:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return (ticks or 0) * _base_of(packet), packet.stream_index
+
+
+def _checked(clip: Clip, shown: _Shown, cut: FrameRange, stream: VideoStream) -> Clip:
+    """Decodes a clip, and returns it if it shows its frames at their times."""
+    start = shown.ticks[cut[0]]
+    own_base = cast("Fraction", stream.time_base)
+    wanted = [(tick - start) * own_base for tick in shown.ticks[slice(*cut)]]
+    try:
+        with open_film(clip.data) as container:
+            own = film_stream(container)
+            own.thread_type = "NONE"
+            base, length = own.time_base or Fraction(0), own.duration or 0
+            times = [(frame.pts or 0) * base for frame in container.decode(own)]
+    except (av.FFmpegError, ValueError):
+        times, base, length = [], Fraction(0), 0
+    duration = (shown.ends[cut[1] - 1] - start) * cast("Fraction", stream.time_base)
+    first = times[0] if times else Fraction(0)
+    exact = [time - first for time in times] == wanted
+    if not exact or abs(length * base - duration) > base:
+        return _failed(*cut, NOT_EXACT)
+    return clip

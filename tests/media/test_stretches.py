@@ -1,0 +1,162 @@
+"""Black, frozen and silent stretches are found where they were made."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipelines.features.guard import this_guard
+from pipelines.media.films import Film
+from pipelines.media.stretches import BLACK, FROZEN, MAX_STRETCHES, Stretch, longest
+from tests.media.media_samples import LIMITS, film
+
+_RATE, _HZ = 24, 48_000
+Sounds = npt.NDArray[np.float32]
+
+
+def moving(frames: int) -> list[npt.NDArray[np.uint8]]:
+    """A grey picture with a bright block that moves by three pixels a frame."""
+    pictures = []
+    for number in range(frames):
+        picture = np.full((72, 128, 3), 90, np.uint8)
+        picture[20:44, 3 * number % 90 : 3 * number % 90 + 30] = 220
+        pictures.append(picture)
+    return pictures
+
+
+def still(frames: int, shade: int) -> list[npt.NDArray[np.uint8]]:
+    picture = np.full((72, 128, 3), shade, np.uint8)
+    if shade > 40:
+        picture[20:50, 30:60] = 200
+    return [picture] * frames
+
+
+def made(
+    pictures: list[npt.NDArray[np.uint8]], sounds: Sounds | None = None, codec: str = "aac"
+) -> bytes:
+    """Makes a film at 24 frames per second, with sound at 48 kHz."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mov" if codec.startswith("pcm") else "mp4") as file:
+        video: Any = file.add_stream("libx264", rate=_RATE)
+        video.width, video.height, video.pix_fmt = 128, 72, "yuv420p"
+        video.gop_size = 12
+        sound: Any = file.add_stream(codec, rate=_HZ) if sounds is not None else None
+        if sound is not None:
+            sound.layout = "stereo"
+        for picture in pictures:
+            file.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(video.encode(None))
+        if sounds is not None:
+            file.mux(list(_encoded(sound, sounds)))
+    return out.getvalue()
+
+
+def _encoded(stream: Any, sounds: Sounds) -> Any:
+    for at in range(0, len(sounds), 1024):
+        part = np.stack([sounds[at : at + 1024]] * 2)
+        frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = _HZ, at
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def tone(seconds: float, level: float) -> Sounds:
+    return (level * np.sin(np.arange(round(_HZ * seconds)) * 0.05)).astype(np.float32)
+
+
+def seen(data: bytes) -> Film:
+    return this_guard().film(data, LIMITS)
+
+
+def stretches(found: Film, kind: str) -> list[tuple[int, int]]:
+    return [(one.start_ms, one.end_ms) for one in found.stretches if one.kind == kind]
+
+
+def near(found: list[tuple[int, int]], key: list[tuple[int, int]], within_ms: int = 45) -> bool:
+    """Tells whether all borders are within a frame of the key."""
+    pairs = zip(np.ravel(found), np.ravel(key), strict=True)
+    borders = [abs(int(one) - int(two)) for one, two in pairs]
+    return max(borders, default=0) <= within_ms
+
+
+def test_black_and_frozen_pictures() -> None:
+    found = seen(made(moving(24) + still(12, 0) + moving(24) + still(48, 120) + moving(12)))
+    assert near(stretches(found, BLACK), [(1000, 1500)])
+    assert near(stretches(found, FROZEN), [(2500, 4500)])
+    assert (found.sound, found.silent_ms) == ("none", 0)
+    assert abs(found.black_ms - 500) <= 45 and abs(found.frozen_ms - 2000) <= 90
+
+
+def test_a_moving_film_and_a_short_black_have_no_stretches() -> None:
+    found = seen(made(moving(30) + still(3, 0) + moving(30)))
+    assert found.stretches == ()
+    assert (found.black_ms, found.frozen_ms) == (0, 0)
+
+
+def test_a_film_that_is_black_throughout_is_frozen_too() -> None:
+    found = seen(made(still(48, 0)))
+    assert stretches(found, BLACK) == stretches(found, FROZEN) == [(0, 2000)]
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "pcm_s24le", "flac", "libopus", "alac"])
+def test_silence(codec: str) -> None:
+    """Sound, silence, quiet sound, a short pause, and sound that ends before the pictures."""
+    sounds = np.concatenate(
+        [tone(1, 0.3), tone(2, 0), tone(1, 0.01), tone(0.5, 0), tone(0.5, 0.3), tone(1.5, 0)]
+    )
+    if codec not in av.codecs_available and codec != "libopus":
+        pytest.skip(f"this build of FFmpeg cannot encode {codec}")
+    found = seen(made(moving(8 * _RATE), sounds, codec))
+    assert found.sound == "decoded"
+    silent = stretches(found, "silent")
+    # Lossy codecs smear sound over some twentieths of a second; 5 s to 8 s has none.
+    assert near(silent, [(1000, 3000), (5000, 8000)], 120), silent
+    assert found.silent_ms == sum(end - start for start, end in silent)
+
+
+def test_sound_that_cannot_be_decoded_is_not_silence() -> None:
+    data = bytearray(made(moving(24), tone(1, 0.3), "pcm_s16le"))
+    at = data.index(b"sowt")
+    data[at : at + 4] = b"QDM2"
+    found = seen(bytes(data))
+    assert (found.sound, found.silent_ms) == ("unread", 0)
+    assert found.frames == 24
+
+
+def test_only_the_longest_stretches_are_listed() -> None:
+    many = [Stretch(BLACK, 1000 * at, 1000 * at + 200 + at) for at in range(MAX_STRETCHES + 5)]
+    assert longest(many) == tuple(many[5:])
+
+
+def test_each_shot_is_represented_by_a_picture_that_shows_something() -> None:
+    """The second shot's middle keyframe is black; another one is chosen, and the same each time."""
+    data = made(moving(24) + still(2, 0) + still(60, 120), None)
+    first, again = seen(data), seen(data)
+    assert first.shots == again.shots
+    for shot, sample in zip(first.shots, first.shot_samples, strict=True):
+        assert shot.first_frame <= shot.keyframe < shot.end_frame
+        assert shot.start_ms <= shot.keyframe_ms < shot.end_ms
+        assert np.ptp(np.asarray(sample.convert("L"), int)) > 60
+
+
+def test_the_keyframe_is_the_frame_that_was_sampled() -> None:
+    data = film(frames=48, gop=6)
+    found = seen(data)
+    with av.open(io.BytesIO(data), mode="r") as container:
+        frames = [frame.to_image() for frame in container.decode(video=0)]
+    for shot, sample in zip(found.shots, found.shot_samples, strict=True):
+        assert frames[shot.keyframe] == sample
+        assert shot.keyframe_ms == round(shot.keyframe * 1000 / 24)
+        assert shot.motion_milli > 0
+
+
+def test_a_dim_still_shot_between_blacks() -> None:
+    """A blank keyframe is passed over for a frame inside that shows something."""
+    found = seen(made(still(20, 0) + moving(3) + still(21, 0)))
+    [shot, *_] = [one for one in found.shots if one.first_frame <= 21 < one.end_frame]
+    assert 20 <= shot.keyframe < 23
