@@ -6,6 +6,8 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from schemas.file_facts import FILE_FACTS_FIELDS, FileFacts
+
 
 class ShotFrames(TypedDict):
     """The position of a shot in its film."""
@@ -26,7 +28,7 @@ SHOT_TYPE = pa.struct(
 )
 
 
-class MediaFacts(TypedDict):
+class MediaFacts(FileFacts):
     """The probed facts of a medium, except those that a unit names differently."""
 
     media_sha256: str
@@ -81,6 +83,7 @@ _FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("looks", pa.list_(pa.binary()), nullable=False),
     pa.field("cells", pa.list_(pa.binary()), nullable=False),
     pa.field("motion_milli", pa.int64(), nullable=False),
+    *FILE_FACTS_FIELDS,
     pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # empty for an image
 ]
 FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)

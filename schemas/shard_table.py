@@ -6,8 +6,27 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from schemas.file_facts import FILE_FACTS_FIELDS
 
-class SampleRow(TypedDict):
+
+class FileColumns(TypedDict):
+    """What a loader may get wrong about the file; see `schemas.profiles.file_fields`."""
+
+    mode: str
+    bits: int
+    has_alpha: bool
+    orientation: int
+    icc: str
+    animated: bool
+    plain_differences: str
+    codec: str
+    bitrate_bps: int
+    audio_codec: str
+    pixel_aspect_num: int
+    pixel_aspect_den: int
+
+
+class SampleRow(FileColumns):
     """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
@@ -128,6 +147,11 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("json_sha256", pa.string(), nullable=False),
         pa.field("duration_ms", pa.int64(), nullable=False),
         pa.field("motion_milli", pa.int64(), nullable=False),  # 0 for pictures
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("bits", pa.int32(), nullable=False),
+        *FILE_FACTS_FIELDS[:1],
+        pa.field("orientation", pa.int32(), nullable=False),
+        *FILE_FACTS_FIELDS[1:],
     ]
 )
 

@@ -13,6 +13,7 @@ from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
 from schemas.profiles.common import CommonSample
+from schemas.profiles.file_fields import file_fields
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.sample import CaptionSource
@@ -112,6 +113,7 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "usable_until": until.isoformat() if isinstance(until, date) else "",
         "deal_id": job.deal.deal_id,
         "decision_sha256": decision_sha256(job, commitment, row["overrides"]),
+        **file_fields(row),
     }
 
 

@@ -74,9 +74,10 @@ def _film(request: Header, data: bytes) -> _Answer:
     facts = {
         field.name: getattr(film, field.name)
         for field in dataclasses.fields(film)
-        if field.name not in ("fps", "shots", "samples", "shot_samples")
+        if field.name not in ("fps", "pixel_aspect", "shots", "samples", "shot_samples")
     }
     facts["fps"] = [film.fps.numerator, film.fps.denominator]
+    facts["pixel_aspect"] = [film.pixel_aspect.numerator, film.pixel_aspect.denominator]
     facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
     sizes = [size for size, _ in packed]
     header = {"facts": facts, "sizes": sizes, "samples": len(film.samples)}

@@ -126,6 +126,7 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
         "looks": [look.search for look in prepared.looks],
         "cells": [look.cells for look in prepared.looks],
         "motion_milli": prepared.motion_milli,
+        **prepared.file_facts,
         "shots": [
             {
                 "first_frame": shot.first_frame,

@@ -30,6 +30,7 @@ from schemas.profiles.common import (
     SampleFields,
     ScoreBp,
 )
+from schemas.profiles.file_fields import FilmFileFields
 from schemas.unit import UnitShot
 
 
@@ -45,7 +46,7 @@ class Shot(SampleFields):
     caption_score_bp: ScoreBp
 
 
-class VideoText(CommonSample):
+class VideoText(CommonSample, FilmFileFields):
     """A film, unmodified, with its shots."""
 
     companion_profile: ClassVar[str] = "image-text"

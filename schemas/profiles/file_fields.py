@@ -1,0 +1,84 @@
+"""What a sample says of its media file by which loaders differ; `schemas.file_facts` in samples."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.shard_table import FileColumns
+from schemas.unit import UnitRow
+
+_MOST = 2**31 - 1
+
+
+class FileFields(BaseModel):
+    """What both pictures and films say."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+    mode: str
+    """Layout of the stored pixels: Pillow's name, such as RGBA, or for a film FFmpeg's."""
+    bits: Annotated[int, Field(ge=1, le=64)]
+    """Of a channel, as stored."""
+    has_alpha: bool
+    """Whether pixels can be transparent."""
+    orientation: Annotated[int, Field(ge=1, le=8)]
+    """EXIF's code; 6 is shown a quarter turn clockwise. For a film, that of its display matrix."""
+
+
+class PictureFileFields(FileFields):
+    """What a picture says."""
+
+    icc: str
+    """The embedded profile: sRGB if it changes no colour by more than 2 of 255, another well-known
+    name, or "other"; "" without one."""
+    animated: bool
+    """Whether frames follow the first, which is the picture."""
+    plain_differences: Annotated[
+        str,
+        Field(pattern=r"^((format|orientation|profile|alpha|depth|cmyk)(; |$))*$"),
+    ]
+    """Why `Image.open(…).convert("RGB")` does not give the picture as displayed, separated by
+    "; "; "" where both are the same within 2 of 255."""
+
+
+class FilmFileFields(FileFields):
+    """What a film says."""
+
+    codec: Annotated[str, Field(min_length=1)]
+    """FFmpeg's name."""
+    bitrate_bps: Annotated[int, Field(ge=0, le=2**53 - 1)]
+    """Bits a second of the picture track."""
+    audio_codec: str
+    """FFmpeg's name; "" without sound."""
+    pixel_aspect_num: Annotated[int, Field(ge=1, le=_MOST)]
+    """A stored pixel is `pixel_aspect_num` / `pixel_aspect_den` times as wide as high; `width`
+    and `height` are in square pixels."""
+    pixel_aspect_den: Annotated[int, Field(ge=1, le=_MOST)]
+
+
+_PICTURES = ("icc", "animated", "plain_differences")
+_FILMS = ("codec", "bitrate_bps", "audio_codec", "pixel_aspect_num", "pixel_aspect_den")
+_BOTH = ("mode", "bits", "has_alpha", "orientation")
+
+
+def file_fields(row: UnitRow) -> dict[str, object]:
+    """Returns these fields of a sample, from its row of the unit's table."""
+    found: dict[str, object] = {**row, "bits": row["bit_depth"]}
+    own = _FILMS if row["media_type"] == "video" else _PICTURES
+    return {name: found[name] for name in (*_BOTH, *own)}
+
+
+def file_columns(sample: BaseModel) -> FileColumns:
+    """Returns a sample's columns in its shard's table; what its medium does not have is empty."""
+    found = sample.model_dump(include={*_BOTH, *_PICTURES, *_FILMS})
+    neutral: dict[str, object] = {
+        **dict.fromkeys(("icc", "plain_differences", "codec", "audio_codec"), ""),
+        "animated": False,
+        "bitrate_bps": 0,
+        **dict.fromkeys(("pixel_aspect_num", "pixel_aspect_den"), 1),
+    }
+    return cast("FileColumns", neutral | found)
