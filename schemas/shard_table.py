@@ -7,23 +7,7 @@ from typing import TypedDict
 import pyarrow as pa
 
 from schemas.file_facts import FILE_FACTS_FIELDS
-
-
-class FileColumns(TypedDict):
-    """What a loader may get wrong about the file; see `schemas.profiles.file_fields`."""
-
-    mode: str
-    bits: int
-    has_alpha: bool
-    orientation: int
-    icc: str
-    animated: bool
-    plain_differences: str
-    codec: str
-    bitrate_bps: int
-    audio_codec: str
-    pixel_aspect_num: int
-    pixel_aspect_den: int
+from schemas.profiles.file_fields import FileColumns
 
 
 class SampleRow(FileColumns):

@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 from typing import Literal
 
+from pipelines.delivery.file_fields import file_fields
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
@@ -13,7 +14,6 @@ from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
 from schemas.profiles.common import CommonSample
-from schemas.profiles.file_fields import file_fields
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.sample import CaptionSource

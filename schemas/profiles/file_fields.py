@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, TypedDict, cast
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from schemas.shard_table import FileColumns
-from schemas.unit import UnitRow
 
 _MOST = 2**31 - 1
 
@@ -60,21 +57,33 @@ class FilmFileFields(FileFields):
     pixel_aspect_den: Annotated[int, Field(ge=1, le=_MOST)]
 
 
-_PICTURES = ("icc", "animated", "plain_differences")
-_FILMS = ("codec", "bitrate_bps", "audio_codec", "pixel_aspect_num", "pixel_aspect_den")
-_BOTH = ("mode", "bits", "has_alpha", "orientation")
+class FileColumns(TypedDict):
+    """These fields as columns of a shard's table."""
+
+    mode: str
+    bits: int
+    has_alpha: bool
+    orientation: int
+    icc: str
+    animated: bool
+    plain_differences: str
+    codec: str
+    bitrate_bps: int
+    audio_codec: str
+    pixel_aspect_num: int
+    pixel_aspect_den: int
 
 
-def file_fields(row: UnitRow) -> dict[str, object]:
-    """Returns these fields of a sample, from its row of the unit's table."""
-    found: dict[str, object] = {**row, "bits": row["bit_depth"]}
-    own = _FILMS if row["media_type"] == "video" else _PICTURES
-    return {name: found[name] for name in (*_BOTH, *own)}
+PICTURE_FILE_FIELDS = ("icc", "animated", "plain_differences")
+FILM_FILE_FIELDS = ("codec", "bitrate_bps", "audio_codec", "pixel_aspect_num", "pixel_aspect_den")
+SHARED_FILE_FIELDS = ("mode", "bits", "has_alpha", "orientation")
 
 
 def file_columns(sample: BaseModel) -> FileColumns:
     """Returns a sample's columns in its shard's table; what its medium does not have is empty."""
-    found = sample.model_dump(include={*_BOTH, *_PICTURES, *_FILMS})
+    found = sample.model_dump(
+        include={*SHARED_FILE_FIELDS, *PICTURE_FILE_FIELDS, *FILM_FILE_FIELDS}
+    )
     neutral: dict[str, object] = {
         **dict.fromkeys(("icc", "plain_differences", "codec", "audio_codec"), ""),
         "animated": False,

@@ -112,7 +112,6 @@ def test_every_row_type_is_compared() -> None:
         features.MediaFacts,
         features.ScoredCaption,
         features.ShotCaptions,
-        shard_table.FileColumns,
         shard_table.SampleRow,
         shard_table.MemberColumns,
         unit.UnitShot,
