@@ -174,14 +174,22 @@ class RenditionRow(TypedDict):
     delivered_sha256: str
     bytes: int
     problem: str
+    format: str
+    width: int
+    height: int
+    rendition: str
 
 
 _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("media_sha256", pa.string(), nullable=False),
-    # Of the file without metadata; "" if there is a problem.
+    # Of the file that is delivered in its place; "" if there is a problem.
     pa.field("delivered_sha256", pa.string(), nullable=False),
     pa.field("bytes", pa.int64(), nullable=False),
-    pa.field("problem", pa.string(), nullable=False),  # why metadata cannot be removed
+    pa.field("problem", pa.string(), nullable=False),  # why there can be none
+    pa.field("format", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
 ]
 RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
 

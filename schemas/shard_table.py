@@ -131,6 +131,8 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("json_sha256", pa.string(), nullable=False),
         pa.field("duration_ms", pa.int64(), nullable=False),
         pa.field("motion_milli", pa.int64(), nullable=False),  # 0 for pictures
+        pa.field("original_sha256", pa.string(), nullable=False),
+        pa.field("rendition", pa.string(), nullable=False),  # "" if pixels were not changed
         pa.field("mode", pa.string(), nullable=False),
         pa.field("bits", pa.int32(), nullable=False),
         *FILE_FACTS_FIELDS[:1],

@@ -126,6 +126,25 @@ def _strip(request: Header, data: bytes) -> _Answer:
     return {}, [stripped]
 
 
+def _render(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.render import RenderSettings, render_picture
+    from pipelines.signals.strip.carry import carry_metadata
+    from pipelines.signals.strip.kept import CannotStripError
+
+    fmt, target = parse_format(request["format"]), parse_format(request["target"])
+    red, green, blue = map(int, request["background"])
+    settings = RenderSettings(
+        target, int(request["quality"]), int(request["side"]), (red, green, blue)
+    )
+    rendered = render_picture(data, fmt, int(request["max_pixels"]), settings)
+    try:
+        setting = str(request["setting"])
+        carried = carry_metadata(data, fmt, rendered, target, setting, _trust_lists(request))
+    except CannotStripError as error:
+        raise BadRecord(Reason.RENDITION_NOT_MADE, str(error)) from error
+    return {}, [carried]
+
+
 def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
@@ -147,6 +166,7 @@ _ANSWERS = {
     "signals": _signals,
     "sidecar": _sidecar,
     "strip": _strip,
+    "render": _render,
 }
 
 

@@ -16,6 +16,10 @@ class FileFields(BaseModel):
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
 
+    original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the agency's file; `media_sha256` if it is delivered as it is."""
+    rendition: str
+    """How the medium was made from that file's pixels; "" if they were not changed."""
     mode: str
     """Layout of the stored pixels: Pillow's name, such as RGBA, or for a film FFmpeg's."""
     bits: Annotated[int, Field(ge=1, le=64)]
@@ -60,6 +64,8 @@ class FilmFileFields(FileFields):
 class FileColumns(TypedDict):
     """These fields as columns of a shard's table."""
 
+    original_sha256: str
+    rendition: str
     mode: str
     bits: int
     has_alpha: bool
@@ -76,7 +82,9 @@ class FileColumns(TypedDict):
 
 PICTURE_FILE_FIELDS = ("icc", "animated", "plain_differences")
 FILM_FILE_FIELDS = ("codec", "bitrate_bps", "audio_codec", "pixel_aspect_num", "pixel_aspect_den")
-SHARED_FILE_FIELDS = ("mode", "bits", "has_alpha", "orientation")
+SHARED_FILE_FIELDS = (
+    *("original_sha256", "rendition", "mode", "bits", "has_alpha", "orientation"),
+)
 
 
 def file_columns(sample: BaseModel) -> FileColumns:

@@ -39,6 +39,8 @@ _SHARED: Row = {
     "usable_until": "",
     "deal_id": "deal-1",
     "decision_sha256": "c" * 64,
+    "original_sha256": "d" * 64,
+    "rendition": "",
     "mode": "RGBA",
     "bits": 8,
     "has_alpha": True,
