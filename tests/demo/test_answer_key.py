@@ -41,6 +41,7 @@ UNPLANTED_REASONS = {
 UNPLANTED_REASONS |= {
     *("text.personal_data", "file.personal_data", "asset.removed"),
     *("metadata.not_removable", "conflict.keep_metadata"),
+    *("rendition.not_allowed", "rendition.not_made", "picture.not_plain"),  # test_renditions.py
     *("select.blank", "duplicate.semantic"),  # in tests/selection/test_near.py
 }
 
