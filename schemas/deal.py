@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
+from schemas.deal_render import RenderTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -59,6 +60,7 @@ class Deal(DealSection):
     agreements: list[Agreement] = Field(default=[])
     rulings: list[Ruling] = Field(default=[])
     select: SelectTerms = SelectTerms()
+    render: RenderTerms = Field(default=RenderTerms(), validate_default=True)
     models: ModelTerms = ModelTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
@@ -129,6 +131,41 @@ class Deal(DealSection):
         refuse_repeats([agreement.ref for agreement in values])
         return values
 
+    @field_validator("render")
+    @classmethod
+    def _check_render(cls, value: RenderTerms, info: ValidationInfo) -> RenderTerms:
+        profile, select = info.data.get("profile"), info.data.get("select")
+        if profile is None or select is None:
+            return value
+        images = resolve_images(value, profile)
+        if not value.uses(images):
+            said = f'"auto", which is "{images}" here' if value.images == "auto" else f'"{images}"'
+            raise ValueError(
+                f'images is {said}, so that no picture is rendered: use "flagged" or "all", or '
+                "remove the other keys"
+            )
+        if value.longest_side is not None and value.longest_side < select.min_short_side:
+            raise ValueError(
+                f"longest_side = {value.longest_side} is less than select.min_short_side = "
+                f"{select.min_short_side}, so that every rendition would be too small"
+            )
+        return value
+
+    @property
+    def render_images(self) -> Literal["native", "flagged", "all", "refuse"]:
+        """What `render.images` is for this deal."""
+        return resolve_images(self.render, self.profile)
+
+    @property
+    def renders_pictures(self) -> bool:
+        """Whether pictures may be delivered as renditions."""
+        return "image" in self.media and self.render_images in ("flagged", "all")
+
+    @property
+    def makes_other_files(self) -> bool:
+        """Whether other bytes may be delivered than the agency's files have."""
+        return self.rights.strips_metadata or self.renders_pictures
+
     @property
     def is_worldwide(self) -> bool:
         """Whether the deal covers every territory."""
@@ -159,9 +196,9 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms, the models' precision and the later keys of `[select]` are part of it
-        unless they are the defaults: a deal that says nothing of them has the digest that it had
-        before they existed.
+        Withdrawal terms, the section `[render]`, the models' precision and the later keys of
+        `[select]` are part of it unless they are the defaults: a deal that says nothing of them has
+        the digest that it had before they existed.
         """
         default = SelectTerms()
         unused = {
@@ -172,9 +209,20 @@ class Deal(DealSection):
         excluded: dict[str, bool | set[str]] = {"output": True, "select": unused}
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
+        if self.render == RenderTerms():
+            excluded["render"] = True
         if self.models.precision == "auto":
             excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
+
+
+def resolve_images(
+    render: RenderTerms, profile: str
+) -> Literal["native", "flagged", "all", "refuse"]:
+    """Returns what `render.images` is for a deal's profile."""
+    if render.images != "auto":
+        return render.images
+    return "flagged" if profile_media(profile).get("image") == "image-text" else "native"
 
 
 def parse_deal(text: str, origin: str) -> Deal:

@@ -6,6 +6,8 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from schemas.file_facts import FILE_FACTS_FIELDS, FileFacts
+
 
 class ShotFrames(TypedDict):
     """The position of a shot in its film."""
@@ -49,7 +51,7 @@ STRETCH_TYPE = pa.struct(
 )
 
 
-class MediaFacts(TypedDict):
+class MediaFacts(FileFacts):
     """The probed facts of a medium, except those that a unit names differently."""
 
     media_sha256: str
@@ -115,6 +117,7 @@ _FACTS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("frozen_ms", pa.int64(), nullable=False),
     pa.field("silent_ms", pa.int64(), nullable=False),
     pa.field("sound", pa.string(), nullable=False),  # none, decoded or unread
+    *FILE_FACTS_FIELDS,
     pa.field("shots", pa.list_(SHOT_TYPE), nullable=False),  # empty for an image
 ]
 FACTS_SCHEMA = pa.schema(_FACTS_FIELDS)
@@ -205,14 +208,22 @@ class RenditionRow(TypedDict):
     delivered_sha256: str
     bytes: int
     problem: str
+    format: str
+    width: int
+    height: int
+    rendition: str
 
 
 _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("media_sha256", pa.string(), nullable=False),
-    # Of the file without metadata; "" if there is a problem.
+    # Of the file that is delivered in its place; "" if there is a problem.
     pa.field("delivered_sha256", pa.string(), nullable=False),
     pa.field("bytes", pa.int64(), nullable=False),
-    pa.field("problem", pa.string(), nullable=False),  # why metadata cannot be removed
+    pa.field("problem", pa.string(), nullable=False),  # why there can be none
+    pa.field("format", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
 ]
 RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
 

@@ -212,6 +212,32 @@ class Reason(StrEnum):
         'Export the file again without metadata, or use a deal with rights.personal_data = "keep".',
         "rights.personal_data",
     )
+    RENDITION_NOT_ALLOWED = _file(
+        "rendition.not_allowed",
+        "The deal needs a rendition of the picture, and its licence or its file forbids to make "
+        "one.",
+        "assets.licence_code, plus:ImageFileConstraints, plus:ImageAlterationConstraints",
+        'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
+        "render.images",
+        "render.longest_side",
+        "render.format",
+    )
+    RENDITION_NOT_MADE = _file(
+        "rendition.not_made",
+        "The deal needs a rendition of the picture, and none can be made that states the same "
+        "rights.",
+        "file contents",
+        'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
+        "render.images",
+        "rights.personal_data",
+    )
+    PICTURE_NOT_PLAIN = _file(
+        "picture.not_plain",
+        "Stock loaders show another picture than the one that is displayed; the detail says why.",
+        "file contents",
+        'Export the file as upright sRGB JPEG, or use a deal with render.images = "flagged".',
+        "render.images",
+    )
     SERVER_DENIED = _file(
         "server.denied",
         "The server that the media comes from denies a purpose that is needed.",

@@ -6,8 +6,11 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from schemas.file_facts import FILE_FACTS_FIELDS
+from schemas.profiles.file_fields import FileColumns
 
-class SampleRow(TypedDict):
+
+class SampleRow(FileColumns):
     """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
@@ -128,6 +131,13 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("json_sha256", pa.string(), nullable=False),
         pa.field("duration_ms", pa.int64(), nullable=False),
         pa.field("motion_milli", pa.int64(), nullable=False),  # 0 for pictures
+        pa.field("original_sha256", pa.string(), nullable=False),
+        pa.field("rendition", pa.string(), nullable=False),  # "" if pixels were not changed
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("bits", pa.int32(), nullable=False),
+        *FILE_FACTS_FIELDS[:1],
+        pa.field("orientation", pa.int32(), nullable=False),
+        *FILE_FACTS_FIELDS[1:],
     ]
 )
 

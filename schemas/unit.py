@@ -77,6 +77,7 @@ class UnitRow(AssetDescription, ClearedRights, MediaFacts):
     place: int
     owners: str
     original_sha256: str
+    rendition: str
     personal_kinds: list[str]
 
 
@@ -104,9 +105,10 @@ UNIT_SCHEMA = pa.schema(
         pa.field("overrides", pa.string(), nullable=False),
         pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
         pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
-        # Of the file as it was read; `media_sha256` and `bytes` are of the delivered file, which
-        # differs only if the deal removes metadata.
+        # Of the file as it was read; `media_sha256`, `bytes`, `format`, `width` and `height` are of
+        # the delivered file, which differs if the deal removes metadata or renders it.
         pa.field("original_sha256", pa.string(), nullable=False),
+        pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
         # Kinds of personal data in the file as it is delivered.
         pa.field("personal_kinds", pa.list_(pa.string()), nullable=False),
     ]

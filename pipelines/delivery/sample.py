@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 from typing import Literal
 
+from pipelines.delivery.file_fields import file_fields
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
@@ -112,6 +113,7 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "usable_until": until.isoformat() if isinstance(until, date) else "",
         "deal_id": job.deal.deal_id,
         "decision_sha256": decision_sha256(job, commitment, row["overrides"]),
+        **file_fields(row),
     }
 
 

@@ -18,6 +18,7 @@ from pipelines.storage.columns import join_text, list_array
 from schemas import layout
 from schemas.features import ShotCaptions
 from schemas.profiles.common import CommonSample
+from schemas.profiles.file_fields import file_columns
 from schemas.sample import CONSIDERED_ASSETS_SCHEMA, DELIVERED_ASSETS_SCHEMA
 from schemas.shard_table import (
     SHARD_TABLE_SCHEMA,
@@ -49,6 +50,7 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> Sampl
         "motion_milli": row["motion_milli"],
         "clip_score": clip_score(sample, row),
         **rights_commitments(job.salt, delivery, row),
+        **file_columns(sample),
         "original_width": row["stored_width"],
         "original_height": row["stored_height"],
         "status": "success",

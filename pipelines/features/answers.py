@@ -10,12 +10,14 @@ from typing import get_type_hints
 
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
 from pipelines.media.clips import Clip
+from pipelines.media.colour_profiles import PROFILE_NAMES
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
 from pipelines.media.stretches import Stretch
 from schemas.errors import BadRecord
+from schemas.file_facts import PlainDifference
 from schemas.reasons import Reason
 
 _FACT_TYPES = get_type_hints(ImageFacts)
@@ -33,6 +35,7 @@ def film_answer(header: Header, blobs: Sequence[Blob]) -> Film:
         images = unpack_images(header["sizes"], blobs)
         facts = dict(header["facts"])
         facts["fps"] = Fraction(*facts["fps"])
+        facts["pixel_aspect"] = Fraction(*facts["pixel_aspect"])
         facts["keyframes_ms"] = tuple(facts["keyframes_ms"])
         facts["shots"] = tuple(FilmShot(*shot) for shot in facts["shots"])
         facts["stretches"] = tuple(Stretch(*stretch) for stretch in facts["stretches"])
@@ -52,6 +55,9 @@ def image_answer(header: Header, blobs: Sequence[Blob]) -> HashedImage:
         for name, kind in _FACT_TYPES.items():
             if type(getattr(facts, name)) is not kind:
                 raise TypeError(name)
+        differences = facts.plain_differences.split("; ") if facts.plain_differences else []
+        if facts.icc not in PROFILE_NAMES or not set(differences) <= set(PlainDifference):
+            raise ValueError("facts")
         signature = PerceptualSignature(**header["signature"])
         if not _PHASH.fullmatch(signature.phash) or not _COLOUR.fullmatch(signature.colour):
             raise ValueError("signature")

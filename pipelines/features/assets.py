@@ -27,7 +27,7 @@ from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_c
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
-from pipelines.features.renditions import make_rendition
+from pipelines.features.renditions import find_form_refusal, make_rendition, needs_other_file
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
 from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
@@ -126,7 +126,7 @@ class FetchedAsset:
         cache_row: The file's state and digest, as a row of DIGEST_CACHE_SCHEMA, if later runs may
             rely on it.
         server_reading: What its web server states, in this run's answers; part of `reading`.
-        rendition: What is delivered in the file's place, if the deal removes metadata.
+        rendition: What is delivered in the file's place, if the deal delivers another file.
         sidecars_sha256: Digest of its sidecars; see `pipelines.fetch.sidecars.sidecars_digest`.
     """
 
@@ -182,10 +182,12 @@ def recall_asset(
         _sidecar_reading(sidecars, context),
         context,
     )
+    facts = features.facts[digest]
+    asset = _with_form(asset, facts, context.deal)
     needs_models = asset.decision is None and asset.inference
     if needs_models and not features.complete(digest):
         return None
-    if asset.decision is not None or not context.deal.rights.strips_metadata:
+    if asset.decision is not None or not needs_other_file(facts, context.deal):
         return asset
     rendition = features.renditions.get(digest)
     return None if rendition is None else _with_rendition(asset, rendition)
@@ -243,8 +245,9 @@ def fetch_asset(
             merge_readings((_sidecar_reading(sidecars, context), server_reading)),
             context,
         )
-        if asset.decision is None and context.deal.rights.strips_metadata:
-            facts = facts_row(prepared) if prepared else features.facts[digest]
+        facts = facts_row(prepared) if prepared else features.facts[digest]
+        asset = _with_form(asset, facts, context.deal)
+        if asset.decision is None and needs_other_file(facts, context.deal):
             rendition = features.renditions.get(digest)
             rendition = rendition or make_rendition(fetched.data, digest, fmt, facts, context)
             asset = _with_rendition(asset, rendition)
@@ -281,10 +284,23 @@ def _file_reading(
     return {"media_sha256": digest, "reading": text}
 
 
+def _with_form(asset: FetchedAsset, facts: FactsRow, deal: Deal) -> FetchedAsset:
+    """Refuses a cleared picture that cannot be delivered in a form that the deal accepts."""
+    if asset.decision is not None or asset.resolution is None:
+        return asset
+    refusal = find_form_refusal(asset.row, facts, asset.resolution, deal)
+    if refusal is None:
+        return asset
+    reason, detail = refusal
+    return replace(asset, decision=refused_asset(asset.row["asset_id"], (reason,), detail))
+
+
 def _with_rendition(asset: FetchedAsset, rendition: RenditionRow) -> FetchedAsset:
     decision = asset.decision
     if rendition["problem"]:
-        reasons = (Reason.METADATA_NOT_REMOVABLE,)
+        is_rendered = rendition["rendition"] != ""
+        reason = Reason.RENDITION_NOT_MADE if is_rendered else Reason.METADATA_NOT_REMOVABLE
+        reasons = (reason,)
         decision = refused_asset(asset.row["asset_id"], reasons, rendition["problem"])
     return replace(asset, rendition=rendition, decision=decision)
 

@@ -74,9 +74,11 @@ def _film(request: Header, data: bytes) -> _Answer:
     facts = {
         field.name: getattr(film, field.name)
         for field in dataclasses.fields(film)
-        if field.name not in ("fps", "shots", "stretches", "samples", "shot_samples")
+        if field.name
+        not in ("fps", "pixel_aspect", "shots", "stretches", "samples", "shot_samples")
     }
     facts["fps"] = [film.fps.numerator, film.fps.denominator]
+    facts["pixel_aspect"] = [film.pixel_aspect.numerator, film.pixel_aspect.denominator]
     facts["shots"] = [dataclasses.astuple(shot) for shot in film.shots]
     facts["stretches"] = [dataclasses.astuple(stretch) for stretch in film.stretches]
     sizes = [size for size, _ in packed]
@@ -135,6 +137,25 @@ def _strip(request: Header, data: bytes) -> _Answer:
     return {}, [stripped]
 
 
+def _render(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.render import RenderSettings, render_picture
+    from pipelines.signals.strip.carry import carry_metadata
+    from pipelines.signals.strip.kept import CannotStripError
+
+    fmt, target = parse_format(request["format"]), parse_format(request["target"])
+    red, green, blue = map(int, request["background"])
+    settings = RenderSettings(
+        target, int(request["quality"]), int(request["side"]), (red, green, blue)
+    )
+    rendered = render_picture(data, fmt, int(request["max_pixels"]), settings)
+    try:
+        setting = str(request["setting"])
+        carried = carry_metadata(data, fmt, rendered, target, setting, _trust_lists(request))
+    except CannotStripError as error:
+        raise BadRecord(Reason.RENDITION_NOT_MADE, str(error)) from error
+    return {}, [carried]
+
+
 def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
@@ -157,6 +178,7 @@ _ANSWERS = {
     "signals": _signals,
     "sidecar": _sidecar,
     "strip": _strip,
+    "render": _render,
 }
 
 

@@ -134,6 +134,7 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
         "frozen_ms": prepared.frozen_ms,
         "silent_ms": prepared.silent_ms,
         "sound": prepared.sound,
+        **prepared.file_facts,
         "shots": [
             {
                 "first_frame": shot.first_frame,

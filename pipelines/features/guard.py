@@ -33,6 +33,7 @@ from pipelines.media.films import Film
 from pipelines.media.formats import Format, is_film
 from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
+from pipelines.media.render import RenderSettings
 from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
@@ -163,6 +164,38 @@ class Guard:
             return file_answer(blobs)
         except BadRecord as bad:
             raise BadRecord(Reason.METADATA_NOT_REMOVABLE, bad.detail) from bad
+
+    def render(
+        self,
+        data: bytes,
+        fmt: Format,
+        settings: RenderSettings,
+        setting: str,
+        trust: TrustLists,
+        limits: MediaLimits,
+    ) -> bytes:
+        """Renders a picture, with the metadata that the deal keeps; see `render.render_picture`.
+
+        Raises:
+            BadRecord: `rendition.not_made`, also if the child dies of it.
+        """
+        request: Header = {
+            "what": "render",
+            "format": fmt,
+            "target": settings.format,
+            "quality": settings.quality,
+            "side": settings.side,
+            "background": settings.background,
+            "setting": setting,
+            "trust_sha256": trust.digest,
+        }
+        # No encoder takes more than the pixels themselves, and some for each row.
+        most = len(data) + BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES
+        try:
+            _, blobs = self._ask(request, data, limits, most, trust)
+            return file_answer(blobs)
+        except BadRecord as bad:
+            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
 
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits

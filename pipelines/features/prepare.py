@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from PIL import Image
 
+from pipelines.features.file_facts import film_file_facts, picture_file_facts
 from pipelines.features.guard import this_guard
 from pipelines.media.films import FilmShot
 from pipelines.media.formats import Format, check_declared_type, is_film, media_type_of
@@ -20,6 +21,7 @@ from pipelines.media.sound import Sound
 from pipelines.media.stretches import Stretch
 from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
+from schemas.file_facts import FileFacts
 from schemas.reasons import Reason
 
 
@@ -38,7 +40,7 @@ class PreparedMedia:
         stored_height: As stored, in pixels.
         mode: Pixel layout as stored, in Pillow's or FFmpeg's name.
         bit_depth: Bits per channel as stored.
-        orientation: EXIF orientation; 1 for films.
+        orientation: EXIF orientation; for a film, the same code for its display matrix.
         has_icc: Whether a colour profile is embedded.
         duration_ms: Duration of a film; this and the next four are 0 for pictures.
         fps_num: Frames per second: the numerator, over `fps_den`.
@@ -58,6 +60,7 @@ class PreparedMedia:
         frozen_ms: See `stretches`.
         silent_ms: See `stretches`.
         sound: See `stretches`.
+        file_facts: What loaders may get wrong about the file.
     """
 
     media_sha256: str
@@ -84,6 +87,7 @@ class PreparedMedia:
     shots: tuple[FilmShot, ...]
     frames_rgb: tuple[Image.Image, ...]
     shots_rgb: tuple[Image.Image, ...]
+    file_facts: FileFacts
     stretches: tuple[Stretch, ...] = ()
     black_ms: int = 0
     frozen_ms: int = 0
@@ -182,6 +186,7 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         shots=(),
         frames_rgb=(decoded.image,),
         shots_rgb=(),
+        file_facts=picture_file_facts(facts, fmt),
     )
 
 
@@ -200,7 +205,7 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         stored_height=film.stored_height,
         mode=film.pixel_format,
         bit_depth=film.bit_depth,
-        orientation=1,
+        orientation=film.orientation,
         has_icc=False,
         duration_ms=film.duration_ms,
         fps_num=fps.numerator,
@@ -219,4 +224,5 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         frozen_ms=film.frozen_ms,
         silent_ms=film.silent_ms,
         sound=film.sound,
+        file_facts=film_file_facts(film),
     )

@@ -1,4 +1,4 @@
-"""What is delivered in the place of a file whose metadata the deal removes."""
+"""What is delivered in the place of a file: a rendition, or the file without its metadata."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import hashlib
 from typing import Protocol
 
 from pipelines.features.guard import this_guard
-from pipelines.media.formats import Format
+from pipelines.media.formats import Format, is_film, parse_format
+from pipelines.media.images import fitted_size
 from pipelines.media.limits import MediaLimits
+from pipelines.media.render import RenderSettings
+from pipelines.media.renderer import renderer_id
 from pipelines.rights.formatting import one_line
+from pipelines.rights.resolve import Resolution
+from pipelines.rights.spdx import licence_parts
 from pipelines.signals.file.trust import TrustLists
 from schemas.deal import Deal
 from schemas.errors import BadRecord
 from schemas.features import FactsRow, RenditionRow
+from schemas.reasons import Reason
+from schemas.signal import AssertionKind
+from schemas.unit import ClearedRow
+
+# A rendition is neither cut nor mirrored: it shows the picture as it is displayed.
+_HARMLESS = frozenset({"AL-CRP", "AL-FLP"})
+_KEEP_FILE_TYPE, _KEEP_METADATA = "IF-MFT", "IF-MMD"
 
 
 class ReadContext(Protocol):
@@ -31,24 +43,109 @@ class ReadContext(Protocol):
         """The signers whose C2PA signatures are trusted."""
 
 
+def needs_rendering(facts: FactsRow, deal: Deal) -> bool:
+    """Whether a deal delivers a rendition of a picture with these facts."""
+    if is_film(parse_format(facts["format"])) or not deal.renders_pictures:
+        return False
+    side = deal.render.longest_side
+    is_larger = side is not None and max(facts["width"], facts["height"]) > side
+    return deal.render_images == "all" or is_larger or bool(facts["plain_differences"])
+
+
+def find_form_refusal(
+    row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: Deal
+) -> tuple[Reason, str] | None:
+    """Returns why a cleared picture cannot be delivered in a form that the deal accepts.
+
+    Args:
+        row: The asset's row.
+        facts: The facts of its file.
+        resolution: What its licence and file say; see `resolve_rights`.
+        deal: The deal.
+
+    Returns:
+        The reason and the values seen, or None.
+    """
+    differences = facts["plain_differences"]
+    if deal.render_images == "refuse" and differences:
+        return Reason.PICTURE_NOT_PLAIN, f"shown otherwise because of {differences}"
+    if not needs_rendering(facts, deal):
+        return None
+    why = differences or f"{facts['width']} x {facts['height']} pixels"
+    forbidding = _forbidding(row, facts, resolution, deal)
+    if not forbidding:
+        return None
+    detail = f"needed because of {why}; forbidden by {', '.join(forbidding)}"
+    return Reason.RENDITION_NOT_ALLOWED, one_line(detail)
+
+
+def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: Deal) -> list[str]:
+    """Returns the licence and the constraints that forbid a rendition.
+
+    A constraint that is not known to be kept forbids it.
+    """
+    code = row["licence_code"] or ""
+    no_derivatives = "ND" in (licence_parts(code) or ()) if code else False
+    file_codes = resolution.constraints[AssertionKind.FILE_CONSTRAINT]
+    changes_type = facts["format"] != deal.render.format
+    return [
+        *([code] if no_derivatives else []),
+        *(one for one in file_codes if one == _KEEP_METADATA),
+        *(one for one in file_codes if one == _KEEP_FILE_TYPE and changes_type),
+        *(one for one in resolution.constraints[AssertionKind.ALTERATION] if one not in _HARMLESS),
+    ]
+
+
+def needs_other_file(facts: FactsRow, deal: Deal) -> bool:
+    """Whether a deal delivers other bytes than a file with these facts has."""
+    return deal.rights.strips_metadata or needs_rendering(facts, deal)
+
+
 def make_rendition(
     data: bytes, digest: str, fmt: Format, facts: FactsRow, context: ReadContext
 ) -> RenditionRow:
-    """Removes a file's metadata and returns the digest of what is left, or why it cannot be."""
-    row = RenditionRow(media_sha256=digest, delivered_sha256="", bytes=0, problem="")
+    """Makes what is delivered in a file's place; returns its digest, or why there can be none."""
+    deal = context.deal
+    is_rendered = needs_rendering(facts, deal)
+    size = (facts["width"], facts["height"])
+    row = RenditionRow(
+        media_sha256=digest,
+        delivered_sha256="",
+        bytes=0,
+        problem="",
+        format=deal.render.format if is_rendered else fmt,
+        width=size[0],
+        height=size[1],
+        rendition=renderer_id(deal.render) if is_rendered else "",
+    )
+    if is_rendered:
+        row["width"], row["height"] = fitted_size(size, RenderSettings.of(deal.render).side)
     try:
-        stripped = delivered_bytes(data, fmt, facts["orientation"], context)
+        made = delivered_bytes(data, fmt, facts["orientation"], context, is_rendered)
     except BadRecord as bad:
         return {**row, "problem": one_line(bad.detail)}
-    delivered = hashlib.sha256(stripped).hexdigest()
-    return {**row, "delivered_sha256": delivered, "bytes": len(stripped)}
+    delivered = hashlib.sha256(made).hexdigest()
+    return {**row, "delivered_sha256": delivered, "bytes": len(made)}
 
 
-def delivered_bytes(data: bytes, fmt: Format, orientation: int, context: ReadContext) -> bytes:
-    """Returns a file without the metadata that the deal removes.
+def delivered_bytes(
+    data: bytes, fmt: Format, orientation: int, context: ReadContext, is_rendered: bool
+) -> bytes:
+    """Returns what is delivered in a file's place.
+
+    Args:
+        data: The file.
+        fmt: Its format.
+        orientation: Its EXIF orientation.
+        context: The run.
+        is_rendered: Whether it is rendered; otherwise its metadata is removed.
 
     Raises:
-        BadRecord: `metadata.not_removable`.
+        BadRecord: `rendition.not_made` or `metadata.not_removable`.
     """
-    setting, guard = context.deal.rights.personal_data, this_guard()
+    deal, guard = context.deal, this_guard()
+    setting = deal.rights.personal_data
+    if is_rendered:
+        settings = RenderSettings.of(deal.render)
+        return guard.render(data, fmt, settings, setting, context.trust, context.limits)
     return guard.strip(data, fmt, setting, orientation, context.trust, context.limits)

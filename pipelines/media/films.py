@@ -25,6 +25,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from pipelines.media.film_facts import (
+    audio_codec,
+    bitrate_bps,
+    has_alpha,
+    orientation_code,
+    pixel_aspect,
+)
 from pipelines.media.frame_rate import average_rate, constant_rate
 from pipelines.media.headers import check_mp4
 from pipelines.media.images import fitted_size
@@ -115,7 +122,11 @@ class Film:
         codec: FFmpeg's name of the video codec.
         pixel_format: FFmpeg's name of the encoded pixel format.
         bit_depth: Bits per channel.
-        has_audio: Whether there is an audio track.
+        audio_codec: FFmpeg's name of the first audio track's codec; "" without sound.
+        bitrate_bps: Bits a second of the picture track.
+        pixel_aspect: Width of a stored pixel over its height.
+        orientation: How frames are turned or mirrored to be displayed, as a code of EXIF.
+        has_alpha: Whether pixels can be transparent.
         motion_milli: Mean absolute difference of luma between consecutive frames of a shot, in
             thousandths of a level of 255.
         shots: The shots in order; at least one.
@@ -139,7 +150,11 @@ class Film:
     codec: str
     pixel_format: str
     bit_depth: int
-    has_audio: bool
+    audio_codec: str
+    bitrate_bps: int
+    pixel_aspect: Fraction
+    orientation: int
+    has_alpha: bool
     motion_milli: int
     shots: tuple[FilmShot, ...]
     samples: tuple[Image.Image, ...]
@@ -159,6 +174,7 @@ class _PacketIndex:
     keyframes: tuple[int, ...]
     start: int
     end: int
+    picture_bytes: int
 
 
 @dataclass(frozen=True)
@@ -259,7 +275,7 @@ def _check_stream(stream: VideoStream, max_pixels: int) -> None:
 
 
 def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
-    packets = discarded = 0
+    packets = discarded = picture_bytes = 0
     keyframes: list[int] = []
     ends: list[int] = []
     starts: list[int] = []
@@ -270,13 +286,16 @@ def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
         if packet.is_discard:  # removed by the file's own edit list
             discarded += 1
             continue
+        picture_bytes += packet.size
         starts.append(packet.pts)
         ends.append(packet.pts + (packet.duration or 0))
         if packet.is_keyframe:
             keyframes.append(packet.pts)
     if not starts or not keyframes:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no frames or no keyframe")
-    return _PacketIndex(packets - discarded, tuple(sorted(keyframes)), min(starts), max(ends))
+    return _PacketIndex(
+        packets - discarded, tuple(sorted(keyframes)), min(starts), max(ends), picture_bytes
+    )
 
 
 def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
@@ -372,10 +391,7 @@ def turn_of(frame: VideoFrame) -> Image.Transpose | None:
 
 def displayed_size(stream: VideoStream) -> tuple[int, int]:
     """Returns a frame's size in square pixels, before it is turned."""
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    if aspect <= 0:
-        return stream.width, stream.height
-    return max(1, round(stream.width * aspect)), stream.height
+    return max(1, round(stream.width * pixel_aspect(stream))), stream.height
 
 
 def _frame_image(
@@ -439,9 +455,13 @@ def _describe(
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=layout.name if layout else "",
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
-        has_audio=bool(container.streams.audio),
         motion_milli=found.motion_milli,
         shots=shots,
+        audio_codec=audio_codec(container),
+        bitrate_bps=bitrate_bps(index.picture_bytes, duration_ms),
+        pixel_aspect=pixel_aspect(stream),
+        orientation=orientation_code(decoded.turn),
+        has_alpha=has_alpha(layout),
         samples=samples,
         shot_samples=shot_samples,
         stretches=longest(stretches),

@@ -16,6 +16,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageCms, ImageFile
 
+from pipelines.media.colour_profiles import judge_profile
+from pipelines.media.flatten import WHITE, Colour, flatten, plain_differences
 from pipelines.media.formats import Format
 from pipelines.media.headers import (
     avif_bit_depth,
@@ -28,7 +30,7 @@ from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
 from pipelines.media.looks import Look, look_of
 from pipelines.media.open_picture import check_pixels, load_tiff, open_header
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
-from pipelines.media.tiff import TiffPicture, read_tiff_picture
+from pipelines.media.tiff import read_tiff_picture
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -46,12 +48,10 @@ _SIDEWAYS = (5, 6, 7, 8)
 # A few stray bytes between segments are common and harmless; many mean that data is missing.
 _STRAY_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
 _MAX_STRAY_BYTES = 16
-_STRIP_PIXELS = 1 << 22
 # What decoding takes: the pixels as Pillow keeps them and, where they are converted, the result.
 _BYTES_PER_PIXEL = {"RGB": 4, "L": 1, "CMYK": 4, "1": 5, "P": 5, "I;16": 3, "I;16B": 3, "I": 5}
 _MOST_BYTES_PER_PIXEL = 8
 _CONTAINER_CHECKS: dict[Format, Callable[[bytes], None]] = {"png": check_png, "gif": check_gif}
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class ImageFacts:
         progressive: Whether a JPEG is progressive.
         frames: 1, or more for an animation or a TIFF of several pages, of which only the first is
             decoded.
+        has_alpha: Whether pixels can be transparent, as stored.
+        icc: The embedded profile's name (`colour_profiles.PROFILE_NAMES`); "" without one.
+        plain_differences: Why Pillow's plain conversion to RGB shows another picture, as values of
+            `schemas.file_facts.PlainDifference` separated by "; ".
     """
 
     width: int
@@ -84,6 +88,9 @@ class ImageFacts:
     icc_note: str
     progressive: bool
     frames: int
+    has_alpha: bool
+    icc: str
+    plain_differences: str
 
 
 @dataclass(frozen=True)
@@ -113,16 +120,18 @@ def decode_and_hash(data: bytes, fmt: Format, max_pixels: int, side: int = 512) 
     return HashedImage(image, decoded.facts, perceptual_signature(image), look_of(image))
 
 
-def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
+def decode_for_models(
+    data: bytes, fmt: Format, max_pixels: int, side: int = 512, background: Colour = WHITE
+) -> DecodedImage:
     """Decodes a picture and reduces its longest side to at most `side` pixels.
 
     The facts describe the picture at full size. A JPEG is decoded at a reduced scale; that still
-    reads every byte, so a truncated file is detected.
+    reads every byte, so a truncated file is detected. Transparent areas show the background.
 
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
     """
-    return _convert_errors(lambda: _decode(data, fmt, max_pixels, side))
+    return _convert_errors(lambda: _decode(data, fmt, max_pixels, side, background))
 
 
 def _convert_errors(action: Callable[[], DecodedImage]) -> DecodedImage:
@@ -142,7 +151,9 @@ def _without_addresses(detail: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", detail)
 
 
-def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImage:
+def _decode(
+    data: bytes, fmt: Format, max_pixels: int, side: int, background: Colour
+) -> DecodedImage:
     # Other libraries may have turned on this process-wide setting of Pillow, with which a
     # truncated file would pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -164,10 +175,12 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         pixels = _load_pixels(file, data, fmt, fitted_size(stored, side))  # 4
         # Pillow turns a TIFF as it loads it, and nothing else.
         is_upright = fmt == "tif" or orientation not in _TRANSPOSES
-        flat = _flatten(pixels, page)  # 5
+        has_alpha = pixels.has_transparency_data
+        flat, difference = flatten(pixels, page, background)  # 5
     target = fitted_size(_displayed(stored, orientation) if fmt == "tif" else stored, side)
     if flat.size != target:
         flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
+    stored_mode = flat.mode
     image, icc_note = _to_srgb(flat, profile)  # 7
     if not is_upright:
         image = image.transpose(_TRANSPOSES[orientation])  # 8
@@ -186,6 +199,16 @@ def _decode(data: bytes, fmt: Format, max_pixels: int, side: int) -> DecodedImag
         icc_note=icc_note,
         progressive=progressive,
         frames=frames,
+        has_alpha=has_alpha,
+        icc=judge_profile(profile).name if profile else "",
+        plain_differences=plain_differences(
+            fmt,
+            orientation,
+            changes_colours=profile is not None and not icc_note and judge_profile(profile).changes,
+            is_cmyk=stored_mode == "CMYK",
+            has_alpha=has_alpha,
+            conversion=difference,
+        ),
     )
     return DecodedImage(image, facts)
 
@@ -280,50 +303,6 @@ def _decode_jpeg(data: bytes, mode: str, target: tuple[int, int]) -> np.ndarray 
     return array
 
 
-def _flatten(image: Image.Image, page: TiffPicture | None) -> Image.Image:
-    """Converts to eight-bit RGB, L or CMYK; transparent areas become white.
-
-    Large pictures are converted in strips, since the steps between need several times their memory.
-
-    Args:
-        image: The picture.
-        page: How it is stored, if it is a page of a TIFF.
-    """
-    if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
-        return image
-    rows = max(1, _STRIP_PIXELS // image.width)
-    if rows >= image.height:
-        return _flatten_strip(image, page)
-    flat: Image.Image | None = None
-    for top in range(0, image.height, rows):
-        box = (0, top, image.width, min(top + rows, image.height))
-        strip = _flatten_strip(image.crop(box), page)
-        if flat is None:
-            flat = Image.new(strip.mode, image.size)
-        flat.paste(strip, (0, top))
-    if flat is None:
-        raise AssertionError("a picture has rows")
-    return flat
-
-
-def _flatten_strip(image: Image.Image, page: TiffPicture | None) -> Image.Image:
-    if image.mode.startswith("I"):
-        # Pillow keeps a TIFF's values as they are stored: of 12 bits, say, or with 0 for white.
-        most = (1 << page.bits) - 1 if page else 65535
-        wide = np.asarray(image).astype(np.int64).clip(0, most)
-        grey = ((wide * 255 + most // 2) // most).astype(np.uint8)
-        return Image.fromarray(255 - grey if page and page.is_inverted else grey)
-    if image.mode == "LAB":
-        lab, srgb = (ImageCms.createProfile(name) for name in ("LAB", "sRGB"))
-        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-        return converted or image
-    if image.mode in ("1", "YCbCr", "HSV"):
-        return image.convert("RGB")
-    layered = image.convert("RGBA")
-    white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, layered).convert("RGB")
-
-
 def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
     """Converts to sRGB by the embedded profile, if it is readable and fits the pixels.
 
@@ -334,7 +313,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
         return image.convert("RGB"), ""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        profile_mode = _PROFILE_MODES.get(str(source.profile.xcolor_space).strip())
+        profile_mode = judge_profile(profile).mode
         if profile_mode == "RGB" and image.mode == "L":
             image = image.convert("RGB")
         if profile_mode != image.mode:

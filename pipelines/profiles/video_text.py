@@ -31,6 +31,7 @@ from schemas.profiles.common import (
     SampleFields,
     ScoreBp,
 )
+from schemas.profiles.file_fields import FilmFileFields
 from schemas.unit import UnitShot
 
 # "0-1200; 5000-7400": milliseconds from the start of the film. A text, since no list may be empty.
@@ -54,7 +55,7 @@ class Shot(SampleFields):
     caption_score_bp: ScoreBp
 
 
-class VideoText(CommonSample):
+class VideoText(CommonSample, FilmFileFields):
     """A film, unmodified, with its shots."""
 
     companion_profile: ClassVar[str] = "image-text"

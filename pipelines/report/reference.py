@@ -107,6 +107,13 @@ DEAL_KEY_MEANINGS = {
     "select.semantic_cosine": "least cosine of the embeddings of semantic duplicates",
     "select.keep_both": "pairs of asset ids that are different works, however alike they look",
     "select.max_assets": "maximum number of delivered assets",
+    "render.images": "pictures to render: none, those that stock loaders show otherwise, or "
+    "all; `refuse` refuses those that they show otherwise; `auto` is `flagged` in the profile "
+    "image-text and `native` in others; see below",
+    "render.longest_side": "maximum length of the longer side in pixels; without it sizes stay",
+    "render.format": "format of renditions",
+    "render.quality": "quality of JPEG and WebP, up to 100",
+    "render.background": "what transparent areas show in renditions: red, green and blue in hex",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "

@@ -12,6 +12,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
+from pipelines.media.renderer import renderer_id
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
@@ -22,7 +23,7 @@ from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -147,7 +148,10 @@ class Job:
     @property
     def rendition_id(self) -> str:
         """What the delivered bytes of a file depend on, apart from the file itself."""
-        return f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
+        stripped = f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
+        if not self.deal.renders_pictures:
+            return stripped
+        return f"{stripped} {self.deal.render_images} {renderer_id(self.deal.render)}"
 
     @property
     def unit_bits(self) -> int:
@@ -207,6 +211,8 @@ def run_id(
         "trust": trust.digest,
         "salt": _salt_digest(salt),
     }
+    if deal.renders_pictures:
+        inputs["renderer"] = renderer_id(deal.render)
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
     # A run that began before a removal is not continued after it.

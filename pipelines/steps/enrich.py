@@ -127,7 +127,7 @@ def enrich_unit(
         features.scores.load(low, high),
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
-        features.renditions.load(low, high) if job.deal.rights.strips_metadata else {},
+        features.renditions.load(low, high) if job.deal.makes_other_files else {},
     )
     doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
@@ -343,11 +343,14 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         "place": place_of(item.row["media_uri"], job),
         "owners": owners_text(item.row["contributors"]),
         "original_sha256": item.digest,
+        "rendition": "",
         "personal_kinds": sorted(personal_kinds_of(item.reading)),
     }
     if item.rendition is not None:
         columns["media_sha256"] = item.rendition["delivered_sha256"]
-        columns["bytes"] = item.rendition["bytes"]
+        for name in ("bytes", "format", "width", "height", "rendition"):
+            columns[name] = item.rendition[name]
+    if job.deal.rights.strips_metadata:
         columns["personal_kinds"] = []
     return cast("UnitRow", columns)
 

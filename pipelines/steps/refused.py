@@ -45,6 +45,9 @@ _NOT_OF_THE_WORK = (
     "profile.",
     Reason.FILE_PERSONAL_DATA,
     Reason.METADATA_NOT_REMOVABLE,
+    Reason.RENDITION_NOT_ALLOWED,  # as it is, the work may be delivered
+    Reason.RENDITION_NOT_MADE,
+    Reason.PICTURE_NOT_PLAIN,
     Reason.CONFLICT_KEEP_METADATA,
 )
 

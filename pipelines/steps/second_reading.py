@@ -27,7 +27,7 @@ from pipelines.fetch.fetch import MediaStream
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
-from pipelines.media.formats import parse_format
+from pipelines.media.sniff import sniff_format
 from pipelines.run.job import Job
 from pipelines.signals.server.http import read_http
 from pipelines.storage.store import Store
@@ -187,8 +187,11 @@ class SecondReader:
         if digest != row["original_sha256"]:
             detail = f"sha256 {digest}, was {row['original_sha256']}"
             raise BadRecord(Reason.MEDIA_CHANGED, detail)
-        fmt = parse_format(row["format"])
-        yield delivered_bytes(data, fmt, row["orientation"], self._job)
+        fmt = sniff_format(data)
+        if fmt is None:
+            raise AssertionError("the same bytes had a format when they were first read")
+        is_rendered = row["rendition"] != ""
+        yield delivered_bytes(data, fmt, row["orientation"], self._job, is_rendered)
 
     def is_remote(self, row: UnitRow) -> bool:
         """Whether an asset's media is not on this machine."""

@@ -258,9 +258,10 @@ def _record_delivered(
 ) -> None:
     """Writes the rows of the shard's assets that the ledger and the decisions need.
 
-    If the deal removes metadata, the agency also gets the digests of both files of each asset.
+    If other files are delivered than the agency's, it also gets the digests of both of each asset.
     """
-    if job.deal.rights.strips_metadata:
+    differs = pc.not_equal(rows["original_sha256"], rows["media_sha256"])
+    if job.deal.rights.strips_metadata or pc.any(differs).as_py():
         names = {"asset_id": "asset_id", "original_sha256": "original_sha256"}
         names |= {"media_sha256": "delivered_sha256", "bytes": "delivered_bytes"}
         pairs = rows.select(list(names)).rename_columns(list(names.values()))

@@ -29,6 +29,7 @@ from pipelines.storage.tables import read_parquet
 from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS, MemberProblem, pinpoint
 from pipelines.verify.report import ProblemReporter
 from schemas.manifest import ShardRecord
+from schemas.profiles.file_fields import file_columns
 from schemas.sample import CaptionSource
 from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
@@ -308,6 +309,9 @@ class SampleCheck:
             for name in _COMPARED_FIELDS
             if row is not None and getattr(read, name) != row[name]
         ]
+        if row is not None:
+            facts = file_columns(read).items()
+            mismatches += [name for name, value in facts if value != row[name]]
         if mismatches:
             other = f"its table has different values for {', '.join(mismatches)}"
             yield "json", f"the sample does not match the profile {self.profile.name}: {other}"

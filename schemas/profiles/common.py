@@ -12,6 +12,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.profiles.file_fields import PictureFileFields
+
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -97,7 +99,7 @@ class CommonSample(SampleFields):
     decision_sha256: Hex64
 
 
-class PictureSample(CommonSample):
+class PictureSample(CommonSample, PictureFileFields):
     """A picture, whatever its profile."""
 
     media_type: Literal["image"]

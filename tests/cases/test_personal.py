@@ -55,7 +55,8 @@ def packaged(
     render(draw_scene_spec(9), 320, 240).save(other, "JPEG")
     library.add("addressed", other.getvalue(), "a.jpg", title=ADDRESS, description="A\x01cat")
     rights = f'editorial = "accept"\npersonal_data = "{request.param}"'
-    decisions = library.package(folder / "out", rights=rights)
+    native = '[render]\nimages = "native"'
+    decisions = library.package(folder / "out", rights=rights, more=native)
     version = folder / "out" / "case" / "v0001"
     counts = json.loads((version / "agency" / "counts.json").read_bytes())
     return request.param, version, decisions, counts

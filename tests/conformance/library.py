@@ -60,6 +60,9 @@ inference = "pack-without"
 min_short_side = 64
 dedupe = "exact"
 
+[render]
+images = "native"
+
 [models]
 clip = "demo"
 captioner = "demo"

@@ -42,6 +42,7 @@ UNPLANTED_REASONS |= {
     *("text.personal_data", "file.personal_data", "asset.removed"),
     *("metadata.not_removable", "conflict.keep_metadata"),
     *("select.too_black", "select.too_frozen", "select.too_silent"),  # in tests/selection
+    *("rendition.not_allowed", "rendition.not_made", "picture.not_plain"),  # test_renditions.py
     *("select.blank", "duplicate.semantic"),  # in tests/selection/test_near.py
 }
 

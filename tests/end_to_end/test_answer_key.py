@@ -156,8 +156,12 @@ def test_delivered_media_are_the_planted_files(demo: Demo, deal_id: str) -> None
         if row["outcome"] == "delivered"
     }
     shards = tables(demo.delivery(deal_id) / "shards")
-    found = zip(shards["key"].to_pylist(), shards["media_sha256"].to_pylist(), strict=True)
+    found = zip(shards["key"].to_pylist(), shards["original_sha256"].to_pylist(), strict=True)
     assert dict(found) == wanted
+    for row in shards.to_pylist():
+        is_original = row["media_sha256"] == row["original_sha256"]
+        assert is_original == (row["rendition"] == "")
+        assert row["plain_differences"] == ""
 
 
 def test_demo_plants_every_reason(demo: Demo, deal_id: str) -> None:

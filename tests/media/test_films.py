@@ -10,8 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from pipelines.features.file_facts import film_file_facts
 from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from pipelines.media.sniff import sniff_format
@@ -35,7 +36,7 @@ def test_film_facts(guard: Guard) -> None:
     seen = guard.film(film(), LIMITS)
     assert (seen.codec, seen.pixel_format, seen.bit_depth) == ("h264", "yuv420p", 8)
     assert seen.keyframes_ms == (0, 250, 500, 750)
-    assert seen.fps == 24 and not seen.has_audio
+    assert seen.fps == 24 and seen.audio_codec == ""
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx265", "libsvtav1", "libvpx-vp9"])
@@ -111,9 +112,44 @@ def _sound(video: bool) -> bytes:
 
 
 def test_audio_is_allowed_but_not_alone(guard: Guard) -> None:
-    assert guard.film(_sound(video=True), LIMITS).has_audio
+    assert guard.film(_sound(video=True), LIMITS).audio_codec == "aac"
     with pytest.raises(BadRecord, match="no video track"):
         guard.film(_sound(video=False), LIMITS)
+
+
+def test_film_says_what_loaders_may_get_wrong(guard: Guard) -> None:
+    data = film(aspect=Fraction(4, 3), codec="mpeg4")
+    seen = film_file_facts(guard.film(turned_film(data), LIMITS))
+    assert (seen["codec"], seen["audio_codec"], seen["has_alpha"]) == ("mpeg4", "", False)
+    assert (seen["pixel_aspect_num"], seen["pixel_aspect_den"]) == (4, 3)
+    with av.open(io.BytesIO(data), mode="r") as container:
+        sizes = [packet.size for packet in container.demux(video=0)]
+    assert seen["bitrate_bps"] == 8 * sum(sizes)  # of one second
+
+
+@pytest.mark.parametrize(
+    ("matrix", "code"),
+    [
+        ((1, 0, 0, 1), 1),
+        ((-1, 0, 0, 1), 2),
+        ((-1, 0, 0, -1), 3),
+        ((1, 0, 0, -1), 4),
+        ((0, 1, 1, 0), 5),
+        ((0, 1, -1, 0), 6),
+        ((0, -1, -1, 0), 7),
+        ((0, -1, 1, 0), 8),
+    ],
+)
+def test_display_matrix_is_given_as_a_code_of_exif(
+    guard: Guard, matrix: tuple[int, int, int, int], code: int
+) -> None:
+    """A still with that code, turned by Pillow, lies as the film's frames do."""
+    turned = guard.film(turned_film(film(), *matrix), LIMITS)
+    assert turned.orientation == code
+    still = guard.film(film(), LIMITS).samples[0]
+    still.getexif()[0x0112] = code
+    upright = np.asarray(ImageOps.exif_transpose(still)).astype(int)
+    assert np.abs(np.asarray(turned.samples[0]).astype(int) - upright).max() <= 2
 
 
 def test_rotated_film_is_decoded_upright(guard: Guard) -> None:

@@ -8,7 +8,7 @@ from schemas.unit import UnitRow, UnitShot
 
 Row = dict[str, Any]
 
-COMMON: Row = {
+_SHARED: Row = {
     "key": "0" * 24,
     "asset": "a" * 64,
     "media_sha256": "b" * 64,
@@ -39,9 +39,26 @@ COMMON: Row = {
     "usable_until": "",
     "deal_id": "deal-1",
     "decision_sha256": "c" * 64,
+    "original_sha256": "d" * 64,
+    "rendition": "",
+    "mode": "RGBA",
+    "bits": 8,
+    "has_alpha": True,
+    "orientation": 1,
+}
+COMMON: Row = {
+    **_SHARED,
+    "icc": "sRGB",
+    "animated": False,
+    "plain_differences": "alpha; format",
 }
 FILM_COMMON: Row = {
-    **COMMON,
+    **_SHARED,
+    "codec": "h264",
+    "bitrate_bps": 1_000_000,
+    "audio_codec": "",
+    "pixel_aspect_num": 4,
+    "pixel_aspect_den": 3,
     "media_type": "video",
     "format": "mp4",
     "duration_ms": 2000,

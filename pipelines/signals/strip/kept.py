@@ -62,6 +62,7 @@ class Kept:
         packets: XMP packets with them. They stay apart as they were, since what one says may
             qualify what else it says.
         texts: Whether text fields about rights of the container are kept.
+        whole_exif: EXIF that is kept as a whole, instead of orientation and notice; b"" for none.
     """
 
     orientation: int = 1
@@ -69,9 +70,12 @@ class Kept:
     iim: bytes = b""
     packets: tuple[bytes, ...] = ()
     texts: bool = False
+    whole_exif: bytes = b""
 
     def exif(self, with_iim: bool = False) -> bytes:
         """Returns a TIFF structure with orientation, notice and, if asked for, IIM; or b""."""
+        if self.whole_exif:
+            return self.whole_exif
         entries: list[tuple[int, int, int, bytes]] = []
         if self.orientation != 1:
             entries.append((_ORIENTATION, _SHORT, 1, struct.pack("<H", self.orientation)))

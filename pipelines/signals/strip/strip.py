@@ -24,7 +24,7 @@ from pipelines.signals.strip.tiff import strip_tiff
 from pipelines.signals.strip.webp import strip_webp
 from schemas.signal import AssertionKind, FileAssertion, Reading
 
-_STRIPPERS: dict[Format, Callable[[bytes, Kept], bytes]] = {
+STRIPPERS: dict[Format, Callable[[bytes, Kept], bytes]] = {
     "jpg": strip_jpeg,
     "png": strip_png,
     "webp": strip_webp,
@@ -63,7 +63,7 @@ def strip_metadata(
     Raises:
         CannotStripError: If it cannot be done for certain.
     """
-    stripper = _STRIPPERS.get(fmt)
+    stripper = STRIPPERS.get(fmt)
     if stripper is None:
         raise CannotStripError(
             f"metadata of a file of the kind {fmt} cannot be removed; export it as JPEG or PNG"
@@ -77,7 +77,7 @@ def strip_metadata(
     if any(claim.kind is AssertionKind.C2PA_STATE for claim in before.claims):
         raise CannotStripError("a signed C2PA manifest can only be kept or removed as a whole")
     stripped = stripper(data, rights_statements(data, orientation, before))
-    _check_rights(before, read_embedded(stripped, fmt, trust))
+    check_rights(before, read_embedded(stripped, fmt, trust), removes_personal=True)
     return stripped
 
 
@@ -94,7 +94,18 @@ def _check_empty(data: bytes, fmt: Format, kept: Kept, trust: TrustLists) -> Non
         raise CannotStripError("metadata stand in a part of the file that must stay")
 
 
-def _check_rights(before: Reading, after: Reading) -> None:
+def check_rights(before: Reading, after: Reading, removes_personal: bool) -> None:
+    """Checks that a file made from another one states the same rights.
+
+    Args:
+        before: What the other file states.
+        after: What the new file states.
+        removes_personal: Whether the new file must not have personal data outside of statements
+            about rights.
+
+    Raises:
+        CannotStripError: If it does not; the message says why, without values.
+    """
     were, are = _rights(before), _rights(after)
     if were != are:
         kinds = ", ".join(sorted({kind for kind, *_ in were ^ are}))
@@ -102,7 +113,7 @@ def _check_rights(before: Reading, after: Reading) -> None:
     if after.faults:
         raise CannotStripError("what remains of the metadata cannot be read")
     personal = sorted({c.value for c in after.claims if c.kind is AssertionKind.PERSONAL})
-    if personal:
+    if personal and removes_personal:
         raise CannotStripError(f"personal data stand in statements about rights: {personal[0]}")
 
 

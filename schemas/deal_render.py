@@ -1,0 +1,56 @@
+"""The section `[render]` of a deal: which pictures are delivered as other files than the agency's.
+
+What is done with metadata is said by `rights.personal_data`, for renditions as for other files.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from schemas.deal_terms import DealSection
+from schemas.deal_values import MAX_INTEGER
+
+DEFAULT_QUALITY = 95
+
+
+class RenderTerms(DealSection):
+    """Which pictures are rendered, and how: upright, in sRGB, of eight bits, without transparency.
+
+    `images`: "native", none; "flagged", those that stock loaders show otherwise than they are
+    displayed; "all", every picture; "refuse": the flagged ones are refused. "auto" is "flagged" for
+    samples of the profile image-text, for which loaders take what `Image.open` gives them, and
+    "native" for others.
+    """
+
+    images: Literal["auto", "native", "flagged", "all", "refuse"] = "auto"
+    # Larger pictures are reduced, and so rendered; smaller ones are not enlarged. Pixels.
+    longest_side: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
+    format: Literal["jpg", "webp", "png"] = "jpg"
+    quality: int = Field(default=DEFAULT_QUALITY, ge=1, le=100)
+    # What transparent areas show, in sRGB.
+    background: str = Field(default="#ffffff", pattern=r"^#[0-9a-f]{6}$")
+
+    @field_validator("quality")
+    @classmethod
+    def _check_quality(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("format") == "png" and value != DEFAULT_QUALITY:
+            raise ValueError('is not used with format = "png", which keeps every pixel')
+        return value
+
+    @property
+    def background_colour(self) -> tuple[int, int, int]:
+        """Red, green and blue of the background, of 255."""
+        red, green, blue = bytes.fromhex(self.background.removeprefix("#"))
+        return red, green, blue
+
+    def uses(self, images: str) -> bool:
+        """Whether the other keys are used with a value of `images`."""
+        return images in ("flagged", "all") or self == RenderTerms(images=self.images)
+
+    def settings(self) -> str:
+        """Returns the settings of a rendition as a sample states them."""
+        quality = "" if self.format == "png" else f" quality={self.quality}"
+        side = f" longest_side={self.longest_side}" if self.longest_side else ""
+        return f"{self.format}{quality}{side} background={self.background}"
