@@ -27,6 +27,7 @@ from schemas.deal_terms import (
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.price_terms import PriceTerms
 from schemas.profiles import profile_media
+from schemas.quality import QualityTerms
 from schemas.rights import Purpose
 from schemas.terms_file import parse_terms, read_terms
 from schemas.territory import WORLD
@@ -56,6 +57,7 @@ class Deal(DealSection):
     agreements: list[Agreement] = Field(default=[])
     rulings: list[Ruling] = Field(default=[])
     select: SelectTerms = SelectTerms()
+    quality: QualityTerms = QualityTerms()
     models: ModelTerms = ModelTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
@@ -156,9 +158,9 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms, the models' precision and the later keys of `[select]` are part of it
-        unless they are the defaults: a deal that says nothing of them has the digest that it had
-        before they existed.
+        Withdrawal and quality terms, the models' precision, `rights.faces` and the later keys of
+        `[select]` are part of it unless they are the defaults: a deal that says nothing of them has
+        the digest that it had before they existed.
         """
         default = SelectTerms()
         unused = {
@@ -169,6 +171,10 @@ class Deal(DealSection):
         excluded: dict[str, bool | set[str]] = {"output": True, "select": unused}
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
+        if self.quality == QualityTerms():
+            excluded["quality"] = True
+        if self.rights.faces == "ignore":
+            excluded["rights"] = {"faces"}
         if self.models.precision == "auto":
             excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))

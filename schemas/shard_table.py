@@ -6,8 +6,10 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from schemas.measures import MEASURE_FIELDS, Measures
 
-class SampleRow(TypedDict):
+
+class SampleRow(Measures):
     """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
@@ -128,6 +130,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("json_sha256", pa.string(), nullable=False),
         pa.field("duration_ms", pa.int64(), nullable=False),
         pa.field("motion_milli", pa.int64(), nullable=False),  # 0 for pictures
+        *MEASURE_FIELDS,
     ]
 )
 

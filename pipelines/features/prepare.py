@@ -14,6 +14,7 @@ from pipelines.media.formats import Format, check_declared_type, is_film, media_
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.looks import Look, look_of
+from pipelines.media.measures import Measured, measure_medium
 from pipelines.media.phash import perceptual_signature
 from pipelines.media.sniff import sniff_format
 from pipelines.media.unsupported import describe_unsupported
@@ -50,6 +51,7 @@ class PreparedMedia:
         shots: A film's shots in order; empty for a picture.
         frames_rgb: Upright RGB pictures for models: one, or a film's sampled frames in order.
         shots_rgb: One picture per shot; empty for a film with too many shots.
+        measured: What was measured of the pictures for models.
     """
 
     media_sha256: str
@@ -76,6 +78,7 @@ class PreparedMedia:
     shots: tuple[FilmShot, ...]
     frames_rgb: tuple[Image.Image, ...]
     shots_rgb: tuple[Image.Image, ...]
+    measured: Measured
 
 
 def prepare_media(
@@ -169,6 +172,7 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         shots=(),
         frames_rgb=(decoded.image,),
         shots_rgb=(),
+        measured=measure_medium((decoded.image,)),
     )
 
 
@@ -201,4 +205,5 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         shots=film.shots,
         frames_rgb=film.samples,
         shots_rgb=film.shot_samples,
+        measured=measure_medium(film.samples),
     )

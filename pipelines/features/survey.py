@@ -18,6 +18,7 @@ from pipelines.accounts.published import find_versions
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
+    MEASURES_MODEL,
     read_feature_file,
     write_feature_file,
 )
@@ -26,6 +27,13 @@ from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
 from schemas import layout
 from schemas.errors import InputError, RunError
+
+# Tables that depend on nothing but the code, with what this release reads.
+_OF_THIS_RELEASE = {
+    "facts": FACTS_MODEL,
+    "measures": MEASURES_MODEL,
+    "seen": DIGEST_CACHE_MODEL,
+}
 
 TableState = Literal["in use", "stale", "unknown"]
 
@@ -36,8 +44,8 @@ class StoredTable:
 
     Attributes:
         prefix: Key prefix of its files.
-        kind: What it has: `facts`, `embeddings`, `captions`, `scores`, `readings`, `renditions`, or
-            `seen` for the digests of local files.
+        kind: What it has: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings`,
+            `renditions`, or `seen` for the digests of local files.
         model: Identity of the model or code that computed it; "" if its files do not say.
         files: Its files, by key.
         deals: The deals whose latest version was made with it, sorted.
@@ -170,9 +178,8 @@ def _model_of(store: Store, files: Sequence[ObjectInfo]) -> str:
 
 def _is_current(prefix: str, kind: str, model: str) -> bool:
     """Returns whether this release would read a table for some deal, whatever its models."""
-    if kind in ("facts", "seen"):
-        current = FACTS_MODEL if kind == "facts" else DIGEST_CACHE_MODEL
-        return prefix == layout.features_prefix(kind, current)
+    if kind in _OF_THIS_RELEASE:
+        return prefix == layout.features_prefix(kind, _OF_THIS_RELEASE[kind])
     starts = {"readings": f"{READER_VERSION} ", "renditions": f"{STRIPPER_VERSION} "}
     return kind in starts and model.startswith(starts[kind])
 

@@ -12,6 +12,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
+from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
@@ -22,7 +23,7 @@ from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -78,6 +79,7 @@ class Job:
         pool: Name of the pool that is divided.
         replaces: Name of the version that is replaced, or "".
         removed: What notices of removal keep out.
+        inspectors: What has models measure pictures.
     """
 
     deal: Deal
@@ -101,6 +103,7 @@ class Job:
     pool: str = PRICE_POOL
     replaces: str = ""
     removed: Removed = NOTHING_REMOVED
+    inspectors: Inspectors = NO_INSPECTORS
 
     @property
     def as_of_us(self) -> int:
@@ -137,6 +140,7 @@ class Job:
             self.trust,
             self.new_pool,
             self.removed,
+            self.inspectors,
         )
 
     @property
@@ -190,6 +194,7 @@ def run_id(
     trust: TrustLists,
     new_pool: str = "",
     removed: Removed = NOTHING_REMOVED,
+    inspectors: Inspectors = NO_INSPECTORS,
 ) -> str:
     """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
@@ -206,6 +211,7 @@ def run_id(
         "readers": READER_VERSION,
         "trust": trust.digest,
         "salt": _salt_digest(salt),
+        **inspectors.identity,
     }
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool

@@ -37,6 +37,16 @@ COMMON: Row = {
     "file_constraints": "",
     "duplication_constraints": "DP-NDC",
     "usable_until": "",
+    "sharpness_milli": 700,
+    "brightness_milli": 450,
+    "shadows_milli": 10,
+    "highlights_milli": 20,
+    "nsfw_milli": -1,
+    "aesthetics_milli": -1,
+    "faces": -1,
+    "text_boxes": -1,
+    "text_area_milli": -1,
+    "watermark": "unknown",
     "deal_id": "deal-1",
     "decision_sha256": "c" * 64,
 }
@@ -64,6 +74,16 @@ def picture_row(**changes: Any) -> UnitRow:
         "title_score": 0.25,
         "description_score": 0.2,
         "frames": 1,
+        "sharpness_milli": 700,
+        "brightness_milli": 450,
+        "shadows_milli": 10,
+        "highlights_milli": 20,
+        "nsfw_milli": None,
+        "aesthetics_milli": None,
+        "faces": None,
+        "text_boxes": None,
+        "text_area_milli": None,
+        "watermark": None,
     }
     return cast("UnitRow", row | changes)
 
