@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _BLUR = 9  # pixels over which a picture is blurred for comparison
+_LEAST_STEP = 3  # levels, of 255; rounding makes smaller steps of a smooth slope, which look steep
 _BLACK, _WHITE = 2, 253  # shades of grey, of 255, up to and from which there is no detail
 _MILLI = 1000
 
@@ -68,14 +69,16 @@ def _sharpness(grey: NDArray[np.uint8]) -> int:
     """Returns how much of a picture's steps along its rows a blur takes away, in thousandths.
 
     This is one minus the blur metric of Crete et al., "The blur effect" (2007): a sharp picture
-    loses most of its steps when it is blurred once more, a blurred one hardly any. The contrast
-    does not matter, only how steep the steps are. A blur of 9 pixels makes of the step between two
-    neighbours a ninth of that between the pixels 5 to the right and 4 to the left.
+    loses most of its steps when it is blurred once more, a blurred one hardly any. How high the
+    steps are hardly matters, only how steep: but those of less than three levels are left out. A
+    blur of 9 pixels makes of the step between two neighbours a ninth of that between the pixels 5
+    to the right and 4 to the left.
     """
     if grey.shape[1] <= _BLUR:
         return 0
     shades, half = grey.astype(np.int16), _BLUR // 2
-    steps = _BLUR * np.abs(np.diff(shades, axis=1)[:, half:-half])
+    steps = np.abs(np.diff(shades, axis=1)[:, half:-half])
+    steps = np.where(steps >= _LEAST_STEP, _BLUR * steps, 0)
     blurred = np.abs(shades[:, _BLUR:] - shades[:, :-_BLUR])
     lost = np.maximum(steps - blurred, 0)
     whole = int(steps.sum(dtype=np.int64))

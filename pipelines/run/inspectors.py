@@ -39,6 +39,11 @@ class Inspectors:
 NO_INSPECTORS = Inspectors()
 
 
+def prompts_model(clip_id: str) -> str:
+    """Returns the identity of a CLIP model with the prompts that pictures are scored by."""
+    return f"{clip_id} prompts {load_prompts().digest}"
+
+
 def check_inspectors(deal: Deal) -> None:
     """Checks that what the deal asks for can be measured, without loading anything.
 
@@ -76,7 +81,7 @@ def resolve_inspectors(deal: Deal, clip_id: str) -> Inspectors:
     """
     prompts = ""
     if not parse_model(deal.models.clip).is_demo:
-        prompts = f"{clip_id} prompts {load_prompts().digest}"
+        prompts = prompts_model(clip_id)
     return Inspectors(
         prompts=prompts,
         faces=faces_model() if deal.rights.faces != "ignore" else "",

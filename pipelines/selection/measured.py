@@ -6,23 +6,27 @@ does not meet it: what was not measured is not known to be good.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 
 from pipelines.profiles.aspect import aspect_bucket
-from schemas.measures import MEASURE_NAMES
+from pipelines.storage.columns import rows_of
+from schemas.measures import MEASURE_NAMES, Measures
 from schemas.quality import QualityTerms
 from schemas.reasons import Reason
 
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that assets are judged by.
 MEASURED_COLUMNS = ["width", "height", *MEASURE_NAMES]
 
-_Row = Mapping[str, Any]
 _MILLI = 1000
+
+
+class _Row(Measures):
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -58,38 +62,47 @@ class _Limit:
 
 
 def _clipped(row: _Row) -> int:
-    return int(row["shadows_milli"] + row["highlights_milli"])
+    return row["shadows_milli"] + row["highlights_milli"]
 
 
-def _column(name: str) -> Callable[[_Row], int | None]:
-    def value(row: _Row) -> int | None:
-        found: int | None = row[name]
-        return found
-
-    return value
-
-
-_BRIGHTNESS = _column("brightness_milli")
 _LIMITS = (
     _Limit(
         "min_sharpness",
         Reason.SELECT_BLURRED,
-        _column("sharpness_milli"),
+        lambda row: row["sharpness_milli"],
         "sharpness",
         is_least=True,
     ),
-    _Limit("min_brightness", Reason.SELECT_EXPOSURE, _BRIGHTNESS, "brightness", is_least=True),
-    _Limit("max_brightness", Reason.SELECT_EXPOSURE, _BRIGHTNESS, "brightness", is_least=False),
+    _Limit(
+        "min_brightness",
+        Reason.SELECT_EXPOSURE,
+        lambda row: row["brightness_milli"],
+        "brightness",
+        is_least=True,
+    ),
+    _Limit(
+        "max_brightness",
+        Reason.SELECT_EXPOSURE,
+        lambda row: row["brightness_milli"],
+        "brightness",
+        is_least=False,
+    ),
     _Limit("max_clipped", Reason.SELECT_EXPOSURE, _clipped, "black or white", is_least=False),
-    _Limit("max_nsfw", Reason.SELECT_NSFW, _column("nsfw_milli"), "score", is_least=False),
+    _Limit("max_nsfw", Reason.SELECT_NSFW, lambda row: row["nsfw_milli"], "score", is_least=False),
     _Limit(
         "min_aesthetics",
         Reason.SELECT_AESTHETICS,
-        _column("aesthetics_milli"),
+        lambda row: row["aesthetics_milli"],
         "score",
         is_least=True,
     ),
-    _Limit("max_text_area", Reason.SELECT_TEXT, _column("text_area_milli"), "text", is_least=False),
+    _Limit(
+        "max_text_area",
+        Reason.SELECT_TEXT,
+        lambda row: row["text_area_milli"],
+        "text",
+        is_least=False,
+    ),
 )
 
 
@@ -106,7 +119,7 @@ def find_unmet(rows: pa.Table, terms: QualityTerms) -> dict[int, Unmet]:
         terms: The deal's terms.
     """
     found = {}
-    for at, row in enumerate(rows.select(MEASURED_COLUMNS).to_pylist()):
+    for at, row in enumerate(rows_of(rows.select(MEASURED_COLUMNS), _Row)):
         faults = list(_faults(row, terms))
         if faults:
             reasons = tuple(dict.fromkeys(reason for reason, _ in faults))

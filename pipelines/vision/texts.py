@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+# Increased when reading gives other results for the same picture.
+TEXTS_VERSION = "texts-v1"
 _LEAST_SCORE = 0.8
 _LEAST_LETTERS = 2  # fewer are mostly specks and rings, read as l, o and 0
 _MILLI = 1000
@@ -36,6 +39,18 @@ _SAMPLE_WORDS = ("preview", "sample", "watermark", "proof", "stockphoto", "comp"
 _SAMPLE = re.compile(rf"({'|'.join(_SAMPLE_WORDS)})(image|photo|copy|only)?")
 _COPYRIGHT = re.compile(r"©|\(c\)\s*\w|\bcopyright\b", re.IGNORECASE)
 _NOT_LETTERS = re.compile(r"[\W_]+")
+
+
+class _Result(Protocol):
+    boxes: npt.NDArray[np.float32] | None  # [lines, corners, 2]
+    txts: Sequence[str]
+    scores: Sequence[float]
+
+
+class _Reader(Protocol):
+    """The part of RapidOCR that is used here; the package has no annotations."""
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> _Result: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ def texts_model() -> str:
         return ""
     rules = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     engine = f"rapidocr {version('rapidocr')} onnxruntime {version('onnxruntime')}"
-    return f"texts-v1 {engine} rules {rules}"
+    return f"{TEXTS_VERSION} {engine} rules {rules}"
 
 
 def find_texts(image: Image.Image) -> list[FoundText]:
@@ -107,12 +122,12 @@ def watermark_in(texts: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _reader() -> Any:
+def _reader() -> _Reader:
     from rapidocr import RapidOCR
 
     # One thread, so that the result does not depend on how sums are divided among threads.
     engine = "EngineConfig.onnxruntime"
-    return RapidOCR(
+    reader = RapidOCR(
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,
@@ -120,3 +135,4 @@ def _reader() -> Any:
             f"{engine}.inter_op_num_threads": 1,
         }
     )
+    return cast("_Reader", reader)

@@ -38,6 +38,8 @@ def sharpness_of_rows(pixels: np.ndarray) -> int:
         blurred = {at: row[at - 4 : at + 5].mean() for at in range(4, len(row) - 4)}
         for at in range(4, len(row) - 5):
             step = abs(row[at + 1] - row[at])
+            if step < 3:
+                continue
             whole += step
             lost += max(0.0, step - abs(blurred[at + 1] - blurred[at]))
     return round(1000 * lost / whole + 1e-9) if whole else 0

@@ -29,7 +29,7 @@ MEASURED = {
 
 def table(*rows: dict[str, Any]) -> pa.Table:
     schema = pa.schema([UNIT_SCHEMA.field(name) for name in MEASURED_COLUMNS])
-    made = [picture_row(**{**MEASURED, **row}) for row in rows]
+    made = [dict(picture_row(**{**MEASURED, **row})) for row in rows]
     return pa.Table.from_pylist(
         [{name: row[name] for name in schema.names} for row in made], schema
     )
