@@ -28,6 +28,7 @@ from schemas.deal_terms import (
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.price_terms import PriceTerms
 from schemas.profiles import profile_media
+from schemas.quality import QualityTerms
 from schemas.rights import Purpose
 from schemas.terms_file import parse_terms, read_terms
 from schemas.territory import WORLD
@@ -61,6 +62,7 @@ class Deal(DealSection):
     rulings: list[Ruling] = Field(default=[])
     select: SelectTerms = SelectTerms()
     render: RenderTerms = Field(default=RenderTerms(), validate_default=True)
+    quality: QualityTerms = QualityTerms()
     models: ModelTerms = ModelTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
@@ -196,7 +198,8 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms, the section `[render]`, the models' precision and the later keys of
+        Withdrawal and quality terms, the section `[render]`, the models' precision,
+        `rights.faces` and the later keys of
         `[select]` are part of it unless they are the defaults: a deal that says nothing of them has
         the digest that it had before they existed.
         """
@@ -211,6 +214,10 @@ class Deal(DealSection):
             excluded["withdrawal"] = True
         if self.render == RenderTerms():
             excluded["render"] = True
+        if self.quality == QualityTerms():
+            excluded["quality"] = True
+        if self.rights.faces == "ignore":
+            excluded["rights"] = {"faces"}
         if self.models.precision == "auto":
             excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))

@@ -35,7 +35,7 @@ _RefuseOrAccept = Literal["refuse", "accept"]
 
 
 class RightsTerms(DealSection):
-    """How strict the deal is. Every default is the strict one but two, as their keys say."""
+    """How strict the deal is. Every default is the strict one but three, as their keys say."""
 
     editorial: _RefuseOrAccept = "refuse"
     ai_generated: Literal["refuse", "label"] = "refuse"
@@ -75,6 +75,10 @@ class RightsTerms(DealSection):
     # asset with personal data is refused. Not the strictest, since files are delivered unchanged
     # unless the deal says otherwise.
     personal_data: Literal["keep", "rights-only", "none", "refuse"] = "keep"
+    # Faces that are found in pictures, against the catalogue's people_count. "report": more faces
+    # than people are reported to the agency; "refuse": the asset is refused. Not the strictest,
+    # since a detector makes mistakes and is no part of the base install.
+    faces: Literal["ignore", "report", "refuse"] = "ignore"
 
     @property
     def demands_explicit(self) -> bool:

@@ -304,6 +304,21 @@ class Reason(StrEnum):
         "Iptc4xmpExt:PersonInImage, ModelAge, face regions, assets.people_count",
         "Count the people shown and add their releases, or correct the file.",
     )
+    CONFLICT_FACES = _file(
+        "conflict.faces",
+        "The picture shows more faces than the catalogue counts people.",
+        "assets.media_uri, assets.people_count",
+        "Count the people shown and add their releases; if none is shown, look at the picture and "
+        'use a deal with rights.faces = "report".',
+        "rights.faces",
+    )
+    FACES_NOT_COUNTED = _file(
+        "faces.not_counted",
+        "The deal needs the faces counted, and no model may see the asset, or the detector failed.",
+        "consents, assets.media_uri",
+        'Get consent to inference, or use a deal with rights.faces = "report".',
+        "rights.faces",
+    )
     CONFLICT_LICENCE = _file(
         "conflict.licence",
         "The file names a licence that the catalogue does not.",
@@ -426,6 +441,67 @@ class Reason(StrEnum):
         "cannot be decoded.",
         "select.max_silent_share",
         "Supply a film with sound, or without a sound track.",
+    )
+    SELECT_BLURRED = _select(
+        "select.blurred",
+        "The picture is less sharp than the deal requires.",
+        "quality.min_sharpness",
+        "Supply a sharper original.",
+        "assets.media_uri",
+    )
+    SELECT_EXPOSURE = _select(
+        "select.exposure",
+        "The picture is darker or brighter than the deal accepts, or too much of it is clipped.",
+        "quality.max_clipped",
+        "Supply a better exposed original.",
+        "assets.media_uri",
+        "quality.min_brightness",
+        "quality.max_brightness",
+    )
+    SELECT_ASPECT = _select(
+        "select.aspect",
+        "The aspect ratio is none of those that the deal lists.",
+        "quality.aspects",
+        "Add the ratio to the deal's list.",
+        "assets.media_uri",
+    )
+    SELECT_NSFW = _select(
+        "select.nsfw",
+        "The picture is more like nudity or gore than the deal accepts.",
+        "quality.max_nsfw",
+        "Look at the picture; raise the limit if it is harmless.",
+        "assets.media_uri",
+    )
+    SELECT_AESTHETICS = _select(
+        "select.aesthetics",
+        "The picture looks less good than the deal requires.",
+        "quality.min_aesthetics",
+        "Supply a better original, or lower the limit.",
+        "assets.media_uri",
+    )
+    SELECT_TEXT = _select(
+        "select.text",
+        "More of the picture is covered by text than the deal accepts.",
+        "quality.max_text_area",
+        "Supply an original without text.",
+        "assets.media_uri",
+    )
+    SELECT_WATERMARK = _select(
+        "select.watermark",
+        "The picture has a watermark, or what looks like one.",
+        "quality.watermark",
+        "Supply the original without the watermark.",
+        "assets.media_uri",
+    )
+    SELECT_NOT_MEASURED = _select(
+        "select.not_measured",
+        "The deal asks for a measure that the asset does not have: no model may see it, or failed.",
+        "quality.max_nsfw",
+        "Get consent to inference, or leave the key out of the deal.",
+        "consents, assets.media_uri",
+        "quality.min_aesthetics",
+        "quality.max_text_area",
+        "quality.watermark",
     )
     DUPLICATE_EXACT = _select(
         "duplicate.exact",

@@ -7,10 +7,11 @@ from typing import TypedDict
 import pyarrow as pa
 
 from schemas.file_facts import FILE_FACTS_FIELDS
+from schemas.measures import MEASURE_FIELDS, Measures
 from schemas.profiles.file_fields import FileColumns
 
 
-class SampleRow(FileColumns):
+class SampleRow(FileColumns, Measures):
     """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
@@ -138,6 +139,7 @@ SHARD_TABLE_SCHEMA = pa.schema(
         *FILE_FACTS_FIELDS[:1],
         pa.field("orientation", pa.int32(), nullable=False),
         *FILE_FACTS_FIELDS[1:],
+        *MEASURE_FIELDS,
     ]
 )
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
 from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
+from schemas.measures import MEASURE_FIELDS, Measures
 
 
 class Agreement(TypedDict):
@@ -59,7 +60,7 @@ class UnitShot(ShotFrames):
     clip_score: float
 
 
-class UnitRow(AssetDescription, ClearedRights, MediaFacts):
+class UnitRow(AssetDescription, ClearedRights, MediaFacts, Measures):
     """A row of UNIT_SCHEMA."""
 
     hash: int
@@ -93,6 +94,7 @@ UNIT_SCHEMA = pa.schema(
             for f in FACTS_SCHEMA
             if f.name != "shots"
         ),
+        *MEASURE_FIELDS,
         pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("caption_source", pa.string(), nullable=False),

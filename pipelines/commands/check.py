@@ -41,6 +41,7 @@ from pipelines.report.defaults import (
 from pipelines.report.summary import notice_lines, show_unstated
 from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
+from pipelines.run.inspectors import check_inspectors
 from pipelines.run.models import check_models
 from pipelines.run.receipts import Hashes
 from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
@@ -134,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
     check_rulings(deal, checks.contributors)
     check_payees(deal.price, checks.contributors)
     check_models(deal)
+    check_inspectors(deal)
     removed = NOTHING_REMOVED
     if options.out:
         removed = read_removed(open_store(options.out), deal, secrets=None)

@@ -13,6 +13,7 @@ from pipelines.profiles.base import SampleError
 from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
+from schemas.measures import MEASURE_NAMES, UNMEASURED
 from schemas.profiles.common import CommonSample
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
@@ -111,10 +112,21 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "file_constraints": row["file_constraints"],
         "duplication_constraints": row["duplication_constraints"],
         "usable_until": until.isoformat() if isinstance(until, date) else "",
+        **_measures(row),
         "deal_id": job.deal.deal_id,
         "decision_sha256": decision_sha256(job, commitment, row["overrides"]),
         **file_fields(row),
     }
+
+
+def _measures(row: UnitRow) -> dict[str, object]:
+    measures: dict[str, object] = {
+        name: UNMEASURED if value is None else value
+        for name, value in row.items()
+        if name in MEASURE_NAMES
+    }
+    mark = row["watermark"]
+    return {**measures, "watermark": "unknown" if mark is None else "yes" if mark else "no"}
 
 
 def sample_json(sample: CommonSample) -> bytes:

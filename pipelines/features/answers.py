@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import get_type_hints
 
@@ -16,6 +17,7 @@ from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
 from pipelines.media.stretches import Stretch
+from pipelines.rights.formatting import one_line
 from schemas.errors import BadRecord
 from schemas.file_facts import PlainDifference
 from schemas.reasons import Reason
@@ -23,6 +25,8 @@ from schemas.reasons import Reason
 _FACT_TYPES = get_type_hints(ImageFacts)
 _PHASH = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"[0-9a-f]{96}")
+_MOST_FOUND = 100_000  # faces or lines of text
+_MOST_CHARACTERS = 100  # of a watermark
 
 
 def film_answer(header: Header, blobs: Sequence[Blob]) -> Film:
@@ -78,6 +82,51 @@ def clips_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Clip
         if len(facts) != count:
             raise ValueError("clips")
         return [Clip(**own, data=bytes(blob)) for own, blob in zip(facts, blobs, strict=True)]
+
+
+@dataclass(frozen=True)
+class PictureText:
+    """The text in a picture.
+
+    Attributes:
+        boxes: How many lines there are.
+        area_milli: The share of the picture that they cover, in thousandths.
+        watermark: The text that is taken for a watermark; "" if there is none.
+    """
+
+    boxes: int
+    area_milli: int
+    watermark: str
+
+
+def faces_answer(header: Header) -> int:
+    """Returns how many faces an answer states.
+
+    Raises:
+        BadRecord: `media.undecodable` if it states none.
+    """
+    with _invalid_answers_fail():
+        return _count(header["faces"], _MOST_FOUND)
+
+
+def texts_answer(header: Header) -> PictureText:
+    """Returns the text that an answer states.
+
+    Raises:
+        BadRecord: `media.undecodable` if it states none.
+    """
+    with _invalid_answers_fail():
+        boxes, area = _count(header["boxes"], _MOST_FOUND), _count(header["area_milli"], 1_000)
+        watermark = header["watermark"]
+        if not isinstance(watermark, str):
+            raise TypeError("watermark")
+        return PictureText(boxes, area, one_line(watermark)[:_MOST_CHARACTERS])
+
+
+def _count(value: object, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("count")
+    return value
 
 
 def file_answer(blobs: Sequence[Blob]) -> bytes:

@@ -25,6 +25,7 @@ from pipelines.features.compute import facts_row
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
 from pipelines.features.guard import this_guard
+from pipelines.features.inspect import Inspection
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import find_form_refusal, make_rendition, needs_other_file
@@ -38,6 +39,7 @@ from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.run.decisions import Decision, failed_asset, refused_asset
+from pipelines.run.inspectors import NO_INSPECTORS
 from pipelines.signals.catalogue import read_grants
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
@@ -54,6 +56,7 @@ from schemas.features import (
     ScoredCaption,
     ScoreRow,
 )
+from schemas.measures import MeasuresRow
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
 from schemas.unit import ClearedRow
@@ -105,10 +108,18 @@ class UnitFeatures:
     new_readings: list[ReadingRow] = field(default_factory=list)
     new_renditions: list[RenditionRow] = field(default_factory=list)
     new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
+    measures: dict[str, MeasuresRow] = field(default_factory=dict)
+    new_measures: list[MeasuresRow] = field(default_factory=list)
+    inspection: Inspection = field(default_factory=lambda: Inspection(NO_INSPECTORS))
+
+    def is_probed(self, digest: str) -> bool:
+        """Whether all that needs no model is known of a media file."""
+        return digest in self.facts and digest in self.measures
 
     def complete(self, digest: str) -> bool:
         """Whether all features of a media file are known."""
-        return digest in self.facts and digest in self.embeddings and digest in self.captions
+        known = digest in self.facts and digest in self.embeddings and digest in self.captions
+        return known and self.inspection.complete(digest)
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,8 @@ class FetchedAsset:
         server_reading: What its web server states, in this run's answers; part of `reading`.
         rendition: What is delivered in the file's place, if the deal delivers another file.
         sidecars_sha256: Digest of its sidecars; see `pipelines.fetch.sidecars.sidecars_digest`.
+        face_conflict: What is wrong with the number of people, if the picture shows more faces.
+        faces_by: What found them.
     """
 
     row: ClearedRow
@@ -141,6 +154,8 @@ class FetchedAsset:
     server_reading: Reading = field(default_factory=Reading)
     rendition: RenditionRow | None = None
     sidecars_sha256: str = ""
+    face_conflict: str = ""
+    faces_by: str = ""
 
     @property
     def inference(self) -> bool:
@@ -166,7 +181,7 @@ def recall_asset(
         if state is None or cache_row is None or state.size_bytes > context.limits.max_bytes:
             return None
         digest, fmt = cache_row["media_sha256"], cache_row["format"]
-        if digest not in features.facts or digest not in features.readings:
+        if not features.is_probed(digest) or digest not in features.readings:
             return None
         if row["sha256"] and row["sha256"].lower() != digest:
             return None
@@ -218,7 +233,7 @@ def fetch_asset(
         fetched = fetch_with_evidence(location, context.limits.max_bytes, origin_files)  # 1
         declared = (row["media_uri"], row["media_type"], row["sha256"], context.limits)
         digest, fmt = check_bytes(fetched.data, *declared)
-        prepared, is_known = None, digest in features.facts
+        prepared, is_known = None, features.is_probed(digest)
         if is_known:
             _check_pixels(features.facts[digest], context)
         else:

@@ -18,6 +18,7 @@ from pipelines.features.pipe_messages import (
     PipeMessageError,
     SharedMemory,
     pack_image,
+    unpack_images,
 )
 from pipelines.features.reading_json import reading_to_json
 from pipelines.media.films import probe_film
@@ -156,6 +157,24 @@ def _render(request: Header, data: bytes) -> _Answer:
     return {}, [carried]
 
 
+def _faces(request: Header, data: bytes) -> _Answer:
+    from pipelines.vision.faces import find_faces
+
+    return {"faces": len(find_faces(unpack_images([request["size"]], [data])[0]))}, []
+
+
+def _texts(request: Header, data: bytes) -> _Answer:
+    from pipelines.vision.texts import find_texts, text_area_milli, watermark_in
+
+    [image] = unpack_images([request["size"]], [data])
+    found = find_texts(image)
+    return {
+        "boxes": len(found),
+        "area_milli": text_area_milli(found, image.size),
+        "watermark": watermark_in([one.text for one in found]),
+    }, []
+
+
 def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
@@ -179,6 +198,8 @@ _ANSWERS = {
     "sidecar": _sidecar,
     "strip": _strip,
     "render": _render,
+    "faces": _faces,
+    "texts": _texts,
 }
 
 

@@ -16,6 +16,7 @@ from pipelines.features.prepare import PreparedMedia
 from pipelines.run.job import Models
 from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
+from schemas.measures import MeasuresRow
 
 if TYPE_CHECKING:
     from pipelines.vision.caption import Captioner
@@ -147,6 +148,18 @@ def facts_row(prepared: PreparedMedia) -> FactsRow:
             }
             for shot in prepared.shots
         ],
+    }
+
+
+def measures_row(prepared: PreparedMedia) -> MeasuresRow:
+    """Returns what was measured of one media file, as a row of MEASURES_SCHEMA."""
+    measured = prepared.measured
+    return {
+        "media_sha256": prepared.media_sha256,
+        "sharpness_milli": measured.sharpness_milli,
+        "brightness_milli": measured.brightness_milli,
+        "shadows_milli": measured.shadows_milli,
+        "highlights_milli": measured.highlights_milli,
     }
 
 

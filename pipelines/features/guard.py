@@ -12,12 +12,17 @@ import time
 import weakref
 from collections.abc import Sequence
 
+from PIL import Image
+
 from pipelines.features.answers import (
+    PictureText,
     clips_answer,
+    faces_answer,
     failure_answer,
     file_answer,
     film_answer,
     image_answer,
+    texts_answer,
 )
 from pipelines.features.pipe_messages import (
     BYTES_PER_PIXEL,
@@ -26,6 +31,7 @@ from pipelines.features.pipe_messages import (
     Header,
     PipeMessageError,
     SharedMemory,
+    pack_image,
 )
 from pipelines.features.reading_json import reading_from_json
 from pipelines.media.clips import Clip, Way
@@ -114,6 +120,27 @@ class Guard:
             "memory_bytes": min(limits.picture_memory_bytes, limits.decode_memory_bytes),
         }
         return image_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
+
+    def faces(self, image: Image.Image, limits: MediaLimits) -> int:
+        """Counts the faces in an RGB picture; see `faces.find_faces`.
+
+        Raises:
+            BadRecord: `media.undecodable` if the child fails or dies.
+        """
+        return faces_answer(self._look(image, "faces", limits))
+
+    def texts(self, image: Image.Image, limits: MediaLimits) -> PictureText:
+        """Reads the text in an RGB picture; see `texts.find_texts`.
+
+        Raises:
+            BadRecord: `media.undecodable` if the child fails or dies.
+        """
+        return texts_answer(self._look(image, "texts", limits))
+
+    def _look(self, image: Image.Image, what: str, limits: MediaLimits) -> Header:
+        size, pixels = pack_image(image)
+        request: Header = {"what": what, "size": size, "cpu_s": limits.inspect_cpu_s}
+        return self._ask(request, pixels, limits, 0)[0]
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
         """Reads what a file says about rights; see `embedded.read_embedded`.

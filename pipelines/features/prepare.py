@@ -15,6 +15,7 @@ from pipelines.media.formats import Format, check_declared_type, is_film, media_
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.looks import Look, look_of
+from pipelines.media.measures import Measured, measure_medium
 from pipelines.media.phash import perceptual_signature
 from pipelines.media.sniff import sniff_format
 from pipelines.media.sound import Sound
@@ -61,6 +62,7 @@ class PreparedMedia:
         silent_ms: See `stretches`.
         sound: See `stretches`.
         file_facts: What loaders may get wrong about the file.
+        measured: What was measured of the pictures for models.
     """
 
     media_sha256: str
@@ -88,6 +90,7 @@ class PreparedMedia:
     frames_rgb: tuple[Image.Image, ...]
     shots_rgb: tuple[Image.Image, ...]
     file_facts: FileFacts
+    measured: Measured
     stretches: tuple[Stretch, ...] = ()
     black_ms: int = 0
     frozen_ms: int = 0
@@ -187,6 +190,7 @@ def _prepare_image(data: bytes, digest: str, fmt: Format, limits: MediaLimits) -
         frames_rgb=(decoded.image,),
         shots_rgb=(),
         file_facts=picture_file_facts(facts, fmt),
+        measured=measure_medium((decoded.image,)),
     )
 
 
@@ -225,4 +229,5 @@ def _prepare_film(data: bytes, digest: str, fmt: Format, limits: MediaLimits) ->
         silent_ms=film.silent_ms,
         sound=film.sound,
         file_facts=film_file_facts(film),
+        measured=measure_medium(film.samples),
     )

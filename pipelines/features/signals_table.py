@@ -69,6 +69,15 @@ def _rows(asset: FetchedAsset, as_of: str) -> Iterator[SignalRow]:
             "sha256": assertion.sha256,
             "when": as_of,
         }
+    if asset.face_conflict:
+        yield {
+            **asset_fields,
+            "kind": "faces",
+            "origin": "picture",
+            "said_by": asset.faces_by,
+            "value": asset.face_conflict,
+            "when": as_of,
+        }
     for fault in asset.reading.faults:
         yield {
             **asset_fields,

@@ -47,6 +47,7 @@ from schemas.features import (
     RenditionRow,
     ScoreRow,
 )
+from schemas.measures import MEASURES_SCHEMA, MeasuresRow
 
 _DIGEST_CHARACTERS = 32  # of a sha256, in hex
 # Increased when the definition of a file's state changes.
@@ -56,6 +57,8 @@ FACTS_MODEL = f"facts-v5 {SHOTS_MODEL}"
 # What earlier releases stored. Their rows lack columns or have other shots, so a run computes them
 # again; perceptual hash and mean colours are the same.
 FORMER_FACTS_MODELS = ("facts-v3 shots-v1", "facts-v4 shots-v1")
+# Increased when measuring gives other results for the same bytes.
+MEASURES_MODEL = f"measures-v1 {SHOTS_MODEL}"
 
 RowT = TypeVar("RowT", bound=Mapping[str, object])
 PartT = TypeVar("PartT", bound=Mapping[str, object])
@@ -93,7 +96,7 @@ class FeatureTable(Generic[RowT]):
 
     Attributes:
         store: The output store.
-        kind: `facts`, `embeddings`, `captions`, `scores`, `readings` or "seen".
+        kind: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings` or "seen".
         model: Identity of the model or code that computed it; part of the key.
         schema: Columns; the first is the key.
         row: Type of its rows in Python.
@@ -259,6 +262,7 @@ class FeatureStore:
     readings: FeatureTable[ReadingRow]
     renditions: FeatureTable[RenditionRow]
     digest_cache: FeatureTable[DigestCacheRow]
+    measures: FeatureTable[MeasuresRow]
 
 
 def open_feature_store(
@@ -278,4 +282,5 @@ def open_feature_store(
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
         FeatureTable(store, "renditions", rendition_id, RENDITIONS_SCHEMA, RenditionRow),
         FeatureTable(store, "seen", DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, DigestCacheRow),
+        FeatureTable(store, "measures", MEASURES_MODEL, MEASURES_SCHEMA, MeasuresRow),
     )

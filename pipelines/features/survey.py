@@ -18,14 +18,25 @@ from pipelines.accounts.published import find_versions
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
+    MEASURES_MODEL,
     read_feature_file,
     write_feature_file,
 )
+from pipelines.run.inspectors import prompts_model
 from pipelines.run.models import captions_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
+from pipelines.vision.faces import FACES_VERSION
+from pipelines.vision.texts import TEXTS_VERSION
 from schemas import layout
 from schemas.errors import InputError, RunError
+
+# Tables that depend on nothing but the code, with what this release reads.
+_OF_THIS_RELEASE = {
+    "facts": FACTS_MODEL,
+    "measures": MEASURES_MODEL,
+    "seen": DIGEST_CACHE_MODEL,
+}
 
 TableState = Literal["in use", "stale", "unknown"]
 
@@ -36,8 +47,9 @@ class StoredTable:
 
     Attributes:
         prefix: Key prefix of its files.
-        kind: What it has: `facts`, `embeddings`, `captions`, `scores`, `readings`, `renditions`, or
-            `seen` for the digests of local files.
+        kind: What it has: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings`,
+            `renditions`, `prompt-scores`, `faces`, `texts`, or `seen` for the digests of local
+            files.
         model: Identity of the model or code that computed it; "" if its files do not say.
         files: Its files, by key.
         deals: The deals whose latest version was made with it, sorted.
@@ -170,10 +182,14 @@ def _model_of(store: Store, files: Sequence[ObjectInfo]) -> str:
 
 def _is_current(prefix: str, kind: str, model: str) -> bool:
     """Returns whether this release would read a table for some deal, whatever its models."""
-    if kind in ("facts", "seen"):
-        current = FACTS_MODEL if kind == "facts" else DIGEST_CACHE_MODEL
-        return prefix == layout.features_prefix(kind, current)
-    starts = {"readings": f"{READER_VERSION} ", "renditions": f"{STRIPPER_VERSION} "}
+    if kind in _OF_THIS_RELEASE:
+        return prefix == layout.features_prefix(kind, _OF_THIS_RELEASE[kind])
+    starts = {
+        "readings": f"{READER_VERSION} ",
+        "renditions": f"{STRIPPER_VERSION} ",
+        "faces": f"{FACES_VERSION} ",
+        "texts": f"{TEXTS_VERSION} ",
+    }
     return kind in starts and model.startswith(starts[kind])
 
 
@@ -189,6 +205,7 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
         for kind, model in (
             ("embeddings", clip),
             ("scores", clip),
+            ("prompt-scores", prompts_model(clip)),
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)

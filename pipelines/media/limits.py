@@ -28,6 +28,8 @@ class MediaLimits:
             because a file that a busy machine fails to decode in time is lost to the delivery.
         picture_cpu_s: The most processor time for decoding one picture there, which does not depend
             on how busy the machine is.
+        inspect_cpu_s: The most processor time for looking for faces or text in one picture, loading
+            of the detectors included.
         signals_timeout_s: The longest time for reading the rights statements in one file.
         decode_memory_bytes: The memory that the child process may use for a film, in addition to
             what it needs at its start and to the file.
@@ -41,6 +43,7 @@ class MediaLimits:
     guard_images: bool = True
     decode_timeout_s: float = 600.0
     picture_cpu_s: float = 30.0
+    inspect_cpu_s: float = 120.0
     signals_timeout_s: float = 120.0
     decode_memory_bytes: int = 3 * 2**30
     picture_memory_bytes: int = 3 * 2**29

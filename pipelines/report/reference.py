@@ -87,6 +87,8 @@ DEAL_KEY_MEANINGS = {
     "refused assets' files to find them, `refuse-listed` compares `media_uri` and `sha256` only",
     "rights.personal_data": "personal data in files and texts: deliver files as they are, with "
     "rights statements as their only metadata, or with none; `refuse` refuses the assets",
+    "rights.faces": "more faces in the picture than the catalogue's `people_count`: do not look, "
+    "report them to the agency, or refuse the assets; needs `fairshard[quality]`",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
     "agreements.purposes": "purposes that it grants",
@@ -114,6 +116,16 @@ DEAL_KEY_MEANINGS = {
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
     "render.background": "what transparent areas show in renditions: red, green and blue in hex",
+    "quality.min_sharpness": "least sharpness of the picture; see [media.md](media.md#measures)",
+    "quality.min_brightness": "least mean brightness",
+    "quality.max_brightness": "largest mean brightness",
+    "quality.max_clipped": "largest share that is black or white without detail",
+    "quality.max_nsfw": "largest score for nudity and gore, by comparison with prompts",
+    "quality.min_aesthetics": "least score for looks, by comparison with prompts",
+    "quality.max_text_area": "largest share of the picture that text covers",
+    "quality.watermark": "pictures with a watermark in them",
+    "quality.aspects": "the aspect ratios that are taken, each with what is nearest to it; with "
+    "none listed, every ratio passes",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "

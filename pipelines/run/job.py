@@ -13,6 +13,7 @@ from pipelines.fetch.locate import SourcePolicy
 from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
 from pipelines.media.renderer import renderer_id
+from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
@@ -79,6 +80,7 @@ class Job:
         pool: Name of the pool that is divided.
         replaces: Name of the version that is replaced, or "".
         removed: What notices of removal keep out.
+        inspectors: What has models measure pictures.
     """
 
     deal: Deal
@@ -102,6 +104,7 @@ class Job:
     pool: str = PRICE_POOL
     replaces: str = ""
     removed: Removed = NOTHING_REMOVED
+    inspectors: Inspectors = NO_INSPECTORS
 
     @property
     def as_of_us(self) -> int:
@@ -138,6 +141,7 @@ class Job:
             self.trust,
             self.new_pool,
             self.removed,
+            self.inspectors,
         )
 
     @property
@@ -194,6 +198,7 @@ def run_id(
     trust: TrustLists,
     new_pool: str = "",
     removed: Removed = NOTHING_REMOVED,
+    inspectors: Inspectors = NO_INSPECTORS,
 ) -> str:
     """Returns the digest of everything that determines a run's bytes, 16 hex digits.
 
@@ -210,6 +215,7 @@ def run_id(
         "readers": READER_VERSION,
         "trust": trust.digest,
         "salt": _salt_digest(salt),
+        **inspectors.identity,
     }
     if deal.renders_pictures:
         inputs["renderer"] = renderer_id(deal.render)

@@ -22,6 +22,7 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.ed25519 import AgencyKey
 from pipelines.ledger.payees import check_payees
 from pipelines.rights.rulings import check_rulings
+from pipelines.run.inspectors import check_inspectors, resolve_inspectors
 from pipelines.run.job import Job, run_id
 from pipelines.run.models import check_models, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
@@ -113,16 +114,20 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         denial_phrases=deal.rights.denial_phrases,
     )
     check_models(deal)  # 3
+    check_inspectors(deal)
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()
     models = resolve_models(deal, store)
+    inspectors = resolve_inspectors(deal, models.clip_id)
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)
     salt = deal_salt(signer.secret, deal.deal_id)
     keys = log_key(signer, key_path)
     removed = read_removed(store, deal, keys.secrets, request.made_before)
-    current_run_id = run_id(deal, catalogue, request.as_of, models, salt, trust, new_pool, removed)
+    current_run_id = run_id(
+        deal, catalogue, request.as_of, models, salt, trust, new_pool, removed, inspectors
+    )
     version = find_version(store, deal, current_run_id)  # 6
     plan = plan_pool(store, deal, version.name, new_pool)
     job = Job(
@@ -145,5 +150,6 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         pool=plan.pool,
         replaces=plan.replaces,
         removed=removed,
+        inspectors=inspectors,
     )
     return PreparedJob(job, store, signer, version, keys)

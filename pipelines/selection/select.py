@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from pipelines.run.decisions import Decision, refused_asset
 from pipelines.selection.copies import find_copies
 from pipelines.selection.dedupe import exact_duplicates, keep_order
 from pipelines.selection.film_shares import SHARE_RULES, refused_by
+from pipelines.selection.measured import Unmet
 from pipelines.selection.near import Evidence, JudgedPair, choose_kept, near_pairs
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.selection.semantic import semantic_pairs
@@ -45,12 +46,13 @@ def select_samples(
     evidence: Evidence,
     refused: pa.Table | None = None,
     rulings: Sequence[Ruling] = (),
+    unmet: Mapping[int, Unmet] | None = None,
 ) -> Selection:
     """Chooses a deal's samples; the result does not depend on the candidates' order.
 
     1. Rights: no copy of a refused asset's file, and no file that several contributors claim.
-    2. Quality: the shorter side has enough pixels, there is something to see, and a film is not
-       black, frozen or silent for too long.
+    2. Quality: the shorter side has enough pixels, there is something to see, a film is not black,
+       frozen or silent for too long, and the measures are what the deal asks for.
     3. Exact duplicates: of assets with the same bytes one is kept.
     4. Near-duplicates: of assets that show the same one is kept.
     5. Semantic duplicates: of assets with nearly the same embedding one is kept.
@@ -62,6 +64,7 @@ def select_samples(
         evidence: What possible near-duplicates are confirmed by.
         refused: The refused files (schemas.refused.REFUSED_FILES_SCHEMA), in the order of ids.
         rulings: The agency's rulings on owners.
+        unmet: The candidates whose measures are not what the deal asks for, by index.
     """
     if refused is None:
         refused = REFUSED_FILES_SCHEMA.empty_table()
@@ -72,6 +75,7 @@ def select_samples(
     chooser.refuse_small()  # 2
     chooser.refuse_blank()
     chooser.refuse_by_shares()
+    chooser.refuse_unmet(unmet or {})
     if terms.dedupe != "none":  # 3
         chooser.keep_first_file()
     if terms.compares_looks:  # 4
@@ -126,6 +130,16 @@ class _Chooser:
         for rule in SHARE_RULES:
             refused, details = refused_by(rule, self._candidates, self.ranked, self._terms)
             self._refuse(refused, rule.reason, details)
+
+    def refuse_unmet(self, unmet: Mapping[int, Unmet]) -> None:
+        """Refuses assets whose measures are not what the deal asks for."""
+        is_unmet = np.isin(self.ranked, np.fromiter(unmet, np.intp, len(unmet)))
+        refused = self.ranked[is_unmet]
+        self.refusals.extend(
+            refused_asset(asset_id, unmet[at].reasons, unmet[at].detail)
+            for at, asset_id in zip(refused.tolist(), self._ids(refused), strict=True)
+        )
+        self.ranked = self.ranked[~is_unmet]
 
     def keep_first_file(self) -> None:
         """Keeps the first of the assets with the same bytes."""

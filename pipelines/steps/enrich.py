@@ -21,10 +21,13 @@ from pipelines.features.compute import (
     VisionModels,
     describe_media,
     facts_row,
+    measures_row,
     score_key,
     score_rows,
 )
 from pipelines.features.digest_cache import load_digest_cache
+from pipelines.features.face_conflict import with_face_conflict
+from pipelines.features.inspect import InspectionStore, inspect_media, score_by_prompts
 from pipelines.features.refused import place_of
 from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
@@ -64,6 +67,7 @@ from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
 from schemas import layout
 from schemas.features import ScoredCaption, ShotCaption, ShotFrames
 from schemas.layout import unit_name
+from schemas.measures import ModelMeasures
 from schemas.reasons import Reason
 from schemas.refused import owners_text
 from schemas.sample import CaptionSource
@@ -120,6 +124,7 @@ def enrich_unit(
     if job.deal.rights.strips_metadata:
         rows = [without_personal_texts(row) if in_texts[row["asset_id"]] else row for row in rows]
     low, high = layout.unit_range(unit, job.unit_bits)
+    inspected = InspectionStore(store, job.inspectors)
     unit_features = UnitFeatures(
         features.facts.load(low, high),
         features.embeddings.load_lazily(low, high),
@@ -128,6 +133,8 @@ def enrich_unit(
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
         features.renditions.load(low, high) if job.deal.makes_other_files else {},
+        measures=features.measures.load(low, high),
+        inspection=inspected.load(low, high),
     )
     doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
@@ -142,9 +149,12 @@ def enrich_unit(
         now_s=now_s,
     )
     for chunk in _one_ahead(map(fetch, chunks)):
-        _compute_features(chunk, unit_features, vision)  # 3
+        _compute_features(chunk, unit_features, vision, job)  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
-        fetched_assets += [item.without_pixels() for item in chunk]
+        fetched_assets += [
+            with_face_conflict(item.without_pixels(), unit_features, job.deal.rights)
+            for item in chunk
+        ]
         report_progress(job.progress_path, "enrich", len(chunk))
     refused = read_refused_files(  # 4
         store,
@@ -160,6 +170,8 @@ def enrich_unit(
     features.scores.save(low, high, unit_features.new_scores)
     features.readings.save(low, high, unit_features.new_readings)
     features.renditions.save(low, high, unit_features.new_renditions)
+    features.measures.save(low, high, unit_features.new_measures)
+    inspected.save(low, high, unit_features.inspection)
     features.digest_cache.save(
         low, high, [*unit_features.new_digest_cache, *refused.cache_rows]
     )  # last, since its rows assert that the other tables are complete
@@ -228,7 +240,7 @@ def _fetchers() -> ThreadPoolExecutor:
 
 
 def _compute_features(
-    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels
+    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels, job: Job
 ) -> None:
     for item in chunk:
         if item.file_reading is not None and item.digest not in unit_features.readings:
@@ -249,6 +261,13 @@ def _compute_features(
     ]
     unit_features.new_facts += facts
     unit_features.facts.update((row["media_sha256"], row) for row in facts)
+    measures = [
+        measures_row(media)
+        for digest, media in new_media.items()
+        if digest not in unit_features.measures
+    ]
+    unit_features.new_measures += measures
+    unit_features.measures.update((row["media_sha256"], row) for row in measures)
     # Models must not see refused assets, nor those for which inference is not allowed.
     allowed = {item.digest for item in chunk if item.decision is None and item.inference}
     media = [prepared for digest, prepared in new_media.items() if digest in allowed]
@@ -264,6 +283,9 @@ def _compute_features(
     unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
     unit_features.new_captions += captioned
     unit_features.captions.update((row["media_sha256"], row) for row in captioned)
+    inspection = unit_features.inspection
+    inspect_media(inspection, media, job.limits, _fetchers())
+    score_by_prompts(inspection, sorted(allowed), unit_features.embeddings, vision)
     unscored = {
         score_key(item.digest, text): (item.digest, text)
         for item in chunk
@@ -338,6 +360,8 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
     columns: dict[str, object] = {
         **item.row,
         **facts,
+        **unit_features.measures[item.digest],
+        **_model_measures(item, unit_features),
         **_caption_columns(item, unit_features),
         **_resolution_columns(item),
         "place": place_of(item.row["media_uri"], job),
@@ -353,6 +377,12 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
     if job.deal.rights.strips_metadata:
         columns["personal_kinds"] = []
     return cast("UnitRow", columns)
+
+
+def _model_measures(item: FetchedAsset, unit_features: UnitFeatures) -> ModelMeasures:
+    """Returns what models measured of a medium, if they may see this asset."""
+    found = unit_features.inspection.measures(item.digest if item.inference else "")
+    return found
 
 
 def _unit_shot(shot: ShotFrames, said: ShotCaption | None) -> UnitShot:

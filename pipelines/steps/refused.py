@@ -43,6 +43,7 @@ _CHUNK_ASSETS = 64
 # Reasons that are about one asset's use or one file's metadata, and no no to the work itself.
 _NOT_OF_THE_WORK = (
     "profile.",
+    Reason.FACES_NOT_COUNTED,
     Reason.FILE_PERSONAL_DATA,
     Reason.METADATA_NOT_REMOVABLE,
     Reason.RENDITION_NOT_ALLOWED,  # as it is, the work may be delivered

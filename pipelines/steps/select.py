@@ -14,6 +14,7 @@ from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
+from pipelines.selection.measured import MEASURED_COLUMNS, Unmet, find_unmet, is_judged
 from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import select_samples
 from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
@@ -61,7 +62,8 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         refused = read_all_refused_files(store, job)
         terms = job.deal.select
         evidence = RunEvidence(store, job, candidates)
-        selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings)
+        unmet = _unmet(store, job, receipts)
+        selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings, unmet)
         write_likeness(store, job, candidates, selection.pairs)
         likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
         copies = _copies_record(refused, job.deal.rulings, selection.rulings_used)
@@ -137,6 +139,20 @@ def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table
         for field in CANDIDATES_SCHEMA
     ]
     return pa.table(columns, schema=CANDIDATES_SCHEMA)
+
+
+def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unmet]:
+    """Returns the candidates whose measures are not what the deal asks for, by index."""
+    unmet: dict[int, Unmet] = {}
+    if not is_judged(job.deal.quality):
+        return unmet
+    first = 0
+    for receipt in sorted(receipts, key=lambda item: item.unit):
+        rows = read_unit(store, job, receipt.unit, MEASURED_COLUMNS)
+        for at, found in find_unmet(rows, job.deal.quality).items():
+            unmet[first + at] = found
+        first += len(rows)
+    return unmet
 
 
 def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:

@@ -22,6 +22,8 @@ ScoreBp = Annotated[int, Field(ge=-10_000, le=10_000)]
 OptionalDate = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 PlusCodes = Annotated[str, Field(pattern=r"^([A-Z]{2}-[A-Z]{3}(; [A-Z]{2}-[A-Z]{3})*)?$")]
 AspectBucket = Literal["9:21", "9:16", "2:3", "3:4", "1:1", "4:3", "3:2", "16:9", "21:9"]
+Milli = Annotated[int, Field(ge=0, le=1_000)]
+OptionalMilli = Annotated[int, Field(ge=-1, le=1_000)]
 PictureFormat = Literal["jpg", "png", "webp", "tif", "gif", "avif"]
 
 
@@ -95,6 +97,24 @@ class CommonSample(SampleFields):
     duplication_constraints: PlusCodes
     usable_until: OptionalDate
     """Where the rights end within the deal's term."""
+    sharpness_milli: Milli
+    """How sharp it is, as the next three in thousandths; docs/media.md says how it is measured."""
+    brightness_milli: Milli
+    """The mean: 0 is black, 1000 white."""
+    shadows_milli: Milli
+    """The share that is black without detail."""
+    highlights_milli: Milli
+    """The share that is white without detail."""
+    nsfw_milli: OptionalMilli
+    """Score for nudity and gore; -1, as in the next four, where it was not measured."""
+    aesthetics_milli: OptionalMilli
+    faces: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    """Faces found."""
+    text_boxes: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    """Lines of text found."""
+    text_area_milli: OptionalMilli
+    """The share of the picture that text covers."""
+    watermark: Literal["yes", "no", "unknown"]
     deal_id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
     decision_sha256: Hex64
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.features.compute import facts_row, score_key
+from pipelines.features.compute import facts_row, measures_row, score_key
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
 from pipelines.features.reading_json import reading_to_json
@@ -32,6 +32,7 @@ from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.open import open_store
 from schemas import layout
 from schemas.features import FactsRow
+from schemas.measures import MeasuresRow
 from tests.bench.scale_library import (
     ALIKE,
     FILES_PER_FOLDER,
@@ -117,7 +118,10 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
                 for at, (digest, _) in made.items()
             ],
         )
-        reading = _base_features(job.limits, job.trust)[1]
+        _, reading, measures = _base_features(job.limits, job.trust)
+        features.measures.save(
+            low, high, [{**measures, "media_sha256": digest} for digest in digests]
+        )
         features.readings.save(
             low, high, [{"media_sha256": digest, "reading": reading} for digest in digests]
         )
@@ -151,12 +155,13 @@ def _picture() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, str]:
-    """Returns what the program finds in such a file: its facts and its rights statements."""
+def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, str, MeasuresRow]:
+    """Returns what the program finds in such a file: facts, rights statements and measures."""
     data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
     prepared = prepare_media(data, media_uri(0), "image", None, limits)
     reading = this_guard().signals(data, prepared.format, trust, limits)
-    return facts_row(prepared), json.dumps(reading_to_json(reading), sort_keys=True)
+    statements = json.dumps(reading_to_json(reading), sort_keys=True)
+    return facts_row(prepared), statements, measures_row(prepared)
 
 
 def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
+    MEASURES_MODEL,
     FeatureTable,
     open_feature_store,
     read_feature_file,
@@ -21,6 +22,13 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
 from schemas.features import DIGEST_CACHE_SCHEMA, SCORES_SCHEMA, DigestCacheRow, ScoreRow
+from schemas.measures import (
+    FACES_SCHEMA,
+    PROMPT_SCORES_SCHEMA,
+    FacesRow,
+    PictureMeasures,
+    PromptScoresRow,
+)
 
 KEYS = st.sampled_from(["a", "b", "c"])
 RANGES = st.sampled_from([(0, 9), (10, 19), (0, 19)])
@@ -55,12 +63,30 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     features.readings.save(0, 9, [{"media_sha256": "a", "reading": "{}"}])
     features.digest_cache.save(0, 9, [{"state_key": "s", "media_sha256": "a", "format": "jpg"}])
     scores(store, "clip@0").save(0, 9, [score("a")])
+    measures: PictureMeasures = {
+        "sharpness_milli": 1,
+        "brightness_milli": 1,
+        "shadows_milli": 1,
+        "highlights_milli": 1,
+    }
+    features.measures.save(0, 9, [{"media_sha256": "a", **measures}])
+    for model in ("faces-v1 x shots", "faces-v0 x shots"):
+        faces = FeatureTable(store, "faces", model, FACES_SCHEMA, FacesRow)
+        faces.save(0, 9, [{"media_sha256": "a", "faces": 0}])
+    prompted = FeatureTable(
+        store, "prompt-scores", "clip@1 prompts x", PROMPT_SCORES_SCHEMA, PromptScoresRow
+    )
+    prompted.save(0, 9, [{"media_sha256": "a", "nsfw_milli": 1, "aesthetics_milli": 1}])
     found = {(table.kind, table.model): table for table in survey_features(store)}
     assert {key: table.state for key, table in found.items()} == {
         ("scores", "clip@1"): "stale",  # no delivery was made with it
         ("scores", "clip@0"): "stale",
         ("readings", f"{READER_VERSION} trust"): "in use",
         ("seen", DIGEST_CACHE_MODEL): "in use",
+        ("measures", MEASURES_MODEL): "in use",
+        ("faces", "faces-v1 x shots"): "in use",
+        ("faces", "faces-v0 x shots"): "stale",
+        ("prompt-scores", "clip@1 prompts x"): "stale",
     }
     table = found["scores", "clip@1"]
     assert len(table.files) == 2

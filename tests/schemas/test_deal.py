@@ -66,6 +66,7 @@ def test_defaults_are_strict() -> None:
         "denial_phrases": [],
         "copies_of_refused": "refuse",
         "personal_data": "keep",
+        "faces": "ignore",
     }
     assert deal.agreements == [] == deal.rulings
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])
