@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
+from schemas.deal_captions import CaptionTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -57,6 +58,7 @@ class Deal(DealSection):
     rulings: list[Ruling] = Field(default=[])
     select: SelectTerms = SelectTerms()
     models: ModelTerms = ModelTerms()
+    captions: CaptionTerms = CaptionTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
     output: OutputTerms = OutputTerms()
@@ -156,9 +158,9 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal terms, the models' precision and the later keys of `[select]` are part of it
-        unless they are the defaults: a deal that says nothing of them has the digest that it had
-        before they existed.
+        Withdrawal terms, `[captions]`, the models' precision and the later keys of `[select]` are
+        part of it unless they are the defaults: a deal that says nothing of them has the digest
+        that it had before they existed.
         """
         default = SelectTerms()
         unused = {
@@ -169,6 +171,8 @@ class Deal(DealSection):
         excluded: dict[str, bool | set[str]] = {"output": True, "select": unused}
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
+        if self.captions == CaptionTerms():
+            excluded["captions"] = True
         if self.models.precision == "auto":
             excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))

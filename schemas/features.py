@@ -183,16 +183,23 @@ _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
 RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
 
 
-class ScoreRow(TypedDict):
-    """A row of SCORES_SCHEMA."""
+class ScoredText(TypedDict):
+    """The score of a text, without its embedding."""
 
     score_key: str
     clip_score: float
 
 
+class ScoreRow(ScoredText):
+    """A row of SCORES_SCHEMA."""
+
+    text_embedding: list[float]
+
+
 _SCORES_FIELDS: list[pa.Field[pa.DataType]] = [
-    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
+    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a text
     pa.field("clip_score", pa.float32(), nullable=False),
+    pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
 ]
 SCORES_SCHEMA = pa.schema(_SCORES_FIELDS)
 

@@ -300,6 +300,15 @@ class Reason(StrEnum):
         "rights.copyright_conflicts",
     )
 
+    CAPTION_FLAGGED = _file(
+        "caption.flagged",
+        "The model's caption names a person, an e-mail address or a phone number that the "
+        "contributor's texts do not.",
+        "assets.title, assets.description",
+        'Use a deal with captions.flagged = "drop", or another captioner.',
+        "captions.flagged",
+    )
+
     PROFILE_NO_CAPTION = _profile(
         "profile.no_caption",
         "There is no caption: the contributor wrote none, and no model was allowed to or did.",

@@ -52,6 +52,7 @@ from schemas.features import (
     ReadingRow,
     RenditionRow,
     ScoredCaption,
+    ScoredText,
     ScoreRow,
 )
 from schemas.reasons import Reason
@@ -94,7 +95,7 @@ class UnitFeatures:
     facts: dict[str, FactsRow]
     embeddings: dict[str, EmbeddingRow]
     captions: dict[str, ScoredCaption]
-    scores: dict[str, ScoreRow]
+    scores: dict[str, ScoredText]
     readings: dict[str, ReadingRow]
     digest_cache: dict[str, DigestCacheRow] = field(default_factory=dict)
     renditions: dict[str, RenditionRow] = field(default_factory=dict)

@@ -261,13 +261,17 @@ def score_rows(
     """
     if not media_texts:
         return []
-    texts = vision.embed_texts([text for _, text in media_texts]).astype(np.float64)
+    texts = vision.embed_texts([text for _, text in media_texts])
     return [
         {
             "score_key": score_key(digest, text),
             "clip_score": float(
-                np.float32(vector @ np.asarray(embeddings[digest]["embedding"], np.float64))
+                np.float32(
+                    vector.astype(np.float64)
+                    @ np.asarray(embeddings[digest]["embedding"], np.float64)
+                )
             ),
+            "text_embedding": vector.tolist(),
         }
         for (digest, text), vector in zip(media_texts, texts, strict=True)
     ]

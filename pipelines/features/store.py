@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.media.shot_rules import SHOTS_MODEL
-from pipelines.run.models import captions_model
+from pipelines.run.models import captions_model, scores_model
 from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
@@ -274,7 +274,7 @@ def open_feature_store(
         FeatureTable(
             store, "captions", captions_model(captioner_id, clip_id), CAPTIONS_SCHEMA, CaptionRow
         ),
-        FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
+        FeatureTable(store, "scores", scores_model(clip_id), SCORES_SCHEMA, ScoreRow),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
         FeatureTable(store, "renditions", rendition_id, RENDITIONS_SCHEMA, RenditionRow),
         FeatureTable(store, "seen", DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, DigestCacheRow),

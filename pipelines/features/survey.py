@@ -21,7 +21,7 @@ from pipelines.features.store import (
     read_feature_file,
     write_feature_file,
 )
-from pipelines.run.models import captions_model
+from pipelines.run.models import captions_model, scores_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
 from schemas import layout
@@ -188,7 +188,7 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
         clip, captioner = one.manifest.models.clip, one.manifest.models.captioner
         for kind, model in (
             ("embeddings", clip),
-            ("scores", clip),
+            ("scores", scores_model(clip)),
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)

@@ -107,6 +107,9 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
+    "captions.flagged": "captions of models that name a person, an e-mail address or a phone "
+    "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
+    "refuse their assets; see [models.md](models.md#flagged-captions)",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",

@@ -22,7 +22,7 @@ from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -39,6 +39,7 @@ class Models:
         clip_precision: The encoder's precision, in which every worker computes.
         captioner_precision: The captioner's.
         precision_notes: Which precision each model has and why, for people.
+        caption_language: The language that the captioner writes, BCP 47.
     """
 
     clip: str
@@ -49,6 +50,7 @@ class Models:
     clip_precision: str = "fp32"
     captioner_precision: str = "fp32"
     precision_notes: tuple[str, ...] = ()
+    caption_language: str = "en"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ def captions_model(captioner_id: str, clip_id: str) -> str:
     return f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}"
 
 
+def scores_model(clip_id: str) -> str:
+    """Returns the identity under which texts' scores are stored, with the texts' vectors."""
+    return f"{clip_id} with vectors"
+
+
 def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) -> Models:
     """Returns the models that the deal names, and the precision of each.
 

@@ -17,6 +17,12 @@ from typing import Any, cast
 import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
+from pipelines.features.captions import (
+    contributor_texts,
+    flagged_texts,
+    unit_captions,
+    without_flagged,
+)
 from pipelines.features.compute import (
     VisionModels,
     describe_media,
@@ -62,15 +68,13 @@ from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
 from schemas import layout
-from schemas.features import ScoredCaption, ShotCaption, ShotFrames
+from schemas.features import ScoredCaption, ScoredText, ShotCaption, ShotFrames
 from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.refused import owners_text
-from schemas.sample import CaptionSource
 from schemas.signal import AssertionKind, PersonalKind, personal_kinds_of
 from schemas.unit import (
     CONSTRAINTS,
-    CONTRIBUTOR_CAPTION_COLUMNS,
     UNIT_SCHEMA,
     ClearedRow,
     UnitRow,
@@ -124,7 +128,7 @@ def enrich_unit(
         features.facts.load(low, high),
         features.embeddings.load_lazily(low, high),
         features.captions.load_columns(low, high, ScoredCaption),
-        features.scores.load(low, high),
+        features.scores.load_columns(low, high, ScoredText),
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
         features.renditions.load(low, high) if job.deal.rights.strips_metadata else {},
@@ -268,7 +272,7 @@ def _compute_features(
         score_key(item.digest, text): (item.digest, text)
         for item in chunk
         if item.decision is None and item.inference
-        for text in _contributor_texts(item.row).values()
+        for text in contributor_texts(item.row).values()
     }
     scored = score_rows(
         [pair for key, pair in unscored.items() if key not in unit_features.scores],
@@ -277,11 +281,6 @@ def _compute_features(
     )
     unit_features.new_scores += scored
     unit_features.scores.update((row["score_key"], row) for row in scored)
-
-
-def _contributor_texts(row: ClearedRow) -> dict[str, str]:
-    """Returns the non-empty texts the contributor wrote about an asset, by column."""
-    return {name: text for name in CONTRIBUTOR_CAPTION_COLUMNS if (text := row[name])}
 
 
 def _commit(
@@ -299,7 +298,9 @@ def _commit(
         decision = item.decision
         if decision is None:
             row = _unit_row(item, job, unit_features)
-            decision = _profile_refusal(row, job.deal.profile)
+            decision = _flag_refusal(item, row, job)
+            row = without_flagged(item, row, job.deal.captions.flagged)
+            decision = decision or _profile_refusal(row, job.deal.profile)
         if decision is None:
             rows.append(row)
         else:
@@ -338,7 +339,8 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
     columns: dict[str, object] = {
         **item.row,
         **facts,
-        **_caption_columns(item, unit_features),
+        "seen": item.inference,
+        "captions": unit_captions(item, unit_features, job.models),
         **_resolution_columns(item),
         "place": place_of(item.row["media_uri"], job),
         "owners": owners_text(item.row["contributors"]),
@@ -358,6 +360,15 @@ def _unit_shot(shot: ShotFrames, said: ShotCaption | None) -> UnitShot:
     return {**shot, "caption": said["caption"], "clip_score": said["clip_score"]}
 
 
+def _flag_refusal(item: FetchedAsset, row: UnitRow, job: Job) -> Decision | None:
+    if job.deal.captions.flagged != "refuse":
+        return None
+    named = flagged_texts(item, row)
+    if not named:
+        return None
+    return refused_asset(row["asset_id"], (Reason.CAPTION_FLAGGED,), "; ".join(named))
+
+
 def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
     profile = profile_for(name, row["media_type"])
     if profile is None:
@@ -367,26 +378,6 @@ def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
         return None
     detail = one_line(f"{profile.name}: {unmet.detail}")
     return refused_asset(row["asset_id"], (Reason(unmet.reason),), detail)
-
-
-def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> dict[str, object]:
-    contributor_texts = _contributor_texts(item.row)
-    scores = {f"{name}_score": 0.0 for name in CONTRIBUTOR_CAPTION_COLUMNS}
-    if item.inference:
-        captions = unit_features.captions[item.digest]
-        for name, text in contributor_texts.items():
-            scores[f"{name}_score"] = unit_features.scores[score_key(item.digest, text)][
-                "clip_score"
-            ]
-        return {
-            "caption": captions["caption"],
-            "caption_source": CaptionSource.MODEL,
-            "clip_score": captions["clip_score"],
-            **scores,
-        }
-    # Without inference, use the contributor's own text, which needs no model.
-    source, text = next(iter(contributor_texts.items()), (CaptionSource.NONE, ""))
-    return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 
 
 def _resolution_columns(item: FetchedAsset) -> dict[str, object]:

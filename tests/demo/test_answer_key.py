@@ -35,7 +35,10 @@ SIZES = (MIN_ASSETS, 150, 360, 1_000)
 UNPLANTED_REASONS = {
     reason.value
     for reason in Reason
-    if (reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING)
+    if (
+        reason.startswith(("server.", "profile.", "caption."))
+        and reason is not Reason.PROFILE_NOT_MOVING
+    )
     or reason is Reason.MEDIA_CHANGED
 }
 UNPLANTED_REASONS |= {

@@ -45,7 +45,7 @@ def seen(store: Store) -> FeatureTable[DigestCacheRow]:
 
 
 def score(key: str, value: float = 0.5) -> ScoreRow:
-    return {"score_key": key, "clip_score": value}
+    return {"score_key": key, "clip_score": value, "text_embedding": [1.0]}
 
 
 def test_tables_say_what_computed_them(store: Store) -> None:
@@ -57,12 +57,12 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     scores(store, "clip@0").save(0, 9, [score("a")])
     found = {(table.kind, table.model): table for table in survey_features(store)}
     assert {key: table.state for key, table in found.items()} == {
-        ("scores", "clip@1"): "stale",  # no delivery was made with it
+        ("scores", "clip@1 with vectors"): "stale",  # no delivery was made with it
         ("scores", "clip@0"): "stale",
         ("readings", f"{READER_VERSION} trust"): "in use",
         ("seen", DIGEST_CACHE_MODEL): "in use",
     }
-    table = found["scores", "clip@1"]
+    table = found["scores", "clip@1 with vectors"]
     assert len(table.files) == 2
     assert table.size_bytes == sum(len(store.read_bytes(item.key)) for item in table.files)
     assert read_content(store, table).rows == 2

@@ -112,12 +112,14 @@ def test_every_row_type_is_compared() -> None:
         features.MediaFacts,
         features.ScoredCaption,
         features.ShotCaptions,
+        features.ScoredText,
         shard_table.SampleRow,
         shard_table.MemberColumns,
         unit.UnitShot,
+        unit.UnitCaption,
     }
     assert declared == set(ROWS) | parts
-    for part in parts - {unit.UnitShot}:  # `UnitRow` contains a list of it
+    for part in parts - {unit.UnitShot, unit.UnitCaption}:  # `UnitRow` contains lists of them
         assert any(get_type_hints(part).items() <= get_type_hints(row).items() for row in ROWS)
 
 
