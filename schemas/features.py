@@ -204,6 +204,53 @@ _SCORES_FIELDS: list[pa.Field[pa.DataType]] = [
 SCORES_SCHEMA = pa.schema(_SCORES_FIELDS)
 
 
+class TagFields(TypedDict):
+    """A concept of the vocabulary that a medium shows, and its cosine with the medium."""
+
+    name: str
+    category: str
+    score: float
+
+
+class TagsRow(TypedDict):
+    """A row of TAGS_SCHEMA."""
+
+    media_sha256: str
+    caption: str
+    tags: list[TagFields]
+
+
+TAG_TYPE = pa.struct(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
+TAGS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),  # "" if no tag appears in captions
+        pa.field("tags", pa.list_(TAG_TYPE), nullable=False),  # best first
+    ]
+)
+
+
+class ConceptRow(TypedDict):
+    """A row of CONCEPTS_SCHEMA."""
+
+    concept: str
+    embedding: list[float]
+
+
+CONCEPTS_SCHEMA = pa.schema(
+    [
+        pa.field("concept", pa.string(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+    ]
+)
+
+
 class DigestCacheRow(TypedDict):
     """A row of DIGEST_CACHE_SCHEMA."""
 

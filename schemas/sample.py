@@ -18,6 +18,7 @@ class CaptionSource(StrEnum):
     DESCRIPTION = "description"
     KEYWORDS = "keywords"
     MODEL = "model"
+    ZERO_SHOT = "zero-shot"  # made of the tags, from a vocabulary
 
 
 class ConsideredAssetRow(TypedDict):

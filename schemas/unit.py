@@ -8,7 +8,15 @@ from typing import TypedDict
 import pyarrow as pa
 
 from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
-from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
+from schemas.features import (
+    FACTS_SCHEMA,
+    SHOT_CAPTION_TYPE,
+    SHOT_TYPE,
+    TAG_TYPE,
+    MediaFacts,
+    ShotFrames,
+    TagFields,
+)
 
 
 class Agreement(TypedDict):
@@ -90,6 +98,7 @@ class UnitRow(AssetDescription, ClearedRights, MediaFacts):
     shots: list[UnitShot]
     seen: bool
     captions: list[UnitCaption]
+    tags: list[TagFields]
     alteration_constraints: str
     file_constraints: str
     duplication_constraints: str
@@ -115,6 +124,7 @@ UNIT_SCHEMA = pa.schema(
         pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
         pa.field("seen", pa.bool_(), nullable=False),  # whether models embedded and captioned it
         pa.field("captions", pa.list_(UNIT_CAPTION_TYPE), nullable=False),
+        pa.field("tags", pa.list_(TAG_TYPE), nullable=False),
         *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in CONSTRAINTS),
         pa.field("overrides", pa.string(), nullable=False),
         pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies

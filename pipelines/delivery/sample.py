@@ -9,7 +9,7 @@ from typing import Literal
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
-from pipelines.profiles.captions import recommended, sample_caption
+from pipelines.profiles.captions import recommended, sample_caption, score_bp
 from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
@@ -93,6 +93,9 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "fps_den": row["fps_den"],
         "frames": row["frames"] if is_video else 0,
         "captions": list(map(sample_caption, row["captions"])),
+        "tags": "; ".join(tag["name"] for tag in row["tags"]),
+        "tag_scores_bp": "; ".join(str(score_bp(tag["score"])) for tag in row["tags"]),
+        "tag_vocabulary": job.models.vocabulary_id if row["seen"] else "",
         "caption_model": job.models.captioner_id if row["seen"] else "",
         "clip_model": job.models.clip_id if row["seen"] else "",
         "title": row["title"] or "",

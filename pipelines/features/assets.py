@@ -54,6 +54,7 @@ from schemas.features import (
     ScoredCaption,
     ScoredText,
     ScoreRow,
+    TagsRow,
 )
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
@@ -99,12 +100,14 @@ class UnitFeatures:
     readings: dict[str, ReadingRow]
     digest_cache: dict[str, DigestCacheRow] = field(default_factory=dict)
     renditions: dict[str, RenditionRow] = field(default_factory=dict)
+    tags: dict[str, TagsRow] = field(default_factory=dict)
     new_facts: list[FactsRow] = field(default_factory=list)
     new_embeddings: list[EmbeddingRow] = field(default_factory=list)
     new_captions: list[CaptionRow] = field(default_factory=list)
     new_scores: list[ScoreRow] = field(default_factory=list)
     new_readings: list[ReadingRow] = field(default_factory=list)
     new_renditions: list[RenditionRow] = field(default_factory=list)
+    new_tags: list[TagsRow] = field(default_factory=list)
     new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
 
     def complete(self, digest: str) -> bool:

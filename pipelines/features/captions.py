@@ -10,6 +10,7 @@ from pipelines.profiles.captions import recommend
 from pipelines.run.job import Models
 from pipelines.signals.caption_flags import caption_flags
 from schemas.catalogue import AssetDescription
+from schemas.features import TagFields
 from schemas.sample import CaptionSource
 from schemas.unit import UnitCaption, UnitRow
 
@@ -37,7 +38,48 @@ def unit_captions(item: FetchedAsset, features: UnitFeatures, models: Models) ->
         features: Features of the unit's media, complete for it.
         models: The run's models.
     """
-    return [*_contributor_captions(item, features), *_model_captions(item, features, models)]
+    return [
+        *_contributor_captions(item, features),
+        *_model_captions(item, features, models),
+        *_zero_shot_captions(item, features, models),
+    ]
+
+
+def scored_texts(item: FetchedAsset, features: UnitFeatures) -> list[str]:
+    """Returns an asset's texts that are scored, other than the captioner's.
+
+    Args:
+        item: The asset, which models may see.
+        features: Features of the unit's media, with the asset's tags.
+    """
+    return [*contributor_texts(item.row).values(), *filter(None, [_of_tags(item, features)])]
+
+
+def unit_tags(item: FetchedAsset, features: UnitFeatures) -> list[TagFields]:
+    """Returns an asset's tags, best first; none if no model may see it."""
+    row = features.tags.get(item.digest) if item.inference else None
+    return row["tags"] if row else []
+
+
+def _of_tags(item: FetchedAsset, features: UnitFeatures) -> str:
+    row = features.tags.get(item.digest)
+    return row["caption"] if row else ""
+
+
+def _zero_shot_captions(
+    item: FetchedAsset, features: UnitFeatures, models: Models
+) -> Iterator[UnitCaption]:
+    vocabulary = models.vocabulary
+    if vocabulary is None or not item.inference or not (text := _of_tags(item, features)):
+        return
+    yield UnitCaption(
+        source=CaptionSource.ZERO_SHOT,
+        text=text,
+        model=f"{vocabulary.identity} by {models.clip_id}",
+        language=vocabulary.language,
+        score=features.scores[score_key(item.digest, text)]["clip_score"],
+        flags=_flags(text, item),
+    )
 
 
 def _contributor_captions(item: FetchedAsset, features: UnitFeatures) -> Iterator[UnitCaption]:

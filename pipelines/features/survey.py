@@ -21,9 +21,10 @@ from pipelines.features.store import (
     read_feature_file,
     write_feature_file,
 )
-from pipelines.run.models import captions_model, scores_model
+from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
+from pipelines.storage.tables import read_json
 from schemas import layout
 from schemas.errors import InputError, RunError
 
@@ -192,4 +193,9 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)
+        record = f"{layout.agency_prefix(deal_id, one.version)}/{layout.RUN_RECORD}"
+        vocabulary = read_json(store, record).get("vocabulary") if store.exists(record) else None
+        if vocabulary:
+            for kind in ("tags", "concepts"):
+                used[layout.features_prefix(kind, tags_model(vocabulary, clip))].add(deal_id)
     return used

@@ -4,7 +4,8 @@ Captions of different sources are never mixed. The recommended one is the one wi
 score, in ten-thousandths. Of captions with equal scores, the first in the order title, description,
 keywords, model is recommended; so is it where no model may see the asset, since then every score
 is 0. A flagged caption (`pipelines.signals.caption_flags`) is recommended only if there is no
-other.
+other. So is a zero-shot caption: its words were chosen by the very score, which is therefore no
+evidence for it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,12 @@ def recommended(row: Row) -> UnitCaption:
 def recommend(captions: Sequence[UnitCaption]) -> UnitCaption:
     """Returns the caption to recommend; flagged ones only if there are no others."""
     # The first of equals.
-    return max(captions, key=lambda one: (not one["flags"], score_bp(one["score"])))
+    return max(captions, key=_rank)
+
+
+def _rank(caption: UnitCaption) -> tuple[bool, bool, int]:
+    chosen_by_score = caption["source"] == CaptionSource.ZERO_SHOT
+    return not caption["flags"], not chosen_by_score, score_bp(caption["score"])
 
 
 class RecommendedCaption(TypedDict):

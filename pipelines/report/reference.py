@@ -107,6 +107,8 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
+    "captions.vocabulary": "a file with the concepts for tags and zero-shot captions; without it, "
+    "one in the package is used; see [models.md](models.md#vocabulary)",
     "captions.flagged": "captions of models that name a person, an e-mail address or a phone "
     "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
     "refuse their assets; see [models.md](models.md#flagged-captions)",

@@ -15,6 +15,7 @@ from pipelines.media.limits import MediaLimits
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
+from pipelines.vision.vocabulary import Vocabulary
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
@@ -40,6 +41,7 @@ class Models:
         captioner_precision: The captioner's.
         precision_notes: Which precision each model has and why, for people.
         caption_language: The language that the captioner writes, BCP 47.
+        vocabulary: The concepts by which media are tagged; None to tag nothing.
     """
 
     clip: str
@@ -51,6 +53,12 @@ class Models:
     captioner_precision: str = "fp32"
     precision_notes: tuple[str, ...] = ()
     caption_language: str = "en"
+    vocabulary: Vocabulary | None = None
+
+    @property
+    def vocabulary_id(self) -> str:
+        """The vocabulary's identity; "" without one."""
+        return "" if self.vocabulary is None else self.vocabulary.identity
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,7 @@ def run_id(
         "as_of": as_of.isoformat(),
         "clip": models.clip_id,
         "captioner": models.captioner_id,
+        "vocabulary": models.vocabulary_id,
         "readers": READER_VERSION,
         "trust": trust.digest,
         "salt": _salt_digest(salt),

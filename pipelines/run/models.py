@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.run.job import Models
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
+from pipelines.vision.demo_network import TAG_VOCABULARY as DEMO_VOCABULARY
 from pipelines.vision.models import FP32, PRECISIONS, ModelRef, check_model, identity, parse_model
 from pipelines.vision.precision import ChosenPrecision, choose_precision
+from pipelines.vision.vocabulary import GENERAL, Vocabulary, load_vocabulary
 from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import RunError
@@ -30,6 +33,20 @@ def check_models(deal: Deal) -> None:
     """
     check_model(parse_model(deal.models.clip), "encoder")
     check_model(parse_model(deal.models.captioner), "captioner")
+    read_vocabulary(deal)
+
+
+def read_vocabulary(deal: Deal) -> Vocabulary:
+    """Returns the vocabulary that the deal names, or the one of the package for its model.
+
+    Raises:
+        InputError: If it cannot be read or is not valid.
+    """
+    if deal.captions.vocabulary:
+        return load_vocabulary(Path(deal.captions.vocabulary))
+    # The demonstration model knows no words but those of its own pictures.
+    is_demo = parse_model(deal.models.clip).is_demo
+    return load_vocabulary(DEMO_VOCABULARY if is_demo else GENERAL)
 
 
 def captions_model(captioner_id: str, clip_id: str) -> str:
@@ -40,6 +57,11 @@ def captions_model(captioner_id: str, clip_id: str) -> str:
 def scores_model(clip_id: str) -> str:
     """Returns the identity under which texts' scores are stored, with the texts' vectors."""
     return f"{clip_id} with vectors"
+
+
+def tags_model(vocabulary_id: str, clip_id: str) -> str:
+    """Returns the identity under which a vocabulary's vectors, and media's tags, are stored."""
+    return f"{vocabulary_id} by {clip_id}"
 
 
 def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) -> Models:
@@ -72,6 +94,7 @@ def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) 
         demonstration=clip.is_demo or captioner.is_demo,
         clip_precision=clip_choice.precision,
         captioner_precision=captioner_choice.precision,
+        vocabulary=read_vocabulary(deal),
         precision_notes=tuple(
             f"{name} in {choice.precision}: {choice.reason}" for name, choice in choices.items()
         ),

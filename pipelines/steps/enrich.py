@@ -18,9 +18,10 @@ import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
 from pipelines.features.captions import (
-    contributor_texts,
     flagged_texts,
+    scored_texts,
     unit_captions,
+    unit_tags,
     without_flagged,
 )
 from pipelines.features.compute import (
@@ -34,6 +35,7 @@ from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.refused import place_of
 from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
+from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.profiles import profile_for
 from pipelines.rights.formatting import one_line
@@ -98,6 +100,7 @@ def enrich_unit(
     store: Store,
     features: FeatureStore,
     vision: VisionModels,
+    tagger: Tagger,
     origin_files: OriginFileCache,
     job: Job,
     unit: int,
@@ -109,6 +112,7 @@ def enrich_unit(
         store: The output store.
         features: Features computed earlier.
         vision: The models.
+        tagger: Tags media by the run's vocabulary.
         origin_files: This run's cache of the files that servers publish beside their media.
         job: The run.
         unit: The unit's number.
@@ -132,6 +136,7 @@ def enrich_unit(
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
         features.renditions.load(low, high) if job.deal.rights.strips_metadata else {},
+        features.tags.load(low, high),
     )
     doubts = read_doubts(store, job.work)
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
@@ -146,7 +151,7 @@ def enrich_unit(
         now_s=now_s,
     )
     for chunk in _one_ahead(map(fetch, chunks)):
-        _compute_features(chunk, unit_features, vision)  # 3
+        _compute_features(chunk, unit_features, vision, tagger)  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
         fetched_assets += [item.without_pixels() for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
@@ -162,6 +167,7 @@ def enrich_unit(
     features.embeddings.save(low, high, unit_features.new_embeddings)
     features.captions.save(low, high, unit_features.new_captions)
     features.scores.save(low, high, unit_features.new_scores)
+    features.tags.save(low, high, unit_features.new_tags)
     features.readings.save(low, high, unit_features.new_readings)
     features.renditions.save(low, high, unit_features.new_renditions)
     features.digest_cache.save(
@@ -232,7 +238,7 @@ def _fetchers() -> ThreadPoolExecutor:
 
 
 def _compute_features(
-    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels
+    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels, tagger: Tagger
 ) -> None:
     for item in chunk:
         if item.file_reading is not None and item.digest not in unit_features.readings:
@@ -268,11 +274,15 @@ def _compute_features(
     unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
     unit_features.new_captions += captioned
     unit_features.captions.update((row["media_sha256"], row) for row in captioned)
+    seen = [item for item in chunk if item.decision is None and item.inference]
+    untagged = dict.fromkeys(item.digest for item in seen if item.digest not in unit_features.tags)
+    tagged = tagger.tag(list(untagged), unit_features.embeddings)
+    unit_features.new_tags += tagged
+    unit_features.tags.update((row["media_sha256"], row) for row in tagged)
     unscored = {
         score_key(item.digest, text): (item.digest, text)
-        for item in chunk
-        if item.decision is None and item.inference
-        for text in contributor_texts(item.row).values()
+        for item in seen
+        for text in scored_texts(item, unit_features)
     }
     scored = score_rows(
         [pair for key, pair in unscored.items() if key not in unit_features.scores],
@@ -341,6 +351,7 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         **facts,
         "seen": item.inference,
         "captions": unit_captions(item, unit_features, job.models),
+        "tags": unit_tags(item, unit_features),
         **_resolution_columns(item),
         "place": place_of(item.row["media_uri"], job),
         "owners": owners_text(item.row["contributors"]),

@@ -31,7 +31,7 @@ class SampleFields(BaseModel):
     )
 
 
-CaptionSourceName = Literal["title", "description", "keywords", "model"]
+CaptionSourceName = Literal["title", "description", "keywords", "model", "zero-shot"]
 
 
 class Caption(SampleFields):
@@ -88,6 +88,12 @@ class CommonSample(SampleFields):
     """Whose words `caption` is: the source of the best of `captions` by score."""
     captions: Annotated[list[Caption], Field(min_length=1)]
     """All of the sample's captions, each with its source; the contributor's come first."""
+    tags: str
+    """Concepts of a vocabulary that the medium shows, best first, separated by "; "."""
+    tag_scores_bp: Annotated[str, Field(pattern=r"^(-?[0-9]{1,5}(; -?[0-9]{1,5})*)?$")]
+    """The cosine of each of the tags and the medium, in ten-thousandths, separated by "; "."""
+    tag_vocabulary: str
+    """Name and digest of the vocabulary; "" where the rights forbid models."""
     caption_model: str
     """Name, digest and settings of the captioner; "" where the rights forbid it."""
     clip_model: str

@@ -21,6 +21,9 @@ COMMON: Row = {
     "fps_num": 0,
     "fps_den": 1,
     "frames": 0,
+    "tags": "boat; sea",
+    "tag_scores_bp": "3000; -20",
+    "tag_vocabulary": "general@1",
     "caption_model": "captioner@1",
     "clip_model": "clip@1",
     "title": "A red boat",
@@ -74,6 +77,7 @@ def picture_row(**changes: Any) -> UnitRow:
             caption("keywords", "boat, red", 0.3),
             caption("model", "a red boat on water", 0.3127),
         ],
+        "tags": [{"name": "boat", "category": "vehicle", "score": 0.2}],
         "frames": 1,
     }
     return cast("UnitRow", row | changes)
