@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
-from schemas.deal_captions import CaptionTerms
+from schemas.deal_captions import CaptionTerms, EndpointTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -119,6 +119,19 @@ class Deal(DealSection):
         if value.inference == "pack-without" and Purpose.INFERENCE in info.data.get("purposes", ()):
             raise ValueError(
                 'inference = "pack-without" contradicts purposes, which include inference'
+            )
+        return value
+
+    @field_validator("captions")
+    @classmethod
+    def _check_endpoint(cls, value: CaptionTerms, info: ValidationInfo) -> CaptionTerms:
+        models = info.data.get("models")
+        if models is None or models.captioner.startswith(("https://", "http://")):
+            return value
+        if value.endpoint != EndpointTerms():
+            raise ValueError(
+                "endpoint is used only if models.captioner is the address of one, "
+                f"not {models.captioner!r}"
             )
         return value
 

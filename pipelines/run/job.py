@@ -19,6 +19,7 @@ from pipelines.vision.vocabulary import Vocabulary
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
+from schemas.deal_captions import EndpointTerms
 from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
@@ -41,6 +42,7 @@ class Models:
         captioner_precision: The captioner's.
         precision_notes: Which precision each model has and why, for people.
         caption_language: The language that the captioner writes, BCP 47.
+        endpoint: How a captioner behind an address is asked.
         vocabulary: The concepts by which media are tagged; None to tag nothing.
     """
 
@@ -54,6 +56,7 @@ class Models:
     precision_notes: tuple[str, ...] = ()
     caption_language: str = "en"
     vocabulary: Vocabulary | None = None
+    endpoint: EndpointTerms = field(default_factory=EndpointTerms)
 
     @property
     def vocabulary_id(self) -> str:

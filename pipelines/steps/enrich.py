@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 
@@ -69,6 +70,7 @@ from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
+from pipelines.vision.caption_text import CaptionFailure
 from schemas import layout
 from schemas.features import ScoredCaption, ScoredText, ShotCaption, ShotFrames
 from schemas.layout import unit_name
@@ -151,9 +153,9 @@ def enrich_unit(
         now_s=now_s,
     )
     for chunk in _one_ahead(map(fetch, chunks)):
-        _compute_features(chunk, unit_features, vision, tagger)  # 3
+        failures = _compute_features(chunk, unit_features, vision, tagger)  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
-        fetched_assets += [item.without_pixels() for item in chunk]
+        fetched_assets += [_captioned(item.without_pixels(), failures) for item in chunk]
         report_progress(job.progress_path, "enrich", len(chunk))
     refused = read_refused_files(  # 4
         store,
@@ -239,7 +241,8 @@ def _fetchers() -> ThreadPoolExecutor:
 
 def _compute_features(
     chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels, tagger: Tagger
-) -> None:
+) -> dict[str, CaptionFailure]:
+    """Computes what is new of a chunk; returns why media could not be captioned, by digest."""
     for item in chunk:
         if item.file_reading is not None and item.digest not in unit_features.readings:
             unit_features.new_readings.append(item.file_reading)
@@ -269,7 +272,7 @@ def _compute_features(
         for item in uncaptioned
         if item.media_sha256 in unit_features.embeddings
     }
-    embedded, captioned = describe_media(unembedded, uncaptioned, known, vision)
+    embedded, captioned, failures = describe_media(unembedded, uncaptioned, known, vision)
     unit_features.new_embeddings += embedded
     unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
     unit_features.new_captions += captioned
@@ -291,6 +294,16 @@ def _compute_features(
     )
     unit_features.new_scores += scored
     unit_features.scores.update((row["score_key"], row) for row in scored)
+    return failures
+
+
+def _captioned(item: FetchedAsset, failures: Mapping[str, CaptionFailure]) -> FetchedAsset:
+    """Returns an asset, failed if models may see it and the captioner did not answer."""
+    if item.decision is not None or not item.inference or item.digest not in failures:
+        return item
+    detail = f"{one_line(item.row['media_uri'])}: {one_line(failures[item.digest].detail)}"
+    decision = failed_asset(item.row["asset_id"], Reason.MEDIA_NOT_CAPTIONED, detail)
+    return replace(item, decision=decision)
 
 
 def _commit(

@@ -39,7 +39,7 @@ UNPLANTED_REASONS = {
         reason.startswith(("server.", "profile.", "caption."))
         and reason is not Reason.PROFILE_NOT_MOVING
     )
-    or reason is Reason.MEDIA_CHANGED
+    or reason in (Reason.MEDIA_CHANGED, Reason.MEDIA_NOT_CAPTIONED)
 }
 UNPLANTED_REASONS |= {
     *("text.personal_data", "file.personal_data", "asset.removed"),

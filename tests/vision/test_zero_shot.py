@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipelines.vision.demo_network import TAG_VOCABULARY
 from pipelines.vision.embed import load_encoder
 from pipelines.vision.models import ModelRef
 from pipelines.vision.vocabulary import GENERAL, Vocabulary, fill, load_vocabulary
-from pipelines.vision.zero_shot import ConceptVectors, Tag, concept_key, embed_concepts
+from pipelines.vision.zero_shot import ConceptVectors, Tag, Vectors, concept_key, embed_concepts
 from schemas.errors import InputError
 
 SMALL = """\
@@ -91,9 +92,10 @@ def test_a_caption_has_the_best_parts_in_the_files_order(tmp_path: Path) -> None
 def test_a_concepts_vector_is_the_mean_of_its_prompts(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def embed(texts: object) -> np.ndarray:  # type: ignore[type-arg]
-        asked.extend(texts)  # type: ignore[call-overload]
-        return np.array([[1.0, 0.0] if "photo" in text else [0.0, 1.0] for text in asked], "f4")
+    def embed(texts: Sequence[str]) -> Vectors:
+        asked.extend(texts)
+        shown = [[1.0, 0.0] if "photo" in text else [0.0, 1.0] for text in texts]
+        return np.array(shown, np.float32)
 
     vocabulary = small(tmp_path)
     found = embed_concepts(vocabulary, embed)
