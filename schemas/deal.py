@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
+from schemas.deal_captions import CaptionTerms, EndpointTerms
 from schemas.deal_render import RenderTerms
 from schemas.deal_terms import (
     Agreement,
@@ -64,6 +65,7 @@ class Deal(DealSection):
     render: RenderTerms = Field(default=RenderTerms(), validate_default=True)
     quality: QualityTerms = QualityTerms()
     models: ModelTerms = ModelTerms()
+    captions: CaptionTerms = CaptionTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
     output: OutputTerms = OutputTerms()
@@ -124,6 +126,19 @@ class Deal(DealSection):
         if value.inference == "pack-without" and Purpose.INFERENCE in info.data.get("purposes", ()):
             raise ValueError(
                 'inference = "pack-without" contradicts purposes, which include inference'
+            )
+        return value
+
+    @field_validator("captions")
+    @classmethod
+    def _check_endpoint(cls, value: CaptionTerms, info: ValidationInfo) -> CaptionTerms:
+        models = info.data.get("models")
+        if models is None or models.captioner.startswith(("https://", "http://")):
+            return value
+        if value.endpoint != EndpointTerms():
+            raise ValueError(
+                "endpoint is used only if models.captioner is the address of one, "
+                f"not {models.captioner!r}"
             )
         return value
 
@@ -198,10 +213,9 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, the section `[render]`, the models' precision,
-        `rights.faces` and the later keys of
-        `[select]` are part of it unless they are the defaults: a deal that says nothing of them has
-        the digest that it had before they existed.
+        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision,
+        `rights.faces` and the later keys of `[select]` are part of it unless they are the defaults:
+        a deal that says nothing of them has the digest that it had before they existed.
         """
         default = SelectTerms()
         unused = {
@@ -218,6 +232,8 @@ class Deal(DealSection):
             excluded["quality"] = True
         if self.rights.faces == "ignore":
             excluded["rights"] = {"faces"}
+        if self.captions == CaptionTerms():
+            excluded["captions"] = True
         if self.models.precision == "auto":
             excluded["models"] = {"precision"}
         return canonical_json(self.model_dump(mode="json", exclude=excluded))

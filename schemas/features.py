@@ -228,18 +228,72 @@ _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
 RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
 
 
-class ScoreRow(TypedDict):
-    """A row of SCORES_SCHEMA."""
+class ScoredText(TypedDict):
+    """The score of a text, without its embedding."""
 
     score_key: str
     clip_score: float
 
 
+class ScoreRow(ScoredText):
+    """A row of SCORES_SCHEMA."""
+
+    text_embedding: list[float]
+
+
 _SCORES_FIELDS: list[pa.Field[pa.DataType]] = [
-    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a contributor's text
+    pa.field("score_key", pa.string(), nullable=False),  # of a medium and a text
     pa.field("clip_score", pa.float32(), nullable=False),
+    pa.field("text_embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
 ]
 SCORES_SCHEMA = pa.schema(_SCORES_FIELDS)
+
+
+class TagFields(TypedDict):
+    """A concept of the vocabulary that a medium shows, and its cosine with the medium."""
+
+    name: str
+    category: str
+    score: float
+
+
+class TagsRow(TypedDict):
+    """A row of TAGS_SCHEMA."""
+
+    media_sha256: str
+    caption: str
+    tags: list[TagFields]
+
+
+TAG_TYPE = pa.struct(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
+TAGS_SCHEMA = pa.schema(
+    [
+        pa.field("media_sha256", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),  # "" if no tag appears in captions
+        pa.field("tags", pa.list_(TAG_TYPE), nullable=False),  # best first
+    ]
+)
+
+
+class ConceptRow(TypedDict):
+    """A row of CONCEPTS_SCHEMA."""
+
+    concept: str
+    embedding: list[float]
+
+
+CONCEPTS_SCHEMA = pa.schema(
+    [
+        pa.field("concept", pa.string(), nullable=False),
+        pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
+    ]
+)
 
 
 class DigestCacheRow(TypedDict):

@@ -164,6 +164,15 @@ class Reason(StrEnum):
         "Let the server send the same bytes each time, or put the file beside the catalogue.",
     )
 
+    MEDIA_NOT_CAPTIONED = _media(
+        "media.not_captioned",
+        "The captioner that the deal names did not caption the media; the detail says why.",
+        "Let the captioner answer, and run again; other media keep their captions.",
+        "models.captioner",
+        "captions.endpoint.timeout_s",
+        "captions.endpoint.max_tokens",
+    )
+
     FILE_DENIED = _file(
         "file.denied",
         "The file's own metadata denies a purpose that is needed.",
@@ -339,6 +348,15 @@ class Reason(StrEnum):
         "EXIF, IIM, XMP",
         'Correct the file, or use a deal with rights.copyright_conflicts = "accept".',
         "rights.copyright_conflicts",
+    )
+
+    CAPTION_FLAGGED = _file(
+        "caption.flagged",
+        "The model's caption names a person, an e-mail address or a phone number that the "
+        "contributor's texts do not.",
+        "assets.title, assets.description",
+        'Use a deal with captions.flagged = "drop", or another captioner.',
+        "captions.flagged",
     )
 
     PROFILE_NO_CAPTION = _profile(

@@ -12,12 +12,13 @@ import pyarrow as pa
 
 
 class CaptionSource(StrEnum):
-    """Where a caption comes from."""
+    """Where a caption comes from; the contributor's sources come first."""
 
+    TITLE = "title"
+    DESCRIPTION = "description"
+    KEYWORDS = "keywords"
     MODEL = "model"
-    TITLE = "title"  # the contributor's, if the rights forbid captioning
-    DESCRIPTION = "description"  # likewise, if there is no title
-    NONE = "none"
+    ZERO_SHOT = "zero-shot"  # made of the tags, from a vocabulary
 
 
 class ConsideredAssetRow(TypedDict):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import pyarrow as pa
 
 from schemas.catalogue import ASSETS_SCHEMA, AssetDescription, AssetRow
-from schemas.features import FACTS_SCHEMA, SHOT_CAPTION_TYPE, SHOT_TYPE, MediaFacts, ShotFrames
+from schemas.features import (
+    FACTS_SCHEMA,
+    SHOT_CAPTION_TYPE,
+    SHOT_TYPE,
+    TAG_TYPE,
+    MediaFacts,
+    ShotFrames,
+    TagFields,
+)
 from schemas.measures import MEASURE_FIELDS, Measures
 
 
@@ -48,7 +56,6 @@ class ClearedRow(AssetRow, ClearedRights):
     """A row of the catalogue that screening cleared."""
 
 
-CONTRIBUTOR_CAPTION_COLUMNS: tuple[Literal["title", "description"], ...] = ("title", "description")
 #: The kinds of constraint on the use of a file; each kind has a column.
 CONSTRAINTS = ("alteration", "file", "duplication")
 
@@ -60,17 +67,39 @@ class UnitShot(ShotFrames):
     clip_score: float
 
 
+class UnitCaption(TypedDict):
+    """One of an asset's captions."""
+
+    source: str
+    text: str
+    model: str
+    language: str
+    score: float
+    flags: list[str]
+
+
+UNIT_CAPTION_TYPE = pa.struct(
+    [
+        pa.field("source", pa.string(), nullable=False),  # schemas.sample.CaptionSource
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),  # its identity; "" of a contributor's
+        pa.field("language", pa.string(), nullable=False),  # "" if it is not known
+        pa.field("score", pa.float32(), nullable=False),  # cosine with the medium; 0 if not seen
+        # pipelines.signals.caption_flags.CaptionFlag; never of a contributor's
+        pa.field("flags", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+
 class UnitRow(AssetDescription, ClearedRights, MediaFacts, Measures):
     """A row of UNIT_SCHEMA."""
 
     hash: int
     film_ms: int
     shots: list[UnitShot]
-    caption: str
-    caption_source: str
-    clip_score: float
-    title_score: float
-    description_score: float
+    seen: bool
+    captions: list[UnitCaption]
+    tags: list[TagFields]
     alteration_constraints: str
     file_constraints: str
     duplication_constraints: str
@@ -96,13 +125,9 @@ UNIT_SCHEMA = pa.schema(
         ),
         *MEASURE_FIELDS,
         pa.field("shots", pa.list_(_UNIT_SHOT_TYPE), nullable=False),
-        pa.field("caption", pa.string(), nullable=False),
-        pa.field("caption_source", pa.string(), nullable=False),
-        pa.field("clip_score", pa.float32(), nullable=False),
-        *(
-            pa.field(f"{name}_score", pa.float32(), nullable=False)
-            for name in CONTRIBUTOR_CAPTION_COLUMNS
-        ),
+        pa.field("seen", pa.bool_(), nullable=False),  # whether models embedded and captioned it
+        pa.field("captions", pa.list_(UNIT_CAPTION_TYPE), nullable=False),
+        pa.field("tags", pa.list_(TAG_TYPE), nullable=False),
         *(pa.field(f"{kind}_constraints", pa.string(), nullable=False) for kind in CONSTRAINTS),
         pa.field("overrides", pa.string(), nullable=False),
         pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.features.compute import LazyVisionModels, Vectors
+from pipelines.vision.caption_text import CaptionFailure
 from tests.shared import REMEMBERED_VARIABLE
 
 WITHOUT = {REMEMBERED_VARIABLE: ""}
@@ -55,9 +56,11 @@ def _remembered_texts(self: LazyVisionModels, texts: Sequence[str]) -> Vectors:
     return _vectors("text", _encoder(self), texts, encoded, ask)
 
 
-def _remembered_captions(self: LazyVisionModels, images: Sequence[Image.Image]) -> list[str]:
+def _remembered_captions(
+    self: LazyVisionModels, images: Sequence[Image.Image]
+) -> list[str | CaptionFailure]:
     def ask(new: Sequence[Image.Image]) -> list[bytes]:
-        return [text.encode() for text in _caption(self, new)]
+        return [text.encode() for text in _caption(self, new) if isinstance(text, str)]
 
     if not _remembers(_captioner(self)):
         return _caption(self, images)
@@ -67,7 +70,7 @@ def _remembered_captions(self: LazyVisionModels, images: Sequence[Image.Image]) 
 
 def _remembered_both(
     self: LazyVisionModels, images: Sequence[Image.Image]
-) -> tuple[Vectors, list[str]]:
+) -> tuple[Vectors, list[str | CaptionFailure]]:
     if _remembers(_encoder(self)) and _remembers(_captioner(self)):
         return self.embed_images(images), self.caption(images)
     return _embed_and_caption(self, images)

@@ -136,8 +136,9 @@ def _rai(job: Job) -> Node:
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],
         "rai:dataAnnotationProtocol": [
-            "One caption a sample. Column caption_source says whose words it is: model, or "
-            "the contributor's title or description."
+            "One recommended caption a sample, the best by CLIP score. Column caption_source says "
+            "whose words it is: model, or the contributor's title, description or keywords. The "
+            "samples' JSON has all captions, each with its source, model, language and score."
         ],
         "rai:machineAnnotationTools": [models.captioner_id, models.clip_id],
         "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],

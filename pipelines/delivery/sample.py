@@ -10,6 +10,7 @@ from pipelines.delivery.file_fields import file_fields
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
+from pipelines.profiles.captions import recommended, sample_caption, score_bp
 from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
@@ -17,7 +18,6 @@ from schemas.measures import MEASURE_NAMES, UNMEASURED
 from schemas.profiles.common import CommonSample
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
-from schemas.sample import CaptionSource
 from schemas.unit import UnitRow
 
 _KEY_HEX = 24  # 96 bits of the asset's commitment: collisions in a delivery are not expected
@@ -81,7 +81,6 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
     commitment = asset_commitment(job.salt, row["asset_id"])
     source = (row["digital_source_type"] or "").removeprefix(DIGITAL_SOURCE_TYPE_PREFIX)
     created, until = row["created_at"], row["usable_until"]
-    captioned_by_model = row["caption_source"] == CaptionSource.MODEL
     is_video = row["media_type"] == "video"
     return {
         "key": sample_key(commitment),
@@ -95,8 +94,12 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
         "fps_num": row["fps_num"],
         "fps_den": row["fps_den"],
         "frames": row["frames"] if is_video else 0,
-        "caption_model": job.models.captioner_id if captioned_by_model else "",
-        "clip_model": job.models.clip_id if captioned_by_model else "",
+        "captions": list(map(sample_caption, row["captions"])),
+        "tags": "; ".join(tag["name"] for tag in row["tags"]),
+        "tag_scores_bp": "; ".join(str(score_bp(tag["score"])) for tag in row["tags"]),
+        "tag_vocabulary": job.models.vocabulary_id if row["seen"] else "",
+        "caption_model": job.models.captioner_id if row["seen"] else "",
+        "clip_model": job.models.clip_id if row["seen"] else "",
         "title": row["title"] or "",
         "description": row["description"] or "",
         "keywords": "; ".join(row["keywords"] or []),
@@ -135,10 +138,10 @@ def sample_json(sample: CommonSample) -> bytes:
 
 
 def is_embedded(sample: CommonSample) -> bool:
-    """Returns whether media and caption have embeddings, which is if a model captioned it."""
-    return sample.caption_source == CaptionSource.MODEL.value
+    """Returns whether media and caption have embeddings, which is if models have seen it."""
+    return bool(sample.clip_model)
 
 
 def clip_score(sample: CommonSample, row: UnitRow) -> float:
     """Returns the cosine of media and recommended caption; 0 if none was computed."""
-    return float(row["clip_score"]) if is_embedded(sample) else 0.0
+    return float(recommended(row)["score"]) if is_embedded(sample) else 0.0

@@ -54,7 +54,9 @@ from schemas.features import (
     ReadingRow,
     RenditionRow,
     ScoredCaption,
+    ScoredText,
     ScoreRow,
+    TagsRow,
 )
 from schemas.measures import MeasuresRow
 from schemas.reasons import Reason
@@ -97,16 +99,18 @@ class UnitFeatures:
     facts: dict[str, FactsRow]
     embeddings: dict[str, EmbeddingRow]
     captions: dict[str, ScoredCaption]
-    scores: dict[str, ScoreRow]
+    scores: dict[str, ScoredText]
     readings: dict[str, ReadingRow]
     digest_cache: dict[str, DigestCacheRow] = field(default_factory=dict)
     renditions: dict[str, RenditionRow] = field(default_factory=dict)
+    tags: dict[str, TagsRow] = field(default_factory=dict)
     new_facts: list[FactsRow] = field(default_factory=list)
     new_embeddings: list[EmbeddingRow] = field(default_factory=list)
     new_captions: list[CaptionRow] = field(default_factory=list)
     new_scores: list[ScoreRow] = field(default_factory=list)
     new_readings: list[ReadingRow] = field(default_factory=list)
     new_renditions: list[RenditionRow] = field(default_factory=list)
+    new_tags: list[TagsRow] = field(default_factory=list)
     new_digest_cache: list[DigestCacheRow] = field(default_factory=list)
     measures: dict[str, MeasuresRow] = field(default_factory=dict)
     new_measures: list[MeasuresRow] = field(default_factory=list)

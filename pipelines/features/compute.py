@@ -14,6 +14,7 @@ from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia
 from pipelines.run.job import Models
+from pipelines.vision.caption_text import CaptionFailure
 from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 from schemas.measures import MeasuresRow
@@ -21,6 +22,7 @@ from schemas.measures import MeasuresRow
 if TYPE_CHECKING:
     from pipelines.vision.caption import Captioner
     from pipelines.vision.embed import ImageTextEncoder
+    from pipelines.vision.external import ExternalCaptioner
 
 Vectors = npt.NDArray[np.float32]
 _NO_VECTORS: Vectors = np.empty((0, 0), np.float32)
@@ -35,10 +37,12 @@ class VisionModels(Protocol):
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """L2-normalised embeddings, [n, d]."""
 
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
-        """One caption an image."""
+    def caption(self, images: Sequence[Image.Image]) -> list[str | CaptionFailure]:
+        """One caption an image, or why there is none."""
 
-    def embed_and_caption(self, images: Sequence[Image.Image]) -> tuple[Vectors, list[str]]:
+    def embed_and_caption(
+        self, images: Sequence[Image.Image]
+    ) -> tuple[Vectors, list[str | CaptionFailure]]:
         """Both of the same images."""
 
 
@@ -92,15 +96,33 @@ class LazyVisionModels:
         """L2-normalised embeddings, [n, d]."""
         return self._encoder.embed_texts(list(texts))
 
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
-        """One caption an image."""
-        return self._captioner.caption(list(images))
+    @cached_property
+    def _external(self) -> ExternalCaptioner | None:
+        from pipelines.vision.external import is_external, load_external
 
-    def embed_and_caption(self, images: Sequence[Image.Image]) -> tuple[Vectors, list[str]]:
+        models = self.models
+        if not is_external(models.captioner):
+            return None
+        captioner = load_external(models.captioner, models.endpoint)
+        self._check(models.captioner, captioner.identity, models.captioner_id)
+        return captioner
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str | CaptionFailure]:
+        """One caption an image, or why there is none."""
+        if self._external is not None:
+            return self._external.caption(list(images))
+        return [*self._captioner.caption(list(images))]
+
+    def embed_and_caption(
+        self, images: Sequence[Image.Image]
+    ) -> tuple[Vectors, list[str | CaptionFailure]]:
         """Both of the same images; one network that is both models sees them once."""
         from pipelines.vision.describe import embed_and_caption
 
-        return embed_and_caption(self._encoder, self._captioner, list(images))
+        if self._external is not None:
+            return self.embed_images(images), self.caption(images)
+        vectors, captions = embed_and_caption(self._encoder, self._captioner, list(images))
+        return vectors, [*captions]
 
 
 def facts_row(prepared: PreparedMedia) -> FactsRow:
@@ -168,7 +190,7 @@ def describe_media(
     uncaptioned: Sequence[PreparedMedia],
     embeddings: dict[str, EmbeddingRow],
     vision: VisionModels,
-) -> tuple[list[EmbeddingRow], list[CaptionRow]]:
+) -> tuple[list[EmbeddingRow], list[CaptionRow], dict[str, CaptionFailure]]:
     """Embeds and captions media; most are new to both models, which then see them together.
 
     Args:
@@ -176,6 +198,9 @@ def describe_media(
         uncaptioned: Media without captions.
         embeddings: Embeddings of the other media, by digest.
         vision: The models.
+
+    Returns:
+        The rows of what is new, and why media have no captions, by digest.
     """
     frames, shots = _frames(unembedded), [shot for one in uncaptioned for shot in one.shots_rgb]
     new_to_both = [one.media_sha256 for one in unembedded] == [
@@ -190,7 +215,27 @@ def describe_media(
         captions = vision.caption(_frames(uncaptioned) + shots) if uncaptioned else []
         shot_vectors = vision.embed_images(shots) if shots else _NO_VECTORS
     known = {**embeddings, **{row["media_sha256"]: row for row in rows}}
-    return rows, _caption_rows(uncaptioned, captions, shot_vectors, known, vision)
+    failures = _failures(uncaptioned, captions)
+    texts = [one if isinstance(one, str) else "" for one in captions]
+    captioned = [
+        row
+        for row in _caption_rows(uncaptioned, texts, shot_vectors, known, vision)
+        if row["media_sha256"] not in failures
+    ]
+    return rows, captioned, failures
+
+
+def _failures(
+    media: Sequence[PreparedMedia], captions: Sequence[str | CaptionFailure]
+) -> dict[str, CaptionFailure]:
+    """Returns the first failure of each media file, of the captions of all frames, then shots."""
+    owners = [one.media_sha256 for one in media for _ in one.frames_rgb]
+    owners += [one.media_sha256 for one in media for _ in one.shots_rgb]
+    failures: dict[str, CaptionFailure] = {}
+    for owner, caption in zip(owners, captions, strict=True):
+        if isinstance(caption, CaptionFailure):
+            failures.setdefault(owner, caption)
+    return failures
 
 
 def _frames(media: Sequence[PreparedMedia]) -> list[Image.Image]:
@@ -286,13 +331,17 @@ def score_rows(
     """
     if not media_texts:
         return []
-    texts = vision.embed_texts([text for _, text in media_texts]).astype(np.float64)
+    texts = vision.embed_texts([text for _, text in media_texts])
     return [
         {
             "score_key": score_key(digest, text),
             "clip_score": float(
-                np.float32(vector @ np.asarray(embeddings[digest]["embedding"], np.float64))
+                np.float32(
+                    vector.astype(np.float64)
+                    @ np.asarray(embeddings[digest]["embedding"], np.float64)
+                )
             ),
+            "text_embedding": vector.tolist(),
         }
         for (digest, text), vector in zip(media_texts, texts, strict=True)
     ]

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.media.shot_rules import SHOTS_MODEL
-from pipelines.run.models import captions_model
+from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.storage.columns import list_items, rows_of, values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
@@ -33,19 +33,23 @@ from schemas import layout
 from schemas.errors import RunError
 from schemas.features import (
     CAPTIONS_SCHEMA,
+    CONCEPTS_SCHEMA,
     DIGEST_CACHE_SCHEMA,
     EMBEDDINGS_SCHEMA,
     FACTS_SCHEMA,
     READINGS_SCHEMA,
     RENDITIONS_SCHEMA,
     SCORES_SCHEMA,
+    TAGS_SCHEMA,
     CaptionRow,
+    ConceptRow,
     DigestCacheRow,
     EmbeddingRow,
     FactsRow,
     ReadingRow,
     RenditionRow,
     ScoreRow,
+    TagsRow,
 )
 from schemas.measures import MEASURES_SCHEMA, MeasuresRow
 
@@ -263,24 +267,34 @@ class FeatureStore:
     renditions: FeatureTable[RenditionRow]
     digest_cache: FeatureTable[DigestCacheRow]
     measures: FeatureTable[MeasuresRow]
+    tags: FeatureTable[TagsRow]
+    concepts: FeatureTable[ConceptRow]
 
 
 def open_feature_store(
-    store: Store, clip_id: str, captioner_id: str, reader_id: str, rendition_id: str = ""
+    store: Store,
+    clip_id: str,
+    captioner_id: str,
+    reader_id: str,
+    rendition_id: str = "",
+    vocabulary_id: str = "",
 ) -> FeatureStore:
-    """Opens the tables for two models, the rights readers and what is done with metadata.
+    """Opens the tables for two models, the rights readers, what is done with metadata, and tags.
 
-    Scores depend on both models.
+    The scores of captions depend on both models.
     """
+    tagged = tags_model(vocabulary_id, clip_id)
     return FeatureStore(
         FeatureTable(store, "facts", FACTS_MODEL, FACTS_SCHEMA, FactsRow),
         FeatureTable(store, "embeddings", clip_id, EMBEDDINGS_SCHEMA, EmbeddingRow),
         FeatureTable(
             store, "captions", captions_model(captioner_id, clip_id), CAPTIONS_SCHEMA, CaptionRow
         ),
-        FeatureTable(store, "scores", clip_id, SCORES_SCHEMA, ScoreRow),
+        FeatureTable(store, "scores", scores_model(clip_id), SCORES_SCHEMA, ScoreRow),
         FeatureTable(store, "readings", reader_id, READINGS_SCHEMA, ReadingRow),
         FeatureTable(store, "renditions", rendition_id, RENDITIONS_SCHEMA, RenditionRow),
         FeatureTable(store, "seen", DIGEST_CACHE_MODEL, DIGEST_CACHE_SCHEMA, DigestCacheRow),
         FeatureTable(store, "measures", MEASURES_MODEL, MEASURES_SCHEMA, MeasuresRow),
+        FeatureTable(store, "tags", tagged, TAGS_SCHEMA, TagsRow),
+        FeatureTable(store, "concepts", tagged, CONCEPTS_SCHEMA, ConceptRow),
     )

@@ -23,9 +23,10 @@ from pipelines.features.store import (
     write_feature_file,
 )
 from pipelines.run.inspectors import prompts_model
-from pipelines.run.models import captions_model
+from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
+from pipelines.storage.tables import read_json
 from pipelines.vision.faces import FACES_VERSION
 from pipelines.vision.texts import TEXTS_VERSION
 from schemas import layout
@@ -204,9 +205,14 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
         clip, captioner = one.manifest.models.clip, one.manifest.models.captioner
         for kind, model in (
             ("embeddings", clip),
-            ("scores", clip),
+            ("scores", scores_model(clip)),
             ("prompt-scores", prompts_model(clip)),
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)
+        record = f"{layout.agency_prefix(deal_id, one.version)}/{layout.RUN_RECORD}"
+        vocabulary = read_json(store, record).get("vocabulary") if store.exists(record) else None
+        if vocabulary:
+            for kind in ("tags", "concepts"):
+                used[layout.features_prefix(kind, tags_model(vocabulary, clip))].add(deal_id)
     return used

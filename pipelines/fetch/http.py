@@ -1,4 +1,4 @@
-"""Fetches files from web servers, connecting only to addresses that were checked."""
+"""Fetches files from web servers and asks them, connecting only to addresses that were checked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, islice
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 import urllib3
 from tenacity import (
@@ -55,6 +56,34 @@ class _WaitRequestedError(BadRecord):
         self.seconds = seconds
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What is sent in a request.
+
+    Attributes:
+        method: GET or POST.
+        headers: Headers besides those of every request; they may hold a key.
+        body: The body, or None.
+        timeout_s: How long to wait for the answer; None for the limits of media files.
+    """
+
+    method: Literal["GET", "POST"] = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout_s: float | None = None
+
+    @property
+    def read_timeout_s(self) -> float:
+        """How long the server may send nothing, in seconds."""
+        return _READ_TIMEOUT_S if self.timeout_s is None else self.timeout_s
+
+    @property
+    def grace_s(self) -> float:
+        """How long the server may take besides the time that its bytes may take, in seconds."""
+        return _GRACE_S if self.timeout_s is None else self.timeout_s
+
+
+_GET = Sent()
 _pacer = Pacer()
 _with_retries = Retrying(
     stop=stop_after_attempt(3),
@@ -96,6 +125,26 @@ def read_whole_http(location: HttpLocation, max_bytes: int, on_head: OnResponseH
         BadRecord: As `stream_http`; `media.too_large` if there are more bytes.
     """
     body: bytes = _with_retries(_patiently, _read_once, location, max_bytes, on_head)
+    return body
+
+
+def send(
+    location: HttpLocation, sent: Sent, max_bytes: int, on_head: OnResponseHead | None = None
+) -> bytes:
+    """Sends a request and returns the body of the answer, which must have the status 200.
+
+    Requests are repeated like those for files, so the server must bear that.
+
+    Args:
+        location: Where it is sent.
+        sent: What is sent.
+        max_bytes: Maximum number of bytes of the answer.
+        on_head: As for `stream_http`.
+
+    Raises:
+        BadRecord: As `read_whole_http`.
+    """
+    body: bytes = _with_retries(_patiently, _read_once, location, max_bytes, on_head, sent)
     return body
 
 
@@ -152,8 +201,10 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _pool(location: HttpLocation, address: str) -> urllib3.HTTPConnectionPool:
-    timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S)
+def _pool(
+    location: HttpLocation, address: str, read_timeout_s: float
+) -> urllib3.HTTPConnectionPool:
+    timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=read_timeout_s)
     if location.scheme == "http":
         return urllib3.HTTPConnectionPool(address, location.port, timeout=timeout)
     # The connection goes to the checked address; the certificate must match the host name.
@@ -174,18 +225,22 @@ def _host_header(location: HttpLocation) -> str:
 
 
 def _request_once(
-    location: HttpLocation, chunk_bytes: int, on_head: OnResponseHead | None
+    location: HttpLocation,
+    chunk_bytes: int,
+    on_head: OnResponseHead | None,
+    sent: Sent = _GET,
 ) -> Iterator[bytes]:
     _pacer.await_turn(location.host, location.port, location.client.requests_per_minute)
     start_s = time.monotonic()
     last_error: Exception | None = None
     for address in _addresses(location):
-        with _pool(location, address) as pool:
+        with _pool(location, address, sent.read_timeout_s) as pool:
             try:
                 response = pool.urlopen(
-                    "GET",
+                    sent.method,
                     location.target,
-                    headers=_request_headers(location),
+                    body=sent.body,
+                    headers={**sent.headers, **_request_headers(location)},
                     redirect=False,
                     retries=False,
                     assert_same_host=False,
@@ -202,7 +257,7 @@ def _request_once(
                     raise _transient(location, response.status, response.headers)
                 if on_head is not None:
                     on_head(response_head(response))
-                yield from _body(location, response, chunk_bytes, start_s)
+                yield from _body(location, response, chunk_bytes, start_s + sent.grace_s)
             except HTTPError as error:
                 detail = f"broke off ({type(error).__name__})"
                 raise _unavailable(location, detail, _TransientError) from error
@@ -237,9 +292,11 @@ def _start_once(
     return chain(list(islice(chunks, 1)), chunks)
 
 
-def _read_once(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) -> bytes:
+def _read_once(
+    location: HttpLocation, max_bytes: int, on_head: OnResponseHead | None, sent: Sent = _GET
+) -> bytes:
     body = bytearray()
-    for chunk in _request_once(location, max_bytes + 1, on_head):
+    for chunk in _request_once(location, max_bytes + 1, on_head, sent):
         body += chunk
         if len(body) > max_bytes:
             raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
@@ -247,7 +304,7 @@ def _read_once(location: HttpLocation, max_bytes: int, on_head: OnResponseHead) 
 
 
 def _body(
-    location: HttpLocation, response: urllib3.BaseHTTPResponse, chunk_bytes: int, start_s: float
+    location: HttpLocation, response: urllib3.BaseHTTPResponse, chunk_bytes: int, due_s: float
 ) -> Iterator[bytes]:
     if response.status != 200:
         kind = " (redirects are not followed)" if 300 <= response.status < 400 else ""
@@ -256,6 +313,6 @@ def _body(
     # read1 instead of read, so that a chunk does not wait for a slow server to fill it.
     while chunk := response.read1(chunk_bytes):
         received += len(chunk)
-        if time.monotonic() - start_s > _GRACE_S + received / _MIN_BYTES_PER_S:
+        if time.monotonic() > due_s + received / _MIN_BYTES_PER_S:
             raise _unavailable(location, "the server is too slow")
         yield chunk

@@ -1,15 +1,27 @@
-"""Reads the captions from an asset's row, keeping the contributor's and a model's apart."""
+"""Reads an asset's captions from its row, and recommends one of them.
+
+Captions of different sources are never mixed. The recommended one is the one with the highest CLIP
+score, in ten-thousandths. Of captions with equal scores, the first in the order title, description,
+keywords, model is recommended; so is it where no model may see the asset, since then every score
+is 0. A flagged caption (`pipelines.signals.caption_flags`) is recommended only if there is no
+other. So is a zero-shot caption: its words were chosen by the very score, which is therefore no
+evidence for it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict, cast
 
 from pipelines.profiles.base import Row, UnmetRequirement
-from schemas.unit import CONTRIBUTOR_CAPTION_COLUMNS
+from schemas.profiles.common import Caption, CaptionSourceName
+from schemas.sample import CaptionSource
+from schemas.unit import UnitCaption
 
 BASIS_POINTS = 10_000
 
-CaptionKind = Literal["model", "title", "description"]
+# Captions by which a contributor describes one work; keywords are not a sentence.
+_OWN_WORDS = (CaptionSource.TITLE, CaptionSource.DESCRIPTION)
 
 
 def score_bp(cosine: float) -> int:
@@ -17,54 +29,73 @@ def score_bp(cosine: float) -> int:
     return max(-BASIS_POINTS, min(BASIS_POINTS, round(cosine * BASIS_POINTS)))
 
 
-def model_caption(row: Row) -> str:
-    """Returns the model's caption; "" if the rights forbid captioning or the model wrote none."""
-    return str(row["caption"]) if row["caption_source"] == "model" else ""
+def sample_caption(caption: UnitCaption) -> Caption:
+    """Returns a caption as a sample has it."""
+    model, _, version = caption["model"].partition("@")
+    return Caption(
+        source=cast("CaptionSourceName", caption["source"]),
+        text=caption["text"],
+        model=model,
+        version=version,
+        language=caption["language"],
+        score_bp=score_bp(caption["score"]),
+        flags="; ".join(caption["flags"]),
+    )
 
 
-def contributor_captions(row: Row) -> list[tuple[CaptionKind, str, int]]:
-    """Returns the contributor's captions with their scores: title and description, if given."""
-    scores = {"title": row["title_score"], "description": row["description_score"]}
-    return [
-        (kind, text, score_bp(scores[kind]))
-        for kind in CONTRIBUTOR_CAPTION_COLUMNS
-        if (text := (row[kind] or "").strip())
-    ]
+def model_caption(row: Row) -> tuple[str, int]:
+    """Returns the model's caption and its score; ("", 0) without one, or if it is flagged."""
+    written = (
+        one for one in row["captions"] if one["source"] == CaptionSource.MODEL and not one["flags"]
+    )
+    return next(((one["text"], score_bp(one["score"])) for one in written), ("", 0))
 
 
 def contributor_caption(row: Row) -> tuple[str, int]:
     """Returns the contributor's caption and its score: title, else description, else ("", 0)."""
-    own = contributor_captions(row)
-    return (own[0][1], own[0][2]) if own else ("", 0)
+    own = (one for one in row["captions"] if one["source"] in _OWN_WORDS)
+    return next(((one["text"], score_bp(one["score"])) for one in own), ("", 0))
+
+
+def recommended(row: Row) -> UnitCaption:
+    """Returns the recommended caption of an asset that has one."""
+    return recommend(row["captions"])
+
+
+def recommend(captions: Sequence[UnitCaption]) -> UnitCaption:
+    """Returns the caption to recommend; flagged ones only if there are no others."""
+    # The first of equals.
+    return max(captions, key=_rank)
+
+
+def _rank(caption: UnitCaption) -> tuple[bool, bool, int]:
+    chosen_by_score = caption["source"] == CaptionSource.ZERO_SHOT
+    return not caption["flags"], not chosen_by_score, score_bp(caption["score"])
 
 
 class RecommendedCaption(TypedDict):
     """The fields of a sample's recommended caption."""
 
-    caption_source: CaptionKind
+    caption_source: CaptionSourceName
     caption: str
     clip_score_bp: int
 
 
 def recommended_caption(row: Row) -> RecommendedCaption:
-    """Returns the fields of the recommended caption: the model's, else the contributor's."""
-    if model_caption(row):
-        chosen: tuple[CaptionKind, str, int] = (
-            "model",
-            model_caption(row),
-            score_bp(row["clip_score"]),
-        )
-    else:
-        chosen = contributor_captions(row)[0]
-    return {"caption_source": chosen[0], "caption": chosen[1], "clip_score_bp": chosen[2]}
+    """Returns the fields of the recommended caption."""
+    chosen = sample_caption(recommended(row))
+    return {
+        "caption_source": chosen.source,
+        "caption": chosen.text,
+        "clip_score_bp": chosen.score_bp,
+    }
 
 
 def find_missing_caption(row: Row) -> UnmetRequirement | None:
     """Checks that an asset has at least one caption, which every profile requires."""
-    if model_caption(row) or contributor_captions(row):
+    if row["captions"]:
         return None
-    if row["caption_source"] != "model":
-        why = "the rights forbid a model to caption it"
-    else:
-        why = "the model wrote no caption"
-    return UnmetRequirement("profile.no_caption", f"no title, no description, and {why}")
+    why = "the model wrote no caption" if row["seen"] else "the rights forbid a model to caption it"
+    return UnmetRequirement(
+        "profile.no_caption", f"no title, no description, no keywords, and {why}"
+    )

@@ -18,7 +18,6 @@ from pipelines.profiles.captions import (
     find_missing_caption,
     model_caption,
     recommended_caption,
-    score_bp,
 )
 from schemas.profiles.common import AspectBucket, PictureSample, ScoreBp
 
@@ -47,14 +46,14 @@ class ImageText(PictureSample):
 
 def _fields(row: Row) -> dict[str, object]:
     own, own_score = contributor_caption(row)
-    short = model_caption(row)
+    short, short_score = model_caption(row)
     return {
         **recommended_caption(row),
         "aspect_bucket": aspect_bucket(row["width"], row["height"]),
         "contributor_caption": own,
         "contributor_caption_score_bp": own_score,
         "short_caption": short,
-        "short_caption_score_bp": score_bp(row["clip_score"]) if short else 0,
+        "short_caption_score_bp": short_score,
         # Captioners of open_clip write captions of one length only.
         "dense_caption": "",
         "dense_caption_score_bp": 0,

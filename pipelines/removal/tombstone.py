@@ -30,7 +30,8 @@ from schemas.manifest import FileRecord, ShardRecord
 from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
 _CHUNK_BYTES = 1 << 20
-_KEPT = ("shard", "family", "media_type", "profile", "deal_id", "caption_source")
+# `caption_model` tells which samples have rows in the tables of embeddings.
+_KEPT = ("shard", "family", "media_type", "profile", "deal_id", "caption_source", "caption_model")
 
 
 def overwrite_shard(

@@ -130,6 +130,19 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
+    "captions.vocabulary": "a file with the concepts for tags and zero-shot captions; without it, "
+    "one in the package is used; see [models.md](models.md#vocabulary)",
+    "captions.flagged": "captions of models that name a person, an e-mail address or a phone "
+    "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
+    "refuse their assets; see [models.md](models.md#flagged-captions)",
+    "captions.language": "the language that the captioner writes, BCP 47",
+    "captions.endpoint.hosts": "hosts that pictures may be sent to for captions; see "
+    "[models.md](models.md#an-endpoint)",
+    "captions.endpoint.prompt": "what the endpoint's model is told to do with a picture",
+    "captions.endpoint.version": "version of the endpoint's model, part of the captions' identity",
+    "captions.endpoint.max_tokens": "maximum length of a caption",
+    "captions.endpoint.timeout_s": "how long the endpoint may take for one caption, in seconds",
+    "captions.endpoint.concurrency": "pictures that one process asks about at once",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",

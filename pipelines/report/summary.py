@@ -63,6 +63,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "models": {
             "clip": job.models.clip_id,
             "captioner": job.models.captioner_id,
+            "vocabulary": job.models.vocabulary_id,
             "precision": list(job.models.precision_notes),
         },
         "vkey": packaged.manifest.vkey,

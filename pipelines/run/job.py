@@ -17,9 +17,11 @@ from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
+from pipelines.vision.vocabulary import Vocabulary
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
+from schemas.deal_captions import EndpointTerms
 from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
@@ -41,6 +43,9 @@ class Models:
         clip_precision: The encoder's precision, in which every worker computes.
         captioner_precision: The captioner's.
         precision_notes: Which precision each model has and why, for people.
+        caption_language: The language that the captioner writes, BCP 47.
+        endpoint: How a captioner behind an address is asked.
+        vocabulary: The concepts by which media are tagged; None to tag nothing.
     """
 
     clip: str
@@ -51,6 +56,14 @@ class Models:
     clip_precision: str = "fp32"
     captioner_precision: str = "fp32"
     precision_notes: tuple[str, ...] = ()
+    caption_language: str = "en"
+    vocabulary: Vocabulary | None = None
+    endpoint: EndpointTerms = field(default_factory=EndpointTerms)
+
+    @property
+    def vocabulary_id(self) -> str:
+        """The vocabulary's identity; "" without one."""
+        return "" if self.vocabulary is None else self.vocabulary.identity
 
 
 @dataclass(frozen=True)
@@ -212,6 +225,7 @@ def run_id(
         "as_of": as_of.isoformat(),
         "clip": models.clip_id,
         "captioner": models.captioner_id,
+        "vocabulary": models.vocabulary_id,
         "readers": READER_VERSION,
         "trust": trust.digest,
         "salt": _salt_digest(salt),

@@ -6,15 +6,20 @@ features anew. So the command decides, workers are told, and later runs read the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.run.job import Models
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
+from pipelines.vision.captioner_http import check_endpoint, is_endpoint, parse_endpoint
+from pipelines.vision.demo_network import TAG_VOCABULARY as DEMO_VOCABULARY
+from pipelines.vision.external import is_external, load_external
 from pipelines.vision.models import FP32, PRECISIONS, ModelRef, check_model, identity, parse_model
 from pipelines.vision.precision import ChosenPrecision, choose_precision
+from pipelines.vision.vocabulary import GENERAL, Vocabulary, load_vocabulary
 from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import RunError
@@ -29,12 +34,40 @@ def check_models(deal: Deal) -> None:
         InputError: If a model is unknown or its weights cannot be found.
     """
     check_model(parse_model(deal.models.clip), "encoder")
-    check_model(parse_model(deal.models.captioner), "captioner")
+    name = deal.models.captioner
+    if is_endpoint(name):
+        check_endpoint(parse_endpoint(name, deal.captions.endpoint))
+    elif not is_external(name):
+        check_model(parse_model(name), "captioner")
+    read_vocabulary(deal)
+
+
+def read_vocabulary(deal: Deal) -> Vocabulary:
+    """Returns the vocabulary that the deal names, or the one of the package for its model.
+
+    Raises:
+        InputError: If it cannot be read or is not valid.
+    """
+    if deal.captions.vocabulary:
+        return load_vocabulary(Path(deal.captions.vocabulary))
+    # The demonstration model knows no words but those of its own pictures.
+    is_demo = parse_model(deal.models.clip).is_demo
+    return load_vocabulary(DEMO_VOCABULARY if is_demo else GENERAL)
 
 
 def captions_model(captioner_id: str, clip_id: str) -> str:
     """Returns the identity under which captions are stored; their scores depend on both models."""
     return f"{captioner_id} scored by {clip_id} in {SHOTS_MODEL}"
+
+
+def scores_model(clip_id: str) -> str:
+    """Returns the identity under which texts' scores are stored, with the texts' vectors."""
+    return f"{clip_id} with vectors"
+
+
+def tags_model(vocabulary_id: str, clip_id: str) -> str:
+    """Returns the identity under which a vocabulary's vectors, and media's tags, are stored."""
+    return f"{vocabulary_id} by {clip_id}"
 
 
 def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) -> Models:
@@ -49,27 +82,44 @@ def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) 
         InputError: If a model is unknown or its weights cannot be found.
         RunError: If the record of an earlier choice is damaged.
     """
-    clip, captioner = parse_model(deal.models.clip), parse_model(deal.models.captioner)
+    clip = parse_model(deal.models.clip)
     clip_choice = _precision(deal, store, clip, choose, "embeddings", identity(clip))
     clip_id = identity(replace(clip, precision=clip_choice.precision))
+    models = Models(
+        clip=deal.models.clip,
+        clip_id=clip_id,
+        captioner=deal.models.captioner,
+        captioner_id="",
+        demonstration=clip.is_demo,
+        clip_precision=clip_choice.precision,
+        caption_language=deal.captions.language,
+        vocabulary=read_vocabulary(deal),
+        endpoint=deal.captions.endpoint,
+    )
+    choices = {deal.models.clip: clip_choice}
+    if is_external(deal.models.captioner):
+        captioner_id = load_external(deal.models.captioner, deal.captions.endpoint).identity
+        return replace(models, captioner_id=captioner_id, precision_notes=_notes(choices))
+    captioner = parse_model(deal.models.captioner)
     stored = captions_model(identity(captioner), clip_id)
     captioner_choice = (
         clip_choice
         if captioner == clip
         else _precision(deal, store, captioner, choose, "captions", stored)
     )
-    choices = {deal.models.clip: clip_choice, deal.models.captioner: captioner_choice}
-    return Models(
-        clip=deal.models.clip,
-        clip_id=clip_id,
-        captioner=deal.models.captioner,
+    choices[deal.models.captioner] = captioner_choice
+    return replace(
+        models,
         captioner_id=identity(replace(captioner, precision=captioner_choice.precision)),
         demonstration=clip.is_demo or captioner.is_demo,
-        clip_precision=clip_choice.precision,
         captioner_precision=captioner_choice.precision,
-        precision_notes=tuple(
-            f"{name} in {choice.precision}: {choice.reason}" for name, choice in choices.items()
-        ),
+        precision_notes=_notes(choices),
+    )
+
+
+def _notes(choices: Mapping[str, ChosenPrecision]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} in {choice.precision}: {choice.reason}" for name, choice in choices.items()
     )
 
 

@@ -11,12 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any, cast
 
 import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
+from pipelines.features.captions import (
+    flagged_texts,
+    scored_texts,
+    unit_captions,
+    unit_tags,
+    without_flagged,
+)
 from pipelines.features.compute import (
     VisionModels,
     describe_media,
@@ -31,6 +39,7 @@ from pipelines.features.inspect import InspectionStore, inspect_media, score_by_
 from pipelines.features.refused import place_of
 from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
+from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.profiles import profile_for
 from pipelines.rights.formatting import one_line
@@ -64,17 +73,16 @@ from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
+from pipelines.vision.caption_text import CaptionFailure
 from schemas import layout
-from schemas.features import ScoredCaption, ShotCaption, ShotFrames
+from schemas.features import ScoredCaption, ScoredText, ShotCaption, ShotFrames
 from schemas.layout import unit_name
 from schemas.measures import ModelMeasures
 from schemas.reasons import Reason
 from schemas.refused import owners_text
-from schemas.sample import CaptionSource
 from schemas.signal import AssertionKind, PersonalKind, personal_kinds_of
 from schemas.unit import (
     CONSTRAINTS,
-    CONTRIBUTOR_CAPTION_COLUMNS,
     UNIT_SCHEMA,
     ClearedRow,
     UnitRow,
@@ -98,6 +106,7 @@ def enrich_unit(
     store: Store,
     features: FeatureStore,
     vision: VisionModels,
+    tagger: Tagger,
     origin_files: OriginFileCache,
     job: Job,
     unit: int,
@@ -109,6 +118,7 @@ def enrich_unit(
         store: The output store.
         features: Features computed earlier.
         vision: The models.
+        tagger: Tags media by the run's vocabulary.
         origin_files: This run's cache of the files that servers publish beside their media.
         job: The run.
         unit: The unit's number.
@@ -129,10 +139,11 @@ def enrich_unit(
         features.facts.load(low, high),
         features.embeddings.load_lazily(low, high),
         features.captions.load_columns(low, high, ScoredCaption),
-        features.scores.load(low, high),
+        features.scores.load_columns(low, high, ScoredText),
         features.readings.load(low, high),
         load_digest_cache(features.digest_cache, low, high),
         features.renditions.load(low, high) if job.deal.makes_other_files else {},
+        features.tags.load(low, high),
         measures=features.measures.load(low, high),
         inspection=inspected.load(low, high),
     )
@@ -149,10 +160,12 @@ def enrich_unit(
         now_s=now_s,
     )
     for chunk in _one_ahead(map(fetch, chunks)):
-        _compute_features(chunk, unit_features, vision, job)  # 3
+        failures = _compute_features(chunk, unit_features, vision, tagger, job)  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
         fetched_assets += [
-            with_face_conflict(item.without_pixels(), unit_features, job.deal.rights)
+            with_face_conflict(
+                _captioned(item.without_pixels(), failures), unit_features, job.deal.rights
+            )
             for item in chunk
         ]
         report_progress(job.progress_path, "enrich", len(chunk))
@@ -168,6 +181,7 @@ def enrich_unit(
     features.embeddings.save(low, high, unit_features.new_embeddings)
     features.captions.save(low, high, unit_features.new_captions)
     features.scores.save(low, high, unit_features.new_scores)
+    features.tags.save(low, high, unit_features.new_tags)
     features.readings.save(low, high, unit_features.new_readings)
     features.renditions.save(low, high, unit_features.new_renditions)
     features.measures.save(low, high, unit_features.new_measures)
@@ -240,8 +254,13 @@ def _fetchers() -> ThreadPoolExecutor:
 
 
 def _compute_features(
-    chunk: Sequence[FetchedAsset], unit_features: UnitFeatures, vision: VisionModels, job: Job
-) -> None:
+    chunk: Sequence[FetchedAsset],
+    unit_features: UnitFeatures,
+    vision: VisionModels,
+    tagger: Tagger,
+    job: Job,
+) -> dict[str, CaptionFailure]:
+    """Computes what is new of a chunk; returns why media could not be captioned, by digest."""
     for item in chunk:
         if item.file_reading is not None and item.digest not in unit_features.readings:
             unit_features.new_readings.append(item.file_reading)
@@ -278,7 +297,7 @@ def _compute_features(
         for item in uncaptioned
         if item.media_sha256 in unit_features.embeddings
     }
-    embedded, captioned = describe_media(unembedded, uncaptioned, known, vision)
+    embedded, captioned, failures = describe_media(unembedded, uncaptioned, known, vision)
     unit_features.new_embeddings += embedded
     unit_features.embeddings.update((row["media_sha256"], row) for row in embedded)
     unit_features.new_captions += captioned
@@ -286,11 +305,15 @@ def _compute_features(
     inspection = unit_features.inspection
     inspect_media(inspection, media, job.limits, _fetchers())
     score_by_prompts(inspection, sorted(allowed), unit_features.embeddings, vision)
+    seen = [item for item in chunk if item.decision is None and item.inference]
+    untagged = dict.fromkeys(item.digest for item in seen if item.digest not in unit_features.tags)
+    tagged = tagger.tag(list(untagged), unit_features.embeddings)
+    unit_features.new_tags += tagged
+    unit_features.tags.update((row["media_sha256"], row) for row in tagged)
     unscored = {
         score_key(item.digest, text): (item.digest, text)
-        for item in chunk
-        if item.decision is None and item.inference
-        for text in _contributor_texts(item.row).values()
+        for item in seen
+        for text in scored_texts(item, unit_features)
     }
     scored = score_rows(
         [pair for key, pair in unscored.items() if key not in unit_features.scores],
@@ -299,11 +322,16 @@ def _compute_features(
     )
     unit_features.new_scores += scored
     unit_features.scores.update((row["score_key"], row) for row in scored)
+    return failures
 
 
-def _contributor_texts(row: ClearedRow) -> dict[str, str]:
-    """Returns the non-empty texts the contributor wrote about an asset, by column."""
-    return {name: text for name in CONTRIBUTOR_CAPTION_COLUMNS if (text := row[name])}
+def _captioned(item: FetchedAsset, failures: Mapping[str, CaptionFailure]) -> FetchedAsset:
+    """Returns an asset, failed if models may see it and the captioner did not answer."""
+    if item.decision is not None or not item.inference or item.digest not in failures:
+        return item
+    detail = f"{one_line(item.row['media_uri'])}: {one_line(failures[item.digest].detail)}"
+    decision = failed_asset(item.row["asset_id"], Reason.MEDIA_NOT_CAPTIONED, detail)
+    return replace(item, decision=decision)
 
 
 def _commit(
@@ -321,7 +349,9 @@ def _commit(
         decision = item.decision
         if decision is None:
             row = _unit_row(item, job, unit_features)
-            decision = _profile_refusal(row, job.deal.profile)
+            decision = _flag_refusal(item, row, job)
+            row = without_flagged(item, row, job.deal.captions.flagged)
+            decision = decision or _profile_refusal(row, job.deal.profile)
         if decision is None:
             rows.append(row)
         else:
@@ -362,7 +392,9 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         **facts,
         **unit_features.measures[item.digest],
         **_model_measures(item, unit_features),
-        **_caption_columns(item, unit_features),
+        "seen": item.inference,
+        "captions": unit_captions(item, unit_features, job.models),
+        "tags": unit_tags(item, unit_features),
         **_resolution_columns(item),
         "place": place_of(item.row["media_uri"], job),
         "owners": owners_text(item.row["contributors"]),
@@ -391,6 +423,15 @@ def _unit_shot(shot: ShotFrames, said: ShotCaption | None) -> UnitShot:
     return {**shot, "caption": said["caption"], "clip_score": said["clip_score"]}
 
 
+def _flag_refusal(item: FetchedAsset, row: UnitRow, job: Job) -> Decision | None:
+    if job.deal.captions.flagged != "refuse":
+        return None
+    named = flagged_texts(item, row)
+    if not named:
+        return None
+    return refused_asset(row["asset_id"], (Reason.CAPTION_FLAGGED,), "; ".join(named))
+
+
 def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
     profile = profile_for(name, row["media_type"])
     if profile is None:
@@ -400,26 +441,6 @@ def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
         return None
     detail = one_line(f"{profile.name}: {unmet.detail}")
     return refused_asset(row["asset_id"], (Reason(unmet.reason),), detail)
-
-
-def _caption_columns(item: FetchedAsset, unit_features: UnitFeatures) -> dict[str, object]:
-    contributor_texts = _contributor_texts(item.row)
-    scores = {f"{name}_score": 0.0 for name in CONTRIBUTOR_CAPTION_COLUMNS}
-    if item.inference:
-        captions = unit_features.captions[item.digest]
-        for name, text in contributor_texts.items():
-            scores[f"{name}_score"] = unit_features.scores[score_key(item.digest, text)][
-                "clip_score"
-            ]
-        return {
-            "caption": captions["caption"],
-            "caption_source": CaptionSource.MODEL,
-            "clip_score": captions["clip_score"],
-            **scores,
-        }
-    # Without inference, use the contributor's own text, which needs no model.
-    source, text = next(iter(contributor_texts.items()), (CaptionSource.NONE, ""))
-    return {"caption": text, "caption_source": source, "clip_score": 0.0, **scores}
 
 
 def _resolution_columns(item: FetchedAsset) -> dict[str, object]:

@@ -168,6 +168,7 @@ def _run_and_publish(
         "replaces": job.replaces,
         "new_pool": job.new_pool,
         "catalogue": job.catalogue.digest,
+        "vocabulary": job.models.vocabulary_id,
     }
     begin_version(store, job.deal, job.version, job.run_id, job.first_run_id, job.retry, more)
     clear_outdated(store, job.work)

@@ -11,6 +11,7 @@ from apache_beam.pvalue import AsSingleton
 from pipelines.catalogue.read import TablePart
 from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
+from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import record_failure
@@ -175,8 +176,10 @@ class _EnrichUnit(beam.DoFn):
             models.captioner_id,
             self._job.reader_id,
             self._job.rendition_id,
+            models.vocabulary_id,
         )
         self._vision = LazyVisionModels(models)
+        self._tagger = Tagger(models.vocabulary, self._features.concepts, self._vision)
         self._origin_files = OriginFileCache()
 
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
@@ -187,6 +190,7 @@ class _EnrichUnit(beam.DoFn):
                 self._store,
                 self._features,
                 self._vision,
+                self._tagger,
                 self._origin_files,
                 self._job,
                 unit,

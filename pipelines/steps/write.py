@@ -26,6 +26,7 @@ from pipelines.delivery.tables import (
     shard_table,
     shots_table,
 )
+from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
@@ -53,7 +54,6 @@ from schemas.errors import BadRecord, RunError
 from schemas.features import ShotCaptions
 from schemas.manifest import FileRecord, ShardRecord
 from schemas.profiles.common import CommonSample
-from schemas.sample import CaptionSource
 from schemas.shard_table import SampleRow
 from schemas.unit import UnitRow
 
@@ -205,7 +205,7 @@ def _write_beside(
         layout.shard_table_path(spec.name): parquet_bytes(table),
         layout.shard_stats_path(spec.name): json_bytes(shard_stats(table, tar_bytes)),
     }
-    is_embedded = pc.equal(table["caption_source"], pa.scalar(CaptionSource.MODEL.value))
+    is_embedded = pc.not_equal(table["caption_model"], pa.scalar(""))
     rows, embedded = rows.filter(is_embedded), table.filter(is_embedded)
     if len(embedded):
         contents |= _embedding_files(features, job, spec.index, rows, embedded)
@@ -224,10 +224,11 @@ def _embedding_files(
     low, high = _hash_range(rows, job.unit_bits)
     digests = values_of(rows["original_sha256"], str)
     image = features.embeddings.vectors(low, high, "embedding", digests)
-    text = features.captions.vectors(low, high, "text_embedding", digests)
     files = {
         layout.image_embeddings_path(number): _npy_bytes(image),
-        layout.text_embeddings_path(number): _npy_bytes(text),
+        layout.text_embeddings_path(number): _npy_bytes(
+            caption_vectors(features, low, high, digests, embedded)
+        ),
         layout.metadata_path(number): parquet_bytes(metadata_table(embedded)),
     }
     unit_rows = rows_of(rows.select(["original_sha256", "shots"]), UnitRow)

@@ -30,13 +30,12 @@ from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS, MemberProblem, pinpoi
 from pipelines.verify.report import ProblemReporter
 from schemas.manifest import ShardRecord
 from schemas.profiles.file_fields import file_columns
-from schemas.sample import CaptionSource
 from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
 # The fields that a sample's JSON and its row in the table have in common.
 _COMPARED_FIELDS = (
     "key asset profile media_sha256 media_type deal_id width height caption caption_source "
-    "decision_sha256 duration_ms"
+    "caption_model decision_sha256 duration_ms"
 ).split()
 
 
@@ -139,7 +138,7 @@ def open_shard_table(
     for row in rows:
         if row["status"] == REMOVED and (fault := _tombstone_fault(row)):
             report_problem(default_path, f"the row of a removed sample {fault}", key=row["key"])
-    checked.embedded = [row["key"] for row in rows if row["caption_source"] == CaptionSource.MODEL]
+    checked.embedded = [row["key"] for row in rows if row["caption_model"]]
     return checked, rows, places
 
 
@@ -251,7 +250,7 @@ def _check_samples(
         row = by_key.get(key)
         faults = list(check.faults_of(key, sample, row))
         found += [MemberProblem(key, f"{key}.{ending}", message) for ending, message in faults]
-        if not faults and row is not None and row["caption_source"] == CaptionSource.MODEL:
+        if not faults and row is not None and row["caption_model"]:
             checked.shots += [
                 (key, at, shot["first_frame"], shot["end_frame"], shot["caption"])
                 for at, shot in enumerate(json.loads(sample["json"]).get("shots", ()))

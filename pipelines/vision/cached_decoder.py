@@ -105,7 +105,25 @@ def _split_heads(rows: Tensor, heads: int) -> Tensor:
 
 @dataclass
 class _KeysAndValues:
-    """Keys and values of one layer, each [n, heads, t, d]."""
+    """Keys and values of one layer for all positions of a caption.
+
+    A step writes the rows of one position, which lie side by side, and reads all positions where
+    they are: writing between other positions' rows would take longer than the attention.
+    """
+
+    packed: Tensor  # [t, n, 2 * w]
+    heads: int
+
+    def extend(self, rows: Tensor, at: int) -> tuple[Tensor, Tensor]:
+        """Adds the keys and values [n, 2 * w] of a position; returns all, each [n, heads, t, d]."""
+        self.packed[at] = rows
+        keys, values = self.packed[: at + 1].unflatten(-1, (2, self.heads, -1)).unbind(2)
+        return keys.permute(1, 2, 0, 3), values.permute(1, 2, 0, 3)
+
+
+@dataclass(frozen=True)
+class _PictureKeys:
+    """Keys and values of the picture's tokens for one layer, each [n, heads, t, d]."""
 
     keys: Tensor
     values: Tensor
@@ -124,25 +142,24 @@ def _extend(
     """Passes the token at position `at` of every row [n, 1, w] through a block."""
     attn = block.attn
     packed = functional.linear(block.ln_1(rows), attn.in_proj_weight, attn.in_proj_bias)
-    query, key, value = (_split_heads(part, attn.num_heads) for part in packed.chunk(3, -1))
-    cache.keys[:, :, at : at + 1], cache.values[:, :, at : at + 1] = key, value
-    attended = functional.scaled_dot_product_attention(
-        query, cache.keys[:, :, : at + 1], cache.values[:, :, : at + 1], attn_mask=mask
-    )
+    width = rows.shape[-1]
+    keys, values = cache.extend(packed[:, 0, width:], at)
+    query = _split_heads(packed[..., :width], attn.num_heads)
+    attended = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
     return _finish_block(block, rows, attended)
 
 
-def _picture_keys(block: Block, tokens: Tensor) -> _KeysAndValues:
+def _picture_keys(block: Block, tokens: Tensor) -> _PictureKeys:
     """Returns the keys and values of the picture's tokens [n, t, w] for a cross-attention block."""
     attn, width = block.attn, tokens.shape[-1]
     packed = functional.linear(
         block.ln_1_kv(tokens), attn.in_proj_weight[width:], attn.in_proj_bias[width:]
     )
     key, value = (_split_heads(part, attn.num_heads).contiguous() for part in packed.chunk(2, -1))
-    return _KeysAndValues(key, value)
+    return _PictureKeys(key, value)
 
 
-def _look_at_picture(block: Block, rows: Tensor, picture: _KeysAndValues) -> Tensor:
+def _look_at_picture(block: Block, rows: Tensor, picture: _PictureKeys) -> Tensor:
     attn, width = block.attn, rows.shape[-1]
     query = functional.linear(
         block.ln_1(rows), attn.in_proj_weight[:width], attn.in_proj_bias[:width]
@@ -168,8 +185,9 @@ class CachedDecoder:
     length: int
     _text: list[_KeysAndValues] = field(init=False)
     _caption: list[_KeysAndValues] = field(init=False)
-    _picture: list[_KeysAndValues] = field(init=False)
+    _picture: list[_PictureKeys] = field(init=False)
     _visible: Tensor = field(init=False)  # [n, length + 1]: which positions may be seen
+    _has_hidden: bool = field(init=False, default=False)
     _at: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -181,8 +199,8 @@ class CachedDecoder:
 
     def _empty(self, block: Block) -> _KeysAndValues:
         tokens, attn = self.image_tokens.tokens, block.attn
-        shape = (len(tokens), attn.num_heads, self.length, attn.embed_dim // attn.num_heads)
-        return _KeysAndValues(tokens.new_empty(shape), tokens.new_empty(shape))
+        packed = tokens.new_empty(self.length, len(tokens), 2 * attn.embed_dim)
+        return _KeysAndValues(packed, attn.num_heads)
 
     def next_logits(self, tokens: Tensor) -> Tensor:
         """Appends a token to every row and returns the logits of the one after it.
@@ -212,7 +230,7 @@ class CachedDecoder:
         return logits if decoder.text_projection is None else logits @ decoder.text_projection
 
     def _hide_padding(self, tokens: Tensor) -> Tensor | None:
-        """Returns which positions the newest token may see: [n, 1, 1, t].
+        """Returns which positions the newest token may see, [n, 1, 1, t]; None if it is all.
 
         open_clip hides padding in towers with a class token. In published CoCa weights the mask is
         shifted by one position, which `correct_cls_mask` says.
@@ -221,11 +239,15 @@ class CachedDecoder:
         if text.cls_emb is None:
             return None
         shift = 0 if text.correct_cls_mask else 1
-        self._visible[:, at + shift] = tokens != text.pad_id
+        is_visible = tokens != text.pad_id
+        self._has_hidden = self._has_hidden or not bool(is_visible.all())
+        if not self._has_hidden:
+            return None
+        self._visible[:, at + shift] = is_visible
         return self._visible[:, None, None, : at + 1]
 
     def select(self, rows: Tensor) -> None:
         """Continues each row from the state of another of its picture, by index: `rows` [n]."""
         for cache in (*self._text, *self._caption):
-            cache.keys, cache.values = cache.keys[rows], cache.values[rows]
+            cache.packed = cache.packed[:, rows]
         self._visible = self._visible[rows]

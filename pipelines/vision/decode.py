@@ -103,7 +103,8 @@ def greedy(decoder: StepDecoder, rows: int, limits: TokenLimits) -> list[list[in
     ended = torch.zeros(rows, dtype=torch.bool)
     while text.shape[1] < limits.length and not bool(ended.all()):
         token = decoder.next_logits(text[:, -1]).float().argmax(-1)
-        token = torch.where(ended, torch.full_like(token, limits.pad), token)
+        # Not padding, which a decoder would have to hide from the rows after it.
+        token = token.masked_fill(ended, limits.end)
         ended |= token == limits.end
         text = torch.cat([text, token[:, None]], 1)
     return [_strip_special_tokens(row, limits) for row in text.tolist()]

@@ -16,6 +16,7 @@ ARCHITECTURE = "fairshard-demo"
 WEIGHTS_NAME = "fairshard-demo.safetensors"
 CONFIG = FOLDER / f"{ARCHITECTURE}.json"
 VOCABULARY = FOLDER / "fairshard-demo-bpe.txt.gz"
+TAG_VOCABULARY = FOLDER / "vocabulary.toml"
 # open_clip's defaults, repeated here because training does its own normalisation.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)

@@ -35,6 +35,27 @@ class SampleFields(BaseModel):
     )
 
 
+CaptionSourceName = Literal["title", "description", "keywords", "model", "zero-shot"]
+
+
+class Caption(SampleFields):
+    """One caption; captions of different sources are never mixed."""
+
+    source: CaptionSourceName
+    """Whose words it is; `title`, `description` and `keywords` are the contributor's."""
+    text: NonEmptyText
+    model: str
+    """Name of the model that wrote it; "" for the contributor's."""
+    version: str
+    """The model's digest and settings; "" for the contributor's."""
+    language: str
+    """BCP 47; "" if it is not known."""
+    score_bp: ScoreBp
+    """Cosine of caption and medium, in ten-thousandths; 0 where it was not computed."""
+    flags: Annotated[str, Field(pattern=r"^((person|email|phone)(; (email|phone)){0,2})?$")]
+    """What a model's caption names that the contributor's texts do not: person, email, phone."""
+
+
 class CommonSample(SampleFields):
     """Everything a buyer may know of one sample, whatever its profile.
 
@@ -67,8 +88,16 @@ class CommonSample(SampleFields):
     frames: Count
     caption: NonEmptyText
     """The recommended caption, as in the text member."""
-    caption_source: Literal["model", "title", "description"]
-    """Whose words `caption` is; the last two are the contributor's."""
+    caption_source: CaptionSourceName
+    """Whose words `caption` is: the source of the best of `captions` by score."""
+    captions: Annotated[list[Caption], Field(min_length=1)]
+    """All of the sample's captions, each with its source; the contributor's come first."""
+    tags: str
+    """Concepts of a vocabulary that the medium shows, best first, separated by "; "."""
+    tag_scores_bp: Annotated[str, Field(pattern=r"^(-?[0-9]{1,5}(; -?[0-9]{1,5})*)?$")]
+    """The cosine of each of the tags and the medium, in ten-thousandths, separated by "; "."""
+    tag_vocabulary: str
+    """Name and digest of the vocabulary; "" where the rights forbid models."""
     caption_model: str
     """Name, digest and settings of the captioner; "" where the rights forbid it."""
     clip_model: str

@@ -166,8 +166,11 @@ def test_no_byte_of_a_refused_file_and_no_id_is_in_the_delivery(results: RunResu
 def test_captions_and_constraints_are_as_planted(results: RunResults) -> None:
     for asset in results.delivered:
         sample = results.sample_of[asset.number]["json"]
-        source = "model" if asset.captioned else "title"
-        assert sample["caption_source"] == source, (asset.asset_id, asset.description)
+        by_model = [one["source"] for one in sample["captions"] if one["model"]]
+        assert bool(by_model) == asset.captioned, (asset.asset_id, asset.description)
+        assert bool(sample["caption_model"]) == asset.captioned, (asset.asset_id, asset.description)
+        if not asset.captioned:
+            assert sample["caption_source"] == "title", (asset.asset_id, asset.description)
         assert sample["alteration_constraints"] == asset.role.constraints, asset.description
 
 

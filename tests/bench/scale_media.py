@@ -114,8 +114,12 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
             low,
             high,
             [
-                {"score_key": score_key(digest, title(at)), "clip_score": 0.25}
-                for at, (digest, _) in made.items()
+                {
+                    "score_key": score_key(digest, title(at)),
+                    "clip_score": 0.25,
+                    "text_embedding": vector.tolist(),
+                }
+                for (at, (digest, _)), vector in zip(made.items(), texts, strict=True)
             ],
         )
         _, reading, measures = _base_features(job.limits, job.trust)

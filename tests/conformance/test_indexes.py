@@ -100,7 +100,7 @@ def test_clip_retrieval_reads_the_embeddings(library: ReaderLibrary, profile: st
         for name in families(profile)
         for row in rows_of(family_of(library, profile, name))
     }
-    seen = [key for key, row in samples.items() if row["caption_source"] == "model"]
+    seen = [key for key, row in samples.items() if row["caption_model"]]
     for kind in ("img_emb", "text_emb"):
         printed = read[str(delivery)][kind]
         assert printed["count"] == len(seen) < len(samples)

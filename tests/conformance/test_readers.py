@@ -162,6 +162,6 @@ def test_datasets_opens_the_shots(library: ReaderLibrary, profile: str, way: str
         (film["key"], shot["first_frame"], shot["end_frame"], shot["caption"])
         for film in seen
         for shot in film["shots"]
-        if film["caption_source"] == "model"
+        if film["caption_model"]
     }
     assert any(len(film["shots"]) > 1 for film in seen)

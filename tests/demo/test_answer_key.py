@@ -35,8 +35,11 @@ SIZES = (MIN_ASSETS, 150, 360, 1_000)
 UNPLANTED_REASONS = {
     reason.value
     for reason in Reason
-    if (reason.startswith(("server.", "profile.")) and reason is not Reason.PROFILE_NOT_MOVING)
-    or reason is Reason.MEDIA_CHANGED
+    if (
+        reason.startswith(("server.", "profile.", "caption."))
+        and reason is not Reason.PROFILE_NOT_MOVING
+    )
+    or reason in (Reason.MEDIA_CHANGED, Reason.MEDIA_NOT_CAPTIONED)
 }
 UNPLANTED_REASONS |= {
     *("text.personal_data", "file.personal_data", "asset.removed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.features.compute import LazyVisionModels, describe_media
+from pipelines.features.compute import LazyVisionModels, Vectors, describe_media
 from pipelines.features.prepare import PreparedMedia, prepare_media
 from pipelines.run.job import Models
 from pipelines.vision import demo_network
+from pipelines.vision.caption_text import CaptionFailure
 from pipelines.vision.models import identity, parse_model
 from schemas.errors import RunError
 from tests.media.media_samples import LIMITS, encode, film, picture
@@ -62,12 +64,39 @@ def test_a_worker_refuses_other_weights(name: str) -> None:
 
 def test_media_get_the_same_rows_whatever_is_known_already(media: list[PreparedMedia]) -> None:
     vision = LazyVisionModels(models_of("demo"))
-    embedded, captioned = describe_media(media, media, {}, vision)
+    embedded, captioned, _ = describe_media(media, media, {}, vision)
     known = {row["media_sha256"]: row for row in embedded}
-    assert describe_media(media, [], {}, vision) == (embedded, [])
-    assert describe_media([], media, known, vision) == ([], captioned)
+    assert describe_media(media, [], {}, vision) == (embedded, [], {})
+    assert describe_media([], media, known, vision) == ([], captioned, {})
     first = {media[0].media_sha256: embedded[0]}
-    assert describe_media(media[1:], media, first, vision) == (embedded[1:], captioned)
-    assert describe_media([], [], {}, vision) == ([], [])
+    assert describe_media(media[1:], media, first, vision) == (embedded[1:], captioned, {})
+    assert describe_media([], [], {}, vision) == ([], [], {})
     assert [len(row["shots"]) for row in captioned] == [len(one.shots_rgb) for one in media]
     assert captioned[1]["shots"]
+
+
+class _Forgetful(LazyVisionModels):
+    """Does not caption one of the pictures that it is given."""
+
+    silent_at: int = 0
+
+    def embed_and_caption(
+        self, images: Sequence[Image.Image]
+    ) -> tuple[Vectors, list[str | CaptionFailure]]:
+        captions: list[str | CaptionFailure] = ["a boat"] * len(images)
+        captions[self.silent_at] = CaptionFailure("the server is too slow")
+        return self.embed_images(images), captions
+
+
+def test_a_medium_without_one_of_its_captions_has_none(media: list[PreparedMedia]) -> None:
+    """Whichever it is: a picture's, a film's frame's or a shot's. The others have theirs."""
+    frames = [one.media_sha256 for one in media for _ in one.frames_rgb]
+    owners = frames + [one.media_sha256 for one in media for _ in one.shots_rgb]
+    for at, owner in enumerate(owners):
+        vision = _Forgetful(models_of("demo"))
+        object.__setattr__(vision, "silent_at", at)
+        embedded, captioned, failures = describe_media(media, media, {}, vision)
+        assert len(embedded) == len(media)
+        assert failures == {owner: CaptionFailure("the server is too slow")}
+        others = [one.media_sha256 for one in media if one.media_sha256 != owner]
+        assert [row["media_sha256"] for row in captioned] == others

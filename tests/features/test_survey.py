@@ -53,7 +53,7 @@ def seen(store: Store) -> FeatureTable[DigestCacheRow]:
 
 
 def score(key: str, value: float = 0.5) -> ScoreRow:
-    return {"score_key": key, "clip_score": value}
+    return {"score_key": key, "clip_score": value, "text_embedding": [1.0]}
 
 
 def test_tables_say_what_computed_them(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     prompted.save(0, 9, [{"media_sha256": "a", "nsfw_milli": 1, "aesthetics_milli": 1}])
     found = {(table.kind, table.model): table for table in survey_features(store)}
     assert {key: table.state for key, table in found.items()} == {
-        ("scores", "clip@1"): "stale",  # no delivery was made with it
+        ("scores", "clip@1 with vectors"): "stale",  # no delivery was made with it
         ("scores", "clip@0"): "stale",
         ("readings", f"{READER_VERSION} trust"): "in use",
         ("seen", DIGEST_CACHE_MODEL): "in use",
@@ -88,7 +88,7 @@ def test_tables_say_what_computed_them(store: Store) -> None:
         ("faces", "faces-v0 x shots"): "stale",
         ("prompt-scores", "clip@1 prompts x"): "stale",
     }
-    table = found["scores", "clip@1"]
+    table = found["scores", "clip@1 with vectors"]
     assert len(table.files) == 2
     assert table.size_bytes == sum(len(store.read_bytes(item.key)) for item in table.files)
     assert read_content(store, table).rows == 2

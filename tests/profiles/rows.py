@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from schemas.unit import UnitRow, UnitShot
+from pipelines.profiles.captions import sample_caption
+from schemas.unit import UnitCaption, UnitRow, UnitShot
 
 Row = dict[str, Any]
 
@@ -20,6 +21,9 @@ _SHARED: Row = {
     "fps_num": 0,
     "fps_den": 1,
     "frames": 0,
+    "tags": "boat; sea",
+    "tag_scores_bp": "3000; -20",
+    "tag_vocabulary": "general@1",
     "caption_model": "captioner@1",
     "clip_model": "clip@1",
     "title": "A red boat",
@@ -77,6 +81,13 @@ FILM_COMMON: Row = {
 }
 
 
+def caption(source: str, text: str, score: float, **changes: Any) -> UnitCaption:
+    """Returns a caption; a model's names its model."""
+    by_model = source not in ("title", "description", "keywords")
+    told: Row = {"source": source, "text": text, "score": score, "language": "en", "flags": []}
+    return cast("UnitCaption", {**told, "model": "captioner@1" if by_model else "", **changes})
+
+
 def picture_row(**changes: Any) -> UnitRow:
     """Returns the row of a picture that a model captioned."""
     row: Row = {
@@ -85,11 +96,15 @@ def picture_row(**changes: Any) -> UnitRow:
         "height": 480,
         "title": "A red boat",
         "description": "A boat at its mooring.",
-        "caption": "a red boat on water",
-        "caption_source": "model",
-        "clip_score": 0.3127,
-        "title_score": 0.25,
-        "description_score": 0.2,
+        "keywords": ["boat", "red"],
+        "seen": True,
+        "captions": [
+            caption("title", "A red boat", 0.25),
+            caption("description", "A boat at its mooring.", 0.2),
+            caption("keywords", "boat, red", 0.3),
+            caption("model", "a red boat on water", 0.3127),
+        ],
+        "tags": [{"name": "boat", "category": "vehicle", "score": 0.2}],
         "frames": 1,
         "sharpness_milli": 700,
         "brightness_milli": 450,
@@ -148,18 +163,24 @@ def shot(first: int, end: int, caption: str, score: float) -> UnitShot:
     }
 
 
+def only(row: UnitRow, *sources: str) -> UnitRow:
+    """Returns the row with only the captions of some sources."""
+    return with_values(row, captions=[one for one in row["captions"] if one["source"] in sources])
+
+
 def bare(row: UnitRow) -> UnitRow:
     """Returns the row of the same asset if no model may see it."""
-    unseen: Row = {"caption": row["title"], "caption_source": "title", "clip_score": 0.0}
+    own = [{**one, "score": 0.0} for one in row["captions"] if not one["model"]]
+    unseen: Row = {"seen": False, "captions": own}
     if "shots" in row:
         unseen["shots"] = [{**one, "caption": "", "clip_score": 0.0} for one in row["shots"]]
-    return with_values(row, **unseen, title_score=0.0, description_score=0.0)
+    return with_values(row, **unseen)
 
 
 def common_of(row: UnitRow) -> Row:
     """Returns the fields that all profiles share, for a row."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
-    seen = row["caption_source"] == "model"
-    unnamed = {} if seen else {"caption_model": "", "clip_model": ""}
-    said = {"title": row["title"] or "", "description": row["description"] or ""}
+    unnamed = {} if row["seen"] else {"caption_model": "", "clip_model": ""}
+    said: Row = {"title": row["title"] or "", "description": row["description"] or ""}
+    said["captions"] = [sample_caption(one) for one in row["captions"]]
     return {**base, **unnamed, **said}

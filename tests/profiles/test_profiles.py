@@ -19,7 +19,17 @@ from pipelines.profiles.base import Profile, SampleError, schema_text
 from schemas import profiles as schemas
 from schemas.errors import InputError
 from schemas.unit import UnitRow
-from tests.profiles.rows import Row, bare, common_of, film_row, picture_row, shot, with_values
+from tests.profiles.rows import (
+    Row,
+    bare,
+    caption,
+    common_of,
+    film_row,
+    only,
+    picture_row,
+    shot,
+    with_values,
+)
 
 NAMES = profile_names()
 
@@ -149,13 +159,13 @@ def unmet_reason(name: str, row: UnitRow) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_asset_without_any_caption_is_refused(name: str) -> None:
-    wordless = with_values(row_of(name), title=None, description=" ")
-    assert unmet_reason(name, wordless) == ""
-    assert unmet_reason(name, {**wordless, "caption": ""}) == "profile.no_caption"
-    unseen: UnitRow = {**wordless, "caption": "", "caption_source": "none"}
-    assert unmet_reason(name, unseen) == "profile.no_caption"
+    row = row_of(name)
+    assert unmet_reason(name, only(row, "model")) == ""
+    assert unmet_reason(name, only(row)) == "profile.no_caption"
+    assert unmet_reason(name, bare(only(row, "model"))) == "profile.no_caption"
     if name != "video-text":
-        assert unmet_reason(name, {**unseen, "description": "A boat."}) == ""
+        for source in ("title", "description", "keywords"):
+            assert unmet_reason(name, bare(only(row, source))) == ""
 
 
 @pytest.mark.parametrize(
@@ -192,7 +202,8 @@ def test_captions_of_pictures_are_in_separate_fields() -> None:
     ("row", "share"),
     [
         (picture_row(), 9500),
-        (picture_row(title="", description=None), 10_000),
+        (only(picture_row(), "title", "model"), 9500),
+        (only(picture_row(), "keywords", "model"), 10_000),
         (bare(picture_row()), 0),
     ],
 )
@@ -201,7 +212,7 @@ def test_the_share_of_synthetic_captions(row: UnitRow, share: int) -> None:
 
 
 def test_without_a_model_the_contributors_caption_is_recommended() -> None:
-    sample = make_json("image-text", bare(picture_row(title="")))
+    sample = make_json("image-text", bare(only(picture_row(), "description", "keywords")))
     assert (sample["caption"], sample["caption_source"]) == (
         "A boat at its mooring.",
         "description",
@@ -211,14 +222,38 @@ def test_without_a_model_the_contributors_caption_is_recommended() -> None:
 
 
 def test_every_caption_has_its_source() -> None:
-    sample = make_json("caption-only", picture_row())
-    assert [(one["source"], one["score_bp"]) for one in sample["captions"]] == [
-        ("title", 2500),
-        ("description", 2000),
-        ("model", 3127),
+    row = picture_row()
+    row["captions"][-1]["model"] = "coca@sha256-12@fp32"
+    sample = make_json("caption-only", row)
+    assert [
+        (one["source"], one["model"], one["version"], one["language"], one["score_bp"])
+        for one in sample["captions"]
+    ] == [
+        ("title", "", "", "en", 2500),
+        ("description", "", "", "en", 2000),
+        ("keywords", "", "", "en", 3000),
+        ("model", "coca", "sha256-12@fp32", "en", 3127),
     ]
-    alone = make_json("caption-only", bare(picture_row(description="")))
+    alone = make_json("caption-only", bare(only(row, "title", "model")))
     assert [one["source"] for one in alone["captions"]] == ["title"]
+
+
+SOURCES = ("title", "description", "keywords", "model")
+
+
+@given(scores=st.lists(st.integers(-3, 3), min_size=1, max_size=4))
+def test_the_caption_with_the_best_score_is_recommended(scores: list[int]) -> None:
+    """Ties go to the source that comes first, also if the scores differ by less than 0.0001."""
+    found = dict(zip(SOURCES, scores, strict=False))
+    said = [
+        caption(source, f"by {source}", score / 10 + 1e-6 * at)
+        for at, (source, score) in enumerate(found.items())
+    ]
+    sample = make_json("image-text", picture_row(captions=said))
+    best = max(scores)
+    expected = next(source for source, score in found.items() if score == best)
+    assert (sample["caption_source"], sample["caption"]) == (expected, f"by {expected}")
+    assert sample["clip_score_bp"] == best * 1000
 
 
 def test_shots_of_a_film() -> None:
@@ -242,7 +277,8 @@ def test_shots_that_do_not_cover_the_film(borders: list[tuple[int, int]]) -> Non
 @pytest.mark.parametrize("cosine", [1.0000001, -1.0000001])
 def test_a_score_stays_within_its_bounds(cosine: float) -> None:
     bound = 10_000 if cosine > 0 else -10_000
-    assert make_json("image-text", picture_row(clip_score=cosine))["clip_score_bp"] == bound
+    row = picture_row(captions=[caption("model", "a boat", cosine)])
+    assert make_json("image-text", row)["clip_score_bp"] == bound
 
 
 def test_pictures_in_a_film_deal_use_the_companion_profile() -> None:

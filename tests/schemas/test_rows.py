@@ -31,6 +31,8 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     features.ReadingRow: features.READINGS_SCHEMA,
     features.RenditionRow: features.RENDITIONS_SCHEMA,
     features.ScoreRow: features.SCORES_SCHEMA,
+    features.TagsRow: features.TAGS_SCHEMA,
+    features.ConceptRow: features.CONCEPTS_SCHEMA,
     features.DigestCacheRow: features.DIGEST_CACHE_SCHEMA,
     likeness.LikenessRow: likeness.LIKENESS_SCHEMA,
     sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
@@ -113,12 +115,15 @@ def test_every_row_type_is_compared() -> None:
         features.MediaFacts,
         features.ScoredCaption,
         features.ShotCaptions,
+        features.ScoredText,
+        features.TagFields,
         shard_table.SampleRow,
         shard_table.MemberColumns,
         unit.UnitShot,
+        unit.UnitCaption,
     }
     assert declared == set(ROWS) | parts
-    for part in parts - {unit.UnitShot}:  # `UnitRow` contains a list of it
+    for part in parts - {unit.UnitShot, unit.UnitCaption, features.TagFields}:  # in lists
         assert any(get_type_hints(part).items() <= get_type_hints(row).items() for row in ROWS)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +65,32 @@ def personal_kinds(text: str) -> list[PersonalKind]:
     if any(_is_byline(match) for match in _BYLINE.finditer(shown)):
         found.append(PersonalKind.NAME)
     return found
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """E-mail addresses and phone numbers, in forms by which equal ones are equal.
+
+    Attributes:
+        emails: In lower case.
+        phones: Their last digits, which do not depend on the prefix.
+    """
+
+    emails: frozenset[str]
+    phones: frozenset[str]
+
+
+def contacts(texts: Iterable[str]) -> Contacts:
+    """Returns the e-mail addresses and phone numbers that texts have."""
+    shown = [text[:_MAX_CHARS] for text in texts]
+    emails = {match[0].casefold() for text in shown for match in _EMAIL.finditer(text)}
+    numbers = {
+        "".join(filter(str.isdecimal, match[0]))[-_MIN_DIGITS:]
+        for text in shown
+        for match in _PHONE.finditer(text)
+        if _is_number(match)
+    }
+    return Contacts(frozenset(emails), frozenset(numbers))
 
 
 def without_personal_data(text: str) -> str:

@@ -24,6 +24,7 @@ def test_everything_packaged_fits_in_twelve_megabytes() -> None:
         "fairshard-demo-bpe.txt.gz",
         "fairshard-demo.json",
         "fairshard-demo.safetensors",
+        "vocabulary.toml",
     }
 
 

@@ -1,0 +1,149 @@
+"""An asset's captions: where each comes from, what flagged ones give way to, and their vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.features.assets import FetchedAsset, UnitFeatures
+from pipelines.features.caption_vectors import caption_vectors
+from pipelines.features.captions import (
+    contributor_texts,
+    flagged_texts,
+    unit_captions,
+    without_flagged,
+)
+from pipelines.features.compute import score_key
+from pipelines.features.store import open_feature_store
+from pipelines.rights.resolve import Resolution
+from pipelines.run.job import Models
+from pipelines.storage.open import open_store
+from schemas.catalogue import AssetDescription
+from schemas.features import ScoredCaption, ScoredText
+from schemas.unit import ClearedRow, UnitRow
+from tests.profiles.rows import caption, film_row, picture_row
+
+MODELS = Models("clip", "clip@1", "coca", "coca@2@fp32", False)
+OWN = {
+    "title": " A red boat ",
+    "description": None,
+    "keywords": ["boat", " ", " red"],
+    "language": "nb",
+}
+TEXTS = {"title": "A red boat", "keywords": "boat, red"}
+
+
+def asset(*, inference: bool = True, **row: Any) -> FetchedAsset:
+    resolution = Resolution((), "", (), inference, "", {})
+    return FetchedAsset(cast("ClearedRow", {**OWN, **row}), "d1", resolution=resolution)
+
+
+def features(by_model: str = "a boat") -> UnitFeatures:
+    scores: dict[str, ScoredText] = {}
+    for at, text in enumerate(TEXTS.values()):
+        key = score_key("d1", text)
+        scores[key] = {"score_key": key, "clip_score": 0.1 + at / 10}
+    made: ScoredCaption = {
+        "media_sha256": "d1",
+        "caption": by_model,
+        "clip_score": 0.4,
+        "shots": [],
+    }
+    return UnitFeatures({}, {}, {"d1": made}, scores, {})
+
+
+def test_captions_are_in_the_order_of_their_sources() -> None:
+    assert [
+        (one["source"], one["text"], one["model"], one["language"], one["score"], one["flags"])
+        for one in unit_captions(asset(), features(), MODELS)
+    ] == [
+        ("title", "A red boat", "", "nb", 0.1, []),
+        ("keywords", "boat, red", "", "nb", 0.2, []),
+        ("model", "a boat", "coca@2@fp32", "en", 0.4, []),
+    ]
+
+
+def test_an_asset_that_no_model_saw_has_the_contributors_captions_without_scores() -> None:
+    nothing = UnitFeatures({}, {}, {}, {}, {})
+    found = unit_captions(asset(inference=False), nothing, MODELS)
+    assert [(one["source"], one["score"]) for one in found] == [("title", 0.0), ("keywords", 0.0)]
+    blank: Any = {"title": " ", "description": "", "keywords": None}
+    assert contributor_texts(cast("AssetDescription", blank)) == {}
+
+
+def test_a_model_that_wrote_nothing_has_no_caption() -> None:
+    found = unit_captions(asset(), features(""), MODELS)
+    assert [one["source"] for one in found] == ["title", "keywords"]
+
+
+def test_a_name_is_flagged_unless_the_contributor_says_it() -> None:
+    told = features("angela merkel on a boat")
+    assert unit_captions(asset(), told, MODELS)[-1]["flags"] == ["person"]
+    own = asset(description="Merkel, Angela")
+    key = score_key("d1", "Merkel, Angela")
+    told.scores[key] = {"score_key": key, "clip_score": 0.0}
+    assert unit_captions(own, told, MODELS)[-1]["flags"] == []
+
+
+def flagged_film(*sources: str) -> UnitRow:
+    """A film whose second shot names somebody, with captions of some sources."""
+    row = film_row(captions=[caption(source, f"by {source}", 0.2) for source in sources])
+    row["shots"][1]["caption"] = "angela merkel on a boat"
+    row["captions"] += [caption("model", "angela merkel", 0.9, flags=["person"])]
+    return row
+
+
+@pytest.mark.parametrize("flagged", ["keep", "drop"])
+def test_the_films_caption_stands_in_for_a_flagged_one_of_a_shot(flagged: str) -> None:
+    row = without_flagged(asset(), flagged_film("title"), flagged)
+    assert [shot["caption"] for shot in row["shots"]] == ["a red boat", "by title"]
+    assert row["shots"][1]["clip_score"] == 0.2
+    kept = ["title", "model"] if flagged == "keep" else ["title"]
+    assert [one["source"] for one in row["captions"]] == kept
+    assert flagged_texts(asset(), flagged_film("title")) == ["model: person", "shot 1: person"]
+
+
+def test_without_another_caption_a_flagged_one_is_kept_or_dropped() -> None:
+    assert without_flagged(asset(), flagged_film(), "keep") == flagged_film()
+    assert without_flagged(asset(), flagged_film(), "drop")["captions"] == []
+    row = picture_row(shots=[])
+    assert without_flagged(asset(), row, "drop") == row and flagged_texts(asset(), row) == []
+
+
+@pytest.mark.parametrize("sources", [["model", "title", "model"], ["title"], ["model"]])
+def test_vectors_are_those_of_the_recommended_captions(tmp_path: Path, sources: list[str]) -> None:
+    store = open_feature_store(open_store(str(tmp_path)), "clip@1", "coca@2", "reader")
+    digests = [f"d{at}" for at in range(len(sources))]
+    for at, digest in enumerate(digests):
+        store.captions.save(
+            0,
+            9,
+            [
+                {
+                    "media_sha256": digest,
+                    "caption": "x",
+                    "text_embedding": [float(at), 0.0],
+                    "clip_score": 0.5,
+                    "shots": [],
+                }
+            ],
+        )
+        store.scores.save(
+            0,
+            9,
+            [
+                {
+                    "score_key": score_key(digest, "x"),
+                    "clip_score": 0.5,
+                    "text_embedding": [float(at), 1.0],
+                }
+            ],
+        )
+    samples = pa.table({"caption_source": sources, "caption": ["x"] * len(sources)})
+    found = caption_vectors(store, 0, 9, digests, samples)
+    expected = [[at, float(source != "model")] for at, source in enumerate(sources)]
+    assert np.array_equal(found, np.array(expected, np.float32))
