@@ -79,6 +79,9 @@ class ShotRow(TypedDict):
     end_frame: int
     start_ms: int
     end_ms: int
+    keyframe: int
+    keyframe_ms: int
+    motion_milli: int
     caption: str
     clip_score: float
     embedding: list[float]
@@ -151,6 +154,9 @@ _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("end_frame", pa.int64(), nullable=False),  # the next shot's first
     pa.field("start_ms", pa.int64(), nullable=False),
     pa.field("end_ms", pa.int64(), nullable=False),
+    pa.field("keyframe", pa.int64(), nullable=False),  # number of the frame that stands for it
+    pa.field("keyframe_ms", pa.int64(), nullable=False),
+    pa.field("motion_milli", pa.int64(), nullable=False),
     pa.field("caption", pa.string(), nullable=False),
     pa.field("clip_score", pa.float32(), nullable=False),  # cosine of the shot and its caption
     pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised

@@ -90,7 +90,7 @@ class _Shown:
         ends: The times at which they end.
     """
 
-    packets: list[Packet]
+    packets: list[Packet[Any]]
     ticks: list[int]
     ends: list[int]
 
@@ -137,7 +137,7 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Shown:
     return _Shown(packets, ticks, [*ticks[1:], inf[-1][1]] if inf else [])
 
 
-def _pts(packet: Packet) -> int:
+def _pts(packet: Packet[Any]) -> int:
     if packet.pts is None:
         raise AssertionError("packets without a time were left out")
     return packet.pts
@@ -213,7 +213,7 @@ class _Maker:
             data=out.getvalue(),
         )
 
-    def _end_exactly(self, pictures: Sequence[Packet]) -> None:
+    def _end_exactly(self, pictures: Sequence[Packet[Any]]) -> None:
         """Gives the last packet the duration with which the track ends when its last frame does."""
         if not pictures:
             return
@@ -226,7 +226,7 @@ class _Maker:
         if ticks >= 1 and ticks.denominator == 1:
             last.duration = int(ticks)
 
-    def _copied(self, file: OutputContainer) -> Iterator[Packet]:
+    def _copied(self, file: OutputContainer) -> Iterator[Packet[Any]]:
         target = file.add_stream_from_template(self._stream)
         last = self._shown.ticks[self._cut[1] - 1]
         started = False
@@ -245,7 +245,7 @@ class _Maker:
             packet.stream = target
             yield packet
 
-    def _encoded(self, file: OutputContainer) -> Iterator[Packet]:
+    def _encoded(self, file: OutputContainer) -> Iterator[Packet[Any]]:
         target: Any = None
         turner: _Turner | None = None
         ends = dict(zip(self._shown.ticks, self._shown.ends, strict=True))
@@ -274,7 +274,8 @@ class _Maker:
     ) -> VideoStream:
         source = self._stream.codec_context
         rate = self._stream.average_rate or Fraction(25)
-        target = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
+        added = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
+        target = cast("VideoStream", added)
         target.pix_fmt = frame.format.name
         target.width, target.height = frame.width, frame.height
         context = target.codec_context
@@ -298,7 +299,7 @@ class _Maker:
                 return
             yield frame
 
-    def _sound(self, file: OutputContainer) -> list[Packet]:
+    def _sound(self, file: OutputContainer) -> list[Packet[Any]]:
         """Copies the packets of sound that begin within the clip."""
         tracks = self._container.streams.audio
         if not tracks:
@@ -353,18 +354,18 @@ class _Turner:
         return cast("VideoFrame", self._graph.pull())
 
 
-def _copy_of(packet: Packet) -> Packet:
-    copied = Packet(bytes(packet))
+def _copy_of(packet: Packet[Any]) -> Packet[Any]:
+    copied: Packet[Any] = Packet(bytes(packet))
     copied.time_base, copied.duration = packet.time_base, packet.duration
     copied.is_keyframe = packet.is_keyframe
     return copied
 
 
-def _base_of(packet: Packet) -> Fraction:
+def _base_of(packet: Packet[Any]) -> Fraction:
     return packet.time_base or Fraction(1)
 
 
-def _decoding_time(packet: Packet) -> tuple[Fraction, int]:
+def _decoding_time(packet: Packet[Any]) -> tuple[Fraction, int]:
     ticks = packet.dts if packet.dts is not None else packet.pts
     return (ticks or 0) * _base_of(packet), packet.stream_index
 

@@ -182,7 +182,9 @@ def _sharpness(samples: Grid) -> IntArray:
     # Without a conversion to signed numbers, which would take most of the time.
     across = _apart(samples[:, :, 1:], samples[:, :, :-1])
     down = _apart(samples[:, 1:], samples[:, :-1])
-    return across.sum(axis=(1, 2), dtype=np.int64) + down.sum(axis=(1, 2), dtype=np.int64)
+    total: IntArray = across.sum(axis=(1, 2), dtype=np.int64)
+    total += down.sum(axis=(1, 2), dtype=np.int64)
+    return total
 
 
 def _apart(one: Grid, two: Grid) -> Grid:

@@ -82,10 +82,9 @@ def _peaks(frame: AudioFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
+    scaled = samples.astype(np.float64)
     if samples.dtype == np.uint8:
-        scaled = (samples.astype(np.float64) - 128) / 128
+        scaled = (scaled - 128) / 128
     elif samples.dtype.kind == "i":
-        scaled = samples / float(2 ** (8 * samples.itemsize - 1))
-    else:
-        scaled = samples.astype(np.float64)
+        scaled /= 2 ** (8 * samples.itemsize - 1)
     return np.asarray(np.nan_to_num(np.abs(scaled)).max(axis=0))

@@ -73,7 +73,8 @@ def cut(data: bytes, ranges: list[tuple[int, int]], way: Way, fmt: Format = "mp4
 def shown(data: bytes) -> list[Image.Image]:
     """Returns all frames as they are stored."""
     with av.open(io.BytesIO(data), mode="r") as container:
-        return [frame.to_image() for frame in container.decode(video=0)]
+        frames: list[Any] = list(container.decode(video=0))
+        return [frame.to_image() for frame in frames]
 
 
 RANGES = [(0, 24), (5, 41), (24, 72), (30, 60), (13, 20)]

@@ -66,7 +66,7 @@ def _encoded(stream: Any, sounds: Sounds) -> Any:
 
 
 def tone(seconds: float, level: float) -> Sounds:
-    return (level * np.sin(np.arange(round(_HZ * seconds)) * 0.05)).astype(np.float32)
+    return np.asarray(level * np.sin(np.arange(round(_HZ * seconds)) * 0.05), np.float32)
 
 
 def seen(data: bytes) -> Film:
@@ -148,7 +148,8 @@ def test_the_keyframe_is_the_frame_that_was_sampled() -> None:
     data = film(frames=48, gop=6)
     found = seen(data)
     with av.open(io.BytesIO(data), mode="r") as container:
-        frames = [frame.to_image() for frame in container.decode(video=0)]
+        decoded: list[Any] = list(container.decode(video=0))
+        frames = [frame.to_image() for frame in decoded]
     for shot, sample in zip(found.shots, found.shot_samples, strict=True):
         assert frames[shot.keyframe] == sample
         assert shot.keyframe_ms == round(shot.keyframe * 1000 / 24)
