@@ -33,6 +33,7 @@ from tests.bench.first_run_sides import (
     decode_part,
     embed_part,
     forward_part,
+    input_part,
     plain_loop,
 )
 from tests.bench.img2dataset_library import AS_OF, BenchLibrary, make_library, write_deal
@@ -113,6 +114,15 @@ def bench_parts(paths: Sequence[Path], weights: Path, rounds: int) -> None:
     """
     chosen = choose_precision(parse_model(f"{ARCHITECTURE}:{weights}"))
     print(f"parts, one worker, {len(paths)} pictures, {rounds} rounds: {chosen.reason}")
+    sides: dict[str, list[float]] = {"plain": [], "ours": []}
+    for _ in range(rounds):
+        for side, times in sides.items():
+            times.append(_each(measure(input_part, paths, weights, side).answer, len(paths)))
+    print(
+        f"  from file to model input: open_clip {_ms(sides['plain'])}, ours {_ms(sides['ours'])} ms "
+        "of processor time each: "
+        f"{median_speedup(sides['plain'], sides['ours']):.2f} times as fast"
+    )
     expected = measure(plain_loop, paths, weights).answer
     for precision in dict.fromkeys(("fp32", chosen.precision)):
         decode, forward, whole = [], [], []

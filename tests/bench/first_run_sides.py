@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia, prepare_media
+from pipelines.media.images import decode_for_models
 from pipelines.media.limits import MediaLimits
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.embed import load_encoder
@@ -74,6 +75,34 @@ def decode_part(pictures: Sequence[Path]) -> Part:
             return _none()
 
         return _timed(decode)
+
+
+def input_part(pictures: Sequence[Path], weights: Path, side: str) -> Part:
+    """Turns files into a model's input on one thread, as open_clip's README does or as a run does.
+
+    Ours is without what a run also learns from the pixels (hashes, looks, measures) and without
+    the guarded processes, since open_clip's path has neither.
+    """
+    network = load_network(parse_model(f"{ARCHITECTURE}:{weights}"), 1)
+    config = import_open_clip().transform.PreprocessCfg(**network.preprocess.settings)
+    transform = import_open_clip().transform.image_transform_v2(config, is_train=False)
+
+    def plain(path: Path) -> object:
+        return transform(Image.open(path))
+
+    def ours(path: Path) -> object:
+        decoded = decode_for_models(path.read_bytes(), "jpg", _LIMITS.max_pixels)
+        return network.preprocess([decoded.image])
+
+    read = plain if side == "plain" else ours
+
+    def turn() -> Vectors:
+        for path in pictures:
+            read(path)
+        return _none()
+
+    read(pictures[0])
+    return _timed(turn)
 
 
 def forward_part(count: int, weights: Path, precision: str) -> Part:
