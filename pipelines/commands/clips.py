@@ -80,7 +80,9 @@ def run(options: argparse.Namespace) -> int:
         total.clips += counts.clips
         for why, shots in counts.skipped.items():
             total.skip(why, shots)
-        progress.print(f"{name}: {counts.clips:,} clips of {counts.films:,} films", highlight=False)
+        if counts.films:
+            line = f"{name}: {counts.clips:,} clips of {counts.films:,} films"
+            progress.print(line, highlight=False)
     stale = remove_stale(target, written)
     if options.json:
         print_json({"removed": stale, "to": options.to, "cut": options.cut, **total.to_json()})

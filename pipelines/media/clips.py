@@ -136,10 +136,10 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Shown:
         for packet in container.demux(stream)
         if packet.size and packet.pts is not None and not packet.is_discard
     ]
-    inf = sorted((_pts(packet), _pts(packet) + (packet.duration or 0)) for packet in packets)
-    ticks = [start for start, _ in inf]
+    spans = sorted((_pts(packet), _pts(packet) + (packet.duration or 0)) for packet in packets)
+    ticks = [start for start, _ in spans]
     # A frame is shown until the next one, whatever its packet says.
-    return _Shown(packets, ticks, [*ticks[1:], inf[-1][1]] if inf else [])
+    return _Shown(packets, ticks, [*ticks[1:], *(end for _, end in spans[-1:])])
 
 
 def _pts(packet: AnyPacket) -> int:
