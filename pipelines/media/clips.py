@@ -200,7 +200,10 @@ class _Maker:
         fmt = self._fmt if self._way == "keyframe-copy" else "mp4"
         options = dict(_OPTIONS)
         if self._base.numerator == 1:
+            # The second is the unit of the edit list, which states the length of a track whose
+            # frames are not decoded in the order in which they are shown.
             options["video_track_timescale"] = str(self._base.denominator)
+            options["movie_timescale"] = str(self._base.denominator)
         with av.open(out, "w", format=fmt, options=options) as file:
             by_copy = self._way == "keyframe-copy"
             pictures = list(self._copied(file) if by_copy else self._encoded(file))
