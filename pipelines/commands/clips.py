@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
-from pipelines.delivery.clips import ClipCounts, ClipTerms, cut_shard
+from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shard, remove_stale
 from pipelines.media.limits import MediaLimits
 from pipelines.storage.open import open_store
 from schemas.deal_terms import LimitTerms
@@ -17,10 +17,12 @@ examples:
   fairshard clips out/acme-2026-01/v0001/delivery --to clips/ --cut exact
   fairshard clips s3://bucket/delivery --to s3://bucket/clips --max-seconds 20
 
-Verify the delivery first. What is removed from it later must be removed from the clips as well: the
-key of a clip begins with its film's.
+Verify the delivery first. What is removed from it later must be removed from
+the clips as well: run the command again on the delivery without it, into the
+same folder. The key of a clip begins with its film's.
 """
 
+_TIMEOUT_S = 3600.0  # for each clip
 _WAYS = ("keyframe-copy", "exact")
 
 
@@ -62,26 +64,33 @@ def run(options: argparse.Namespace) -> int:
     )
     source, target = open_store(options.delivery), open_store(options.to)
     own = LimitTerms()
-    limits = MediaLimits(own.max_media_bytes, own.max_pixels)
+    limits = MediaLimits(own.max_media_bytes, own.max_pixels, decode_timeout_s=_TIMEOUT_S)
     tars = [found.key for found in source.list("shards") if found.key.endswith(".tar")]
     if not tars:
         raise InputError(
             "There are no shards", f"{options.delivery}/shards", "Give the delivery's own folder."
         )
-    total = ClipCounts()
+    total, written = ClipCounts(), list[str]()
     for key in tars:
-        name = f"clips-{key.rpartition('/')[2]}"
+        name = clips_name(key)
         counts = cut_shard(source, key, target, name, terms, limits)
+        if counts.clips:
+            written.append(name)
         total.films += counts.films
         total.clips += counts.clips
         for why, shots in counts.skipped.items():
             total.skip(why, shots)
-        progress.print(f"{name}: {counts.clips:,} clips of {counts.films:,} films", highlight=False)
+        if counts.films:
+            line = f"{name}: {counts.clips:,} clips of {counts.films:,} films"
+            progress.print(line, highlight=False)
+    stale = remove_stale(target, written)
     if options.json:
-        print_json({"to": options.to, "cut": options.cut, **total.to_json()})
+        print_json({"removed": stale, "to": options.to, "cut": options.cut, **total.to_json()})
         return 0
     line = f"{options.to}: {total.clips:,} clips of {total.films:,} films"
     results.print(line, soft_wrap=True, highlight=False)
+    for name in stale:
+        results.print(f"{name}: removed, since the delivery has no films for it", highlight=False)
     for why, shots in sorted(total.skipped.items()):
         results.print(f"{shots:,} shots without a clip: {why}", soft_wrap=True, highlight=False)
     return 0

@@ -9,17 +9,18 @@ the shot: what a notice of removal says about a key holds for all its clips.
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pipelines.features.guard import this_guard
 from pipelines.format.tar import TarWriter
 from pipelines.media.clips import Clip, Way
-from pipelines.media.formats import is_film, parse_format
 from pipelines.media.limits import MediaLimits
+from pipelines.profiles.base import SampleError
+from pipelines.profiles.video_text import PROFILE, Shot, VideoText
 from pipelines.storage.store import Store
 from schemas.canonical import canonical_json
 from schemas.errors import BadRecord, RunError
@@ -31,6 +32,7 @@ _OF_THE_FILM = (
     "alteration_constraints file_constraints duplication_constraints usable_until deal_id "
     "decision_sha256"
 ).split()
+_CLIPS = re.compile(r"clips-[^/]+\.tar")
 _KEEP_METADATA = "IF-MMD"  # PLUS: a file constraint that clips would break
 _NO_DERIVATIVES = "-ND"  # in SPDX identifiers
 
@@ -68,7 +70,7 @@ class ClipCounts:
         """Counts shots without a clip."""
         self.skipped[why] = self.skipped.get(why, 0) + shots
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Returns the counts as JSON."""
         return asdict(self)
 
@@ -104,7 +106,27 @@ def cut_shard(
     return counts
 
 
-def _samples(source: BinaryIO, key: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+def remove_stale(target: Store, written: Collection[str]) -> list[str]:
+    """Removes tars of clips of an earlier call that this one did not write, and returns their keys.
+
+    Their films may have been removed from the delivery since.
+    """
+    stale = [
+        found.key
+        for found in target.list()
+        if _CLIPS.fullmatch(found.key) and found.key not in written
+    ]
+    for key in stale:
+        target.delete(key)
+    return stale
+
+
+def clips_name(key: str) -> str:
+    """Returns the name of the tar of clips of a shard, by the shard's key."""
+    return f"clips-{key.rpartition('/')[2]}"
+
+
+def _samples(source: BinaryIO, key: str) -> Iterator[tuple[VideoText, bytes]]:
     """Yields the JSON and the medium of each film in a tar."""
     try:
         with tarfile.open(fileobj=source, mode="r:") as tar:
@@ -117,9 +139,16 @@ def _samples(source: BinaryIO, key: str) -> Iterator[tuple[dict[str, Any], bytes
                 if extension in ("mp4", "mov"):
                     films[stem] = data.read()
                 elif extension == "json" and stem in films:
-                    yield json.loads(data.read()), films.pop(stem)
-    except (tarfile.TarError, ValueError, EOFError) as error:
+                    yield _parsed(data.read()), films.pop(stem)
+    except (tarfile.TarError, SampleError, EOFError) as error:
         raise _damaged(key, str(error)) from error
+
+
+def _parsed(data: bytes) -> VideoText:
+    sample = PROFILE.parse_sample(data)
+    if not isinstance(sample, VideoText):
+        raise SampleError(f"a sample of the profile {sample.profile} has no shots")
+    return sample
 
 
 def _damaged(key: str, detail: str) -> RunError:
@@ -129,86 +158,84 @@ def _damaged(key: str, detail: str) -> RunError:
 
 
 def _clips_of(
-    samples: Iterator[tuple[dict[str, Any], bytes]],
+    samples: Iterator[tuple[VideoText, bytes]],
     terms: ClipTerms,
     limits: MediaLimits,
     counts: ClipCounts,
 ) -> Iterator[tuple[dict[str, object], str, bytes]]:
     """Yields the JSON, caption and file of each clip."""
     for sample, data in samples:
-        if hashlib.sha256(data).hexdigest() != sample["media_sha256"]:
-            raise _damaged(str(sample["key"]), "its film has another sha256 than its sample says")
-        shots = sample.get("shots") or []
+        if hashlib.sha256(data).hexdigest() != sample.media_sha256:
+            raise _damaged(sample.key, "its film has another sha256 than its sample says")
         counts.films += 1
         forbidden = _forbidden(sample)
         if forbidden:
-            counts.skip(forbidden, len(shots))
+            counts.skip(forbidden, len(sample.shots))
             continue
-        wanted = []
-        for number, shot in enumerate(shots):
-            length = shot["end_ms"] - shot["start_ms"]
+        for number, shot in enumerate(sample.shots):
+            length = shot.end_ms - shot.start_ms
             if length < terms.min_ms:
                 counts.skip("shorter than the least length")
             elif length > terms.max_ms:
                 counts.skip("longer than the greatest length")
             else:
-                wanted.append((number, shot))
-        ranges = [(shot["first_frame"], shot["end_frame"]) for _, shot in wanted]
-        fmt = parse_format(sample["format"])
-        if not wanted or not is_film(fmt):
-            continue
-        try:
-            made = this_guard().clips(data, fmt, ranges, terms.way, limits)
-        except BadRecord as bad:
-            counts.skip(bad.detail, len(wanted))
-            continue
-        for (number, shot), clip in zip(wanted, made, strict=True):
-            if clip.problem:
-                counts.skip(clip.problem)
-            else:
-                yield (
-                    _clip_sample(sample, number, shot, clip, terms.way),
-                    shot["caption"],
-                    clip.data,
-                )
+                clip = _clip(data, sample, shot, terms.way, limits)
+                if isinstance(clip, str):
+                    counts.skip(clip)
+                else:
+                    described = _clip_sample(sample, number, shot, clip, terms.way)
+                    yield described, shot.caption, clip.data
 
 
-def _forbidden(sample: dict[str, Any]) -> str:
+def _clip(data: bytes, sample: VideoText, shot: Shot, way: Way, limits: MediaLimits) -> Clip | str:
+    """Returns the clip of a shot, or why there is none.
+
+    The child cuts one at a time, so that the limits on time and memory are of one clip.
+    """
+    wanted = (shot.first_frame, shot.end_frame)
+    try:
+        [clip] = this_guard().clips(data, sample.format, [wanted], way, limits)
+    except BadRecord as bad:
+        return bad.detail
+    return clip.problem or clip
+
+
+def _forbidden(sample: VideoText) -> str:
     """Returns why no clip of a film may be made, or ""."""
-    if _KEEP_METADATA in sample["file_constraints"]:
+    if _KEEP_METADATA in sample.file_constraints:
         return f"the file's owner asks that its metadata stay in it ({_KEEP_METADATA})"
-    if _NO_DERIVATIVES in sample["licence_code"]:
-        return f"its licence forbids derivatives ({sample['licence_code']})"
+    if _NO_DERIVATIVES in sample.licence_code:
+        return f"its licence forbids derivatives ({sample.licence_code})"
     return ""
 
 
 def _clip_sample(
-    sample: dict[str, Any], number: int, shot: dict[str, Any], clip: Clip, way: Way
+    sample: VideoText, number: int, shot: Shot, clip: Clip, way: Way
 ) -> dict[str, object]:
     return {
-        "key": f"{sample['key']}-s{number:03d}",
-        "film": sample["key"],
-        "film_sha256": sample["media_sha256"],
+        "key": f"{sample.key}-s{number:03d}",
+        "film": sample.key,
+        "film_sha256": sample.media_sha256,
         "media_sha256": hashlib.sha256(clip.data).hexdigest(),
-        "format": sample["format"] if way == "keyframe-copy" else "mp4",
+        "format": sample.format if way == "keyframe-copy" else "mp4",
         "cut": way,
         "shot": number,
-        "shot_first_frame": shot["first_frame"],
-        "shot_end_frame": shot["end_frame"],
+        "shot_first_frame": shot.first_frame,
+        "shot_end_frame": shot.end_frame,
         "first_frame": clip.first_frame,
         "end_frame": clip.end_frame,
         "frames": clip.end_frame - clip.first_frame,
         "start_ms": clip.start_ms,
         "duration_ms": clip.duration_ms,
         "has_sound": clip.has_sound,
-        "width": sample["width"],
-        "height": sample["height"],
-        "fps_num": sample["fps_num"],
-        "fps_den": sample["fps_den"],
-        "caption": shot["caption"],
-        "caption_score_bp": shot["caption_score_bp"],
-        "motion_milli": shot["motion_milli"],
-        **{name: sample[name] for name in _OF_THE_FILM},
+        "width": sample.width,
+        "height": sample.height,
+        "fps_num": sample.fps_num,
+        "fps_den": sample.fps_den,
+        "caption": shot.caption,
+        "caption_score_bp": shot.caption_score_bp,
+        "motion_milli": shot.motion_milli,
+        **{name: getattr(sample, name) for name in _OF_THE_FILM},
     }
 
 

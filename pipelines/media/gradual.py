@@ -58,18 +58,21 @@ class DissolveFinder:
     """Takes the cells of a film's frames in batches and then returns its dissolves.
 
     Keeps the cells of the last `REACH` frames.
+
+    Attributes:
+        seen: Windows in which a dissolve was seen so far.
     """
 
     def __init__(self) -> None:
         self._cells = np.zeros((0, CELLS), np.int16)
         self._end = 0  # number of frames seen
-        self._seen: list[Dissolve] = []
+        self.seen: list[Dissolve] = []
 
     def add(self, cells: Cells) -> None:
         """Adds the next frames: [n, 576]."""
         before = len(self._cells)
         known = np.concatenate([self._cells, cells])
-        self._seen += _dissolves_in(known, before, self._end - before)
+        self.seen += _dissolves_in(known, before, self._end - before)
         self._cells = known[-REACH:]
         self._end += len(cells)
 
@@ -81,7 +84,7 @@ class DissolveFinder:
         """
         middles: list[int] = []
         taken = np.asarray(cuts, np.int64)
-        for group in _overlapping(sorted(self._seen, key=lambda one: one.middle - one.half)):
+        for group in _overlapping(sorted(self.seen, key=lambda one: one.middle - one.half)):
             largest = max(one.change for one in group)
             whole = [one for one in group if 10 * one.change >= 9 * largest]
             best = min(whole, key=lambda one: (one.error / one.change, one.half, one.middle))

@@ -110,6 +110,18 @@ def test_a_film_that_is_not_its_samples_stops(tmp_path: Path) -> None:
     assert clips(tmp_path / "in", tmp_path / "out")[0] == 1
 
 
+def test_clips_of_removed_films_are_removed(tmp_path: Path) -> None:
+    """As after a removal: the shard is there, and its only film is not."""
+    delivery(tmp_path / "in")
+    _, found = clips(tmp_path / "in", tmp_path / "out")
+    assert found
+    (tmp_path / "out" / "others.tar").write_bytes(b"not a tar of clips")
+    with (tmp_path / "in/shards/deal-mp4-00000.tar").open("wb") as sink, TarWriter(sink) as tar:
+        tar.close()
+    assert main(["clips", str(tmp_path / "in"), "--to", str(tmp_path / "out"), "--quiet"]) == 0
+    assert [path.name for path in (tmp_path / "out").glob("*.tar")] == ["others.tar"]
+
+
 def test_bad_usage(tmp_path: Path) -> None:
     delivery(tmp_path / "in")
     wrong = ("--min-seconds", "9", "--max-seconds", "2")

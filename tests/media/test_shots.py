@@ -17,7 +17,9 @@ from PIL import Image
 from pipelines.demo.scenes.films import FilmSpec, SceneShot, draw_film_spec, write_film
 from pipelines.demo.scenes.render import draw_scene_spec
 from pipelines.features.guard import this_guard
+from pipelines.media.gradual import DissolveFinder
 from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.shot_rules import CELLS
 from pipelines.media.shots import ShotBoundaries, ShotDetector, luma_of
 from tests.media.hard_shots import HARD, Frame, HardFilm, fast_pan, handheld, scene, score
 from tests.media.media_samples import LIMITS, film
@@ -67,6 +69,35 @@ def test_moving_camera_causes_few_false_cuts(make: Callable[[int], HardFilm]) ->
     found, wrong, missed = (sum(column) for column in zip(*scores, strict=True))
     assert missed == 0
     assert 3 * wrong <= found
+
+
+@pytest.mark.parametrize("across", [12, 20, 30])
+def test_a_bump_is_not_a_cut(across: int) -> None:
+    """A still camera is pushed aside twice; the picture is full of detail."""
+    rng = np.random.default_rng(across)
+    small = rng.integers(0, 256, (9, 24)).astype(np.uint8)
+    wide = np.asarray(Image.fromarray(small).resize((480, 180), Image.Resampling.BILINEAR))
+    places = [0] * 20 + [across] * 20 + [2 * across] * 20
+    shot = [wide[:, at : at + 320] for at in places]
+    assert shots_of(shot).starts == (0,)
+    other = scene(across).astype(np.uint8)
+    assert shots_of([*shot, *[other] * 20]).starts == (0, 60)
+
+
+def test_dissolves_do_not_depend_on_how_frames_come_in_batches() -> None:
+    rng = np.random.default_rng(4)
+    ends = rng.integers(200, 4000, (2, CELLS)).astype(np.int64)
+    parts = np.clip((np.arange(160) - 60) / 40, 0, 1)
+    cells = (ends[0] + np.outer(parts, ends[1] - ends[0])).astype(np.int16)
+    at_once = DissolveFinder()
+    at_once.add(cells)
+    expected = at_once.seen
+    assert at_once.finish([]) == [80] and max(one.half for one in expected) == 24
+    for size in (1, 7, 64):
+        finder = DissolveFinder()
+        for start in range(0, len(cells), size):
+            finder.add(cells[start : start + size])
+        assert sorted(finder.seen, key=repr) == sorted(expected, key=repr)
 
 
 @pytest.mark.parametrize("length", [6, 10, 16, 24, 36])

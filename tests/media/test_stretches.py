@@ -92,6 +92,19 @@ def test_black_and_frozen_pictures() -> None:
     assert abs(found.black_ms - 500) <= 45 and abs(found.frozen_ms - 2000) <= 90
 
 
+def test_a_stretch_that_crosses_batches_of_frames_is_one() -> None:
+    """Frames are looked at in batches of 64."""
+    found = seen(made(moving(50) + still(40, 0) + moving(50)))
+    assert near(stretches(found, BLACK), [(2083, 3750)])
+    assert near(stretches(found, FROZEN), [(2083, 3750)])
+
+
+def test_a_dim_picture_is_not_black() -> None:
+    dim = np.full((72, 128, 3), 48, np.uint8)
+    found = seen(made([dim] * 36))
+    assert (stretches(found, BLACK), stretches(found, FROZEN)) == ([], [(0, 1500)])
+
+
 def test_a_moving_film_and_a_short_black_have_no_stretches() -> None:
     found = seen(made(moving(30) + still(3, 0) + moving(30)))
     assert found.stretches == ()
@@ -117,6 +130,13 @@ def test_silence(codec: str) -> None:
     # Lossy codecs smear sound over some twentieths of a second; 5 s to 8 s has none.
     assert near(silent, [(1000, 3000), (5000, 8000)], 120), silent
     assert found.silent_ms == sum(end - start for start, end in silent)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_u8", "pcm_f32le", "flac"])
+def test_silence_is_below_a_thousandth_of_full_scale(codec: str) -> None:
+    audible = 0.02 if codec == "pcm_u8" else 0.002  # eight bits hold nothing that faint
+    found = seen(made(moving(72), np.concatenate([tone(1.5, 0.0005), tone(1.5, audible)]), codec))
+    assert near(stretches(found, "silent"), [(0, 1500)])
 
 
 def test_sound_that_cannot_be_decoded_is_not_silence() -> None:

@@ -179,6 +179,7 @@ def test_hash_of_the_wrong_length_is_an_error() -> None:
     unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
     looks = [bytes([frame]) * (LOOK_BYTES - 1) + bytes([contrast]) for frame, contrast in FRAMES]
     unit |= {"place": 6, "owners": "c", "looks": looks, "inference": True}
+    unit |= {"film_ms": 40, "black_ms": 10, "frozen_ms": 20, "silent_ms": 5, "sound": "decoded"}
     whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)
     assert whole.to_pylist() == [
         {
@@ -199,6 +200,9 @@ def test_hash_of_the_wrong_length_is_an_error() -> None:
             "contrast": 200,
             "inference": True,
             "shows_elsewhere": False,
+            "black_bp": 2500,
+            "frozen_bp": 5000,
+            "silent_bp": 1250,
         }
     ]
     with pytest.raises(ValueError, match="not of 32 bytes"):
