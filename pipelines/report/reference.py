@@ -110,6 +110,7 @@ DEAL_KEY_MEANINGS = {
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
     "render.background": "what transparent areas show in renditions: red, green and blue in hex",
+    "render.audio": "films' sound; `drop` removes it without encoding anything again",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
