@@ -161,6 +161,8 @@ class Deal(DealSection):
                 f'images is {said}, so that no picture is rendered: use "flagged" or "all", or '
                 "remove the other keys"
             )
+        if value.audio == "drop" and "video" not in info.data.get("media", ["video"]):
+            raise ValueError('audio = "drop" is for films, and media has no "video"')
         if value.longest_side is not None and value.longest_side < select.min_short_side:
             raise ValueError(
                 f"longest_side = {value.longest_side} is less than select.min_short_side = "
@@ -179,9 +181,14 @@ class Deal(DealSection):
         return "image" in self.media and self.render_images in ("flagged", "all")
 
     @property
+    def drops_sound(self) -> bool:
+        """Whether films are delivered without their sound."""
+        return "video" in self.media and self.render.audio == "drop"
+
+    @property
     def makes_other_files(self) -> bool:
         """Whether other bytes may be delivered than the agency's files have."""
-        return self.rights.strips_metadata or self.renders_pictures
+        return self.rights.strips_metadata or self.renders_pictures or self.drops_sound
 
     @property
     def is_worldwide(self) -> bool:

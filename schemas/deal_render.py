@@ -1,4 +1,4 @@
-"""The section `[render]` of a deal: which pictures are delivered as other files than the agency's.
+"""The section `[render]` of a deal: which media are delivered as other files than the agency's.
 
 What is done with metadata is said by `rights.personal_data`, for renditions as for other files.
 """
@@ -32,6 +32,9 @@ class RenderTerms(DealSection):
     # What transparent areas show, in sRGB.
     background: str = Field(default="#ffffff", pattern=r"^#[0-9a-f]{6}$")
 
+    # Films' sound. "drop": its track is removed in place; no frame is encoded again.
+    audio: Literal["keep", "drop"] = "keep"
+
     @field_validator("quality")
     @classmethod
     def _check_quality(cls, value: int, info: ValidationInfo) -> int:
@@ -46,8 +49,9 @@ class RenderTerms(DealSection):
         return red, green, blue
 
     def uses(self, images: str) -> bool:
-        """Whether the other keys are used with a value of `images`."""
-        return images in ("flagged", "all") or self == RenderTerms(images=self.images)
+        """Whether the other keys for pictures are used with a value of `images`."""
+        unused = RenderTerms(images=self.images, audio=self.audio)
+        return images in ("flagged", "all") or self == unused
 
     def settings(self) -> str:
         """Returns the settings of a rendition as a sample states them."""

@@ -223,8 +223,7 @@ class Reason(StrEnum):
     )
     RENDITION_NOT_ALLOWED = _file(
         "rendition.not_allowed",
-        "The deal needs a rendition of the picture, and its licence or its file forbids to make "
-        "one.",
+        "The deal needs a rendition, and the licence or the file forbids to make one.",
         "assets.licence_code, plus:ImageFileConstraints, plus:ImageAlterationConstraints",
         'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
         "render.images",
@@ -233,8 +232,7 @@ class Reason(StrEnum):
     )
     RENDITION_NOT_MADE = _file(
         "rendition.not_made",
-        "The deal needs a rendition of the picture, and none can be made that states the same "
-        "rights.",
+        "The deal needs a rendition, and none can be made that states the same rights.",
         "file contents",
         'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
         "render.images",

@@ -114,6 +114,7 @@ def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     lines += [
         "",
         *_profile_notes(facts.profile, families),
+        *_loading_notes(families),
         "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
         "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
         "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
@@ -136,6 +137,19 @@ def _profile_notes(profile_name: str, families: Sequence[str]) -> list[str]:
         if profile is not None:
             lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
     return lines
+
+
+def _loading_notes(families: Sequence[str]) -> list[str]:
+    """Returns what the samples say of their files."""
+    if all(media_type_of(parse_format(name)) == "video" for name in families):
+        return []
+    return [
+        '`plain_differences` names why `Image.open(…).convert("RGB")` shows a picture otherwise',
+        "than it is displayed; where it is empty, stock loaders give the captioned pixels. Where",
+        "`rendition` is not empty, the file was rendered as it says from the contributor's file,",
+        "whose digest is `original_sha256`.",
+        "",
+    ]
 
 
 def tables_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:

@@ -50,6 +50,10 @@ _HANDLING = {
     "none": "The media's metadata were removed; nothing was decoded and written again.",
     "refuse": _OWN_BYTES,
 }
+_RENDERED = (
+    "Pictures whose column rendition is not empty were decoded and written again as it says, "
+    "upright and in sRGB; column original_sha256 is of the contributors' files."
+)
 _IN_MEDIA = {
     "keep": "Media are the contributors' own files: their metadata may name authors, owners of "
     "cameras, people shown and places.",
@@ -132,6 +136,7 @@ def _rai(job: Job) -> Node:
         ),
         "rai:dataPreprocessingProtocol": [
             _HANDLING[rights.personal_data],
+            *([_RENDERED] if job.deal.renders_pictures else []),
             f"Duplicates removed: {job.deal.select.dedupe}. "
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],

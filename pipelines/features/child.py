@@ -175,6 +175,28 @@ def _texts(request: Header, data: bytes) -> _Answer:
     }, []
 
 
+def _silence(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.picture_track import picture_track
+    from pipelines.signals.file.embedded import read_embedded
+    from pipelines.signals.strip.kept import CannotStripError
+    from pipelines.signals.strip.sound import strip_sound
+    from pipelines.signals.strip.strip import check_rights, strip_metadata
+
+    fmt, setting, trust = parse_format(request["format"]), request["setting"], _trust_lists(request)
+    try:
+        silent = strip_sound(data)
+        if picture_track(silent) != (picture_track(data)[0], False):
+            raise CannotStripError("sound and picture of the film cannot be told apart")
+        if setting in ("none", "rights-only"):
+            silent = strip_metadata(silent, fmt, setting, 1, trust)
+        else:
+            before, after = (read_embedded(one, fmt, trust) for one in (data, silent))
+            check_rights(before, after, removes_personal=False)
+    except CannotStripError as error:
+        raise BadRecord(Reason.RENDITION_NOT_MADE, str(error)) from error
+    return {}, [silent]
+
+
 def _trust_lists(request: Header) -> TrustLists:
     from pipelines.signals.file.trust import TrustLists
 
@@ -200,6 +222,7 @@ _ANSWERS = {
     "render": _render,
     "faces": _faces,
     "texts": _texts,
+    "silence": _silence,
 }
 
 

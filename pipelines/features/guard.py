@@ -224,6 +224,26 @@ class Guard:
         except BadRecord as bad:
             raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
 
+    def silence(
+        self, data: bytes, fmt: Format, setting: str, trust: TrustLists, limits: MediaLimits
+    ) -> bytes:
+        """Removes a film's sound, and its metadata if the deal does; see `sound.strip_sound`.
+
+        Raises:
+            BadRecord: `rendition.not_made`, also if the child dies of it.
+        """
+        request: Header = {
+            "what": "silence",
+            "format": fmt,
+            "setting": setting,
+            "trust_sha256": trust.digest,
+        }
+        try:
+            _, blobs = self._ask(request, data, limits, len(data) + _MAX_ADDED_BYTES, trust)
+            return file_answer(blobs)
+        except BadRecord as bad:
+            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
+
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
     ) -> Reading:

@@ -10,7 +10,7 @@ from pipelines.media.formats import Format, is_film, parse_format
 from pipelines.media.images import fitted_size
 from pipelines.media.limits import MediaLimits
 from pipelines.media.render import RenderSettings
-from pipelines.media.renderer import renderer_id
+from pipelines.media.renderer import SOUNDLESS, renderer_id
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution
 from pipelines.rights.spdx import licence_parts
@@ -44,8 +44,10 @@ class ReadContext(Protocol):
 
 
 def needs_rendering(facts: FactsRow, deal: Deal) -> bool:
-    """Whether a deal delivers a rendition of a picture with these facts."""
-    if is_film(parse_format(facts["format"])) or not deal.renders_pictures:
+    """Whether a deal delivers a rendition of a medium with these facts."""
+    if is_film(parse_format(facts["format"])):
+        return deal.drops_sound and facts["audio_codec"] != ""
+    if not deal.renders_pictures:
         return False
     side = deal.render.longest_side
     is_larger = side is not None and max(facts["width"], facts["height"]) > side
@@ -55,7 +57,7 @@ def needs_rendering(facts: FactsRow, deal: Deal) -> bool:
 def find_form_refusal(
     row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: Deal
 ) -> tuple[Reason, str] | None:
-    """Returns why a cleared picture cannot be delivered in a form that the deal accepts.
+    """Returns why a cleared medium cannot be delivered in a form that the deal accepts.
 
     Args:
         row: The asset's row.
@@ -72,6 +74,8 @@ def find_form_refusal(
     if not needs_rendering(facts, deal):
         return None
     why = differences or f"{facts['width']} x {facts['height']} pixels"
+    if facts["audio_codec"]:
+        why = f"{facts['audio_codec']} sound"
     forbidding = _forbidding(row, facts, resolution, deal)
     if not forbidding:
         return None
@@ -87,10 +91,11 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
     code = row["licence_code"] or ""
     no_derivatives = "ND" in (licence_parts(code) or ()) if code else False
     file_codes = resolution.constraints[AssertionKind.FILE_CONSTRAINT]
-    changes_type = facts["format"] != deal.render.format
+    changes_picture = not is_film(parse_format(facts["format"]))
+    changes_type = changes_picture and facts["format"] != deal.render.format
     return [
         *([code] if no_derivatives else []),
-        *(one for one in file_codes if one == _KEEP_METADATA),
+        *(one for one in file_codes if one == _KEEP_METADATA and changes_picture),
         *(one for one in file_codes if one == _KEEP_FILE_TYPE and changes_type),
         *(one for one in resolution.constraints[AssertionKind.ALTERATION] if one not in _HARMLESS),
     ]
@@ -107,18 +112,21 @@ def make_rendition(
     """Makes what is delivered in a file's place; returns its digest, or why there can be none."""
     deal = context.deal
     is_rendered = needs_rendering(facts, deal)
+    is_picture = is_rendered and not is_film(fmt)
     size = (facts["width"], facts["height"])
     row = RenditionRow(
         media_sha256=digest,
         delivered_sha256="",
         bytes=0,
         problem="",
-        format=deal.render.format if is_rendered else fmt,
+        format=deal.render.format if is_picture else fmt,
         width=size[0],
         height=size[1],
-        rendition=renderer_id(deal.render) if is_rendered else "",
+        rendition="",
     )
     if is_rendered:
+        row["rendition"] = renderer_id(deal.render) if is_picture else SOUNDLESS
+    if is_picture:
         row["width"], row["height"] = fitted_size(size, RenderSettings.of(deal.render).side)
     try:
         made = delivered_bytes(data, fmt, facts["orientation"], context, is_rendered)
@@ -138,13 +146,16 @@ def delivered_bytes(
         fmt: Its format.
         orientation: Its EXIF orientation.
         context: The run.
-        is_rendered: Whether it is rendered; otherwise its metadata is removed.
+        is_rendered: Whether a picture is rendered or a film loses its sound; otherwise metadata
+            alone is removed.
 
     Raises:
         BadRecord: `rendition.not_made` or `metadata.not_removable`.
     """
     deal, guard = context.deal, this_guard()
     setting = deal.rights.personal_data
+    if is_rendered and is_film(fmt):
+        return guard.silence(data, fmt, setting, context.trust, context.limits)
     if is_rendered:
         settings = RenderSettings.of(deal.render)
         return guard.render(data, fmt, settings, setting, context.trust, context.limits)

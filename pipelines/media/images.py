@@ -120,18 +120,34 @@ def decode_and_hash(data: bytes, fmt: Format, max_pixels: int, side: int = 512) 
     return HashedImage(image, decoded.facts, perceptual_signature(image), look_of(image))
 
 
-def decode_for_models(
-    data: bytes, fmt: Format, max_pixels: int, side: int = 512, background: Colour = WHITE
-) -> DecodedImage:
+def decode_for_models(data: bytes, fmt: Format, max_pixels: int, side: int = 512) -> DecodedImage:
     """Decodes a picture and reduces its longest side to at most `side` pixels.
 
     The facts describe the picture at full size. A JPEG is decoded at a reduced scale; that still
-    reads every byte, so a truncated file is detected. Transparent areas show the background.
+    reads every byte, so a truncated file is detected.
 
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
     """
-    return _convert_errors(lambda: _decode(data, fmt, max_pixels, side, background))
+    return _convert_errors(
+        lambda: _decode(data, fmt, max_pixels, side, WHITE, Image.Resampling.BICUBIC)
+    )
+
+
+def decode_for_rendition(
+    data: bytes, fmt: Format, max_pixels: int, side: int, background: Colour
+) -> DecodedImage:
+    """Decodes a picture as `decode_for_models` does; transparent areas show the background.
+
+    It is reduced by Pillow's Hamming filter, which costs two thirds of the bicubic one and differs
+    from it by less than the reduced scale of a JPEG does.
+
+    Raises:
+        BadRecord: `media.too_large` or `media.undecodable`.
+    """
+    return _convert_errors(
+        lambda: _decode(data, fmt, max_pixels, side, background, Image.Resampling.HAMMING)
+    )
 
 
 def _convert_errors(action: Callable[[], DecodedImage]) -> DecodedImage:
@@ -152,7 +168,12 @@ def _without_addresses(detail: str) -> str:
 
 
 def _decode(
-    data: bytes, fmt: Format, max_pixels: int, side: int, background: Colour
+    data: bytes,
+    fmt: Format,
+    max_pixels: int,
+    side: int,
+    background: Colour,
+    filter_: Image.Resampling,
 ) -> DecodedImage:
     # Other libraries may have turned on this process-wide setting of Pillow, with which a
     # truncated file would pass.
@@ -179,7 +200,7 @@ def _decode(
         flat, difference = flatten(pixels, page, background)  # 5
     target = fitted_size(_displayed(stored, orientation) if fmt == "tif" else stored, side)
     if flat.size != target:
-        flat = flat.resize(target, Image.Resampling.BICUBIC)  # 6
+        flat = flat.resize(target, filter_)  # 6
     stored_mode = flat.mode
     image, icc_note = _to_srgb(flat, profile)  # 7
     if not is_upright:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+import simplejpeg
 from PIL import Image
 
 from pipelines.media.flatten import Colour
 from pipelines.media.formats import Format
-from pipelines.media.images import decode_for_models
+from pipelines.media.images import decode_for_rendition
 from schemas.deal_render import RenderTerms
 
 _UNLIMITED_SIDE = 1 << 31
 _PNG_LEVEL = 6
 _WEBP_METHOD = 4
+_FULL_COLOUR = "4:4:4"
+_SUBSAMPLINGS = {"420": "4:2:0", "422": "4:2:2"}
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,28 @@ def render_picture(data: bytes, fmt: Format, max_pixels: int, settings: RenderSe
     Raises:
         BadRecord: `media.too_large` or `media.undecodable`.
     """
-    decoded = decode_for_models(data, fmt, max_pixels, settings.side, settings.background)
-    return _encode(decoded.image, settings)
+    decoded = decode_for_rendition(data, fmt, max_pixels, settings.side, settings.background)
+    return _encode(decoded.image, settings, _subsampling(data, fmt))
 
 
-def _encode(image: Image.Image, settings: RenderSettings) -> bytes:
+def _subsampling(data: bytes, fmt: Format) -> str:
+    """Returns the resolution of colours that a JPEG of a picture has.
+
+    It is that of the picture if it is a JPEG itself. Others have all of it: many are drawings.
+    """
+    if fmt != "jpg":
+        return _FULL_COLOUR
+    try:
+        stored = simplejpeg.decode_jpeg_header(data, strict=False)[3]
+    except ValueError:
+        return _FULL_COLOUR
+    return _SUBSAMPLINGS.get(str(stored), _FULL_COLOUR)
+
+
+def _encode(image: Image.Image, settings: RenderSettings, subsampling: str) -> bytes:
     out = io.BytesIO()
     if settings.format == "jpg":
-        # Colours at full resolution, since many flagged pictures are drawings and texts.
-        image.save(out, "JPEG", quality=settings.quality, subsampling=0)
+        image.save(out, "JPEG", quality=settings.quality, subsampling=subsampling)
     elif settings.format == "webp":
         image.save(out, "WEBP", quality=settings.quality, method=_WEBP_METHOD)
     elif settings.format == "png":

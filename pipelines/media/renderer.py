@@ -12,6 +12,10 @@ _RENDERER = "render-v1"
 _LIBRARIES = ("pillow", "simplejpeg")
 
 
+# Films without sound: their other bytes stay, so that no library has a part in it.
+SOUNDLESS = "audio=drop soundless-v1"
+
+
 def renderer_id(terms: RenderTerms) -> str:
     """Returns the settings with the versions of what renders, as samples state it."""
     libraries = " ".join(f"{name}-{version(name)}" for name in _LIBRARIES)

@@ -116,6 +116,7 @@ DEAL_KEY_MEANINGS = {
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
     "render.background": "what transparent areas show in renditions: red, green and blue in hex",
+    "render.audio": "films' sound; `drop` removes it without encoding anything again",
     "quality.min_sharpness": "least sharpness of the picture; see [media.md](media.md#measures)",
     "quality.min_brightness": "least mean brightness",
     "quality.max_brightness": "largest mean brightness",

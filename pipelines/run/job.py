@@ -12,7 +12,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
-from pipelines.media.renderer import renderer_id
+from pipelines.media.renderer import SOUNDLESS, renderer_id
 from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
@@ -166,9 +166,12 @@ class Job:
     def rendition_id(self) -> str:
         """What the delivered bytes of a file depend on, apart from the file itself."""
         stripped = f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
-        if not self.deal.renders_pictures:
-            return stripped
-        return f"{stripped} {self.deal.render_images} {renderer_id(self.deal.render)}"
+        parts = [stripped]
+        if self.deal.renders_pictures:
+            parts += [self.deal.render_images, renderer_id(self.deal.render)]
+        if self.deal.drops_sound:
+            parts.append(SOUNDLESS)
+        return " ".join(parts)
 
     @property
     def unit_bits(self) -> int:
@@ -233,6 +236,8 @@ def run_id(
     }
     if deal.renders_pictures:
         inputs["renderer"] = renderer_id(deal.render)
+    if deal.drops_sound:
+        inputs["soundless"] = SOUNDLESS
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
     # A run that began before a removal is not continued after it.

@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.cases.copies_common import Decisions, Library
 from tests.end_to_end.small_library import in_process
+from tests.features.test_soundless import sounding
 from tests.media.hostile_modes import hostile_modes
 from tests.media.media_samples import encode, picture
 from tests.signals.file import xmp_builder as build
@@ -175,3 +176,25 @@ def test_all_are_reduced_verified_and_repaired(
     words = ["verify", delivery, "--repair", "--catalogue", folder / "catalogue"]
     repaired = in_process(*words, "--deal", folder / "deal.toml")
     assert tar.read_bytes() == was, repaired.err
+
+
+@pytest.mark.long
+def test_films_lose_their_sound(tmp_path: Path) -> None:
+    (tmp_path / "catalogue").mkdir()
+    library = Library(tmp_path)
+    data = sounding()
+    library.add("film", data, "film.mp4", **_UNSEEN)
+    decisions = library.package(
+        tmp_path / "out",
+        top='profile = "video-text"\nmedia = ["video"]',
+        rights=_PACK_WITHOUT,
+        more='[render]\naudio = "drop"',
+    )
+    assert decisions == {"film": ("delivered", (), "")}, library.ended.err
+    version = tmp_path / "out" / "case" / "v0001"
+    [(row, medium)] = _samples(version)
+    assert (row["audio_codec"], row["codec"], row["frames"]) == ("", "mpeg4", 24)
+    assert row["rendition"] == "audio=drop soundless-v1"
+    assert row["original_sha256"] == hashlib.sha256(data).hexdigest()
+    assert row["media_sha256"] == hashlib.sha256(medium).hexdigest() != row["original_sha256"]
+    assert in_process("verify", version / "delivery", "--allow-unpinned").code == 0

@@ -23,7 +23,9 @@ _MAX_DEPTH = 12
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
+    """One box: where its header, its payload and its end are."""
+
     kind: bytes
     at: int  # of its header
     start: int  # of its payload
@@ -38,7 +40,7 @@ def strip_mp4(data: bytes, kept: Kept) -> bytes:
             neither picture, sound nor text, or a statement about rights no longer fits its place.
     """
     film = bytearray(data)
-    for box in _boxes(data, 0, len(data)):
+    for box in boxes(data, 0, len(data)):
         if box.kind in _METADATA or box.kind in _FREE:
             _Stripper(film, data, kept.texts).strip(box, 0)
         elif box.kind in _CONTAINERS:
@@ -48,7 +50,7 @@ def strip_mp4(data: bytes, kept: Kept) -> bytes:
     return bytes(film)
 
 
-def _boxes(data: bytes, at: int, limit: int) -> Iterator[_Box]:
+def boxes(data: bytes, at: int, limit: int) -> Iterator[Box]:
     """Yields the boxes of a stretch, which they must fill exactly."""
     while at < limit:
         if limit - at < 8:
@@ -58,7 +60,7 @@ def _boxes(data: bytes, at: int, limit: int) -> Iterator[_Box]:
         kind, start, end = read_box(data, at, limit)
         if end < start or end > limit:
             raise CannotStripError("a box of the film is cut short")
-        yield _Box(kind, at, start, end)
+        yield Box(kind, at, start, end)
         at = end
 
 
@@ -77,11 +79,11 @@ class _Stripper:
         self._keeps_rights = keeps_rights
         self._keys: list[str] = []
 
-    def open(self, box: _Box, depth: int) -> None:
+    def open(self, box: Box, depth: int) -> None:
         """Goes through a box that holds parts of the film."""
         if depth > _MAX_DEPTH:
             raise CannotStripError("boxes of the film are nested too deep")
-        for inner in _boxes(self._data, box.start, box.end):
+        for inner in boxes(self._data, box.start, box.end):
             if inner.kind in _CONTAINERS:
                 self.open(inner, depth + 1)
             elif inner.kind in _METADATA or inner.kind in _FREE:
@@ -89,7 +91,7 @@ class _Stripper:
             elif inner.kind == b"hdlr":
                 self._handler(inner, box.kind)
 
-    def strip(self, box: _Box, depth: int) -> None:
+    def strip(self, box: Box, depth: int) -> None:
         """Blanks a box of metadata, or what in it is not about rights."""
         if depth > _MAX_DEPTH:
             raise CannotStripError("boxes of the film are nested too deep")
@@ -101,11 +103,11 @@ class _Stripper:
         elif kind == b"XMP_":
             self._packet(box, box.start)
         elif kind in (b"udta", b"ilst"):
-            for inner in _boxes(data, box.start, box.end):
+            for inner in boxes(data, box.start, box.end):
                 self.strip(inner, depth + 1)
         elif kind == b"meta":
             is_full = data[box.start : box.start + 4] == bytes(4)
-            for inner in _boxes(data, box.start + 4 * is_full, box.end):
+            for inner in boxes(data, box.start + 4 * is_full, box.end):
                 if inner.kind == b"keys":
                     self._keys = metadata_keys(data[inner.start : inner.end])
                 if inner.kind not in (b"hdlr", b"keys"):
@@ -113,11 +115,11 @@ class _Stripper:
         elif not is_mp4_rights_text(kind, self._keys):
             self._blank(box)
 
-    def _blank(self, box: _Box) -> None:
+    def _blank(self, box: Box) -> None:
         self._film[box.at + 4 : box.at + 8] = b"free"
         self._film[box.start : box.end] = bytes(box.end - box.start)
 
-    def _packet(self, box: _Box, start: int) -> None:
+    def _packet(self, box: Box, start: int) -> None:
         packet = rights_packet(self._data[start : box.end])
         if not packet:
             self._blank(box)
@@ -127,7 +129,7 @@ class _Stripper:
             raise CannotStripError("the statements about rights do not fit where they stood")
         self._film[start : box.end] = packet.ljust(room)
 
-    def _handler(self, box: _Box, parent: bytes) -> None:
+    def _handler(self, box: Box, parent: bytes) -> None:
         """Checks what a track is for, and blanks the name of its handler."""
         handler = self._data[box.start + 8 : box.start + 12]
         if parent == b"mdia" and handler not in _HANDLERS:
