@@ -51,7 +51,7 @@ def samples(library: SmallLibrary, deal: str = "small") -> list[dict[str, Any]]:
 def test_what_the_deal_does_not_take_is_refused(measured: SmallLibrary) -> None:
     found = decisions(measured)
     assert found[BLURRED]["reasons"] == ["select.blurred"]
-    assert found[BLURRED]["detail"].endswith(", at least 0.3 allowed")
+    assert found[BLURRED]["detail"].endswith(", at least 0.3 required")
     assert found[PORTRAIT]["reasons"] == ["select.aspect"]
     assert found[PORTRAIT]["detail"] == "600 x 900 is nearest to 2:3, which is not listed"
     assert {found[name]["outcome"] for name in ("a-0", PLAIN)} == {"delivered"}
