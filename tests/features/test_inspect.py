@@ -217,8 +217,9 @@ def test_faces_that_no_model_may_count_are_not_known_to_be_none() -> None:
         ('quality.min_aesthetics = "0.5"', "quality.min_aesthetics needs a CLIP model"),
     ],
 )
-def test_the_demo_model_scores_nothing(term: str, said: str) -> None:
-    deal = parse_deal(f"{term}\n{deal_text()}", "deal")
+@pytest.mark.parametrize("clip", ["demo", "fairshard-demo:/models/a.safetensors"])
+def test_the_demo_model_scores_nothing(term: str, said: str, clip: str) -> None:
+    deal = parse_deal(f'{term}\nmodels.clip = "{clip}"\n{deal_text()}', "deal")
     with pytest.raises(InputError) as caught:
         check_inspectors(deal)
     assert said in caught.value.which
