@@ -155,7 +155,12 @@ def test_faces_that_nobody_counted(
     library.rows[1]["media_uri"] = "1.png"
     reference = shown.getpixel((0, 0))
     library.deal = library.deal.replace("[price]", f'[rights]\nfaces = "{setting}"\n\n[price]')
-    assert library.package().code == 0
+    ended = library.package()
+    assert ended.code == 0
+    shown_more = "1 asset shows more faces than people_count says" in " ".join(ended.out.split())
+    counts = json.loads((library.agency / "counts.json").read_text())
+    assert shown_more is (counts["faces"]["more_than_declared"] == 1) is (setting == "report")
+    assert counts["faces"]["counted"] == (2 if setting == "report" else 1)
     found = decisions(library)
     assert found["a-0"]["outcome"] == "delivered"
     assert found["a-1"]["outcome"] == ("refused" if setting == "refuse" else "delivered")
