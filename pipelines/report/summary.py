@@ -44,6 +44,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "catalogue": packaged.reading.to_json(),
         "personal_data": packaged.personal.to_json(),
         "likeness": packaged.likeness,
+        **({"faces": packaged.faces} if packaged.faces else {}),
         "shards": end.shards,
         "samples": end.samples,
         "files": end.files,
@@ -209,6 +210,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         for found in packaged.reported
     ]
     rows += [("Personal data", line) for line in packaged.personal.lines()]
+    rows += [("Faces", line) for line in faces_lines(packaged.faces, job.agency)]
     rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, job.agency)]
     if job.models.demonstration:
         rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))
@@ -222,6 +224,18 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         facts.add_row(name, text)
     console.print(facts)
     _show_key(console, job, packaged.manifest.vkey)
+
+
+def faces_lines(faces: Mapping[str, int], agency: str) -> list[str]:
+    """Says of how many assets the number of people should be looked at; nothing if of none."""
+    more, uncounted = faces.get("more_than_declared", 0), faces.get("not_counted", 0)
+    lines = []
+    if more:
+        assets = "1 asset shows" if more == 1 else f"{more:,} assets show"
+        lines.append(f"{assets} more faces than people_count says: {agency}/signals, kind faces")
+    if uncounted:
+        lines.append(f"not counted of {uncounted:,}: no model may see them, or the detector failed")
+    return lines
 
 
 def likeness_lines(likeness: Mapping[str, object], agency: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.vision.demo_network import ARCHITECTURE
 from pipelines.vision.faces import faces_model
 from pipelines.vision.models import parse_model
 from pipelines.vision.prompts import load_prompts
@@ -50,17 +51,22 @@ def check_inspectors(deal: Deal) -> None:
     Raises:
         InputError: If the deal's model knows no prompts, or a detector is not installed.
     """
-    if deal.quality.needs_prompts and parse_model(deal.models.clip).is_demo:
+    if deal.quality.needs_prompts and not _knows_prompts(deal):
         key = "max_nsfw" if deal.quality.max_nsfw != 1 else "min_aesthetics"
         raise InputError(
             "The demonstration model cannot tell what the deal asks for",
             f"quality.{key} needs a CLIP model that knows the words of the prompts; "
-            'models.clip is "demo", which knows only drawn scenes',
+            f"models.clip is {deal.models.clip!r}, which knows only drawn scenes",
             "Give a trained model, as docs/models.md says, or leave the key out of the deal.",
         )
     _check_installed(deal.rights.faces != "ignore", "rights.faces", "face detector", faces_model())
     key = "quality.watermark" if deal.quality.watermark == "refuse" else "quality.max_text_area"
     _check_installed(deal.quality.needs_texts, key, "text reader", texts_model())
+
+
+def _knows_prompts(deal: Deal) -> bool:
+    """Whether the deal's model is another one than the demonstration model, or a file of it."""
+    return parse_model(deal.models.clip).architecture != ARCHITECTURE
 
 
 def _check_installed(is_needed: bool, key: str, what: str, model: str) -> None:
@@ -80,7 +86,7 @@ def resolve_inspectors(deal: Deal, clip_id: str) -> Inspectors:
         clip_id: Identity of the run's CLIP model.
     """
     prompts = ""
-    if not parse_model(deal.models.clip).is_demo:
+    if _knows_prompts(deal):
         prompts = prompts_model(clip_id)
     return Inspectors(
         prompts=prompts,

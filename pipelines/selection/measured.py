@@ -88,12 +88,18 @@ _LIMITS = (
         is_least=False,
     ),
     _Limit("max_clipped", Reason.SELECT_EXPOSURE, _clipped, "black or white", is_least=False),
-    _Limit("max_nsfw", Reason.SELECT_NSFW, lambda row: row["nsfw_milli"], "score", is_least=False),
+    _Limit(
+        "max_nsfw",
+        Reason.SELECT_NSFW,
+        lambda row: row["nsfw_milli"],
+        "score for nudity and gore",
+        is_least=False,
+    ),
     _Limit(
         "min_aesthetics",
         Reason.SELECT_AESTHETICS,
         lambda row: row["aesthetics_milli"],
-        "score",
+        "score for looks",
         is_least=True,
     ),
     _Limit(
@@ -134,8 +140,11 @@ def _faults(row: _Row, terms: QualityTerms) -> Iterator[tuple[Reason, str]]:
         if value is None:
             yield Reason.SELECT_NOT_MEASURED, f"{limit.named} was not measured"
         elif value < bound * _MILLI if limit.is_least else value > bound * _MILLI:
-            seen, relation = Decimal(value).scaleb(-3), "least" if limit.is_least else "most"
-            yield limit.reason, f"{limit.named} {seen}, at {relation} {bound} allowed"
+            seen = Decimal(value).scaleb(-3)
+            asked_for = (
+                f"at least {bound} required" if limit.is_least else f"at most {bound} allowed"
+            )
+            yield limit.reason, f"{limit.named} {seen}, {asked_for}"
     if terms.watermark == "refuse" and row["watermark"] != "":
         if row["watermark"] is None:
             yield Reason.SELECT_NOT_MEASURED, "a watermark was not looked for"

@@ -70,6 +70,7 @@ class PackageResult:
         reported: Rules on references that failed and do not stop the run, with the first ids.
         personal: What was found of personal data.
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
+        faces: How many assets show more faces than people, if the deal asks for it.
     """
 
     manifest: Manifest
@@ -80,6 +81,7 @@ class PackageResult:
     personal: PersonalData
     reported: tuple[dict[str, object], ...] = ()
     likeness: dict[str, object] = field(default_factory=dict)
+    faces: dict[str, int] = field(default_factory=dict)
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -209,7 +211,9 @@ def _publish(
     personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
     for receipt in receipts:
         personal.delivered.add(receipt.personal)
-    publish_counts(store, job, steps, counts.copies, counts.likeness, personal.to_json())
+    publish_counts(
+        store, job, steps, counts.copies, counts.likeness, personal.to_json(), counts.faces
+    )
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
     log.refresh()  # others may have recorded removals and pools since the run began
@@ -232,6 +236,7 @@ def _publish(
         personal,
         counts.reported,
         counts.likeness,
+        counts.faces,
     )
 
 

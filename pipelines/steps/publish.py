@@ -85,6 +85,7 @@ def publish_counts(
     copies: dict[str, object],
     likeness: dict[str, object],
     personal: dict[str, object],
+    faces: dict[str, int] | None = None,
 ) -> None:
     """Writes to the agency's folder what became of the assets; the buyer is told none of it.
 
@@ -95,6 +96,7 @@ def publish_counts(
         copies: How copies of refused assets were looked for.
         likeness: How many pairs of assets show the same.
         personal: How many assets hold personal data.
+        faces: How many assets show more faces than people, if the deal asks for it.
     """
     record = {
         "run_id": job.run_id,
@@ -102,6 +104,7 @@ def publish_counts(
         "copies_of_refused": copies,
         "likeness": likeness,
         "personal_data": personal,
+        **({"faces": faces} if faces else {}),
     }
     store.write_bytes(f"{job.agency}/{layout.COUNTS}", json_bytes(record))
 

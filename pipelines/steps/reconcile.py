@@ -35,6 +35,7 @@ class RunCounts:
         control_characters: Free texts with control characters, by column.
         copies: How copies of refused assets were looked for.
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
+        faces: How many assets show more faces than people, if the deal asks for it.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
         personal: How many assets hold personal data.
@@ -52,6 +53,7 @@ class RunCounts:
     control_characters: dict[str, int] = field(default_factory=dict)
     copies: dict[str, object] = field(default_factory=dict)
     likeness: dict[str, object] = field(default_factory=dict)
+    faces: dict[str, int] = field(default_factory=dict)
     personal: PersonalCounts = field(default_factory=PersonalCounts)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
@@ -91,6 +93,7 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         control_characters=verdict.get("control_characters", {}),
         copies=plan["copies"],
         likeness=plan["likeness"],
+        faces=plan.get("faces", {}),
         personal=PersonalCounts.from_json(plan.get("personal", {})),
         reported=tuple(verdict.get("reported", ())),
         joined_rows={

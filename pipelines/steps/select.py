@@ -57,12 +57,14 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     planned: list[PlannedShard] = []
     copies: dict[str, object] = {}
     likeness: dict[str, object] = {}
+    faces: dict[str, int] = {}
     if not stopped:
         candidates = _candidates(store, job, receipts)
         refused = read_all_refused_files(store, job)
         terms = job.deal.select
         evidence = RunEvidence(store, job, candidates)
         unmet = _unmet(store, job, receipts)
+        faces = _count_faces(store, job, receipts)
         selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings, unmet)
         write_likeness(store, job, candidates, selection.pairs)
         likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
@@ -82,6 +84,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "computed": computed,
         "copies": copies,
         "likeness": likeness,
+        "faces": faces,
         "personal": personal.to_json(),
         "dead_letters": failed,
         "stopped": stopped,
@@ -153,6 +156,20 @@ def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unm
             unmet[first + at] = found
         first += len(rows)
     return unmet
+
+
+def _count_faces(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[str, int]:
+    """Counts the assets that are left by what their faces say; nothing if nobody asked for it."""
+    if job.deal.rights.faces == "ignore":
+        return {}
+    found = {"counted": 0, "not_counted": 0, "more_than_declared": 0}
+    for receipt in receipts:
+        rows = read_unit(store, job, receipt.unit, ["faces", "people_count"])
+        faces, people = rows["faces"], pc.fill_null(rows["people_count"], pa.scalar(0, pa.int32()))
+        found["counted"] += len(rows) - faces.null_count
+        found["not_counted"] += faces.null_count
+        found["more_than_declared"] += len(rows.filter(pc.greater(faces, people)))
+    return found
 
 
 def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageFilter
 
 from pipelines.features.guard import Guard
 from pipelines.media.limits import MediaLimits
+from pipelines.vision import demo_network
+from pipelines.vision.embed import load_encoder
+from pipelines.vision.models import parse_model
+from pipelines.vision.prompts import PROMPTS
 from tests.end_to_end.small_library import SmallLibrary
 
 BLURRED, PORTRAIT, PLAIN = "a-1", "a-2", "a-3"
@@ -51,7 +57,7 @@ def samples(library: SmallLibrary, deal: str = "small") -> list[dict[str, Any]]:
 def test_what_the_deal_does_not_take_is_refused(measured: SmallLibrary) -> None:
     found = decisions(measured)
     assert found[BLURRED]["reasons"] == ["select.blurred"]
-    assert found[BLURRED]["detail"].endswith(", at least 0.3 allowed")
+    assert found[BLURRED]["detail"].endswith(", at least 0.3 required")
     assert found[PORTRAIT]["reasons"] == ["select.aspect"]
     assert found[PORTRAIT]["detail"] == "600 x 900 is nearest to 2:3, which is not listed"
     assert {found[name]["outcome"] for name in ("a-0", PLAIN)} == {"delivered"}
@@ -88,6 +94,48 @@ def test_other_deals_use_the_stored_measures(measured: SmallLibrary, tmp_path: P
     assert first == second and len(first) == 3
 
 
+@pytest.mark.slow
+def test_scores_by_prompts_are_those_of_the_delivered_embeddings(tmp_path: Path) -> None:
+    """With a model that is not the demonstration model, if only by its name."""
+    model = tmp_path / "model"
+    model.mkdir()
+    config = demo_network.config()
+    config["text_cfg"] = {
+        **cast("dict[str, object]", config["text_cfg"]),
+        "tokenizer_kwargs": {"bpe_path": str(demo_network.VOCABULARY)},
+    }
+    (model / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    weights = demo_network.FOLDER / demo_network.WEIGHTS_NAME
+    shutil.copy(weights, model / "open_clip_model.safetensors")
+    library = SmallLibrary(tmp_path)
+    library.add(4, side=600)
+    library.deal += f'[models]\nclip = "local-dir:{model}"\nprecision = "fp32"\n'
+    assert library.package().code == 0
+    rows = samples(library)
+    delivery = library.out / "small" / "v0001" / "delivery"
+    vectors = np.load(next(delivery.glob("img_emb/*.npy"))).astype(np.float64)
+    prompts = tomllib.loads(PROMPTS.read_text())
+    encoder = load_encoder(parse_model(f"local-dir:{model}"))
+    for name in ("nsfw", "aesthetics"):
+        cosines = {}
+        for side in ("yes", "no"):
+            mean = encoder.embed_texts(prompts[name][side]).astype(np.float64).mean(axis=0)
+            cosines[side] = vectors @ mean / np.linalg.norm(mean)
+        share = 1 / (1 + np.exp(100 * (cosines["no"] - cosines["yes"])))
+        found = [row[f"{name}_milli"] for row in sorted(rows, key=lambda row: row["embedding_row"])]
+        assert np.allclose(found, 1000 * share, atol=15)  # vectors are delivered in 16 bits
+    scores = sorted(row["nsfw_milli"] for row in rows)
+    library.deal = library.deal.replace('"small"', '"strict"')
+    library.deal += f'[quality]\nmax_nsfw = "0.{scores[1]:03}"\n'
+    nothing = {"decoded": 0, "embedded": 0, "captioned": 0}
+    assert library.package("--json").json["computed"] == nothing
+    refused = [
+        row for row in decisions(library, "strict").values() if row["outcome"] != "delivered"
+    ]
+    assert {row["reasons"][0] for row in refused} == {"select.nsfw"}
+    assert len(refused) == sum(score > scores[1] for score in scores) > 0
+
+
 @pytest.mark.parametrize("setting", ["report", "refuse"])
 def test_faces_that_nobody_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
@@ -107,7 +155,12 @@ def test_faces_that_nobody_counted(
     library.rows[1]["media_uri"] = "1.png"
     reference = shown.getpixel((0, 0))
     library.deal = library.deal.replace("[price]", f'[rights]\nfaces = "{setting}"\n\n[price]')
-    assert library.package().code == 0
+    ended = library.package()
+    assert ended.code == 0
+    shown_more = "1 asset shows more faces than people_count says" in " ".join(ended.out.split())
+    counts = json.loads((library.agency / "counts.json").read_text())
+    assert shown_more is (counts["faces"]["more_than_declared"] == 1) is (setting == "report")
+    assert counts["faces"]["counted"] == (2 if setting == "report" else 1)
     found = decisions(library)
     assert found["a-0"]["outcome"] == "delivered"
     assert found["a-1"]["outcome"] == ("refused" if setting == "refuse" else "delivered")

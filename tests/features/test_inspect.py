@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from pipelines.features import inspect as inspection_module
 from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.face_conflict import with_face_conflict
-from pipelines.features.guard import Guard
+from pipelines.features.guard import Guard, this_guard
 from pipelines.features.inspect import (
     Inspection,
     InspectionStore,
@@ -103,6 +103,21 @@ def test_a_detector_that_fails_leaves_no_measure(monkeypatch: pytest.MonkeyPatch
         inspect_media(found, [medium], LIMITS, threads)
     assert not found.complete(medium.media_sha256) and not found.new_faces
     assert found.measures(medium.media_sha256)["faces"] is None
+
+
+def test_detectors_do_not_use_the_memory_of_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Guard] = []
+
+    def faces(guard: Guard, *_: object) -> int:
+        asked.append(guard)
+        return 0
+
+    monkeypatch.setattr(Guard, "faces", faces)
+    monkeypatch.setattr(inspection_module, "check_installed", lambda wanted: None)
+    with ThreadPoolExecutor(1) as threads:
+        decoder = threads.submit(this_guard).result()
+        inspect_media(Inspection(Inspectors(faces="f"), faces={}), [prepared()], LIMITS, threads)
+    assert len(asked) == 1 and asked[0] is not decoder
 
 
 @pytest.mark.parametrize(
@@ -202,8 +217,9 @@ def test_faces_that_no_model_may_count_are_not_known_to_be_none() -> None:
         ('quality.min_aesthetics = "0.5"', "quality.min_aesthetics needs a CLIP model"),
     ],
 )
-def test_the_demo_model_scores_nothing(term: str, said: str) -> None:
-    deal = parse_deal(f"{term}\n{deal_text()}", "deal")
+@pytest.mark.parametrize("clip", ["demo", "fairshard-demo:/models/a.safetensors"])
+def test_the_demo_model_scores_nothing(term: str, said: str, clip: str) -> None:
+    deal = parse_deal(f'{term}\nmodels.clip = "{clip}"\n{deal_text()}', "deal")
     with pytest.raises(InputError) as caught:
         check_inspectors(deal)
     assert said in caught.value.which

@@ -95,7 +95,7 @@ def test_all_faults_are_named_once() -> None:
     found = find_unmet(table({}, {"sharpness_milli": 950, "brightness_milli": 100}), terms)
     assert found[0].reasons == (Reason.SELECT_BLURRED, Reason.SELECT_EXPOSURE)
     assert found[0].detail == (
-        "sharpness 0.700, at least 0.9 allowed; brightness 0.450, at most 0.2 allowed; "
+        "sharpness 0.700, at least 0.9 required; brightness 0.450, at most 0.2 allowed; "
         "black or white 0.030, at most 0.01 allowed"
     )
     assert found[1].reasons == (Reason.SELECT_EXPOSURE,)
