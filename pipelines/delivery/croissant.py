@@ -142,8 +142,9 @@ def _rai(job: Job) -> Node:
         ],
         "rai:dataAnnotationProtocol": [
             "One recommended caption a sample, the best by CLIP score. Column caption_source says "
-            "whose words it is: model, or the contributor's title, description or keywords. The "
-            "samples' JSON has all captions, each with its source, model, language and score."
+            "whose words it is: model, the contributor's title, description or keywords, or "
+            "zero-shot, which is made of tags. The samples' JSON has all captions, each with its "
+            "source, model, language and score."
         ],
         "rai:machineAnnotationTools": [models.captioner_id, models.clip_id],
         "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],

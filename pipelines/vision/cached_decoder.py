@@ -117,7 +117,8 @@ class _KeysAndValues:
     def extend(self, rows: Tensor, at: int) -> tuple[Tensor, Tensor]:
         """Adds the keys and values [n, 2 * w] of a position; returns all, each [n, heads, t, d]."""
         self.packed[at] = rows
-        keys, values = self.packed[: at + 1].unflatten(-1, (2, self.heads, -1)).unbind(2)
+        shown = self.packed[: at + 1]
+        keys, values = shown.view(*shown.shape[:2], 2, self.heads, -1).unbind(2)
         return keys.permute(1, 2, 0, 3), values.permute(1, 2, 0, 3)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TypedDict, cast
 
 from PIL import Image
 
@@ -212,9 +212,24 @@ class HttpCaptioner:
         return json.dumps(request).encode()
 
 
+class _Message(TypedDict):
+    content: str
+
+
+class _Choice(TypedDict):
+    message: _Message
+    finish_reason: str
+
+
+class _Completion(TypedDict):
+    """What is read of an answer, if it is what it should be."""
+
+    choices: list[_Choice]
+
+
 def _caption_in(data: bytes) -> str | CaptionFailure:
     try:
-        answer: Any = json.loads(data.decode("utf-8"))
+        answer = cast("_Completion", json.loads(data.decode("utf-8")))
         choice = answer["choices"][0]
         text = choice["message"]["content"]
         if not isinstance(text, str):

@@ -119,7 +119,7 @@ def bench_parts(paths: Sequence[Path], weights: Path, rounds: int) -> None:
         for side, times in sides.items():
             times.append(_each(measure(input_part, paths, weights, side).answer, len(paths)))
     print(
-        f"  from file to model input: open_clip {_ms(sides['plain'])}, ours {_ms(sides['ours'])} ms "
+        f"  file to model input: open_clip {_ms(sides['plain'])}, ours {_ms(sides['ours'])} ms "
         "of processor time each: "
         f"{median_speedup(sides['plain'], sides['ours']):.2f} times as fast"
     )

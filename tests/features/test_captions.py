@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,16 +16,21 @@ from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.captions import (
     contributor_texts,
     flagged_texts,
+    scored_texts,
     unit_captions,
+    unit_tags,
     without_flagged,
 )
-from pipelines.features.compute import score_key
+from pipelines.features.compute import Vectors, VisionModels, score_key
 from pipelines.features.store import open_feature_store
+from pipelines.features.tags import Tagger
 from pipelines.rights.resolve import Resolution
 from pipelines.run.job import Models
 from pipelines.storage.open import open_store
+from pipelines.vision.demo_network import TAG_VOCABULARY
+from pipelines.vision.vocabulary import load_vocabulary
 from schemas.catalogue import AssetDescription
-from schemas.features import ScoredCaption, ScoredText
+from schemas.features import EmbeddingRow, ScoredCaption, ScoredText, TagFields
 from schemas.unit import ClearedRow, UnitRow
 from tests.profiles.rows import caption, film_row, picture_row
 
@@ -147,3 +154,59 @@ def test_vectors_are_those_of_the_recommended_captions(tmp_path: Path, sources: 
     found = caption_vectors(store, 0, 9, digests, samples)
     expected = [[at, float(source != "model")] for at, source in enumerate(sources)]
     assert np.array_equal(found, np.array(expected, np.float32))
+
+
+VOCABULARY = load_vocabulary(TAG_VOCABULARY)
+
+
+def tagged(text: str) -> UnitFeatures:
+    """The features of a medium with one tag, and the caption that it makes."""
+    told = features()
+    tag: TagFields = {"name": "red boat", "category": "object", "score": 0.6}
+    told.tags["d1"] = {"media_sha256": "d1", "caption": text, "tags": [tag]}
+    key = score_key("d1", text)
+    told.scores[key] = {"score_key": key, "clip_score": 0.7}
+    return told
+
+
+def test_tags_make_a_caption_of_their_own_source() -> None:
+    models = replace(MODELS, vocabulary=VOCABULARY)
+    told = tagged("a red boat")
+    assert scored_texts(asset(), told) == [*TEXTS.values(), "a red boat"]
+    last = unit_captions(asset(), told, models)[-1]
+    assert (last["source"], last["text"], last["score"]) == ("zero-shot", "a red boat", 0.7)
+    assert last["model"] == f"{VOCABULARY.identity} by clip@1" and last["language"] == "en"
+    assert [tag["name"] for tag in unit_tags(asset(), told)] == ["red boat"]
+    unseen = asset(inference=False)
+    assert unit_tags(unseen, told) == []
+    assert [one["source"] for one in unit_captions(unseen, told, models)] == ["title", "keywords"]
+    silent = unit_captions(asset(), tagged(""), models)
+    assert [one["source"] for one in silent] == ["title", "keywords", "model"]
+
+
+class _Texts:
+    """A model that embeds texts as one of two vectors, and counts how often it is asked."""
+
+    asked = 0
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        self.asked += 1
+        return np.array([[1.0, 0.0] if "red" in one else [0.0, 1.0] for one in texts], np.float32)
+
+
+def test_a_vocabularys_vectors_are_computed_once_and_stored(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    opened = open_feature_store(store, "clip@1", "coca", "r", "", VOCABULARY.identity)
+    texts = _Texts()
+    seen: dict[str, EmbeddingRow] = {"d1": {"media_sha256": "d1", "embedding": [1.0, 0.0]}}
+    vision = cast("VisionModels", texts)
+    found = Tagger(VOCABULARY, opened.concepts, vision).tag(["d1"], seen)
+    assert found[0]["caption"] == "a red ball in a meadow" and texts.asked == 1
+    later = open_feature_store(store, "clip@1", "coca", "r", "", VOCABULARY.identity)
+    assert Tagger(VOCABULARY, later.concepts, vision).tag(["d1", "d1"], seen) == found * 2
+    assert texts.asked == 1
+    for clip, vocabulary in [("clip@2", VOCABULARY.identity), ("clip@1", "other@1")]:
+        other = open_feature_store(store, clip, "coca", "r", "", vocabulary)
+        assert other.concepts.load(0, 2**64 - 1) == {}
+    assert Tagger(None, later.concepts, vision).tag(["d1"], seen) == []
+    assert Tagger(VOCABULARY, other.concepts, vision).tag([], seen) == [] and texts.asked == 1

@@ -256,6 +256,26 @@ def test_the_caption_with_the_best_score_is_recommended(scores: list[int]) -> No
     assert sample["clip_score_bp"] == best * 1000
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([("title", 0.1, []), ("zero-shot", 0.9, [])], "title"),
+        ([("model", 0.9, ["person"]), ("title", -0.1, [])], "title"),
+        ([("model", 0.9, ["person"]), ("zero-shot", 0.1, [])], "zero-shot"),
+        ([("model", 0.1, ["person"]), ("zero-shot", 0.9, ["person"])], "model"),
+        ([("model", 0.1, ["email"])], "model"),
+    ],
+)
+def test_flagged_and_zero_shot_captions_are_recommended_only_without_others(
+    said: list[tuple[str, float, list[str]]], expected: str
+) -> None:
+    made = [caption(source, f"by {source}", score, flags=flags) for source, score, flags in said]
+    sample = make_json("image-text", picture_row(captions=made))
+    assert sample["caption_source"] == expected
+    flagged = any(flags for source, _, flags in said if source == "model")
+    assert not flagged or (sample["short_caption"], sample["p_synthetic_bp"]) == ("", 0)
+
+
 def test_shots_of_a_film() -> None:
     sample = make_json("video-text", film_row())
     assert [one["caption"] for one in sample["shots"]] == ["a red boat", "a green tree"]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from pipelines.features.store import open_feature_store
-from pipelines.run.models import resolve_models
+from pipelines.run.models import check_models, resolve_models
 from pipelines.storage.local_store import LocalStore
 from pipelines.vision import demo_network
+from pipelines.vision.demo_network import TAG_VOCABULARY
 from pipelines.vision.models import ModelRef, identity, parse_model
 from pipelines.vision.precision import ChosenPrecision
 from schemas.deal import Deal, parse_deal
@@ -157,3 +158,32 @@ def test_other_precisions_are_refused() -> None:
     with pytest.raises(InputError) as caught:
         deal_with(precision="fp16")
     assert "models.precision" in str(caught.value) and "'bf16'" in str(caught.value)
+
+
+def test_a_captioner_behind_an_address_has_no_precision(store: LocalStore, name: str) -> None:
+    text = f"""{LEAST}
+[models]
+clip = "{name}"
+captioner = "https://vlm.example/v1#m"
+[captions]
+language = "de"
+endpoint.hosts = ["vlm.example"]
+"""
+    models = resolve_models(parse_deal(text, "deal.toml"), store, always("fp32"))
+    assert models.captioner_id.startswith("m@-@sha256-") and models.caption_language == "de"
+    assert len(models.precision_notes) == 1 and not models.demonstration
+
+
+def test_the_vocabulary_is_the_deals_or_the_one_for_the_model(
+    store: LocalStore, name: str, tmp_path: Path
+) -> None:
+    demo = resolve_models(deal_with(), store)
+    other = resolve_models(deal_with(clip=name), store, always("fp32"))
+    assert demo.vocabulary_id.startswith("demo@") and other.vocabulary_id.startswith("general@")
+    path = tmp_path / "own.toml"
+    path.write_text(TAG_VOCABULARY.read_text().replace('"demo"', '"own"'), encoding="utf-8")
+    deal = parse_deal(f'{LEAST}captions.vocabulary = "{path}"\n', "deal.toml")
+    assert resolve_models(deal, store).vocabulary_id.startswith("own@")
+    path.write_text("nothing")
+    with pytest.raises(InputError, match="The vocabulary cannot be used"):
+        check_models(deal)
