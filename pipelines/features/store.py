@@ -52,10 +52,10 @@ _DIGEST_CHARACTERS = 32  # of a sha256, in hex
 # Increased when the definition of a file's state changes.
 DIGEST_CACHE_MODEL = "states-v1"
 # Increased when probing or hashing gives other results for the same bytes.
-FACTS_MODEL = f"facts-v4 {SHOTS_MODEL}"
-# What earlier releases stored. Their rows lack `looks` and `cells`, so a run computes them again;
-# perceptual hash and mean colours are the same.
-FORMER_FACTS_MODELS = (f"facts-v3 {SHOTS_MODEL}",)
+FACTS_MODEL = f"facts-v5 {SHOTS_MODEL}"
+# What earlier releases stored. Their rows lack `looks` and `cells`, or have others, so a run
+# computes them again; perceptual hash and mean colours are the same.
+FORMER_FACTS_MODELS = (f"facts-v3 {SHOTS_MODEL}", f"facts-v4 {SHOTS_MODEL}")
 
 RowT = TypeVar("RowT", bound=Mapping[str, object])
 PartT = TypeVar("PartT", bound=Mapping[str, object])
