@@ -237,8 +237,8 @@ def _far(sizes: Sequence[int], spent: Sequence[float]) -> str:
     return f"grows with the power {power:.2f}; {_FAR_ASSETS:,} would take {far:,.0f} s"
 
 
-def _print_cost(sizes: Sequence[int]) -> None:
-    near, semantic = [], []
+def _print_near_cost(sizes: Sequence[int]) -> None:
+    near = []
     for size in sizes:
         done = measure(near_cost, size)
         searched, confirmed, pairs = done.answer
@@ -248,6 +248,10 @@ def _print_cost(sizes: Sequence[int]) -> None:
             f"{pairs:,} pairs, {done.peak_bytes / 2**20:,.0f} MiB"
         )
     print(f"near {_far(sizes, near)}")
+
+
+def _print_semantic_cost(sizes: Sequence[int]) -> None:
+    semantic = []
     for size in sizes:
         drawn = measure(semantic_cost, size)
         spent, share = drawn.answer
@@ -268,13 +272,16 @@ def main() -> None:
         "--generators", nargs="*", default=list(GENERATORS), choices=GENERATORS, help="that draw it"
     )
     parser.add_argument("--cost", type=int, nargs="*", default=[100_000], help="assets")
+    parser.add_argument("--semantic", type=int, nargs="*", default=[100_000], help="assets")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     options = parser.parse_args()
     if options.quality:
         for generator in options.generators:
             _print_quality(options.quality, options.workers, generator)
     if options.cost:
-        _print_cost(sorted(options.cost))
+        _print_near_cost(sorted(options.cost))
+    if options.semantic:
+        _print_semantic_cost(sorted(options.semantic))
 
 
 if __name__ == "__main__":
