@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.selection.near import Frames, Vectors, choose_kept, near_pairs
-from pipelines.selection.perceptual_index import Indices, PerceptualIndex
+from pipelines.selection.perceptual_index import Indices
 from pipelines.selection.select import select_samples
 from pipelines.selection.semantic import semantic_pairs
 from schemas.deal_terms import SelectTerms
@@ -192,19 +192,14 @@ class _Embedded:
         return np.ones(len(assets), np.bool_), self.vectors[assets]
 
 
-def near_cost(assets: int) -> tuple[float, float, int]:
-    """Returns the CPU seconds of the search and of confirming pairs, and the number of pairs."""
+def near_cost(assets: int) -> tuple[float, int]:
+    """Returns the CPU seconds of the search with confirming pairs, and the number of pairs."""
     made = _Generated(assets)
-    start = time.process_time()
-    possible = PerceptualIndex(made.hashes, made.colours).pairs(8)
-    searched = time.process_time() - start
     table = _table_of(made)
     start = time.process_time()
     pairs = near_pairs(table, np.arange(assets), made)
     choose_kept(np.arange(assets), pairs, ())
-    whole = time.process_time() - start
-    del possible
-    return searched, whole - searched, len(pairs)
+    return time.process_time() - start, len(pairs)
 
 
 def _table_of(made: _Generated) -> pa.Table:
@@ -241,12 +236,10 @@ def _print_near_cost(sizes: Sequence[int]) -> None:
     near = []
     for size in sizes:
         done = measure(near_cost, size)
-        searched, confirmed, pairs = done.answer
-        near.append(searched + confirmed)
-        print(
-            f"near, {size:,}: search {searched:.1f} s, confirm {confirmed:.1f} s of CPU, "
-            f"{pairs:,} pairs, {done.peak_bytes / 2**20:,.0f} MiB"
-        )
+        spent, pairs = done.answer
+        near.append(spent)
+        memory = done.peak_bytes / 2**20
+        print(f"near, {size:,}: {spent:.1f} s of CPU, {pairs:,} pairs, {memory:,.0f} MiB")
     print(f"near {_far(sizes, near)}")
 
 
