@@ -1,40 +1,48 @@
 """Takes the look of a picture or of a film's frame: what near-duplicates are found and judged by.
 
 A look has three parts: how much there is to see, a hash with mean colours by which possible
-duplicates are found among millions, and 32 x 32 grey cells by which two pictures are compared.
-If what a picture shows lies on an even background, hash, colours and cells are those of the
-smallest square around it. An icon, a drawing or a page of text is then described by what it shows
-rather than by the white around it.
-"""
+duplicates are found among millions, and 48 x 48 grey cells with 12 x 12 tints by which two pictures
+are compared. If what a picture shows lies on an even background, they are those of the smallest box
+are compared. If what a picture shows lies on an even background, they are those of the smallest
+box around it (`pipelines.media.subject`). An icon, a drawing or a page of text is then described by
+what it shows rather than by the white around it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image
 
-from pipelines.media.phash import colour_signature, hash_of_cells
+from pipelines.media.phash import hash_of_cells
+from pipelines.media.subject import shown_box
 
-CELLS_SIDE = 32  # cells in each direction
+CELLS_SIDE = 48  # cells in each direction
 #: Largest difference, of 255, between a blank picture's parts and its usual shade. The grain of a
 #: black frame or a scanned white page is less.
 BLANK_STEP = 4
 FAINT_STEP = 64  # contrast of an overlay on a blank frame, at most
 CELL_PARTS = 16  # parts of a level of 255, in which shades of cells are counted
 _HASH_BYTES, _COLOUR_BYTES = 32, 48
-_PART = np.dtype([("low", "<u2"), ("range", "<u2"), ("cells", "u1", (CELLS_SIDE, CELLS_SIDE))])
+_COLOURS_SIDE, _TINTS_SIDE = 4, 12
+_PART = np.dtype(
+    [
+        ("low", "<u2"),
+        ("range", "<u2"),
+        ("size", "u1", 2),
+        ("cells", "u1", (CELLS_SIDE, CELLS_SIDE)),
+        ("tints", "u1", (_TINTS_SIDE, _TINTS_SIDE, 2)),
+    ]
+)
 HASH_AND_COLOURS = _HASH_BYTES + _COLOUR_BYTES  # bytes at the start of a look's `search`
-LOOK_BYTES = HASH_AND_COLOURS + 1
+LOOK_BYTES = HASH_AND_COLOURS + 2
 CELLS_BYTES = _PART.itemsize
 
-_GREY_SIDE = 64  # pixels on each side of the grey picture that is hashed
+_MOST_PIXELS = 255  # more are not told apart
 _CONTRAST_SIDE = 128  # parts in each direction in which contrast is looked for
-_EVEN_STEP = 6  # levels by which an even background's grey varies; photographs' noise is more
-_BORDER_PARTS = 50  # one in so many pixels of an even background's border may differ
-_SUBJECT_PARTS = 3  # a subject differs from its background by one in so many parts of the contrast
-_LEAST_SUBJECT_STEP = 16  # levels, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,12 @@ class Look:
     """How a picture looks.
 
     Attributes:
-        search: LOOK_BYTES: the hash (32), the mean colours of a 4 x 4 grid (48), and the largest
-            difference from the picture's usual shade (1).
-        cells: CELLS_BYTES: darkest shade and range of shades, in CELL_PARTS of a level, and each
-            grey cell's shade in that range, from 0 to 255, row by row.
+        search: LOOK_BYTES: the hash (32), the mean colours of a 4 x 4 grid (48), the width's share
+            of width and height, of 255 (1), and the largest difference from the picture's usual
+            shade (1).
+        cells: CELLS_BYTES: darkest shade and range of shades, in CELL_PARTS of a level; width and
+            height in pixels of what is shown, up to 255; each grey cell's shade in the range, from
+            0 to 255, row by row; and half the tints of a 12 x 12 grid (`tints_of`), from 128.
     """
 
     search: bytes
@@ -55,12 +65,21 @@ class Look:
 def look_of(image: Image.Image) -> Look:
     """Returns the look of an RGB picture."""
     contrast = _contrast(image)
-    shown = _subject(image) if contrast > BLANK_STEP else image
-    grey = shown.convert("L").convert("F")
-    shades = np.asarray(grey.resize((_GREY_SIDE, _GREY_SIDE), Image.Resampling.BOX))
-    parts = np.rint(shades * CELL_PARTS).astype(np.int64)
-    search = hash_of_cells(parts) + bytes.fromhex(colour_signature(shown)) + bytes([contrast])
-    return Look(search, _pack_cells(parts))
+    grey = image.convert("L")
+    shown = shown_box(image, grey) if contrast > BLANK_STEP else (0, 0, *image.size)
+    # What is around it makes no difference, nor where it lies.
+    left, top, right, bottom = shown
+    corners = (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    box = (left - corners[0], top - corners[1], right - corners[0], bottom - corners[1])
+    width, height = right - left, bottom - top
+    levels = grey.crop(corners).convert("F")
+    shades = levels.resize((CELLS_SIDE,) * 2, Image.Resampling.BILINEAR, box)
+    parts = np.rint(np.asarray(shades) * CELL_PARTS).astype(np.int64)
+    tinted = image.crop(corners).resize((_TINTS_SIDE,) * 2, Image.Resampling.BOX, box)
+    colours = np.asarray(tinted, np.int64)
+    shape = bytes([round(255 * width / (width + height)), contrast])
+    search = hash_of_cells(parts) + _mean_colours(colours) + shape
+    return Look(search, _pack_cells(parts, colours, (width, height)))
 
 
 def shows_elsewhere(looks: list[bytes]) -> bool:
@@ -87,6 +106,11 @@ def contrast_of(search: bytes) -> int:
     return search[-1]
 
 
+def shape_of(search: bytes) -> int:
+    """Returns from a look's `search` the width's share of width and height, of 255."""
+    return search[-2]
+
+
 def main_look(looks: list[bytes]) -> bytes:
     """Returns the look that stands for a picture or film: the middle one, if it shows enough.
 
@@ -100,8 +124,39 @@ def main_look(looks: list[bytes]) -> bytes:
     return next((look for look in ordered if not is_faint(look)), max(ordered, key=contrast_of))
 
 
-def unpack_cells(packed: list[bytes]) -> NDArray[np.float64]:
-    """Returns the shades of looks' cells in levels of 255, [looks, 32, 32].
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What pictures are compared by.
+
+    Attributes:
+        shades: In levels of 255, [pictures, 48, 48].
+        tints: By how much red and blue differ from the brightness, [pictures, 12, 12, 2].
+        sizes: Width and height in pixels of what is shown, up to 255, [pictures, 2].
+    """
+
+    shades: NDArray[np.float64]
+    tints: NDArray[np.int16]
+    sizes: NDArray[np.int16]
+
+    def __getitem__(self, at: slice | NDArray[np.intp]) -> Cells:
+        """Returns some of the pictures."""
+        return Cells(self.shades[at], self.tints[at], self.sizes[at])
+
+
+def brightness_of(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Returns the brightness of colours, [..., 3], from 0 to 255, as grey pictures have it."""
+    brightness: NDArray[np.int64] = (colours @ np.array([299, 587, 114]) + 500) // 1000
+    return brightness
+
+
+def tints_of(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Returns by how much red and blue differ from the brightness of colours, [..., 2]."""
+    tints: NDArray[np.int64] = colours[..., ::2] - brightness_of(colours)[..., None]
+    return tints
+
+
+def unpack_cells(packed: list[bytes]) -> Cells:
+    """Returns looks' cells.
 
     Raises:
         ValueError: If one is not as long as cells are.
@@ -111,16 +166,26 @@ def unpack_cells(packed: list[bytes]) -> NDArray[np.float64]:
     parts = np.frombuffer(b"".join(packed), _PART)
     low = parts["low"].astype(np.float64)[:, None, None]
     span = parts["range"].astype(np.float64)[:, None, None]
-    return (low + parts["cells"] * span / 255) / CELL_PARTS
+    shades = (low + parts["cells"] * span / 255) / CELL_PARTS
+    tints = 2 * (parts["tints"].astype(np.int16) - 128)
+    return Cells(shades, tints, parts["size"].astype(np.int16))
 
 
-def _pack_cells(parts: NDArray[np.int64]) -> bytes:
-    side = _GREY_SIDE // CELLS_SIDE
-    cells = parts.reshape(CELLS_SIDE, side, CELLS_SIDE, side).sum(axis=(1, 3)) // (side * side)
+def _mean_colours(colours: NDArray[np.int64]) -> bytes:
+    each = _TINTS_SIDE // _COLOURS_SIDE
+    grid = colours.reshape(_COLOURS_SIDE, each, _COLOURS_SIDE, each, 3).sum(axis=(1, 3))
+    return bytes((grid // each**2).ravel().tolist())
+
+
+def _pack_cells(
+    cells: NDArray[np.int64], colours: NDArray[np.int64], size: tuple[float, float]
+) -> bytes:
     low, span = int(cells.min()), int(cells.max() - cells.min())
     packed = np.zeros(1, _PART)
     packed["low"], packed["range"] = low, span
+    packed["size"] = [min(_MOST_PIXELS, round(side)) for side in size]
     packed["cells"] = ((cells - low) * 255 + span // 2) // max(span, 1)
+    packed["tints"] = 128 + tints_of(colours) // 2
     return packed.tobytes()
 
 
@@ -135,36 +200,3 @@ def _contrast(image: Image.Image) -> int:
         low, high = np.searchsorted(counts, [1, counts[-1]]).tolist()
         largest = max(largest, usual - low, high - usual)
     return largest
-
-
-def _subject(image: Image.Image) -> Image.Image:
-    """Returns what lies on an even background, in the middle of a square of the same background.
-
-    The background is even if nearly all of the picture's border has one shade. Without such a
-    background, the whole picture is returned.
-    """
-    # Of colours, JPEG leaves traces far from what they are of; grey is the same there.
-    greys = _border_of(np.asarray(image.convert("L")))
-    uneven = np.abs(greys - np.sort(greys)[len(greys) // 2]) > _EVEN_STEP
-    if _BORDER_PARTS * int(uneven.sum()) > len(greys):
-        return image
-    image = image.convert("RGB")
-    middle = np.sort(_border_of(np.asarray(image)), axis=0)[len(greys) // 2]
-    shade = (int(middle[0]), int(middle[1]), int(middle[2]))
-    difference = ImageChops.difference(image, Image.new("RGB", image.size, shade))
-    red, green, blue = difference.split()
-    steps = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    largest = max(step for step, count in enumerate(steps.histogram()) if count)
-    least = max(_LEAST_SUBJECT_STEP, largest // _SUBJECT_PARTS)
-    box = steps.point([255 * (step > least) for step in range(256)]).getbbox()
-    if box is None:
-        return image
-    width, height = box[2] - box[0], box[3] - box[1]
-    side = max(width, height)
-    square = Image.new("RGB", (side, side), shade)
-    square.paste(image.crop(box), ((side - width) // 2, (side - height) // 2))
-    return square
-
-
-def _border_of(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
-    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)

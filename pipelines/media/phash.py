@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,21 +100,19 @@ def _small_subject(image: Image.Image) -> Image.Image | None:
     return square
 
 
-def _cosines(count: int) -> NDArray[np.int64]:
-    """Returns the first `count` rows of the discrete cosine transform, in fixed point."""
+@cache
+def _cosines(side: int) -> NDArray[np.int64]:
+    """Returns the rows of the discrete cosine transform that are kept, in fixed point."""
     return np.array(
         [
             [
-                round(_SCALE * math.cos(math.pi * row * (2 * column + 1) / (2 * _SIDE)))
-                for column in range(_SIDE)
+                round(_SCALE * math.cos(math.pi * row * (2 * column + 1) / (2 * side)))
+                for column in range(side)
             ]
-            for row in range(count)
+            for row in range(_HASH_SIDE)
         ],
         dtype=np.int64,
     )
-
-
-_BASIS = _cosines(_HASH_SIDE)
 
 
 def phash256(image: Image.Image) -> str:
@@ -122,8 +121,9 @@ def phash256(image: Image.Image) -> str:
 
 
 def hash_of_cells(cells: NDArray[np.int64]) -> bytes:
-    """Returns 256 bits of 64 x 64 shades: whether each low frequency is above their median."""
-    frequencies = (_BASIS @ cells @ _BASIS.T).ravel()
+    """Returns 256 bits of a square of shades: whether each low frequency is above their median."""
+    basis = _cosines(len(cells))
+    frequencies = (basis @ cells @ basis.T).ravel()
     # The constant term is left out: it is the brightness of the picture, not what it shows.
     ordered = np.sort(frequencies[1:])
     median = ordered[len(ordered) // 2]

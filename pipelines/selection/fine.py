@@ -1,13 +1,15 @@
-"""Compares two pictures by their grey cells, finely enough that nobody is dropped for a likeness.
+"""Compares two pictures by their cells, finely enough that nobody is dropped for a likeness.
 
 A hash of low frequencies tells scenes apart, but not two pages of text in one layout or two icons
-of one weight. Here two things are measured. The *agreement* is the correlation of what remains when
-each cell's surroundings are taken away: edges, letters and grain, which are the same in a copy and
-unrelated in another picture. The *difference* is that of the cells that differ most, when both
-pictures have one brightness and contrast: two pictures of a series may agree but for a letter.
+of one weight. Here three things are measured. The *agreement* is the correlation of what remains
+when each cell's surroundings are taken away: edges, letters and grain, which are the same in a copy
+and unrelated in another picture. The *difference* is that of the cells that differ most, when both
+pictures have one brightness and contrast: two pictures of a series may agree but for a letter. The
+*tint* is by how much red or blue differ, as of one product in two colours.
 
-A copy may be cropped a little, so the second picture is first shifted and stretched to fit the
-first, if that is needed.
+A picture of few pixels has no more detail than these. Both pictures are therefore compared in as
+many cells as the smaller one has pixels. A copy may be cropped a little, so the second picture is
+first shifted and stretched to fit the first, if that is needed.
 """
 
 from __future__ import annotations
@@ -17,26 +19,47 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.media.looks import CELLS_SIDE
+from pipelines.media.looks import Cells
+from pipelines.selection.fit import (
+    FitStep,
+    Shades,
+    correlation,
+    cut_off,
+    find_fit,
+    resized,
+    standardised,
+)
 
-Cells = npt.NDArray[np.float64]
-
-#: Least agreement of duplicates, in thousandths. Copies of 240 drawn works had 600 and more,
-#: different works of one kind at most 464 (docs/media.md).
+#: Least agreement of duplicates, in thousandths (docs/media.md).
 LEAST_AGREEMENT = 550
-_CLEAR_AGREEMENT = 800  # enough not to look for a better fit
-_LEAST_CORRELATION = 200  # with less, no fit is looked for: the pictures have nothing in common
-#: Largest difference of duplicates, in hundredths of the picture's range of shades, by the least
-#: agreement for it. Where pictures do not fit exactly, edges differ more.
-MOST_DIFFERENCE = ((950, 25), (900, 30), (800, 40), (LEAST_AGREEMENT, 45))
-_PERCENTS = [percent for _, percent in MOST_DIFFERENCE]
+_CLEAR_AGREEMENT = 900  # enough not to look for a better fit
+_LEAST_CORRELATION = 150  # with less, no fit is looked for: the pictures have nothing in common
+#: Largest difference of duplicates, in hundredths of the picture's range of shades. Where pictures
+#: did not agree before they were fitted, edges differ more.
+_MOST_PERCENT, _MOST_PERCENT_FITTED = 40, 50
+_UNFIT_AGREEMENT = 500  # with less, pictures do not agree as they are
+_SURE_AGREEMENT, _MOST_PERCENT_SURE = 950, 30  # where edges agree so well, a letter must not differ
+_BETTER = 50  # thousandths by which a fit must agree better, or it is none
+_PROMISING_AGREEMENT = 250  # enough to look for a finer fit
 _LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surface
-_RANK = 6  # the sixth largest counts, since a few cells on a sharp edge may differ more
+_RANK_PARTS = 170  # one cell in so many may differ more: those on a sharp edge
 _SMOOTH_PERCENT = 3  # smooth pictures are equal if no cell differs by more of the range
 _SMOOTH_RANGE = 40  # levels; with less, the grain of different surfaces differs as little
-_CROPS = (-0.045, -0.03, -0.015, 0.0, 0.015, 0.03, 0.045)  # shares of a side cut off, or added
-_PAIRS_AT_ONCE = 64  # bounds the memory to a few times 64 x 49 x 8 KiB
-_TINY = 1e-9
+MOST_GREY = 10  # levels by which a picture without colour has more red or blue than grey
+#: Largest difference of the tints of duplicates; one part in so many of the picture may differ
+#: more. JPEG smears the colours of small pictures. Where pictures must be fitted first, their mean
+#: colours have to be enough.
+_MOST_TINT, _MOST_TINT_SMALL = 24, 40
+_SMALL = 64  # pixels of a small picture's shorter side
+_TINT_RANK_PARTS = 16
+_SIDES = (48, 32, 24, 16, 12, 8, 4)  # cells in which pictures of fewer pixels are compared
+#: In how many cells of a side a fit is looked for, and in which direction, next to what was found
+#: or everywhere.
+_FITS: tuple[tuple[int, tuple[FitStep, ...]], ...] = (
+    (24, ((0, False), (1, False), (0, False), (1, True), (0, True))),
+    (48, ((1, True), (0, True))),
+)
+_PAIRS_AT_ONCE = 64  # bounds the memory to a few times 64 x 49 x 2 KiB
 
 
 @dataclass(frozen=True)
@@ -55,45 +78,66 @@ class Comparison:
 
 
 def compare_cells(first: Cells, second: Cells) -> Comparison:
-    """Compares pairs of pictures by their cells, in levels of 255, [pairs, 32, 32] each."""
-    parts = [
-        _compare(first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE])
-        for at in range(0, len(first), _PAIRS_AT_ONCE)
-    ]
-    empty = np.zeros(0, np.int32)
-    return Comparison(
-        np.concatenate([empty, *(part.agreement for part in parts)]),
-        np.concatenate([empty, *(part.difference for part in parts)]),
-        np.concatenate([empty.astype(np.bool_), *(part.alike for part in parts)]),
-    )
+    """Compares pairs of pictures, the first of the one with the first of the other, and so on."""
+    count = len(first.shades)
+    agreement, difference = np.zeros((2, count), np.int32)
+    alike = np.zeros(count, np.bool_)
+    sizes = np.minimum(first.sizes, second.sizes)
+    sides = np.select([sizes >= side for side in _SIDES], _SIDES, _SIDES[-1])
+    for across, down in np.unique(sides, axis=0).tolist():
+        group = np.flatnonzero((sides == (across, down)).all(axis=1))
+        for start in range(0, len(group), _PAIRS_AT_ONCE):
+            few = group[start : start + _PAIRS_AT_ONCE]
+            one, two = (resized(side.shades[few], across, down) for side in (first, second))
+            found = _compare(one, two, _same_tints(first[few], second[few]))
+            agreement[few], difference[few] = found.agreement, found.difference
+            alike[few] = found.alike
+    return Comparison(agreement, difference, alike)
 
 
-def _compare(first: Cells, second: Cells) -> Comparison:
-    fitted = second.copy()
-    as_they_are = _judge(first, fitted)
-    related = _correlation(_standard(first), _standard(second)) >= _LEAST_CORRELATION
-    clear = as_they_are.alike & (as_they_are.agreement >= _CLEAR_AGREEMENT)
-    fit = np.flatnonzero(related & ~clear)
-    if not len(fit):
-        return as_they_are
-    fitted[fit] = _fitted(first[fit], second[fit])
-    refitted = _judge(first, fitted)
-    better = refitted.agreement > as_they_are.agreement
-    return Comparison(
-        np.where(better, refitted.agreement, as_they_are.agreement),
-        np.where(better, refitted.difference, as_they_are.difference),
-        np.where(better, refitted.alike, as_they_are.alike) | as_they_are.alike,
-    )
+def _same_tints(first: Cells, second: Cells) -> npt.NDArray[np.bool_]:
+    """Tells whether pictures that fit as they are have one tint, or one of them has none."""
+    tints = [side.tints.reshape(len(side.tints), -1) for side in (first, second)]
+    without = np.minimum(*(np.abs(side).max(axis=1) for side in tints)) <= MOST_GREY
+    differences = np.abs(first.tints - second.tints).max(axis=-1).reshape(len(without), -1)
+    differences.sort(axis=1)
+    rank = 1 + differences.shape[1] // _TINT_RANK_PARTS
+    small = np.minimum(first.sizes, second.sizes).min(axis=1) < _SMALL
+    most = np.where(small, _MOST_TINT_SMALL, _MOST_TINT)
+    same: npt.NDArray[np.bool_] = without | (differences[:, -rank] <= most)
+    return same
 
 
-def _judge(first: Cells, second: Cells) -> Comparison:
+def _compare(first: Shades, second: Shades, same_tints: npt.NDArray[np.bool_]) -> Comparison:
+    found = _judge(first, second, np.full(len(first), _MOST_PERCENT))
+    found.alike[~same_tints] = False
+    related = correlation(standardised(first), standardised(second)) >= _LEAST_CORRELATION
+    fit = np.flatnonzero(related & (found.agreement < _CLEAR_AGREEMENT))
+    cuts = np.zeros((2, len(fit), 2), np.int64)  # across and down; at both ends
+    for most_cells, steps in _FITS:
+        if not len(fit):
+            break
+        cuts = find_fit(first[fit], second[fit], cuts, most_cells, steps)
+        unfit = found.agreement[fit] < _UNFIT_AGREEMENT
+        most = np.where(unfit, _MOST_PERCENT_FITTED, _MOST_PERCENT)
+        fitted = _judge(first[fit], cut_off(second[fit], cuts), most)
+        better = fitted.agreement >= found.agreement[fit] + _BETTER
+        for name in ("agreement", "difference", "alike"):
+            getattr(found, name)[fit[better]] = getattr(fitted, name)[better]
+        promising = better & (fitted.agreement >= _PROMISING_AGREEMENT) & ~fitted.alike
+        fit, cuts = fit[promising], cuts[:, promising]
+    return found
+
+
+def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> Comparison:
     spans = np.ptp(first, axis=(1, 2))
-    agreement = _correlation(_standard(_edges(first)), _standard(_edges(second)))
-    matched = _standard(second) * first.std(axis=(1, 2))[:, None, None]
+    agreement = correlation(standardised(_edges(first)), standardised(_edges(second)))
+    matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
     matched += first.mean(axis=(1, 2))[:, None, None]
     differences = np.sort(np.abs(matched - first).reshape(len(first), -1), axis=1)
-    difference = np.rint(differences[:, -_RANK]).astype(np.int32)
-    percent = np.select([agreement >= least for least, _ in MOST_DIFFERENCE], _PERCENTS, 0)
+    rank = 1 + differences.shape[1] // _RANK_PARTS
+    difference = np.rint(differences[:, -rank]).astype(np.int32)
+    percent = np.where(agreement >= _SURE_AGREEMENT, _MOST_PERCENT_SURE, most_percent)
     most = np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
     unmatched = np.abs(first - second).max(axis=(1, 2))
     smooth = (spans >= _SMOOTH_RANGE) & (100 * unmatched <= _SMOOTH_PERCENT * spans)
@@ -101,58 +145,9 @@ def _judge(first: Cells, second: Cells) -> Comparison:
     return Comparison(agreement, difference, alike)
 
 
-def _standard(cells: Cells) -> Cells:
-    """Returns cells with mean 0 and variance 1."""
-    centred = cells - cells.mean(axis=(-2, -1), keepdims=True)
-    scaled: Cells = centred / (centred.std(axis=(-2, -1), keepdims=True) + _TINY)
-    return scaled
-
-
-def _correlation(first: Cells, second: Cells) -> npt.NDArray[np.int32]:
-    """Returns the correlation of standardised cells, in thousandths.
-
-    Thousandths, so that the last digits of sums, which differ between machines, decide nothing.
-    """
-    products: Cells = (first * second).mean(axis=(-2, -1))
-    return np.rint(products * 1000).astype(np.int32)
-
-
-def _edges(cells: Cells) -> Cells:
+def _edges(cells: Shades) -> Shades:
     """Returns by how much each cell differs from the mean of the four next to it."""
     padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    edges: Cells = cells - around / 4
+    edges: Shades = cells - around / 4
     return edges
-
-
-def _fitted(first: Cells, second: Cells) -> Cells:
-    """Returns the second pictures, shifted and stretched so that they correlate best.
-
-    The two directions are fitted in turn: across, down, and across again.
-    """
-    target = _standard(first)
-    fitted = second
-    for turned in (False, True, False):
-        if turned:
-            target, fitted = target.transpose(0, 2, 1), fitted.transpose(0, 2, 1)
-        choices = fitted[:, None] @ _WARPS
-        scores = _correlation(_standard(choices), target[:, None])
-        fitted = choices[np.arange(len(first)), scores.argmax(axis=1)]
-        if turned:
-            target, fitted = target.transpose(0, 2, 1), fitted.transpose(0, 2, 1)
-    return fitted
-
-
-def _warp(cut_left: float, cut_right: float) -> Cells:
-    """Returns the matrix that turns a row of cells into the row without what is cut off."""
-    places = (np.arange(CELLS_SIDE) + 0.5) / CELLS_SIDE
-    at = (cut_left + (1 - cut_left - cut_right) * places) * CELLS_SIDE - 0.5
-    before = np.clip(np.floor(at).astype(int), 0, CELLS_SIDE - 2)
-    share = np.clip(at - before, 0, 1)
-    warp = np.zeros((CELLS_SIDE, CELLS_SIDE))
-    warp[before, np.arange(CELLS_SIDE)] = 1 - share
-    warp[before + 1, np.arange(CELLS_SIDE)] += share
-    return warp
-
-
-_WARPS = np.stack([_warp(left, right) for left in _CROPS for right in _CROPS])

@@ -20,14 +20,28 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.media.looks import BLANK_STEP, is_blank, is_faint, unpack_cells
+from pipelines.media.looks import (
+    BLANK_STEP,
+    brightness_of,
+    is_blank,
+    is_faint,
+    shape_of,
+    tints_of,
+    unpack_cells,
+)
 from pipelines.selection.dedupe import bytes_of
-from pipelines.selection.fine import compare_cells
+from pipelines.selection.fine import MOST_GREY, compare_cells
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 
 #: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
 #: of drawn works had 913 and more with the demonstration model.
 LEAST_COSINE = 850
+#: Possible pairs are found by the bits of their hashes and the brightness of their 4 x 4 mean
+#: colours, so that a copy without colours is found; colours must be near if both have any.
+MOST_BITS = 88
+MOST_BRIGHTNESS = 32
+MOST_TINT = 36
+_MOST_SHAPE = 14  # largest difference of the width's share of width and height, of 255
 _MOST_CANDIDATES = 8  # of the nearest and of the first, for each asset
 _PAIRS_AT_ONCE = 4_096  # bounds the memory for their cells to 64 MiB for pictures
 
@@ -50,13 +64,15 @@ class Frames:
         """Returns the frames to compare with another's: those that are blank in neither.
 
         There are none if the two cannot show the same: one has more frames, or one has a frame
-        with something to see where the other's is blank.
+        with something to see where the other's is blank, or one that is much wider.
         """
         if len(self.searches) != len(other.searches):
             return []
         shown = []
         for at, looks in enumerate(zip(self.searches, other.searches, strict=True)):
             if not any(map(is_blank, looks)):
+                if abs(shape_of(looks[0]) - shape_of(looks[1])) > _MOST_SHAPE:
+                    return []
                 shown.append(at)
             elif not all(map(is_faint, looks)):
                 return []
@@ -136,12 +152,9 @@ def near_pairs(candidates: pa.Table, ranked: Indices, evidence: Evidence) -> lis
     shown = ranked[candidates["contrast"].to_numpy()[ranked] > BLANK_STEP]  # 1
     if not len(shown):
         return []
-    hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
-    colours = bytes_of(candidates["look_colour"], np.uint8)[shown]
-    possible = PerceptualIndex(hashes, colours).pairs(_MOST_CANDIDATES)
-    if not len(possible.bits):
+    early, late, bits = _possible(candidates, shown)
+    if not len(bits):
         return []
-    early, late = shown[possible.early], shown[possible.late]
     assets = np.unique(np.concatenate([early, late]))
     frames = dict(zip(assets.tolist(), evidence.frames(assets), strict=True))
     agreeing: list[JudgedPair] = []
@@ -150,12 +163,32 @@ def near_pairs(candidates: pa.Table, ranked: Indices, evidence: Evidence) -> lis
         pairs = [
             JudgedPair(*pair)
             for pair in zip(
-                early[few].tolist(), late[few].tolist(), possible.bits[few].tolist(), strict=True
+                early[few].tolist(), late[few].tolist(), bits[few].tolist(), strict=True
             )
         ]
         agreeing += _agreeing(pairs, frames)  # 2
     judged = with_cosines(agreeing, evidence)
     return [pair for pair in judged if pair.cosine is None or pair.cosine >= LEAST_COSINE]
+
+
+def _possible(
+    candidates: pa.Table, shown: Indices
+) -> tuple[Indices, Indices, npt.NDArray[np.int16]]:
+    """Returns pairs whose hashes and colours are near: the candidates, and how many bits differ."""
+    hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
+    colours = bytes_of(candidates["look_colour"], np.uint8)[shown].reshape(len(shown), -1, 3)
+
+    def near_tints(late: Indices, early: Indices) -> npt.NDArray[np.bool_]:
+        sides = [tints_of(colours[side]) for side in (late, early)]
+        most = [np.abs(side).max(axis=(1, 2), initial=0) for side in sides]
+        far = np.abs(sides[0] - sides[1]).max(axis=(1, 2), initial=0) > MOST_TINT
+        near: npt.NDArray[np.bool_] = ~far | (np.minimum(*most) <= MOST_GREY)
+        return near
+
+    brightness = brightness_of(colours).astype(np.uint8)
+    index = PerceptualIndex(hashes, brightness, MOST_BITS, MOST_BRIGHTNESS, near_tints)
+    found = index.pairs(_MOST_CANDIDATES)
+    return shown[found.early], shown[found.late], found.bits
 
 
 def _agreeing(pairs: Sequence[JudgedPair], frames: dict[int, Frames]) -> list[JudgedPair]:

@@ -1,7 +1,7 @@
 """Exact search for near-duplicate pictures, without comparing most of the pairs.
 
 Two looks (a perceptual hash and mean colours) are near only if no mean colour differs by more than
-`NEAR_COLOUR`. So the queried looks are halved repeatedly by the colour that separates them best,
+a margin. So the queried looks are halved repeatedly by the colour that separates them best,
 and each half keeps only those possible neighbours that lie within its range plus a margin. The
 small groups left at the end are compared pair by pair. The cost grows little faster than the number
 of looks, instead of with the number of pairs.
@@ -47,11 +47,24 @@ class PerceptualIndex:
 
     Args:
         hashes: [looks, 4] words of 64 bits.
-        colours: [looks, 48] mean colours.
+        colours: [looks, numbers] mean colours, or their brightness.
+        near_bits: How many bits of near looks differ at most.
+        near_colour: By how much their colours differ at most.
+        is_near: Tells which of such looks are near indeed; None if all are.
     """
 
-    def __init__(self, hashes: npt.NDArray[np.uint64], colours: npt.NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        hashes: npt.NDArray[np.uint64],
+        colours: npt.NDArray[np.uint8],
+        near_bits: int = NEAR_BITS,
+        near_colour: int = NEAR_COLOUR,
+        is_near: Callable[[Indices, Indices], npt.NDArray[np.bool_]] | None = None,
+    ) -> None:
         self._hashes = hashes
+        self._is_near = is_near
+        self._near_bits = near_bits
+        self._near_colour = near_colour
         self._colours = colours
         self._columns = np.ascontiguousarray(colours.T)
 
@@ -112,21 +125,21 @@ class PerceptualIndex:
         if not low.any():
             return None  # all are equal in the colour that separates them best
         others = self._columns[channel][early]
-        below = others <= int(values[low].max()) + NEAR_COLOUR
-        above = others >= int(values[~low].min()) - NEAR_COLOUR
+        below = others <= int(values[low].max()) + self._near_colour
+        above = others >= int(values[~low].min()) - self._near_colour
         return [(late[low], early[below]), (late[~low], early[above])]
 
     def _first(self, late: Indices, early: Indices, match: Indices) -> None:
         """Records for each late look the first early look, in order, that it is near to."""
         for batch, others, bits in self._batches(late, early):
-            near = bits <= NEAR_BITS
+            near = bits <= self._near_bits
             found = near.any(axis=1)
             match[batch[found]] = others[near[found].argmax(axis=1)]
 
     def _earlier(self, late: Indices, early: Indices, most: int) -> Iterator[Pairs]:
         for batch, others, bits in self._batches(late, early):
             bits[others[None, :] >= batch[:, None]] = _FAR
-            near = bits <= NEAR_BITS
+            near = bits <= self._near_bits
             if near.shape[1] > most:
                 # Of equally near ones the first counts, which no partial sort would promise.
                 ranked = bits.astype(np.int64) * len(others) + np.arange(len(others))
@@ -148,7 +161,7 @@ class PerceptualIndex:
     def _within(self, late: Indices, early: Indices) -> Indices:
         """Returns the early looks whose colours may be near those of a late look."""
         found = self._colours[late].astype(np.int16)  # adding margins would overflow a byte
-        low, high = found.min(axis=0) - NEAR_COLOUR, found.max(axis=0) + NEAR_COLOUR
+        low, high = found.min(axis=0) - self._near_colour, found.max(axis=0) + self._near_colour
         # Colours with the narrowest range come first, since most looks fail at the first few.
         for channel in np.argsort(high - low, kind="stable")[:_COLOUR_FILTERS].tolist():
             if len(early) <= _SMALL_GROUP:
@@ -163,9 +176,10 @@ class PerceptualIndex:
         for word in range(self._hashes.shape[1]):
             pairs = self._hashes[batch, word][:, None] ^ self._hashes[others, word][None, :]
             bits += np.bitwise_count(pairs)
-        left, right = np.nonzero(bits <= NEAR_BITS)
+        left, right = np.nonzero(bits <= self._near_bits)
         shift = self._colours[batch[left]].astype(np.int16) - self._colours[others[right]]
-        bits[left, right] = np.where(
-            (np.abs(shift) <= NEAR_COLOUR).all(axis=1), bits[left, right], _FAR
-        )
+        near = (np.abs(shift) <= self._near_colour).all(axis=1)
+        if self._is_near is not None:
+            near[near] = self._is_near(batch[left[near]], others[right[near]])
+        bits[left[~near], right[~near]] = _FAR
         return bits

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from pipelines.selection.film_shares import SHARE_COLUMNS
 from pipelines.selection.near import Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
+from tests.bench.likeness_held_out import held_out_work
+from tests.bench.likeness_held_out_changes import HELD_OUT_CHANGES
 from tests.bench.likeness_pictures import CHANGES, KINDS, film_frames, transparent
 
 _COPIED = 4  # one work in so many has a copy
@@ -55,31 +58,61 @@ def _flattened(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
-def _assets_of(work: int) -> Iterator[Asset]:
-    dice = random.Random(f"likeness {work}")
+def _tuned_work(work: int, dice: random.Random) -> tuple[str, list[Image.Image]]:
     if work % 10 == 8:
-        kind, frames = "film", film_frames(dice)
-    elif work % 10 == 9:
-        kind, frames = "transparent", [_flattened(transparent(dice))]
-    else:
-        kind = list(KINDS)[work % 5]
-        frames = [KINDS[kind](dice)]
+        return "film", film_frames(dice)
+    if work % 10 == 9:
+        return "transparent", [transparent(dice)]
+    kind = list(KINDS)[work % 5]
+    return kind, [KINDS[kind](dice)]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Draws works and their copies.
+
+    Attributes:
+        name: What the dice are thrown for.
+        work: Returns the kind and the frames of a work by its number.
+        changes: By which copies are made, by name.
+        blank: The kind of works in which there is nothing to see.
+    """
+
+    name: str
+    work: Callable[[int, random.Random], tuple[str, list[Image.Image]]]
+    changes: Mapping[str, Callable[[Image.Image, random.Random], Image.Image]]
+    blank: str
+
+
+#: The thresholds were chosen with the first of these, and never with the second.
+GENERATORS = {
+    "tuned": Generator("likeness", _tuned_work, CHANGES, "transparent"),
+    "held-out": Generator("held-out", held_out_work, HELD_OUT_CHANGES, "white drawing"),
+}
+
+
+def _assets_of(generator: Generator, work: int) -> Iterator[Asset]:
+    dice = random.Random(f"{generator.name} {work}")
+    kind, drawn = generator.work(work, dice)
+    frames = [_flattened(frame) if frame.mode == "RGBA" else frame for frame in drawn]
     yield Asset(work, kind, "", tuple(map(look_of, frames)))
-    if kind != "transparent" and dice.randrange(_COPIED) == 0:
-        change = dice.choice(list(CHANGES))
-        changed = [CHANGES[change](frame, dice) for frame in frames]
+    if kind != generator.blank and dice.randrange(_COPIED) == 0:
+        change = dice.choice(list(generator.changes))
+        changed = [generator.changes[change](frame, dice) for frame in frames]
         yield Asset(work, kind, change, tuple(map(look_of, changed)))
 
 
-def _make(works: range) -> list[Asset]:
-    return [asset for work in works for asset in _assets_of(work)]
+def _make(generator: str, works: range) -> list[Asset]:
+    return [asset for work in works for asset in _assets_of(GENERATORS[generator], work)]
 
 
-def _new_works(assets: Sequence[Asset], drawn: set[tuple[Look, ...]]) -> Iterator[Asset]:
+def _new_works(
+    assets: Sequence[Asset], drawn: set[tuple[Look, ...]], blank: str
+) -> Iterator[Asset]:
     """Yields the assets but those of works that are drawn like one before; a blank one is new."""
     repeated = -1
     for asset in assets:
-        if not asset.change and asset.kind != "transparent":
+        if not asset.change and asset.kind != blank:
             if asset.frames in drawn:
                 repeated = asset.work
             drawn.add(asset.frames)
@@ -87,21 +120,29 @@ def _new_works(assets: Sequence[Asset], drawn: set[tuple[Look, ...]]) -> Iterato
             yield asset
 
 
-def make_library(assets: int, workers: int) -> list[Asset]:
-    """Returns so many assets, in the order of works; each copy follows its work."""
+def make_library(assets: int, workers: int, generator: str = "tuned") -> list[Asset]:
+    """Returns so many assets, in the order of works; each copy follows its work.
+
+    Args:
+        assets: How many.
+        workers: Processes that draw.
+        generator: One of GENERATORS.
+    """
+    blank = GENERATORS[generator].blank
+    make = partial(_make, generator)
     made: list[Asset] = []
     drawn: set[tuple[Look, ...]] = set()
     starts = range(0, assets, _WORKS_AT_ONCE)
     parts = (range(at, at + _WORKS_AT_ONCE) for at in starts)
     if workers == 1:
         for part in parts:
-            made += _new_works(_make(part), drawn)
+            made += _new_works(make(part), drawn, blank)
             if len(made) >= assets:
                 break
         return made[:assets]
     with ProcessPoolExecutor(workers) as pool:
-        for few in pool.map(_make, parts):
-            made += _new_works(few, drawn)
+        for few in pool.map(make, parts):
+            made += _new_works(few, drawn, blank)
             if len(made) >= assets:
                 pool.shutdown(cancel_futures=True)
                 break

@@ -172,9 +172,9 @@ def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:
     """Returns the picture's facts, with a random look for this asset."""
     phash, colour = _perceptual_features(number)
     facts: FactsRow = {**_base_features(job.limits, job.trust)[0], "media_sha256": digest}
-    search = bytes.fromhex(phash + colour) + b"\xff"
-    shades = np.random.default_rng([6, _like(number)]).bytes(CELLS_BYTES - 4)
-    cells = b"\0\0\xff\x0f" + shades  # in the whole range of shades
+    search = bytes.fromhex(phash + colour) + b"\x80\xff"  # a square
+    shades = np.random.default_rng([6, _like(number)]).bytes(CELLS_BYTES - 6)
+    cells = b"\0\0\xff\x0f\xff\xff" + shades  # in the whole range of shades
     facts = {**facts, "phash": phash, "colour": colour, "looks": [search], "cells": [cells]}
     return {**facts, "bytes": size}
 

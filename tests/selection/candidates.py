@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.media.looks import LOOK_BYTES
+from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from pipelines.selection.film_shares import SHARE_COLUMNS
-from pipelines.selection.near import Frames, Vectors
+from pipelines.selection.fine import MOST_GREY
+from pipelines.selection.near import MOST_BITS, MOST_BRIGHTNESS, MOST_TINT, Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
 from schemas.refused import owners_text
-from tests.media.near import is_near
 
 BITS, COLOURS = 256, 48
 
@@ -97,8 +97,8 @@ class AllAgree:
 
     def frames(self, assets: Indices) -> list[Frames]:
         search = (bytes(LOOK_BYTES - 1) + b"\xff",)
-        shades = bytes(range(256)) * 4
-        return [Frames(search, (b"\0\0\xff\x0f" + shades,))] * len(assets)
+        shades = (bytes(range(256)) * 11)[: CELLS_BYTES - 6]
+        return [Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades,))] * len(assets)
 
     def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:
         found = [self._candidates[at].embedding for at in assets.tolist()]
@@ -137,12 +137,32 @@ def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
     return bytes(moved)
 
 
+def is_possible(first: PerceptualSignature, second: PerceptualSignature) -> bool:
+    """Tells whether two looks are near enough to be compared; obviously right."""
+    if (int(first.phash, 16) ^ int(second.phash, 16)).bit_count() > MOST_BITS:
+        return False
+    greys, tints = [], []
+    for one in (first, second):
+        red, green, blue = (bytes.fromhex(one.colour)[channel::3] for channel in range(3))
+        grey = [
+            (299 * r + 587 * g + 114 * b + 500) // 1000
+            for r, g, b in zip(red, green, blue, strict=True)
+        ]
+        greys.append(grey)
+        tints.append([a - b for side in (red, blue) for a, b in zip(side, grey, strict=True)])
+    if max(abs(a - b) for a, b in zip(*greys, strict=True)) > MOST_BRIGHTNESS:
+        return False
+    if any(max(map(abs, tint)) <= MOST_GREY for tint in tints):
+        return True
+    return max(abs(a - b) for a, b in zip(*tints, strict=True)) <= MOST_TINT
+
+
 def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
     """Returns what the search must find, by comparing every pair: slow but obviously right."""
     kept: list[Candidate] = []
     dropped: dict[str, str] = {}
     for candidate in ranked:
-        twin = next((other for other in kept if is_near(candidate.look, other.look)), None)
+        twin = next((other for other in kept if is_possible(candidate.look, other.look)), None)
         if twin is None:
             kept.append(candidate)
         else:

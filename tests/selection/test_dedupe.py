@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 from pipelines.media.looks import LOOK_BYTES
 from pipelines.media.phash import NEAR_BITS, NEAR_COLOUR
 from pipelines.selection import dedupe
-from pipelines.selection.near import choose_kept, near_pairs
+from pipelines.selection.near import (
+    MOST_BITS,
+    MOST_BRIGHTNESS,
+    MOST_TINT,
+    choose_kept,
+    near_pairs,
+)
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from schemas.unit import UNIT_SCHEMA
-from tests.media.near import is_near
 from tests.selection.candidates import (
     BITS,
     COLOURS,
@@ -26,6 +31,7 @@ from tests.selection.candidates import (
     Candidate,
     candidate,
     flipped,
+    is_possible,
     look,
     near_duplicates_by_pairs,
     shifted,
@@ -50,14 +56,16 @@ def by_id(ranked: Sequence[Candidate], originals: Indices) -> dict[str, str]:
     return {item.asset_id: ranked[at].asset_id for item, at in pairs if at != NO_MATCH}
 
 
-def crowd(dice: random.Random, size: int) -> list[Candidate]:
+def crowd(
+    dice: random.Random, size: int, near: int = NEAR_BITS, most: int = NEAR_COLOUR
+) -> list[Candidate]:
     """Returns looks around a few centres, on both sides of the threshold, and chains of them."""
     found: list[Candidate] = []
     centres = [(dice.getrandbits(BITS), dice.randbytes(COLOURS)) for _ in range(max(1, size // 8))]
     for number in range(size):
         bits, colour = dice.choice(centres)
-        bits = flipped(dice, bits, dice.choice([0, 1, NEAR_BITS // 2, NEAR_BITS, NEAR_BITS + 1]))
-        max_shift = dice.choice([0, 1, NEAR_COLOUR // 2, NEAR_COLOUR, NEAR_COLOUR + 1])
+        bits = flipped(dice, bits, dice.choice([0, 1, near // 2, near, near + 1]))
+        max_shift = dice.choice([0, 1, most // 2, most, most + 1])
         colour = shifted(dice, colour, max_shift)
         if dice.random() < 0.3:
             # A chain: the next look may be near this one but not the first.
@@ -70,13 +78,13 @@ def crowd(dice: random.Random, size: int) -> list[Candidate]:
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 90))
 def test_search_finds_all_near_duplicates(seed: int, size: int) -> None:
-    ranked = crowd(random.Random(seed), size)
+    ranked = crowd(random.Random(seed), size, MOST_BITS, MOST_BRIGHTNESS)
     assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
 
 
 @pytest.mark.long
 def test_search_over_many_candidates() -> None:
-    ranked = crowd(random.Random(5), 1_500)
+    ranked = crowd(random.Random(5), 1_500, MOST_BITS, MOST_BRIGHTNESS)
     found = near_duplicates(ranked)
     assert found == near_duplicates_by_pairs(ranked)
     assert 100 < len(found) < 1_400
@@ -96,27 +104,27 @@ def test_one_of_many_identical_pictures_is_kept(kinds: int) -> None:
 @pytest.mark.parametrize(
     ("bits", "shift", "near"),
     [
-        (NEAR_BITS, NEAR_COLOUR, True),
-        (NEAR_BITS + 1, 0, False),
-        (0, NEAR_COLOUR + 1, False),
-        (0, NEAR_COLOUR, True),
-        (NEAR_BITS, 0, True),
+        (MOST_BITS, MOST_BRIGHTNESS, True),
+        (MOST_BITS + 1, 0, False),
+        (0, MOST_BRIGHTNESS + 1, False),
+        (0, MOST_BRIGHTNESS, True),
+        (MOST_BITS, 0, True),
     ],
 )
 def test_near_duplicate_thresholds(bits: int, shift: int, near: bool) -> None:
     dice = random.Random(bits * 100 + shift)
     for _ in range(50):
-        first = look(dice.getrandbits(BITS), dice.randbytes(COLOURS))
-        at = int(first.phash, 16)
-        other = look(flipped(dice, at, bits), shifted(dice, bytes.fromhex(first.colour), shift))
-        assert is_near(first, other) is near
+        greys, at = dice.randbytes(COLOURS // 3), dice.getrandbits(BITS)
+        first = look(at, in_grey(greys))
+        other = look(flipped(dice, at, bits), in_grey(shifted(dice, greys, shift)))
+        assert is_possible(first, other) is near
         pair = [candidate("a", first), candidate("b", other)]
         assert near_duplicates(pair) == ({"b": "a"} if near else {})
 
 
 def test_colours_at_0_and_255() -> None:
     """Colours at 0 and 255, the limits of a byte."""
-    for low, high in ((0, NEAR_COLOUR), (255 - NEAR_COLOUR, 255)):
+    for low, high in ((0, MOST_BRIGHTNESS), (255 - MOST_BRIGHTNESS, 255)):
         pair = [
             candidate("a", look(7, bytes([low] * COLOURS))),
             candidate("b", look(7, bytes([high] * COLOURS))),
@@ -124,8 +132,23 @@ def test_colours_at_0_and_255() -> None:
         assert near_duplicates(pair) == {"b": "a"}
 
 
+def in_grey(greys: bytes) -> bytes:
+    return bytes(level for level in greys for _ in range(3))
+
+
+@pytest.mark.parametrize(("blue", "near"), [(MOST_TINT, True), (MOST_TINT + 1, False), (0, True)])
+def test_a_copy_without_colours_is_near_but_another_colour_is_not(blue: int, near: bool) -> None:
+    """All three have one brightness; the second has red and blue, the third only grey."""
+    tinted = bytes([150, 92, 100]) * (COLOURS // 3)  # of brightness 110
+    other = bytes([150, 92 - round(blue * 114 / 587), 100 + blue]) * (COLOURS // 3)
+    looks = [look(7, tinted), look(7, other if blue else in_grey(bytes([110] * 16)))]
+    pair = [candidate(name, one) for name, one in zip("ab", looks, strict=True)]
+    assert is_possible(*looks) is near
+    assert near_duplicates(pair) == ({"b": "a"} if near else {})
+
+
 def test_chain_of_near_duplicates_keeps_different_pictures() -> None:
-    steps = [sum(1 << bit for bit in range(n * NEAR_BITS)) for n in range(3)]
+    steps = [sum(1 << bit for bit in range(n * MOST_BITS)) for n in range(3)]
     chain = [
         candidate(name, look(bits, bytes(COLOURS))) for name, bits in zip("abc", steps, strict=True)
     ]

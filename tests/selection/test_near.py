@@ -37,7 +37,7 @@ def select(*films: Sequence[Image.Image], terms: SelectTerms = ANY_SIZE) -> dict
 
 def test_a_small_library_is_judged_as_its_key_says() -> None:
     found = quality_of(make_library(260, 1))
-    assert found.wrong == 0
+    assert not found.wrong
     assert found.recall >= 0.95
     assert set(found.blank) == {"transparent"}
 
