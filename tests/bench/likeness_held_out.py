@@ -10,62 +10,24 @@ without colour, or in a border.
 
 from __future__ import annotations
 
-import colorsys
 import math
 import random
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
+
+from tests.bench.likeness_held_out_parts import Rgb, between, hue, noise, words, write
 
 _SIZE = (360, 240)
 _SET = 5  # works of one kind that share a style
-_SYLLABLES = "ba ren to lum ix qua fer no sti del mo ra gu pen val or chi zet".split()
-_Rgb = tuple[int, int, int]
-
-
-def _hue(dice: random.Random, saturation: float, value: float) -> _Rgb:
-    red, green, blue = colorsys.hsv_to_rgb(dice.random(), saturation, value)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
-@cache
-def _text(words: str, height: int) -> Image.Image:
-    """Words in the old bitmap type, scaled to a height, as a mask."""
-    font = ImageFont.load_default_imagefont()
-    left, top, right, bottom = font.getbbox(words)
-    mask = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
-    ImageDraw.Draw(mask).text((0, 0), words, fill=255, font=font)
-    width = max(1, round(mask.width * height / mask.height))
-    return mask.resize((width, height), Image.Resampling.BICUBIC)
-
-
-def _write(image: Image.Image, at: tuple[int, int], words: str, height: int, ink: _Rgb) -> int:
-    mask = _text(words, height)
-    image.paste(ink, at, mask)
-    return mask.width
-
-
-def _words(dice: random.Random, count: int) -> str:
-    return " ".join(
-        "".join(dice.choice(_SYLLABLES) for _ in range(dice.randint(1, 3))) for _ in range(count)
-    )
-
-
-def _noise(dice: random.Random, cells: tuple[int, int], size: tuple[int, int]) -> Image.Image:
-    """Smooth noise from so many cells across and down, as large as `size`, from 0 to 255."""
-    grain = np.random.default_rng(dice.getrandbits(60))
-    values = grain.integers(0, 256, (cells[1], cells[0]), np.uint8)
-    return Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
 
 
 def icon(style: random.Random, dice: random.Random) -> Image.Image:
     """A glyph of curves, stars, gears and arrows, in its set's ink, weight and size of canvas."""
     side = style.choice([48, 64, 96, 128, 256])
     ground = style.choice([(255, 255, 255), (250, 244, 230), (32, 36, 44)])
-    ink = _hue(style, 0.8, 0.95) if sum(ground) < 300 else _hue(style, 0.9, 0.5)
+    ink = hue(style, 0.8, 0.95) if sum(ground) < 300 else hue(style, 0.9, 0.5)
     large = Image.new("RGB", (4 * side, 4 * side), ground)
     draw = ImageDraw.Draw(large)
     weight = round(side * style.uniform(0.15, 0.35))
@@ -75,7 +37,7 @@ def icon(style: random.Random, dice: random.Random) -> Image.Image:
 
 
 def _glyph(
-    draw: ImageDraw.ImageDraw, dice: random.Random, side: int, weight: int, ink: _Rgb, ground: _Rgb
+    draw: ImageDraw.ImageDraw, dice: random.Random, side: int, weight: int, ink: Rgb, ground: Rgb
 ) -> None:
     x, y = (dice.uniform(0.3, 0.7) * side for _ in range(2))
     radius = dice.uniform(0.1, 0.22) * side
@@ -114,50 +76,44 @@ def page(style: random.Random, dice: random.Random) -> Image.Image:
     image = Image.new("RGB", (280, 380), paper)
     height, step = style.choice([(7, 11), (9, 13), (11, 16)])
     ink = (style.randint(0, 60),) * 3
-    _write(image, (20, 16), _words(dice, 2), 18, ink)
+    write(image, (20, 16), words(dice, 2), 18, ink)
     for left in (20, 146):
         for top in range(48, 380 - 30, step):
             at = left
             while at < left + 84:
-                at += 5 + _write(image, (at, top), _words(dice, 1)[:7], height, ink)
+                at += 5 + write(image, (at, top), words(dice, 1)[:7], height, ink)
     return image
 
 
 def texture(style: random.Random, dice: random.Random) -> Image.Image:
     """Wood, marble, brushed metal or cloth, between its set's two shades."""
-    kind, shades = style.randrange(4), (_hue(style, 0.3, 0.5), _hue(style, 0.2, 0.9))
+    kind, shades = style.randrange(4), (hue(style, 0.3, 0.5), hue(style, 0.2, 0.9))
     width, height = _SIZE
-    fine = np.asarray(_noise(dice, (width, height), _SIZE), np.float64)
-    slow = np.asarray(_noise(dice, (9, 6), _SIZE), np.float64)
+    fine = np.asarray(noise(dice, (width, height), _SIZE), np.float64)
+    slow = np.asarray(noise(dice, (9, 6), _SIZE), np.float64)
     down, across = np.mgrid[0:height, 0:width]
     if kind == 0:
-        long = np.asarray(_noise(dice, (4, 12), _SIZE), np.float64)
+        long = np.asarray(noise(dice, (4, 12), _SIZE), np.float64)
         share = 0.5 + 0.4 * np.sin(down / 6 + long / 20) + fine / 1_500
     elif kind == 1:
         share = np.abs(np.sin(slow / 30 + across / 70)) + fine / 2_000
     elif kind == 2:
-        share = 0.5 + np.asarray(_noise(dice, (3, height), _SIZE)) / 700 + fine / 3_000
+        share = 0.5 + np.asarray(noise(dice, (3, height), _SIZE)) / 700 + fine / 3_000
     else:
         share = 0.5 + 0.2 * np.sin(across * 0.9) * np.sin(down * 0.9) + fine / 900 + slow / 900
-    return _between(shades, share)
-
-
-def _between(shades: tuple[_Rgb, _Rgb], share: npt.NDArray[np.float64]) -> Image.Image:
-    low, high = (np.array(shade, np.float64) for shade in shades)
-    pixels = low + np.clip(share, 0, 1)[:, :, None] * (high - low)
-    return Image.fromarray(pixels.astype(np.uint8))
+    return between(shades, share)
 
 
 def product(style: random.Random, dice: random.Random) -> Image.Image:
     """A vessel on a studio background; the works of a set are one vessel in different colours."""
-    image = _between(
+    image = between(
         ((200, 200, 204), (244, 244, 246)),
         np.linspace(1, style.uniform(0, 0.5), _SIZE[1])[:, None] * np.ones((1, _SIZE[0])),
     )
     draw = ImageDraw.Draw(image)
     middle, bottom = 180 + style.randint(-40, 40), 205
     draw.ellipse((middle - 80, bottom - 12, middle + 80, bottom + 14), fill=(185, 185, 190))
-    colour = _hue(dice, dice.uniform(0.6, 1), dice.uniform(0.3, 0.95))
+    colour = hue(dice, dice.uniform(0.6, 1), dice.uniform(0.3, 0.95))
     half = [style.uniform(18, 62) for _ in range(5)]
     outline = [(half[at], bottom - at * 38) for at in range(5)]
     left = [(middle - wide, y) for wide, y in outline]
@@ -171,10 +127,10 @@ def product(style: random.Random, dice: random.Random) -> Image.Image:
 
 def landscape(style: random.Random, dice: random.Random) -> Image.Image:
     """Hills in haze under clouds: in place of a photograph."""
-    sky, ground = _hue(style, 0.4, 0.9), _hue(style, 0.6, 0.4)
-    clouds = np.asarray(_noise(dice, (7, 9), _SIZE), np.float64) / 255
-    image = _between((sky, (250, 250, 250)), clouds * 1.4 - 0.5)
-    grain = np.asarray(_noise(dice, (90, 60), _SIZE), np.float64) / 255
+    sky, ground = hue(style, 0.4, 0.9), hue(style, 0.6, 0.4)
+    clouds = np.asarray(noise(dice, (7, 9), _SIZE), np.float64) / 255
+    image = between((sky, (250, 250, 250)), clouds * 1.4 - 0.5)
+    grain = np.asarray(noise(dice, (90, 60), _SIZE), np.float64) / 255
     for depth in range(4):
         waves = [(dice.uniform(0.5, 7), dice.uniform(0, 6.3)) for _ in range(4)]
         across = np.arange(_SIZE[0]) / _SIZE[0]
@@ -188,18 +144,18 @@ def landscape(style: random.Random, dice: random.Random) -> Image.Image:
             round(a + (b - a) * (0.4 + depth / 5)) for a, b in zip(sky, ground, strict=True)
         )
         dark = tuple(round(channel * 0.7) for channel in far)
-        hills = _between((dark[:3], far[:3]), grain)  # type: ignore[arg-type]
+        hills = between((dark[:3], far[:3]), grain)  # type: ignore[arg-type]
         image.paste(hills, (0, 0), Image.fromarray(mask))
     return image
 
 
 def template(style: random.Random, dice: random.Random) -> Image.Image:
     """A frame with a band, a picture and a line of text; works differ in picture and text."""
-    image = Image.new("RGB", _SIZE, _hue(style, 0.5, 0.7))
+    image = Image.new("RGB", _SIZE, hue(style, 0.5, 0.7))
     at, band = (style.randint(15, 60), style.randint(15, 40)), style.randint(180, 195)
     image.paste(landscape(dice, dice).resize((270, 140)), at)
-    ImageDraw.Draw(image).rectangle((0, band, 360, band + 34), fill=_hue(style, 0.8, 0.4))
-    _write(image, (24, band + 8), _words(dice, 3), 18, (255, 255, 255))
+    ImageDraw.Draw(image).rectangle((0, band, 360, band + 34), fill=hue(style, 0.8, 0.4))
+    write(image, (24, band + 8), words(dice, 3), 18, (255, 255, 255))
     return image
 
 
@@ -207,10 +163,10 @@ def chart(style: random.Random, dice: random.Random) -> Image.Image:
     """Bars or a line between axes; the works of a set differ in their values."""
     image = Image.new("RGB", _SIZE, style.choice([(255, 255, 255), (246, 248, 250)]))
     draw = ImageDraw.Draw(image)
-    bars, ink, count = style.random() < 0.5, _hue(style, 0.8, 0.7), style.randint(6, 14)
+    bars, ink, count = style.random() < 0.5, hue(style, 0.8, 0.7), style.randint(6, 14)
     for top in range(30, 211, 30):
         draw.line((40, top, 340, top), fill=(215, 215, 215))
-        _write(image, (14, top - 5), str(210 - top), 10, (70, 70, 70))
+        write(image, (14, top - 5), str(210 - top), 10, (70, 70, 70))
     values = [dice.randint(32, 205) for _ in range(count)]
     step = 300 / count
     if bars:
@@ -253,9 +209,7 @@ def street_map(style: random.Random, dice: random.Random) -> Image.Image:
             away = (far * math.cos(turn), far * math.sin(turn))
             draw.line((x - away[0], y - away[1], x + away[0], y + away[1]), fill=shade, width=width)
     for _ in range(5):
-        _write(
-            image, (dice.randint(0, 300), dice.randint(0, 225)), _words(dice, 1), 9, (90, 90, 90)
-        )
+        write(image, (dice.randint(0, 300), dice.randint(0, 225)), words(dice, 1), 9, (90, 90, 90))
     return image
 
 
