@@ -2,10 +2,10 @@
 
 A look has three parts: how much there is to see, a hash with mean colours by which possible
 duplicates are found among millions, and 48 x 48 grey cells with 12 x 12 tints by which two pictures
-are compared. If what a picture shows lies on an even background, they are those of the smallest box
 are compared. If what a picture shows lies on an even background, they are those of the smallest
 box around it (`pipelines.media.subject`). An icon, a drawing or a page of text is then described by
 what it shows rather than by the white around it.
+"""
 
 from __future__ import annotations
 

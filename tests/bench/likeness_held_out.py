@@ -134,11 +134,8 @@ def landscape(style: random.Random, dice: random.Random) -> Image.Image:
     for depth in range(4):
         waves = [(dice.uniform(0.5, 7), dice.uniform(0, 6.3)) for _ in range(4)]
         across = np.arange(_SIZE[0]) / _SIZE[0]
-        ridge = (
-            110
-            + 30 * depth
-            + sum(22 / (1 + rate) * np.sin(6.3 * rate * across + phase) for rate, phase in waves)
-        )
+        bends = [22 / (1 + rate) * np.sin(6.3 * rate * across + phase) for rate, phase in waves]
+        ridge = 110 + 30 * depth + np.sum(bends, axis=0)
         mask = np.arange(_SIZE[1])[:, None] > ridge[None, :]
         far = tuple(
             round(a + (b - a) * (0.4 + depth / 5)) for a, b in zip(sky, ground, strict=True)

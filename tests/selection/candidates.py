@@ -154,7 +154,7 @@ def is_possible(first: PerceptualSignature, second: PerceptualSignature) -> bool
         return False
     if any(max(map(abs, tint)) <= MOST_GREY for tint in tints):
         return True
-    return max(abs(a - b) for a, b in zip(*tints, strict=True)) <= MOST_TINT
+    return bool(max(abs(a - b) for a, b in zip(*tints, strict=True)) <= MOST_TINT)
 
 
 def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:
