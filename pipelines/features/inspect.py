@@ -22,7 +22,7 @@ from pipelines.features.prepare import PreparedMedia
 from pipelines.features.store import FeatureTable
 from pipelines.media.limits import MediaLimits
 from pipelines.media.shot_rules import SHOTS_MODEL
-from pipelines.run.inspectors import Inspectors, check_installed
+from pipelines.run.inspectors import Inspectors, check_installed, check_prompts
 from pipelines.storage.store import Store
 from pipelines.vision.prompts import load_prompts, prompt_directions, score_milli
 from schemas.errors import BadRecord
@@ -152,6 +152,7 @@ def score_by_prompts(
     if not unscored:
         return
     if found.wanted.prompts not in _directions:
+        check_prompts(found.wanted)
         prompts = load_prompts()
         _directions[found.wanted.prompts] = prompt_directions(prompts, vision.embed_texts)
     directions = _directions[found.wanted.prompts]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipelines.vision.demo_network import ARCHITECTURE
 from pipelines.vision.faces import faces_model
 from pipelines.vision.models import parse_model
-from pipelines.vision.prompts import load_prompts
+from pipelines.vision.prompts import PROMPTS, load_prompts
 from pipelines.vision.texts import texts_model
 from schemas.deal import Deal
 from schemas.errors import InputError, RunError
@@ -108,3 +108,18 @@ def check_installed(wanted: Inspectors) -> None:
                 f"{found() or 'none'}, not {asked}",
                 f"Install the same versions on every machine: {_INSTALL}.",
             )
+
+
+def check_prompts(wanted: Inspectors) -> None:
+    """Checks that this worker has the prompts that the run was started with.
+
+    Raises:
+        RunError: If it has others.
+    """
+    digest = load_prompts().digest
+    if not wanted.prompts.endswith(digest):
+        raise RunError(
+            "A worker has other prompts than those that the run was started with",
+            f"{PROMPTS.name}: {digest}, not {wanted.prompts.rpartition(' ')[2]}",
+            "Give every machine the same file, and leave it as it is during a run.",
+        )

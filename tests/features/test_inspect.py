@@ -28,6 +28,8 @@ from pipelines.run.inspectors import (
     Inspectors,
     check_inspectors,
     check_installed,
+    check_prompts,
+    prompts_model,
     resolve_inspectors,
 )
 from pipelines.storage.open import open_store
@@ -63,7 +65,7 @@ def embedding(digest: str) -> Any:
 
 
 def test_scores_are_computed_once_from_the_stored_embedding(tmp_path: Path) -> None:
-    model, wanted = CountingTexts(), Inspectors(prompts=f"clip@1 {tmp_path}")
+    model, wanted = CountingTexts(), Inspectors(prompts=prompts_model(f"clip@{tmp_path}"))
     store = InspectionStore(open_store(str(tmp_path)), wanted)
     found = store.load(0, 9)
     embeddings = {digest: embedding(digest) for digest in (DIGEST, OTHER)}
@@ -76,6 +78,12 @@ def test_scores_are_computed_once_from_the_stored_embedding(tmp_path: Path) -> N
     score_by_prompts(again, [DIGEST, OTHER], embeddings, model)
     assert [row["media_sha256"] for row in again.new_scores] == [OTHER]
     assert len(model.texts) == embedded  # the prompts of a process are embedded once
+
+
+def test_a_worker_with_other_prompts_ends_the_run() -> None:
+    check_prompts(Inspectors(prompts=prompts_model("clip@1")))
+    with pytest.raises(RunError, match="A worker has other prompts"):
+        check_prompts(Inspectors(prompts="clip@1 prompts 0123"))
 
 
 def test_what_is_not_asked_for_is_not_measured(tmp_path: Path) -> None:
