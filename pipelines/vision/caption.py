@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from PIL import Image
@@ -22,6 +22,9 @@ from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
 from schemas.errors import InputError
 
+# Batches of the image tower that are decoded together: a step of the decoder is so little work that
+# reading its weights takes much of the time, and one more batch costs half of what one alone does.
+_DECODED_BATCHES = 2
 _MAX_TOKENS = 40  # per caption, for models with a longer context
 
 
@@ -30,13 +33,14 @@ class Captioner:
 
     Args:
         network: The loaded model.
-        batch: Pictures per forward pass.
+        batch: Pictures per pass of the image tower; twice as many are decoded together.
         beams: 1 decodes greedily; a larger number is the width of a beam search.
     """
 
     def __init__(self, network: Network, batch: int, beams: int) -> None:
         self.network = network
         self.batch = batch
+        self.decoded = batch * _DECODED_BATCHES
         self._beams = beams
         self._coca = cacheable(network.model)
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
@@ -53,29 +57,43 @@ class Captioner:
         """Returns the captions of RGB pictures, trimmed and without special tokens."""
         network = self.network
         pixels = network.preprocess(images).to(network.dtype)
-        captions: list[str] = []
         with torch.inference_mode():
-            for chunk, count in padded_batches(pixels, self.batch):
-                image_tokens = encode_image_tokens(network.model, chunk)
-                captions += self.caption_tokens(image_tokens, count)
-        return captions
+            return self.caption_tokens(
+                (encode_image_tokens(network.model, chunk), count)
+                for chunk, count in padded_batches(pixels, self.batch)
+            )
 
-    def caption_tokens(self, image_tokens: ImageTokens, count: int) -> list[str]:
-        """Returns the captions of the first `count` pictures of the image tower's output.
+    def caption_tokens(self, batches: Iterable[tuple[ImageTokens, int]]) -> list[str]:
+        """Returns the captions of pictures from batches of the image tower's output.
 
-        The number of pictures must be a multiple of the captioner's own batch, since only batches
-        of one shape give each picture the same caption whatever the others are.
+        Args:
+            batches: The outputs, and how many of their rows are pictures. They are taken one by
+                one, and at most those for one pass of the decoder are kept.
         """
         captions: list[str] = []
-        for start in range(0, count, self.batch):
-            own = image_tokens.rows(start, start + self.batch)
-            decoder = self._open_decoder(own.repeat(self._beams))
-            if self._beams == 1:
-                rows = greedy(decoder, self.batch, self.limits)
-            else:
-                rows = beam(decoder, self.batch, self.limits, self._beams)
-            captions += [self._text(row) for row in rows[: count - start]]
+        waiting: list[ImageTokens] = []
+        count = 0
+        for image_tokens, pictures in batches:
+            waiting.append(image_tokens.rows(0, pictures))
+            count += pictures
+            while count >= self.decoded:
+                joined = ImageTokens.join(waiting)
+                captions += self._decode(joined.rows(0, self.decoded))
+                count -= self.decoded
+                waiting = [joined.rows(self.decoded, self.decoded + count)]
+        if count:
+            # Only passes of one shape give each picture the same caption whatever the others are.
+            filled = ImageTokens.join(waiting).filled(self.decoded)
+            captions += self._decode(filled)[:count]
         return captions
+
+    def _decode(self, image_tokens: ImageTokens) -> list[str]:
+        decoder = self._open_decoder(image_tokens.repeat(self._beams))
+        if self._beams == 1:
+            rows = greedy(decoder, self.decoded, self.limits)
+        else:
+            rows = beam(decoder, self.decoded, self.limits, self._beams)
+        return [self._text(row) for row in rows]
 
     def _open_decoder(self, image_tokens: ImageTokens) -> StepDecoder:
         if self._coca is not None:

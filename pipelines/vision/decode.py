@@ -6,7 +6,7 @@ Rows are independent, so a caption does not depend on its neighbours in the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,20 @@ class ImageTokens:
     def rows(self, start: int, stop: int) -> ImageTokens:
         """Returns the rows of some of the pictures."""
         return ImageTokens(self.latent[start:stop], self.tokens[start:stop])
+
+    @classmethod
+    def join(cls, parts: Sequence[ImageTokens]) -> ImageTokens:
+        """Returns the rows of several outputs, in order."""
+        return cls(
+            torch.cat([part.latent for part in parts]), torch.cat([part.tokens for part in parts])
+        )
+
+    def filled(self, rows: int) -> ImageTokens:
+        """Returns as many rows, those that are missing filled with zeros."""
+        missing = rows - len(self.latent)
+        latent = self.latent.new_zeros(missing, *self.latent.shape[1:])
+        tokens = self.tokens.new_zeros(missing, *self.tokens.shape[1:])
+        return self.join([self, ImageTokens(latent, tokens)])
 
     def repeat(self, times: int) -> ImageTokens:
         """Returns each row repeated `times` times consecutively, one for each beam."""

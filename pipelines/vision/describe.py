@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from pipelines.vision.caption import Captioner
-from pipelines.vision.decode import encode_image_tokens
+from pipelines.vision.decode import ImageTokens, encode_image_tokens
 from pipelines.vision.embed import ImageTextEncoder, Vectors, join, normalised, padded_batches
 
 
@@ -24,10 +25,14 @@ def embed_and_caption(
     if captioner.network is not network or encoder.batch % captioner.batch or not images:
         return encoder.embed_images(images), captioner.caption(images)
     pixels = network.preprocess(images).to(network.dtype)
-    vectors, captions = [], []
-    with torch.inference_mode():
+    vectors: list[Tensor] = []
+
+    def encoded() -> Iterator[tuple[ImageTokens, int]]:
         for chunk, count in padded_batches(pixels, encoder.batch):
             image_tokens = encode_image_tokens(network.model, chunk)
             vectors.append(normalised(image_tokens.latent)[:count])
-            captions += captioner.caption_tokens(image_tokens, count)
+            yield image_tokens, count
+
+    with torch.inference_mode():
+        captions = captioner.caption_tokens(encoded())
     return join(vectors), captions

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 from PIL import Image
@@ -17,7 +18,7 @@ from PIL import Image
 from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.vision.cached_decoder import CachedDecoder, cacheable
 from pipelines.vision.caption import load_captioner
-from pipelines.vision.decode import PrefixDecoder, StepDecoder, encode_image_tokens, greedy
+from pipelines.vision.decode import ImageTokens, PrefixDecoder, encode_image_tokens, greedy
 from pipelines.vision.embed import padded_batches
 from pipelines.vision.loading import load_network
 from pipelines.vision.models import parse_model
@@ -49,24 +50,37 @@ def bench_captions(count: int, rounds: int) -> str:
     if coca is None:
         raise RuntimeError("the model cannot be decoded with a cache")
 
-    def decode(cached: bool) -> list[list[int]]:
+    def encoded() -> Iterator[ImageTokens]:
+        for chunk, _ in padded_batches(pixels, _BATCH):
+            yield encode_image_tokens(network.model, chunk)
+
+    def decode_by_prefix() -> list[list[int]]:
+        """As before there was a cache: each batch by itself."""
         rows: list[list[int]] = []
         with torch.inference_mode():
-            for chunk, _ in padded_batches(pixels, _BATCH):
-                image_tokens = encode_image_tokens(network.model, chunk)
-                decoder: StepDecoder = PrefixDecoder(network.model, image_tokens)
-                if cached:
-                    decoder = CachedDecoder(coca, image_tokens, captioner.limits.length)
-                rows += greedy(decoder, len(chunk), captioner.limits)
+            for image_tokens in encoded():
+                decoder = PrefixDecoder(network.model, image_tokens)
+                rows += greedy(decoder, _BATCH, captioner.limits)
         return rows
 
-    if decode(cached=True) != decode(cached=False):
+    def decode_cached() -> list[list[int]]:
+        rows: list[list[int]] = []
+        together = captioner.decoded // _BATCH
+        with torch.inference_mode():
+            batches = encoded()
+            while parts := list(islice(batches, together)):
+                image_tokens = ImageTokens.join(parts)
+                decoder = CachedDecoder(coca, image_tokens, captioner.limits.length)
+                rows += greedy(decoder, len(image_tokens.latent), captioner.limits)
+        return rows
+
+    if decode_cached() != decode_by_prefix():
         raise RuntimeError("the captions differ")
     whole, bare, prefix = [], [], []
     for _ in range(rounds):
         whole.append(_timed(lambda: captioner.caption(pictures)))
-        bare.append(_timed(lambda: decode(cached=True)))
-        prefix.append(_timed(lambda: decode(cached=False)))
+        bare.append(_timed(decode_cached))
+        prefix.append(_timed(decode_by_prefix))
     return (
         f"{count / statistics.median(whole):.0f} pictures a second of processor time, "
         f"{median_speedup(bare, whole):.2f} of the bare loop with the cache; that is "

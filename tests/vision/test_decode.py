@@ -141,3 +141,15 @@ def test_encoder_and_captioner_share_their_weights(demo_model: ModelRef) -> None
     assert np.isfinite(
         np.asarray(load_network(demo_model, 1).preprocess([Image.new("RGB", (5, 9))]))
     ).all()
+
+
+def test_a_caption_does_not_depend_on_how_many_pictures_there_are(
+    demo_model: ModelRef, pictures: list[Image.Image]
+) -> None:
+    """Of each number up to several passes of the decoder, also if it is no multiple of a pass."""
+    captioner = load_captioner(demo_model, batch=2)
+    assert captioner.decoded == 4
+    captions = captioner.caption(pictures)
+    assert len(captions) == len(pictures) and len(set(captions)) > 5
+    for count in range(len(pictures)):
+        assert captioner.caption(pictures[:count]) == captions[:count]
