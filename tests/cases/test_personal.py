@@ -175,7 +175,8 @@ def test_a_second_version_recalls_what_was_removed(tmp_path: Path) -> None:
     found = []
     for title in ("first", "second"):
         library.rows[0]["title"] = title
-        library.package(tmp_path / "out", rights=rights)
+        native = '[render]\nimages = "native"'
+        library.package(tmp_path / "out", rights=rights, more=native)
         version = sorted((tmp_path / "out" / "case").glob("v*"))[-1]
         found.append({row["format"]: medium for row, medium in samples(version)})
     assert version.name == "v0002"

@@ -40,7 +40,8 @@ def sounding(container: str = "mp4", codec: str = "aac", options: str = "") -> b
         sound: Any = file.add_stream(codec, rate=48_000)
         sound.layout = "mono"
         for number in range(_FRAMES):
-            pixels = np.full((112, 160, 3), 5 * number, dtype=np.uint8)
+            pixels = np.full((112, 160, 3), 60, dtype=np.uint8)
+            pixels[8:40, number : number + 40] = 200
             file.mux(pictures.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
             noise = rng.integers(-9_000, 9_000, (1, 2_000)).astype(np.int16)
             block = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
