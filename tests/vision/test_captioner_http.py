@@ -168,6 +168,12 @@ def test_the_identity_depends_on_what_the_answers_depend_on(
     assert one.startswith("org-vlm-7B@-@sha256-")
     other = parse_endpoint(name, EndpointTerms(**{"hosts": hosts, **change})).identity
     assert (one == other) == same
+    # Versions that look alike in the identity's readable part.
+    alike = {
+        parse_endpoint(name, EndpointTerms(hosts=hosts, version=version)).identity
+        for version in ("a b", "a-b")
+    }
+    assert len(alike) == 2
     for changed in ("http://127.0.0.1:9/v2#org/vlm 7B", "http://127.0.0.1:9/v1#vlm"):
         assert parse_endpoint(changed, EndpointTerms(hosts=hosts)).identity != one
 
