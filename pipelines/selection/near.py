@@ -31,7 +31,7 @@ from pipelines.media.looks import (
 )
 from pipelines.selection.dedupe import bytes_of
 from pipelines.selection.fine import MOST_GREY, compare_cells
-from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
+from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex, joined
 
 #: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
 #: of drawn works had 913 and more with the demonstration model.
@@ -177,17 +177,31 @@ def _possible(
     """Returns pairs whose hashes and colours are near: the candidates, and how many bits differ."""
     hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
     colours = bytes_of(candidates["look_colour"], np.uint8)[shown].reshape(len(shown), -1, 3)
+    tints = tints_of(colours).astype(np.int16)
+    brightness = brightness_of(colours).astype(np.uint8)
+    without = np.abs(tints).max(axis=(1, 2)) <= MOST_GREY
 
     def near_tints(late: Indices, early: Indices) -> npt.NDArray[np.bool_]:
-        sides = [tints_of(colours[side]) for side in (late, early)]
-        most = [np.abs(side).max(axis=(1, 2), initial=0) for side in sides]
-        far = np.abs(sides[0] - sides[1]).max(axis=(1, 2), initial=0) > MOST_TINT
-        near: npt.NDArray[np.bool_] = ~far | (np.minimum(*most) <= MOST_GREY)
+        near: npt.NDArray[np.bool_] = without[late] | without[early]
+        near |= np.abs(tints[late] - tints[early]).max(axis=(1, 2), initial=0) <= MOST_TINT
         return near
 
-    brightness = brightness_of(colours).astype(np.uint8)
-    index = PerceptualIndex(hashes, brightness, MOST_BITS, MOST_BRIGHTNESS, near_tints)
-    found = index.pairs(_MOST_CANDIDATES)
+    # Colours separate looks best. Those without are compared by their brightness with all others.
+    scaled = 128 + tints.reshape(len(shown), -1).astype(np.int32) * MOST_BRIGHTNESS // (
+        MOST_TINT + 1
+    )
+    columns = np.concatenate([brightness, scaled.clip(0, 255).astype(np.uint8)], axis=1)
+    coloured, grey = np.flatnonzero(~without), np.flatnonzero(without)
+    everything = np.arange(len(shown))
+    limits = (MOST_BITS, MOST_BRIGHTNESS, near_tints)
+    by_colour = PerceptualIndex(hashes, columns, *limits)
+    by_brightness = PerceptualIndex(hashes, brightness, *limits)
+    found = joined(
+        [
+            by_colour.pairs(_MOST_CANDIDATES, [(coloured, coloured)]),
+            by_brightness.pairs(_MOST_CANDIDATES, [(grey, everything), (coloured, grey)]),
+        ]
+    )
     return shown[found.early], shown[found.late], found.bits
 
 

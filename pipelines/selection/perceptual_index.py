@@ -9,7 +9,7 @@ of looks, instead of with the number of pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,15 @@ class Pairs:
     bits: npt.NDArray[np.int16]
 
 
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Returns pairs of several searches, in their order."""
+    early = np.concatenate([part.early for part in parts])
+    late = np.concatenate([part.late for part in parts])
+    order = np.lexsort([early, late])
+    bits = np.concatenate([part.bits for part in parts])
+    return Pairs(early[order], late[order], bits[order])
+
+
 class PerceptualIndex:
     """Perceptual hashes and colours, in the order in which near-duplicates are kept.
 
@@ -68,23 +77,19 @@ class PerceptualIndex:
         self._colours = colours
         self._columns = np.ascontiguousarray(colours.T)
 
-    def pairs(self, most: int) -> Pairs:
+    def pairs(self, most: int, groups: Sequence[tuple[Indices, Indices]] | None = None) -> Pairs:
         """Returns pairs of near looks: for each look, some of those before it.
 
         Args:
             most: In a crowd of looks that hardly differ, so many of the nearest and so many of the
                 first are taken for each look; the first are those that are kept.
+            groups: Which late and which early looks to compare; None for all with all.
         """
         everything = np.arange(len(self._hashes))
         parts = [Pairs(everything[:0], everything[:0], np.zeros(0, np.int16))]
-        self._visit(
-            everything, everything, lambda two, one: parts.extend(self._earlier(two, one, most))
-        )
-        early = np.concatenate([part.early for part in parts])
-        late = np.concatenate([part.late for part in parts])
-        order = np.lexsort([early, late])
-        bits = np.concatenate([part.bits for part in parts])
-        return Pairs(early[order], late[order], bits[order])
+        for late, early in groups or [(everything, everything)]:
+            self._visit(late, early, lambda two, one: parts.extend(self._earlier(two, one, most)))
+        return joined(parts)
 
     def nearest_before(self, early: int) -> Indices:
         """Returns, for each look from `early` on, the first of those before that it is near to.
