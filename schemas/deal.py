@@ -163,7 +163,7 @@ class Deal(DealSection):
             )
         if value.audio == "drop" and "video" not in info.data.get("media", ["video"]):
             raise ValueError('audio = "drop" is for films, and media has no "video"')
-        if value.longest_side is not None and value.longest_side < select.min_short_side:
+        if 0 < value.longest_side < select.min_short_side:
             raise ValueError(
                 f"longest_side = {value.longest_side} is less than select.min_short_side = "
                 f"{select.min_short_side}, so that every rendition would be too small"

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.deal_terms import DealSection
-from schemas.deal_values import MAX_INTEGER
+from schemas.deal_values import PixelLimit
 
 DEFAULT_QUALITY = 95
 
@@ -26,7 +26,7 @@ class RenderTerms(DealSection):
 
     images: Literal["auto", "native", "flagged", "all", "refuse"] = "auto"
     # Larger pictures are reduced, and so rendered; smaller ones are not enlarged. Pixels.
-    longest_side: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
+    longest_side: PixelLimit = 0
     format: Literal["jpg", "webp", "png"] = "jpg"
     quality: int = Field(default=DEFAULT_QUALITY, ge=1, le=100)
     # What transparent areas show, in sRGB.

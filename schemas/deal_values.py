@@ -125,4 +125,5 @@ ProfileName = Annotated[
     str, AfterValidator(_check_profile_name), Field(json_schema_extra=_list_profiles)
 ]
 OneLine = Annotated[str, AfterValidator(_check_one_line)]
+PixelLimit = Annotated[int, Field(ge=0, le=MAX_INTEGER)]  # 0 for none
 IdPair = Annotated[list[OneLine], Field(min_length=2, max_length=2)]

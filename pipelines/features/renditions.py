@@ -50,7 +50,7 @@ def needs_rendering(facts: FactsRow, deal: Deal) -> bool:
     if not deal.renders_pictures:
         return False
     side = deal.render.longest_side
-    is_larger = side is not None and max(facts["width"], facts["height"]) > side
+    is_larger = 0 < side < max(facts["width"], facts["height"])
     return deal.render_images == "all" or is_larger or bool(facts["plain_differences"])
 
 

@@ -43,8 +43,7 @@ class RenderSettings:
     @classmethod
     def of(cls, terms: RenderTerms) -> RenderSettings:
         """Returns the settings of a deal."""
-        side = terms.longest_side or 0
-        return cls(terms.format, terms.quality, side, terms.background_colour)
+        return cls(terms.format, terms.quality, terms.longest_side, terms.background_colour)
 
     @property
     def side(self) -> int:

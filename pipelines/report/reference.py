@@ -28,6 +28,7 @@ from schemas.deal_values import (
     IdPair,
     Keyword,
     OneLine,
+    PixelLimit,
     ProfileName,
     TerritoryCode,
 )
@@ -46,6 +47,7 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (Keyword, "texts"),
     (OneLine, "text"),
     (IdPair, "two ids"),
+    (PixelLimit, "whole number; 0 for no limit"),
     (str, "text"),
     (int, "whole number, 1 or more"),
 )
@@ -112,7 +114,7 @@ DEAL_KEY_MEANINGS = {
     "render.images": "pictures to render: none, those that stock loaders show otherwise, or "
     "all; `refuse` refuses those that they show otherwise; `auto` is `flagged` in the profile "
     "image-text and `native` in others; see below",
-    "render.longest_side": "maximum length of the longer side in pixels; without it sizes stay",
+    "render.longest_side": "maximum length of the longer side in pixels",
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
     "render.background": "what transparent areas show in renditions: red, green and blue in hex",

@@ -49,7 +49,7 @@ def test_images_is_what_it_says(images: str) -> None:
         ('background = "white"', "background"),
         ('background = "#FFFFFF"', "background"),
         ('format = "tif"', "format"),
-        ("longest_side = 0", "longest_side"),
+        ("longest_side = -1", "longest_side"),
         ("max_side = 5", "unknown key"),
     ],
 )
