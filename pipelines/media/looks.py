@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,9 @@ CELLS_BYTES = _PART.itemsize
 
 _MOST_PIXELS = 255  # more are not told apart
 _CONTRAST_SIDE = 128  # parts in each direction in which contrast is looked for
+
+
+_Integer = TypeVar("_Integer", np.uint8, np.int16, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +146,13 @@ class Cells:
         return Cells(self.shades[at], self.tints[at], self.sizes[at])
 
 
-def brightness_of(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+def brightness_of(colours: NDArray[_Integer]) -> NDArray[np.int64]:
     """Returns the brightness of colours, [..., 3], from 0 to 255, as grey pictures have it."""
     brightness: NDArray[np.int64] = (colours @ np.array([299, 587, 114]) + 500) // 1000
     return brightness
 
 
-def tints_of(colours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+def tints_of(colours: NDArray[_Integer]) -> NDArray[np.int64]:
     """Returns by how much red and blue differ from the brightness of colours, [..., 2]."""
     tints: NDArray[np.int64] = colours[..., ::2] - brightness_of(colours)[..., None]
     return tints

@@ -93,7 +93,7 @@ def text_bytes(texts: Column) -> npt.NDArray[np.uint8]:
     return numbers_in(data, np.uint8)[int(offsets[0]) : int(offsets[-1])]
 
 
-def text_scalar(text: str) -> pa.Scalar[Any]:
+def text_scalar(text: str) -> pa.StringScalar:
     """Returns a text as a scalar. Not by `pa.scalar`, which imports pandas: 0.25 s of a command."""
     data = text.encode()
     offsets = np.array([0, len(data)], np.int32)

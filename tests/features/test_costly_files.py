@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.features.guard import Guard
-from pipelines.media import images
+from pipelines.media import flatten, images
 from pipelines.media.headers import jpeg_scans
 from pipelines.media.limits import MAX_SCANS, MediaLimits
 from schemas.errors import BadRecord
@@ -164,7 +164,7 @@ def test_strips_give_the_same_pixels(mode: str, monkeypatch: pytest.MonkeyPatch)
             image.putalpha(Image.linear_gradient("L").resize(image.size))
         data = encode(image, "PNG", **({"transparency": bytes(range(256))} if mode == "PA" else {}))
     whole = images.decode_for_models(data, "png", 10**6)
-    monkeypatch.setattr(images, "_STRIP_PIXELS", 301 * 10)
+    monkeypatch.setattr(flatten, "_STRIP_PIXELS", 301 * 10)
     assert images.decode_for_models(data, "png", 10**6) == whole
 
 
