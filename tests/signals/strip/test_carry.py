@@ -24,9 +24,14 @@ def _exif(order: str, kind: int) -> bytes:
     entry = struct.pack(f"{order}HHI", 0x0112, kind, 1)
     if kind == _RATIONAL:
         return (
-            head + entry + struct.pack(f"{order}II", 26, 0) + struct.pack(f"{order}II", _RIGHT_TOP, 1)
+            head
+            + entry
+            + struct.pack(f"{order}II", 26, 0)
+            + struct.pack(f"{order}II", _RIGHT_TOP, 1)
         )
-    return head + entry + struct.pack(f"{order}{_KINDS[kind]}", _RIGHT_TOP).ljust(4, b"\0") + bytes(4)
+    return (
+        head + entry + struct.pack(f"{order}{_KINDS[kind]}", _RIGHT_TOP).ljust(4, b"\0") + bytes(4)
+    )
 
 
 @pytest.mark.parametrize("kind", [*_KINDS, _RATIONAL])
