@@ -18,7 +18,7 @@ from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.metadata_blocks import BlockKind
 from pipelines.signals.file.metadata_tree import all_blocks
 from pipelines.signals.file.trust import TrustLists
-from pipelines.signals.strip.kept import Kept, rights_statements
+from pipelines.signals.strip.kept import CannotStripError, Kept, rights_statements
 from pipelines.signals.strip.strip import STRIPPERS, check_rights
 
 _ORIENTATION, _SHORT = 0x0112, 3
