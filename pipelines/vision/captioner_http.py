@@ -146,11 +146,12 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 
 def _model_names(data: bytes) -> list[str]:
-    """Returns the models that an answer lists; none if it is not such a list."""
+    """Returns the models that an answer lists by names that can be shown; none if it is no list."""
     try:
-        return [str(one["id"]) for one in json.loads(data)["data"]]
+        names = [str(one["id"]) for one in json.loads(data)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
+    return [name for name in names if name.isprintable()]
 
 
 def _headers(key: str) -> dict[str, str]:

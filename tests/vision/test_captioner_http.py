@@ -216,6 +216,7 @@ def test_a_private_address_must_be_listed_itself(monkeypatch: pytest.MonkeyPatch
         (always(b"", 404), ""),
         (always(b"not JSON"), ""),
         (always(b'{"data": [{"id": "other"}]}'), "It has: other"),
+        (always(b'{"data": [{"id": "\\u001b[2J"}, {"id": "other"}]}'), "It has: other"),
         (always(b"", 401), KEY_VARIABLE),
         (always(b"", 500), "HTTP 500"),
         (always(b"x" * 5_000_000), "more than the limit"),
