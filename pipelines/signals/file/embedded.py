@@ -24,7 +24,7 @@ from schemas.signal import Reading, merge_readings
 READER_VERSION = "signals-v5"
 
 # The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
-STRIPPER_VERSION = "strip-v2"
+STRIPPER_VERSION = "strip-v3"
 
 # The readers search the whole file for prohibitions, so that one outside the known metadata blocks
 # is found too.
