@@ -49,6 +49,10 @@ class PatchedMeanwhileError(RunError):
     """Raised if another process has published a version of the delivery meanwhile."""
 
 
+class OtherReleaseError(RunError):
+    """Raised when a version's tables have other columns; nothing was written of its patch."""
+
+
 @dataclass(frozen=True)
 class _Patch:
     """A patch that is to be made.
@@ -149,7 +153,7 @@ def _check_columns(before: Predecessor, shard: str) -> None:
     found, wanted = set(before.table(path).column_names), set(SHARD_TABLE_SCHEMA.names)
     if found != wanted:
         others = sorted(found ^ wanted)
-        raise RunError(
+        raise OtherReleaseError(
             "The version to be patched was made by another release",
             f"{before.store.uri}/{before.delivery}/{path}: differs in {', '.join(others[:5])}",
             "The notice is recorded, and the buyer must delete the samples. Patch the version with "
