@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
 from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shard, remove_stale
@@ -49,11 +50,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, progress = consoles(options)
-    if not 0 <= options.min_seconds <= options.max_seconds:
+    if not 0 <= options.min_seconds <= options.max_seconds < math.inf:
         raise InputError(
             "No shot has such a length",
             f"--min-seconds {options.min_seconds:g} --max-seconds {options.max_seconds:g}",
-            "Give a least length that is not above the greatest.",
+            "Give two numbers of seconds, the least not above the greatest.",
         )
     if in_delivery(options.to):
         raise InputError(

@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass, field
 from typing import BinaryIO
 
 from pipelines.features.guard import this_guard
+from pipelines.features.renditions import HARMLESS_ALTERATIONS, KEEP_FILE_TYPE, KEEP_METADATA
 from pipelines.format.tar import TarWriter
 from pipelines.media.clips import Clip, Way
 from pipelines.media.limits import MediaLimits
 from pipelines.profiles.base import SampleError
 from pipelines.profiles.video_text import PROFILE, Shot, VideoText
+from pipelines.rights.spdx import licence_parts
 from pipelines.storage.store import Store
 from schemas.canonical import canonical_json
 from schemas.errors import BadRecord, RunError
@@ -33,8 +35,6 @@ _OF_THE_FILM = (
     "decision_sha256"
 ).split()
 _CLIPS = re.compile(r"clips-[^/]+\.tar")
-_KEEP_METADATA = "IF-MMD"  # PLUS: a file constraint that clips would break
-_NO_DERIVATIVES = "-ND"  # in SPDX identifiers
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ def _samples(source: BinaryIO, key: str) -> Iterator[tuple[VideoText, bytes]]:
                     films[stem] = data.read()
                 elif extension == "json" and stem in films:
                     yield _parsed(data.read()), films.pop(stem)
+            if films:
+                raise SampleError(f"{min(films)} has a film, but no JSON behind it")
     except (tarfile.TarError, SampleError, EOFError) as error:
         raise _damaged(key, str(error)) from error
 
@@ -168,7 +170,7 @@ def _clips_of(
         if hashlib.sha256(data).hexdigest() != sample.media_sha256:
             raise _damaged(sample.key, "its film has another sha256 than its sample says")
         counts.films += 1
-        forbidden = _forbidden(sample)
+        forbidden = _forbidden(sample, terms.way)
         if forbidden:
             counts.skip(forbidden, len(sample.shots))
             continue
@@ -200,13 +202,24 @@ def _clip(data: bytes, sample: VideoText, shot: Shot, way: Way, limits: MediaLim
     return clip.problem or clip
 
 
-def _forbidden(sample: VideoText) -> str:
-    """Returns why no clip of a film may be made, or ""."""
-    if _KEEP_METADATA in sample.file_constraints:
-        return f"the file's owner asks that its metadata stay in it ({_KEEP_METADATA})"
-    if _NO_DERIVATIVES in sample.licence_code:
-        return f"its licence forbids derivatives ({sample.licence_code})"
+def _forbidden(sample: VideoText, way: Way) -> str:
+    """Returns why no clip of a film may be made, or ""; the rules are those of renditions."""
+    file_codes = set(sample.file_constraints.split("; "))
+    if KEEP_METADATA in file_codes:
+        return f"the file's owner asks that its metadata stay in it ({KEEP_METADATA})"
+    if KEEP_FILE_TYPE in file_codes and _format_of(sample, way) != sample.format:
+        return f"the file's owner asks that its type stay ({KEEP_FILE_TYPE})"
+    alterations = set(sample.alteration_constraints.split("; ")) - HARMLESS_ALTERATIONS - {""}
+    if alterations:
+        return f"the file's owner forbids to alter it ({', '.join(sorted(alterations))})"
+    code = sample.licence_code
+    if "ND" in (licence_parts(code) or code.split("-")):
+        return f"its licence forbids derivatives ({code})"
     return ""
+
+
+def _format_of(sample: VideoText, way: Way) -> str:
+    return sample.format if way == "keyframe-copy" else "mp4"
 
 
 def _clip_sample(
@@ -217,7 +230,7 @@ def _clip_sample(
         "film": sample.key,
         "film_sha256": sample.media_sha256,
         "media_sha256": hashlib.sha256(clip.data).hexdigest(),
-        "format": sample.format if way == "keyframe-copy" else "mp4",
+        "format": _format_of(sample, way),
         "cut": way,
         "shot": number,
         "shot_first_frame": shot.first_frame,

@@ -23,8 +23,8 @@ from schemas.signal import AssertionKind
 from schemas.unit import ClearedRow
 
 # A rendition is neither cut nor mirrored: it shows the picture as it is displayed.
-_HARMLESS = frozenset({"AL-CRP", "AL-FLP"})
-_KEEP_FILE_TYPE, _KEEP_METADATA = "IF-MFT", "IF-MMD"
+HARMLESS_ALTERATIONS = frozenset({"AL-CRP", "AL-FLP"})
+KEEP_FILE_TYPE, KEEP_METADATA = "IF-MFT", "IF-MMD"
 
 
 class ReadContext(Protocol):
@@ -95,9 +95,13 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
     changes_type = changes_picture and facts["format"] != deal.render.format
     return [
         *([code] if no_derivatives else []),
-        *(one for one in file_codes if one == _KEEP_METADATA and changes_picture),
-        *(one for one in file_codes if one == _KEEP_FILE_TYPE and changes_type),
-        *(one for one in resolution.constraints[AssertionKind.ALTERATION] if one not in _HARMLESS),
+        *(one for one in file_codes if one == KEEP_METADATA and changes_picture),
+        *(one for one in file_codes if one == KEEP_FILE_TYPE and changes_type),
+        *(
+            one
+            for one in resolution.constraints[AssertionKind.ALTERATION]
+            if one not in HARMLESS_ALTERATIONS
+        ),
     ]
 
 

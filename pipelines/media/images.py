@@ -28,13 +28,12 @@ from pipelines.media.headers import (
 )
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
 from pipelines.media.looks import Look, look_of
-from pipelines.media.open_picture import check_pixels, load_tiff, open_header
+from pipelines.media.open_picture import check_pixels, load_tiff, open_header, stated_orientation
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
 from pipelines.media.tiff import read_tiff_picture
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
-_ORIENTATION_TAG = 0x0112
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -187,7 +186,7 @@ def _decode(
         _check_cost(data, fmt, file)
         if fmt in _CONTAINER_CHECKS:
             _CONTAINER_CHECKS[fmt](data)  # 3
-        orientation = _orientation(file)
+        orientation = stated_orientation(file)
         profile = file.info.get("icc_profile")
         profile = profile if isinstance(profile, bytes) and profile else None
         mode = file.mode
@@ -263,15 +262,6 @@ def _check_cost(data: bytes, fmt: Format, file: ImageFile.ImageFile) -> None:
         )
     if fmt == "jpg" and jpeg_scans(data, MAX_SCANS) > MAX_SCANS:
         raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than {MAX_SCANS} scans")
-
-
-def _orientation(file: ImageFile.ImageFile) -> int:
-    """Returns the EXIF orientation; damaged EXIF is ignored, as every viewer does."""
-    try:
-        value = file.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # of any kind, as in decoding; but the picture itself is not affected
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def fitted_size(size: tuple[int, int], side: int) -> tuple[int, int]:

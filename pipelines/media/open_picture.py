@@ -20,6 +20,7 @@ from schemas.reasons import Reason
 
 # Pillow's limit belongs to the process; in the guarded child, no other thread waits for it.
 _LOADING = threading.Lock()
+_ORIENTATION_TAG = 0x0112
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -55,6 +56,15 @@ def open_header(data: bytes, fmt: Format, max_pixels: int) -> ImageFile.ImageFil
         check_pixels(*webp_size(data), max_pixels)
         return WebPImageFile(io.BytesIO(data))
     raise ValueError(f"{fmt} is not a picture format")
+
+
+def stated_orientation(file: ImageFile.ImageFile) -> int:
+    """Returns the EXIF orientation; damaged EXIF is ignored, as every viewer does."""
+    try:
+        value = file.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # of any kind, as in decoding; but the picture itself is not affected
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def load_tiff(file: ImageFile.ImageFile) -> None:

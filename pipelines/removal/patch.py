@@ -42,10 +42,15 @@ from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.errors import InputError, RunError
 from schemas.manifest import EndRecord, Manifest, PatchRecord, RemovalWay
+from schemas.shard_table import SHARD_TABLE_SCHEMA
 
 
 class PatchedMeanwhileError(RunError):
     """Raised if another process has published a version of the delivery meanwhile."""
+
+
+class OtherReleaseError(RunError):
+    """Raised when a version's tables have other columns; nothing was written of its patch."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,15 @@ def make_patch(
 
     Raises:
         InputError: If the samples are not in this version, or nothing would be left of it.
-        RunError: If the version is damaged, another patch of it is published, or another process
-            makes the next version.
+        RunError: If the version is damaged or of another release, another patch of it is published,
+            or another process makes the next version.
     """
     before = open_predecessor(store, deal_id, version)
+    keys = _keys_by_shard(before, removed)
+    _check_columns(before, min(keys))
     patch = _Patch(
         before,
-        _keys_by_shard(before, removed),
+        keys,
         frozenset(one.asset_commitment for one in removed),
         way,
         tuple(sorted(set(notice_ids))),
@@ -138,6 +145,20 @@ def make_patch(
             _begin(patch, name)
             _publish(patch, name, _write(patch, name, signer, secrets), lease)
     return again
+
+
+def _check_columns(before: Predecessor, shard: str) -> None:
+    """Checks, before anything is written, that a shard's table has the columns of this release."""
+    path = layout.shard_table_path(shard)
+    found, wanted = set(before.table(path).column_names), set(SHARD_TABLE_SCHEMA.names)
+    if found != wanted:
+        others = sorted(found ^ wanted)
+        raise OtherReleaseError(
+            "The version to be patched was made by another release",
+            f"{before.store.uri}/{before.delivery}/{path}: differs in {', '.join(others[:5])}",
+            "The notice is recorded, and the buyer must delete the samples. Patch the version with "
+            "the release that made it, or package the deal again as a new version.",
+        )
 
 
 def _keys_by_shard(

@@ -39,7 +39,7 @@ from pipelines.removal.notices import (
     unnamed_samples,
 )
 from pipelines.removal.outcome import DealRemoval, Revocation
-from pipelines.removal.patch import PatchedMeanwhileError, make_patch
+from pipelines.removal.patch import OtherReleaseError, PatchedMeanwhileError, make_patch
 from pipelines.removal.search import (
     FoundVersion,
     Wanted,
@@ -128,6 +128,7 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
     done: dict[str, DealRemoval] = {}
     unknown: tuple[str, ...] = ()
     overtaken: PatchedMeanwhileError | None = None
+    outdated: OtherReleaseError | None = None
     for _ in range(_MAX_ROUNDS):
         record_missing(agency.store, agency.key)
         found = find_samples(agency.store, removal.wanted, agency.secrets, removal.deal_id)  # 1
@@ -139,7 +140,7 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
         )
         _check_days(removal, found)
         log = open_log(agency.store, agency.key)
-        if done and not overtaken and not unnamed_samples(log, found):
+        if (done or outdated) and not overtaken and not unnamed_samples(log, found):
             break  # unless another process has published one of the samples again meanwhile
         overtaken = None
         deals = {
@@ -155,6 +156,8 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
                 made = _revoke_in_deal(agency, log, removal, deal_id, versions)
             except PatchedMeanwhileError as error:
                 overtaken = error
+            except OtherReleaseError as error:  # what can be done for the others is done first
+                outdated = error
             else:
                 done[deal_id] = made.after(done.get(deal_id))
         if not deals:
@@ -172,6 +175,8 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
         ),
         removal.recorded_at.isoformat(),
     )
+    if outdated:
+        raise outdated
     unrecorded = bool(unknown) and not done and removal.reason == OF_ONE_DEAL and standing is None
     return Revocation(list(done.values()), unknown, standing, is_new, unrecorded)
 
@@ -304,6 +309,7 @@ def _patch(
     patches: dict[str, str] = {}
     issued_at = datetime.fromisoformat(notice.record.recorded_at)
     way = cast(RemovalWay, notice.term("way"))
+    outdated: OtherReleaseError | None = None
     for one in find_samples(agency.store, Wanted(assets), agency.secrets, notice.deal_id):
         delivery, made_from = one.published.manifest.delivery, one.published.manifest.patches
         patches |= {} if made_from is None else {delivery: made_from.delivery}
@@ -314,19 +320,25 @@ def _patch(
         if len(samples) == one.published.manifest.end.samples:
             emptied.append(delivery)
             continue
-        version = make_patch(  # 5
-            agency.store,
-            notice.deal_id,
-            one.published.version,
-            samples,
-            way,
-            [notice.notice_id],
-            issued_at,
-            agency.signer,
-            agency.secrets.values(),
-        )
+        try:
+            version = make_patch(  # 5
+                agency.store,
+                notice.deal_id,
+                one.published.version,
+                samples,
+                way,
+                [notice.notice_id],
+                issued_at,
+                agency.signer,
+                agency.secrets.values(),
+            )
+        except OtherReleaseError as error:
+            outdated = error
+            continue
         patched[delivery] = version
         record_delivery(agency.store, agency.key, notice.deal_id, version, issued_at)  # 6
+    if outdated:
+        raise outdated
 
 
 def _named(notice: RecordedNotice, delivery: str, patches: Mapping[str, str]) -> set[str]:

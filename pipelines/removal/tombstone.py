@@ -66,12 +66,7 @@ def _tombstone(row: ShardRow, name: str) -> ShardRow:
     """Returns the row of an overwritten sample."""
     start = row["media_offset"]
     end = row["json_offset"] + row["json_length"] + -row["json_length"] % BLOCK
-    blank: dict[str, object] = {}
-    for field in SHARD_TABLE_SCHEMA:
-        if pa.types.is_list(field.type):
-            blank[field.name] = []
-        else:
-            blank[field.name] = "" if pa.types.is_string(field.type) else 0
+    blank = {field.name: _blank_value(field.type) for field in SHARD_TABLE_SCHEMA}
     digest = filler_sha256(end - start)
     made = blank | {
         **{column: value for column, value in row.items() if column in _KEPT},
@@ -87,6 +82,15 @@ def _tombstone(row: ShardRow, name: str) -> ShardRow:
         "error_message": REMOVED,
     }
     return cast("ShardRow", made)
+
+
+def _blank_value(kind: pa.DataType) -> object:
+    """Returns what a column of a type has for an overwritten sample."""
+    if pa.types.is_list(kind):
+        return []
+    if pa.types.is_string(kind):
+        return ""
+    return False if pa.types.is_boolean(kind) else 0
 
 
 def _overwrite_tar(
@@ -171,5 +175,5 @@ def _blanked(table: pa.Table, names: dict[str, str], kept: tuple[str, ...]) -> p
             elif isinstance(value, list):
                 row[column] = [0.0] * len(value)
             elif column not in kept:
-                row[column] = "" if isinstance(value, str) else 0
+                row[column] = _blank_value(table.schema.field(column).type)
     return pa.Table.from_pylist(rows, schema=table.schema)

@@ -94,7 +94,9 @@ def person_names(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _without_title_dots(text: str) -> str:
-    return re.sub(r"\b(mr|mrs|ms|dr|prof|st)\.(?=\s)", r"\1", text, flags=re.IGNORECASE)
+    """Returns a text in which titles and initials do not end a sentence."""
+    text = re.sub(r"\b(mr|mrs|ms|dr|prof|st)\.(?=\s)", r"\1", text, flags=re.IGNORECASE)
+    return re.sub(r"\b([^\W\d_])\.(?=\s?[^\W\d_])", r"\1 ", text)
 
 
 def _name_length(words: list[str], at: int) -> int:

@@ -29,8 +29,10 @@ def clean_caption(text: str) -> str | CaptionFailure:
     """
     if len(text) > MAX_CHARS:
         return CaptionFailure(f"the caption has {len(text):,} characters, at most {MAX_CHARS:,}")
-    if found := _MARKUP.search(text):
-        return CaptionFailure(f"the caption has markup: {found[0][:40]!r}")
     spaced = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
     kept = (c for c in spaced if c in _JOINERS or unicodedata.category(c) not in _NO_TEXT)
-    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    plain = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    # Only now: what was left out may have stood within markup.
+    if found := _MARKUP.search(re.sub(f"[{_JOINERS}]", "", plain)):
+        return CaptionFailure(f"the caption has markup: {found[0][:40]!r}")
+    return plain

@@ -34,6 +34,8 @@ _REACH_TIMEOUT_S = 10.0
 _MAX_SHOWN_MODELS = 5
 # Increased when other requests are sent for the same settings.
 _REQUEST_VERSION = 1
+# Shorter keys are words such as EMPTY, for servers that want none.
+_LEAST_SECRET_CHARS = 12
 _KEY = re.compile(r"[!-~]{1,4096}")
 _SYNTAX = "Give https://host/v1#model, and list the host in captions.endpoint.hosts"
 
@@ -144,11 +146,12 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 
 def _model_names(data: bytes) -> list[str]:
-    """Returns the models that an answer lists; none if it is not such a list."""
+    """Returns the models that an answer lists by names that can be shown; none if it is no list."""
     try:
-        return [str(one["id"]) for one in json.loads(data)["data"]]
+        names = [str(one["id"]) for one in json.loads(data)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
+    return [name for name in names if name.isprintable()]
 
 
 def _headers(key: str) -> dict[str, str]:
@@ -188,7 +191,11 @@ class HttpCaptioner:
             data = send(self.endpoint.at("chat/completions"), sent, _MAX_ANSWER_BYTES)
         except BadRecord as error:
             return CaptionFailure(error.detail)
-        return _caption_in(data)
+        found = _caption_in(data)
+        said = found.detail if isinstance(found, CaptionFailure) else found
+        if len(self.key) >= _LEAST_SECRET_CHARS and (self.key in said or self.key.encode() in data):
+            return CaptionFailure("the answer has the endpoint's key in it")
+        return found
 
     def _request(self, image: Image.Image) -> bytes:
         out = io.BytesIO()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
@@ -47,17 +48,35 @@ class PluginCaptioner:
 
     def __init__(self, plugin: CaptionerPlugin) -> None:
         self._plugin = plugin
-        self.identity = "@".join((safe(str(plugin.name)), safe(str(plugin.version)), "plugin"))
+        name, version = str(plugin.name), str(plugin.version)
+        parts = [safe(name), safe(version), "plugin"]
+        if parts[:2] != [name, version]:
+            # Captions are stored by this: two versions that are written alike must not be one.
+            digest = hashlib.sha256(f"{name}\n{version}".encode("utf-8", "surrogatepass"))
+            parts.append(f"sha256-{digest.hexdigest()}")
+        self.identity = "@".join(parts)
 
     def caption(self, images: Sequence[Image.Image]) -> list[str | CaptionFailure]:
         """Returns a caption, or why there is none, for each picture.
 
         Raises:
-            RunError: The captioner did not return one text for each picture.
+            RunError: The captioner failed, or did not return one text for each picture.
         """
         if not images:
             return []
-        texts = list(self._plugin.caption(list(images)))
+        try:
+            # Copies, because the pictures are measured as well, and code of others may change them.
+            found: object = self._plugin.caption([image.copy() for image in images])
+            texts = (
+                list(found) if isinstance(found, Iterable) and not isinstance(found, str) else []
+            )
+        # Code of others: whatever it raises, the person who named it in the deal is to be told.
+        except Exception as error:
+            raise RunError(
+                "The captioner failed",
+                f"{self.identity}: {type(error).__name__}: {str(error)[:200]}",
+                "Correct the package that provides it; finished captions are kept.",
+            ) from error
         if len(texts) != len(images) or not all(isinstance(text, str) for text in texts):
             raise RunError(
                 "The captioner did not return one text for each picture",

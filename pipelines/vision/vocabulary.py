@@ -62,7 +62,11 @@ class Category(_Section):
     @field_validator("phrase")
     @classmethod
     def _check_phrase(cls, value: str) -> str:
-        return _check_template(value) if value else value
+        if not value:
+            return value
+        if not value.isprintable():
+            raise ValueError("must be one line, without control characters")
+        return _check_template(value)
 
     def texts(self, concept: str) -> list[str]:
         """Returns the prompts for a concept, whose mean is its vector."""
@@ -92,6 +96,9 @@ class Vocabulary(_Section):
     @model_validator(mode="after")
     def _check_categories(self) -> Vocabulary:
         refuse_repeats([category.name for category in self.categories])
+        # Vectors are stored by both names, with a colon between them.
+        if any(":" in category.name for category in self.categories):
+            raise ValueError("a category's name has a colon")
         if sum(len(category.concepts) for category in self.categories) > _MAX_CONCEPTS:
             raise ValueError(f"there are more than {_MAX_CONCEPTS:,} concepts")
         return self
@@ -133,7 +140,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise _invalid(path, "; ".join(faults[:_MAX_SHOWN_FAULTS])) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last: too deep a list
         raise _invalid(path, str(error)[:200]) from error
 
 

@@ -93,16 +93,39 @@ def test_shots_without_a_clip_are_counted(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"file_constraints": "IF-MMD"}, {"licence_code": "CC-BY-ND-4.0"}]
+    ("changes", "way"),
+    [
+        ({"file_constraints": "IF-MMD"}, "keyframe-copy"),
+        ({"licence_code": "CC-BY-ND-4.0"}, "keyframe-copy"),
+        ({"alteration_constraints": "AL-MRG"}, "keyframe-copy"),
+        ({"alteration_constraints": "AL-CLR"}, "exact"),
+        ({"file_constraints": "IF-MFT", "format": "mov"}, "exact"),
+    ],
 )
 def test_what_a_film_forbids_is_not_done(
-    tmp_path: Path, changes: dict[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, changes: dict[str, str], way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delivery(tmp_path / "in", **changes)
-    code, found = clips(tmp_path / "in", tmp_path / "out", "--json")
+    code, found = clips(tmp_path / "in", tmp_path / "out", "--json", "--cut", way)
     assert (code, found) == (0, [])
     [(why, shots)] = json.loads(capsys.readouterr().out)["skipped"].items()
     assert next(iter(changes.values())) in why and shots == 4
+
+
+def test_what_clips_keep_is_not_forbidden(tmp_path: Path) -> None:
+    """Neither the type changes, nor is anything cropped or mirrored."""
+    delivery(tmp_path / "in", file_constraints="IF-MFT", alteration_constraints="AL-CRP; AL-FLP")
+    assert len(clips(tmp_path / "in", tmp_path / "out")[1]) == 1
+
+
+def test_a_film_without_its_sample_stops(tmp_path: Path) -> None:
+    data = delivery(tmp_path / "in")
+    path = tmp_path / "in/shards/deal-mp4-00000.tar"
+    with path.open("wb") as sink, TarWriter(sink) as tar:
+        tar.add("a.mp4", len(data), [data])
+        tar.add("a.txt", 3, [b"abc"])
+        tar.close()
+    assert clips(tmp_path / "in", tmp_path / "out")[0] == 1
 
 
 def test_a_film_that_is_not_its_samples_stops(tmp_path: Path) -> None:
@@ -126,4 +149,6 @@ def test_bad_usage(tmp_path: Path) -> None:
     delivery(tmp_path / "in")
     wrong = ("--min-seconds", "9", "--max-seconds", "2")
     assert clips(tmp_path / "in", tmp_path / "out", *wrong)[0] == 2
+    for endless in ("inf", "nan"):
+        assert clips(tmp_path / "in", tmp_path / "out", "--max-seconds", endless)[0] == 2
     assert clips(tmp_path / "nothing", tmp_path / "out")[0] == 2

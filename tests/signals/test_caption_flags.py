@@ -23,6 +23,10 @@ from tests.signals.flag_cases import cases_with_people, without_people
         ("write to jane.doe@example.com", "email"),
         ("call +47 22 33 44 55 now", "phone"),
         ("Anna Berg, +47 22 33 44 55, anna@example.com", "person; email; phone"),
+        ("call +49 170\u20111234567", "phone"),  # with a typographer's hyphen
+        ("portrait of J. K. Qwaza", "person"),
+        ("author J.K. Qwaza at a desk", "person"),
+        ("a U.S. flag in the Washington D.C. area", ""),
         ("Victoria Falls at dusk", ""),
         ("Golden Gate Bridge in San Francisco", ""),
         ("a street in Paris, France", ""),

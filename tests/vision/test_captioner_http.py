@@ -92,6 +92,11 @@ def test_captions_are_in_the_order_of_the_pictures_and_no_more_are_asked_at_once
         (says("a <b>boat</b>"), "markup"),
         (says("a boat <script src=x>"), "markup"),
         (says("&lt;a boat&gt;"), "markup"),
+        (says("a <\u200bb>boat"), "markup"),  # what is left out makes it so, or is a joiner
+        (says("a <\u200db>boat"), "markup"),
+        (says("a </\u00adb> boat"), "markup"),
+        (says("a &lt\u037e boat"), "markup"),  # so does NFC
+        (says("می\u200cخواهم"), "می\u200cخواهم"),
         (says("x" * 4001), "4,001 characters"),
         (says("a boat at", "length"), "cut off"),
         (says(None), "no chat completion"),
@@ -211,6 +216,7 @@ def test_a_private_address_must_be_listed_itself(monkeypatch: pytest.MonkeyPatch
         (always(b"", 404), ""),
         (always(b"not JSON"), ""),
         (always(b'{"data": [{"id": "other"}]}'), "It has: other"),
+        (always(b'{"data": [{"id": "\\u001b[2J"}, {"id": "other"}]}'), "It has: other"),
         (always(b"", 401), KEY_VARIABLE),
         (always(b"", 500), "HTTP 500"),
         (always(b"x" * 5_000_000), "more than the limit"),
@@ -242,6 +248,13 @@ def test_a_key_that_is_no_header_is_refused_and_not_shown(
     with pytest.raises(InputError, match="The captioner's key is not valid") as caught:
         load_endpoint("http://127.0.0.1:9/v1#m", EndpointTerms(hosts=["http://127.0.0.1:9"]))
     assert key not in str(caught.value)
+
+
+def test_a_key_that_the_server_repeats_is_in_no_caption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, SECRET)
+    with chatting(always(says(f"a boat, asked for by Bearer {SECRET}"))) as chat:
+        [found] = captioner(chat).caption(pictures())
+    assert isinstance(found, CaptionFailure) and SECRET not in found.detail
 
 
 def test_request_bodies_are_json() -> None:

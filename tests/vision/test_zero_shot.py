@@ -133,7 +133,10 @@ def test_articles(concept: str, text: str) -> None:
         ('min_score = "0"', "min_score = 0.5", 'must be text such as "0.40"'),
         ('name = "small"', 'name = "Small one"', "name"),
         ('language = "en"', 'language = "English!"', "language"),
+        ('name = "mood"', 'name = "mood: low"', "colon"),
+        ('name = "mood"', 'phrase = "so\\n{}"\nname = "mood"', "categories.2.phrase"),
         ("most = 3", "most = ", "words.toml"),
+        ("most = 3", f"most = {'[' * 9000}{']' * 9000}", "recursion"),
     ],
 )
 def test_a_faulty_vocabulary_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -24,15 +24,18 @@ _EMAIL = re.compile(
     r"(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)[^\W\d_]{2,24}",
     re.IGNORECASE,
 )
+# Typographers' hyphens (U+2010 and U+2011) stand in numbers that a word processor wrote.
+_DASH = r"\-\u2010\u2011"
 _PHONE = re.compile(
-    r"(?<![\w+.,-])(?:"
-    r"(?:\+|00)[1-9](?:[\s().\-/]{0,2}\d){7,14}"  # international
-    r"|\(\d{3}\)\s?\d{3}[\s.-]\d{4}|[2-9]\d{2}[.-]\d{3}[.-]\d{4}"  # North America
-    r"|\(?0\d{1,5}\)?(?:[\s./-]\d{2,8}){1,5}"  # national, with the leading zero
+    r"(?<![\w+.,\-])(?:"
+    rf"(?:\+|00)[1-9](?:[\s().{_DASH}/]{{0,2}}\d){{7,14}}"  # international
+    rf"|\(\d{{3}}\)\s?\d{{3}}[\s.{_DASH}]\d{{4}}"  # North America
+    rf"|[2-9]\d{{2}}[.{_DASH}]\d{{3}}[.{_DASH}]\d{{4}}"
+    rf"|\(?0\d{{1,5}}\)?(?:[\s./{_DASH}]\d{{2,8}}){{1,5}}"  # national, with the leading zero
     r"|0\d{9,11}"
     r")(?!\w)"
     r"|(?<!\w)(?:tel(?:ephone|efon|éfono)?|tél(?:éphone)?|phone|mobile?|cell|handy|fax|whatsapp|call"
-    r"|ring|text)\b[\s.:]{0,3}(?:\(?\d[\s().\-/]{0,2}){6,15}",
+    rf"|ring|text)\b[\s.:]{{0,3}}(?:\(?\d[\s().{_DASH}/]{{0,2}}){{6,15}}",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{1,2}[./\- ]\d{1,2}[./\- ](?:19|20)\d{2}\b")

@@ -21,10 +21,10 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v5"
+READER_VERSION = "signals-v6"
 
 # The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
-STRIPPER_VERSION = "strip-v2"
+STRIPPER_VERSION = "strip-v3"
 
 # The readers search the whole file for prohibitions, so that one outside the known metadata blocks
 # is found too.

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from dataclasses import replace
 
 from pipelines.media.formats import Format
 from pipelines.media.headers import webp_size
+from pipelines.media.open_picture import open_header, stated_orientation
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
 from pipelines.signals.file.metadata_blocks import BlockKind
 from pipelines.signals.file.metadata_tree import all_blocks
 from pipelines.signals.file.trust import TrustLists
-from pipelines.signals.strip.kept import Kept, rights_statements
+from pipelines.signals.strip.kept import CannotStripError, Kept, rights_statements
 from pipelines.signals.strip.strip import STRIPPERS, check_rights
 
 _ORIENTATION, _SHORT = 0x0112, 3
@@ -44,7 +46,7 @@ def carry_metadata(
         trust: What the deal brings for reading.
 
     Raises:
-        CannotStripError: If the rendition would not state the same rights.
+        CannotStripError: If the rendition would not state the same rights, or be shown turned.
     """
     if setting == "none" or not may_state_rights(original, fmt):
         return rendered
@@ -55,6 +57,9 @@ def carry_metadata(
     if rendered_fmt == "webp" and (kept.exif(with_iim=True) or kept.packets):
         rendered = _with_webp_header(rendered)
     carried = STRIPPERS[rendered_fmt](rendered, kept)
+    with open_header(carried, rendered_fmt, sys.maxsize) as file:
+        if stated_orientation(file) != 1:
+            raise CannotStripError("the metadata would turn the rendition, which is upright")
     check_rights(before, read_embedded(carried, rendered_fmt, trust), setting == "rights-only")
     return carried
 
@@ -86,9 +91,9 @@ def _upright_exif(exif: bytes) -> bytes:
     (count,) = struct.unpack_from(f"{order}H", exif, at)
     upright = bytearray(exif)
     for entry in range(at + 2, min(at + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
-        if tag == _ORIENTATION and kind == _SHORT:
-            struct.pack_into(f"{order}H", upright, entry + 8, 1)
+        (tag,) = struct.unpack_from(f"{order}H", exif, entry)
+        if tag == _ORIENTATION:  # whatever its type is: viewers take any number
+            struct.pack_into(f"{order}HHIHH", upright, entry, tag, _SHORT, 1, 1, 0)
     return bytes(upright)
 
 

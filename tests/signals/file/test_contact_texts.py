@@ -32,6 +32,8 @@ FOUND = {
     "06 12 34 56 78": P,
     "Tel.: 1234567": P,
     "phone 555 0199 22": P,
+    "030\u20111234\u20115678": P,
+    "+49\u00a0170\u20101234567": P,
     "A cat. Photo by Zoe Quill.": f"A cat. Photo by {N}",
     "Foto: Jörg van Dyk": f"Foto: {N}",
     "Credit: Zoe Quill/Agency": f"Credit: {N}/Agency",

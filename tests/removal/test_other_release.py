@@ -1,0 +1,54 @@
+"""A version whose tables have other columns than this release's is not patched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+
+from pipelines.removal import patch
+from pipelines.removal.patch import _check_columns
+from pipelines.removal.predecessor import Predecessor
+from schemas.errors import RunError
+from schemas.shard_table import SHARD_TABLE_SCHEMA
+from tests.end_to_end.command import AS_OF, tables
+from tests.end_to_end.small_library import SmallLibrary, in_process
+
+
+class _Version:
+    store = type("Store", (), {"uri": "out"})()
+    delivery = "small/v0001/delivery"
+
+    def __init__(self, *left_out: str) -> None:
+        self._left_out = left_out
+
+    def table(self, path: str) -> Any:
+        return SHARD_TABLE_SCHEMA.empty_table().drop_columns(list(self._left_out))
+
+
+def test_tables_of_another_release_are_named_before_anything_is_written() -> None:
+    _check_columns(cast("Predecessor", _Version()), "small-jpg-00000")
+    with pytest.raises(RunError, match="made by another release") as caught:
+        _check_columns(cast("Predecessor", _Version("original_sha256")), "small-jpg-00000")
+    assert "small-jpg-00000.parquet: differs in original_sha256" in str(caught.value)
+
+
+def test_its_assets_are_in_no_later_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = SmallLibrary(tmp_path)
+    library.add(2, side=560, title="Drawn", created_at="2024-05-01", grant_inference="deny")
+    library.deal += '\n[rights]\ninference = "pack-without"\n'
+    assert library.package().code == 0
+    other = SHARD_TABLE_SCHEMA.append(pa.field("of_the_next_release", pa.string()))
+    monkeypatch.setattr(patch, "SHARD_TABLE_SCHEMA", other)
+    words = ("--asset", "a-0", "--reason", "takedown", "--effective", AS_OF, "--as-of", AS_OF)
+    ended = in_process("revoke", "--out", library.out, *words, "--quiet")
+    assert ended.code == 1 and "differs in of_the_next_release" in ended.err
+    library.deal = library.deal.replace('"small"', '"later"')
+    assert library.package().code in (0, 3)
+    rows = tables(library.out / "later" / "v0001" / "agency" / "decisions").to_pylist()
+    refused = {row["asset_id"] for row in rows if row["outcome"] == "refused"}
+    assert refused == {"a-0"}
