@@ -133,7 +133,9 @@ def load_vocabulary(path: Path) -> Vocabulary:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise _invalid(path, "; ".join(faults[:_MAX_SHOWN_FAULTS])) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _invalid(path, f"{error.strerror or error}; looked for in {Path.cwd()}") from error
+    except ValueError as error:
         raise _invalid(path, str(error)[:200]) from error
 
 
