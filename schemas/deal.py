@@ -191,6 +191,13 @@ class Deal(DealSection):
         return self.rights.strips_metadata or self.renders_pictures or self.drops_sound
 
     @property
+    def flagged_captions(self) -> Literal["keep", "drop", "refuse"]:
+        """What is done with flagged captions: not delivered where the buyer gets no such data."""
+        if self.captions.flagged == "keep" and self.rights.personal_data != "keep":
+            return "drop"
+        return self.captions.flagged
+
+    @property
     def is_worldwide(self) -> bool:
         """Whether the deal covers every territory."""
         return self.territory == [WORLD]

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.deal_terms import DealSection
-from schemas.deal_values import PixelLimit
+from schemas.deal_values import Colour, PixelLimit
 
 DEFAULT_QUALITY = 95
 
@@ -30,7 +30,7 @@ class RenderTerms(DealSection):
     format: Literal["jpg", "webp", "png"] = "jpg"
     quality: int = Field(default=DEFAULT_QUALITY, ge=1, le=100)
     # What transparent areas show, in sRGB.
-    background: str = Field(default="#ffffff", pattern=r"^#[0-9a-f]{6}$")
+    background: Colour = "#ffffff"
 
     # Films' sound. "drop": its track is removed in place; no frame is encoded again.
     audio: Literal["keep", "drop"] = "keep"

@@ -13,6 +13,7 @@ from schemas.profiles import profile_names
 from schemas.territory import COUNTRIES, WORLD
 
 _SIZE_PATTERN = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
+_COLOUR_PATTERN = r"#[0-9a-f]{6}"
 _SHARE_PATTERN = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
 # The largest integer that RFC 8785 can write, so that the digest of the terms can include it.
 MAX_INTEGER = 2**53 - 1
@@ -88,6 +89,13 @@ def _list_profiles(schema: dict[str, Any]) -> None:
     schema["enum"] = list(profile_names())
 
 
+def _check_colour(value: object) -> str:
+    """Reads a colour in hex."""
+    if isinstance(value, str) and re.fullmatch(_COLOUR_PATTERN, value):
+        return value
+    raise ValueError('must be "#" and six of 0-9 and a-f in lower case, such as "#ffffff"')
+
+
 def _check_one_line(value: str) -> str:
     """Reads a name or reference, which must fit on one line."""
     if not value.strip() or not value.isprintable():
@@ -117,6 +125,12 @@ TerritoryCode = Annotated[
     BeforeValidator(
         _check_territory_code,
         json_schema_input_type=Annotated[str, Field(pattern=f"^([A-Z]{{2}}|{WORLD})$")],
+    ),
+]
+Colour = Annotated[
+    str,
+    BeforeValidator(
+        _check_colour, json_schema_input_type=Annotated[str, Field(pattern=f"^{_COLOUR_PATTERN}$")]
     ),
 ]
 CalendarDate = Annotated[date, BeforeValidator(_check_calendar_date)]

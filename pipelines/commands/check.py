@@ -197,12 +197,12 @@ def _show(
     results.print(f"OK: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True)
     for name, value in counts.items():
         shown = _shown(value)
-        results.print(f"  {name.replace('_', ' '):<16} {shown}", highlight=False, soft_wrap=True)
+        results.print(f"  {name.replace('_', ' '):<18} {shown}", highlight=False, soft_wrap=True)
     for name, text in reading.lines():
-        results.print(f"  {name:<16} {text}", markup=False, highlight=False, soft_wrap=True)
+        results.print(f"  {name:<18} {text}", markup=False, highlight=False, soft_wrap=True)
     for ours, theirs in catalogue.matched_columns:
         text = f"{ours} is read from {theirs!r}"
-        results.print(f"  {'column':<16} {text}", markup=False, highlight=False, soft_wrap=True)
+        results.print(f"  {'column':<18} {text}", markup=False, highlight=False, soft_wrap=True)
     show_unstated(results, reading)
 
 

@@ -82,16 +82,23 @@ def run(options: argparse.Namespace) -> int:
         for why, shots in counts.skipped.items():
             total.skip(why, shots)
         if counts.films:
-            line = f"{name}: {counts.clips:,} clips of {counts.films:,} films"
+            line = f"{name}: {_in_words(counts)}"
             progress.print(line, highlight=False)
     stale = remove_stale(target, written)
     if options.json:
         print_json({"removed": stale, "to": options.to, "cut": options.cut, **total.to_json()})
         return 0
-    line = f"{options.to}: {total.clips:,} clips of {total.films:,} films"
+    line = f"{options.to}: {_in_words(total)}"
     results.print(line, soft_wrap=True, highlight=False)
     for name in stale:
         results.print(f"{name}: removed, since the delivery has no films for it", highlight=False)
     for why, shots in sorted(total.skipped.items()):
-        results.print(f"{shots:,} shots without a clip: {why}", soft_wrap=True, highlight=False)
+        noun = "shot" if shots == 1 else "shots"
+        results.print(f"{shots:,} {noun} without a clip: {why}", soft_wrap=True, highlight=False)
     return 0
+
+
+def _in_words(counts: ClipCounts) -> str:
+    clips = "clip" if counts.clips == 1 else "clips"
+    films = "film" if counts.films == 1 else "films"
+    return f"{counts.clips:,} {clips} of {counts.films:,} {films}"

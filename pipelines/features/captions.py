@@ -133,7 +133,7 @@ def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
     Args:
         item: The asset.
         row: Its row.
-        flagged: The deal's `captions.flagged`: "drop" leaves the asset's flagged captions out.
+        flagged: The deal's `flagged_captions`: "drop" leaves the asset's flagged captions out.
     """
     captions = row["captions"]
     if flagged == "drop":

@@ -134,8 +134,13 @@ def _fields(row: Row) -> dict[str, object]:
         "black_ms": row["black_ms"],
         "frozen_ms": row["frozen_ms"],
         "silent_ms": row["silent_ms"],
+        **(_WITHOUT_SOUND if row["rendition"] else {}),
         "shots": [_shot(shot, film_caption) for shot in row["shots"]],
     }
+
+
+# The only rendition of a film is the film without its sound.
+_WITHOUT_SOUND = {"sound": "none", "silent": "", "silent_ms": 0}
 
 
 def _stretches(row: Row, kind: str) -> str:

@@ -24,6 +24,7 @@ from schemas.deal_faults import section_model
 from schemas.deal_values import (
     ByteSize,
     CalendarDate,
+    Colour,
     ExactShare,
     IdPair,
     Keyword,
@@ -46,6 +47,7 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (CalendarDate, "date"),
     (Keyword, "texts"),
     (OneLine, "text"),
+    (Colour, 'colour: red, green and blue in hex, such as `"#ffffff"`'),
     (IdPair, "two ids"),
     (PixelLimit, "whole number; 0 for no limit"),
     (str, "text"),
@@ -117,7 +119,7 @@ DEAL_KEY_MEANINGS = {
     "render.longest_side": "maximum length of the longer side in pixels",
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
-    "render.background": "what transparent areas show in renditions: red, green and blue in hex",
+    "render.background": "what transparent areas show in renditions",
     "render.audio": "films' sound; `drop` removes it without encoding anything again",
     "quality.min_sharpness": "least sharpness of the picture; see [media.md](media.md#measures)",
     "quality.min_brightness": "least mean brightness",
@@ -133,11 +135,13 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
-    "captions.vocabulary": "a file with the concepts for tags and zero-shot captions; without it, "
+    "captions.vocabulary": "a file with the concepts for tags and zero-shot captions, relative to "
+    "the folder where the command runs; without it, "
     "one in the package is used; see [models.md](models.md#vocabulary)",
     "captions.flagged": "captions of models that name a person, an e-mail address or a phone "
     "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
-    "refuse their assets; see [models.md](models.md#flagged-captions)",
+    'refuse their assets; `keep` leaves them out, too, unless `rights.personal_data` is `"keep"`; '
+    "see [models.md](models.md#flagged-captions)",
     "captions.language": "the language that the captioner writes, BCP 47",
     "captions.endpoint.hosts": "hosts that pictures may be sent to for captions; see "
     "[models.md](models.md#an-endpoint)",

@@ -43,6 +43,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "computed": packaged.computed,
         "catalogue": packaged.reading.to_json(),
         "personal_data": packaged.personal.to_json(),
+        "sample_counts": packaged.samples.to_json(),
         "likeness": packaged.likeness,
         **({"faces": packaged.faces} if packaged.faces else {}),
         "shards": end.shards,
@@ -209,16 +210,18 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         )
         for found in packaged.reported
     ]
+    agency = f"{job.output_uri}/{job.agency}"
+    rows += packaged.samples.lines(job.deal.render.images)
     rows += [("Personal data", line) for line in packaged.personal.lines()]
-    rows += [("Faces", line) for line in faces_lines(packaged.faces, job.agency)]
-    rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, job.agency)]
+    rows += [("Faces", line) for line in faces_lines(packaged.faces, agency)]
+    rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, agency)]
     if job.models.demonstration:
         rows.append(("Models", f"DEMONSTRATION MODEL: {packaged.manifest.models.notice}"))
     base = job.output_uri
     rows += [
         ("For the buyer", f"{base}/{job.delivery}"),
-        ("For the agency", f"{base}/{job.agency}"),
-        ("Data docs", f"{base}/{job.agency}/expectations/index.html"),
+        ("For the agency", agency),
+        ("Data docs", f"{agency}/expectations/index.html"),
     ]
     for name, text in rows:
         facts.add_row(name, text)

@@ -28,16 +28,18 @@ Choose = Callable[[ModelRef], ChosenPrecision]
 
 
 def check_models(deal: Deal) -> None:
-    """Checks that the models that the deal names are available, without loading them.
+    """Checks that the models that the deal names are available, without loading weights.
 
     Raises:
-        InputError: If a model is unknown or its weights cannot be found.
+        InputError: If a model is unknown, its weights cannot be found, or no package provides it.
     """
     check_model(parse_model(deal.models.clip), "encoder")
     name = deal.models.captioner
     if is_endpoint(name):
         check_endpoint(parse_endpoint(name, deal.captions.endpoint))
-    elif not is_external(name):
+    elif is_external(name):
+        load_external(name, deal.captions.endpoint)
+    else:
         check_model(parse_model(name), "captioner")
     read_vocabulary(deal)
 

@@ -13,6 +13,7 @@ from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.run.counts import StepCounts
 from pipelines.run.personal_counts import PersonalCounts
+from pipelines.run.sample_counts import SampleCounts
 from pipelines.storage.tables import RowBlock
 from schemas import layout
 from schemas.manifest import FileRecord, ShardRecord
@@ -105,6 +106,7 @@ class ShardReceipt:
         md5: Of the tar, hex.
         files: Its other files as they were written, so that none is read again to be digested.
         personal: How many of its samples hold personal data as they are delivered.
+        samples: How many of its samples have a rendition or a flagged caption.
     """
 
     shard: ShardRecord
@@ -112,6 +114,7 @@ class ShardReceipt:
     md5: str
     files: tuple[FileRecord, ...]
     personal: PersonalCounts = field(default_factory=PersonalCounts)
+    samples: SampleCounts = field(default_factory=SampleCounts)
 
     @property
     def tar(self) -> FileRecord:
@@ -133,6 +136,7 @@ class ShardReceipt:
             "md5": self.md5,
             "files": [file.model_dump() for file in self.files],
             "personal": self.personal.to_json(),
+            "samples": self.samples.to_json(),
         }
 
     @classmethod
@@ -140,7 +144,9 @@ class ShardReceipt:
         """Reads back what `to_json` wrote."""
         files = tuple(FileRecord(**file) for file in value["files"])
         personal = PersonalCounts.from_json(value.get("personal", {}))
-        return cls(ShardRecord(**value["shard"]), value["index"], value["md5"], files, personal)
+        samples = SampleCounts.from_json(value.get("samples", {}))
+        shard = ShardRecord(**value["shard"])
+        return cls(shard, value["index"], value["md5"], files, personal, samples)
 
 
 @dataclass(frozen=True)

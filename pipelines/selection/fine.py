@@ -49,7 +49,7 @@ MOST_GREY = 10  # levels by which a picture without colour has more red or blue 
 #: Largest difference of the tints of duplicates; one part in so many of the picture may differ
 #: more. JPEG smears the colours of small pictures. Where pictures must be fitted first, their mean
 #: colours have to be enough.
-_MOST_TINT, _MOST_TINT_SMALL = 24, 50
+_MOST_TINT, _MOST_TINT_SMALL = 16, 50
 _SMALL = 64  # pixels of a small picture's shorter side
 _TINT_RANK_PARTS = 36
 _SIDES = (48, 32, 24, 16, 12, 8, 4)  # cells in which pictures of fewer pixels are compared

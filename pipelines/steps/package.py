@@ -29,6 +29,7 @@ from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.personal_counts import PersonalCounts, PersonalData
 from pipelines.run.replaced import Replaced, read_replaced
+from pipelines.run.sample_counts import SampleCounts
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
@@ -71,6 +72,7 @@ class PackageResult:
         personal: What was found of personal data.
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
         faces: How many assets show more faces than people, if the deal asks for it.
+        samples: How many samples have a rendition or a flagged caption.
     """
 
     manifest: Manifest
@@ -82,6 +84,7 @@ class PackageResult:
     reported: tuple[dict[str, object], ...] = ()
     likeness: dict[str, object] = field(default_factory=dict)
     faces: dict[str, int] = field(default_factory=dict)
+    samples: SampleCounts = field(default_factory=SampleCounts)
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -209,10 +212,19 @@ def _publish(
     receipts = read_receipts(store, job)
     steps = reconcile(store, job, counts, receipts)
     personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
+    samples = SampleCounts()
     for receipt in receipts:
         personal.delivered.add(receipt.personal)
+        samples.add(receipt.samples)
     publish_counts(
-        store, job, steps, counts.copies, counts.likeness, personal.to_json(), counts.faces
+        store,
+        job,
+        steps,
+        counts.copies,
+        counts.likeness,
+        personal.to_json(),
+        dict(samples.to_json()),
+        counts.faces,
     )
     shards = [receipt.shard.name for receipt in receipts]
     payees = read_payees(read_table(job.catalogue, "contributors"))
@@ -237,6 +249,7 @@ def _publish(
         counts.reported,
         counts.likeness,
         counts.faces,
+        samples,
     )
 
 

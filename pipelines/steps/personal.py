@@ -1,4 +1,4 @@
-"""Personal data in assets as a run handles them: counts, and texts without it."""
+"""Counts personal data, renditions and flagged captions, and takes personal data out of texts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset
 from pipelines.run.personal_counts import PersonalCounts
+from pipelines.run.sample_counts import SampleCounts
 from pipelines.signals.file.contact_texts import kinds_in, without_personal_data
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import AssetDescription
 from schemas.signal import PersonalKind, personal_kinds_of
 from schemas.unit import ClearedRow, UnitRow
 
+_COUNTED = ["media_type", "rendition", "captions"]
 _DELIVERED = ["title", "description", "keywords", "personal_kinds"]
 
 
@@ -55,4 +57,13 @@ def count_delivered(rows: pa.Table) -> PersonalCounts:
     counts = PersonalCounts()
     for row in rows_of(rows.select(_DELIVERED), UnitRow):
         counts.add_asset(row["personal_kinds"], kinds_in_texts(row))
+    return counts
+
+
+def count_samples(rows: pa.Table) -> SampleCounts:
+    """Counts the renditions and flagged captions among samples (schemas.unit.UNIT_SCHEMA)."""
+    counts = SampleCounts()
+    for row in rows_of(rows.select(_COUNTED), UnitRow):
+        flags = [flag for caption in row["captions"] for flag in caption["flags"]]
+        counts.add_sample(row["media_type"], row["rendition"], flags)
     return counts

@@ -85,6 +85,7 @@ def publish_counts(
     copies: dict[str, object],
     likeness: dict[str, object],
     personal: dict[str, object],
+    samples: dict[str, object],
     faces: dict[str, int] | None = None,
 ) -> None:
     """Writes to the agency's folder what became of the assets; the buyer is told none of it.
@@ -96,6 +97,7 @@ def publish_counts(
         copies: How copies of refused assets were looked for.
         likeness: How many pairs of assets show the same.
         personal: How many assets hold personal data.
+        samples: How many samples have a rendition or a flagged caption.
         faces: How many assets show more faces than people, if the deal asks for it.
     """
     record = {
@@ -104,6 +106,7 @@ def publish_counts(
         "copies_of_refused": copies,
         "likeness": likeness,
         "personal_data": personal,
+        "samples": samples,
         **({"faces": faces} if faces else {}),
     }
     store.write_bytes(f"{job.agency}/{layout.COUNTS}", json_bytes(record))

@@ -42,7 +42,7 @@ def row_or_refusal(
     """
     row = _unit_row(item, job, unit_features)
     decision = _flag_refusal(item, row, job)
-    row = without_flagged(item, row, job.deal.captions.flagged)
+    row = without_flagged(item, row, job.deal.flagged_captions)
     return row, decision or _profile_refusal(row, job.deal.profile)
 
 
@@ -91,7 +91,7 @@ def _unit_shot(shot: ShotFrames, said: ShotCaption | None) -> UnitShot:
 
 
 def _flag_refusal(item: FetchedAsset, row: UnitRow, job: Job) -> Decision | None:
-    if job.deal.captions.flagged != "refuse":
+    if job.deal.flagged_captions != "refuse":
         return None
     named = flagged_texts(item, row)
     if not named:

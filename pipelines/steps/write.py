@@ -36,7 +36,7 @@ from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
-from pipelines.steps.personal import count_delivered
+from pipelines.steps.personal import count_delivered, count_samples
 from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
@@ -84,7 +84,7 @@ def write_shard(
     if committed:
         _keep_published(store, job, spec, rows)
         kept = ShardReceipt.from_json(read_json(store, commit))
-        return replace(kept, personal=count_delivered(rows))
+        return replace(kept, personal=count_delivered(rows), samples=count_samples(rows))
     try:
         with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
             with TarWriter(sink) as tar:  # 3
@@ -104,7 +104,8 @@ def write_shard(
     shard = ShardRecord(
         name=spec.name, family=spec.family, samples=len(table), bytes=tar.size, sha256=tar.sha256
     )
-    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files), count_delivered(rows))
+    personal, samples = count_delivered(rows), count_samples(rows)
+    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files), personal, samples)
     store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt
 

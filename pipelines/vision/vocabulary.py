@@ -140,7 +140,9 @@ def load_vocabulary(path: Path) -> Vocabulary:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise _invalid(path, "; ".join(faults[:_MAX_SHOWN_FAULTS])) from error
-    except (OSError, ValueError, RecursionError) as error:  # the last: too deep a list
+    except OSError as error:
+        raise _invalid(path, f"{error.strerror or error}; looked for in {Path.cwd()}") from error
+    except (ValueError, RecursionError) as error:  # the last: too deep a list
         raise _invalid(path, str(error)[:200]) from error
 
 

@@ -50,10 +50,11 @@ def test_a_deal_may_name_it(program: Path, demo: Demo, tmp_path: Path) -> None:
     for sample in webdataset.WebDataset(tars, shardshuffle=False):
         told = json.loads(sample["json"])
         check.validate(told)
-        found[told["media_sha256"]] = told["lost_bp"]
-    # Of what the same deal has of another profile: all that is square enough, and no more.
+        found[told["original_sha256"]] = told["lost_bp"]
+    # Of what the same deal has of another profile: all that is square enough, and no more. By the
+    # agency's file, since the other profile renders what loaders show otherwise.
     other = tables(demo.delivery("demo-images") / "shards").to_pylist()
-    lost = {row["media_sha256"]: _lost_bp(row["width"], row["height"]) for row in other}
+    lost = {row["original_sha256"]: _lost_bp(row["width"], row["height"]) for row in other}
     assert found and found == {key: part for key, part in lost.items() if part <= MOST_LOST_BP}
     decisions = tables(out / "squares" / "v0001" / "agency" / "decisions").to_pylist()
     refused = [row["detail"] for row in decisions if "profile.unmet" in row["reasons"]]

@@ -77,6 +77,11 @@ def test_flagged_captions_are_kept_dropped_or_refused_and_never_asked_for_again(
         assert not any(SECRET.encode() in path.read_bytes() for path in everything)
         assert SECRET not in ended.out + ended.err
 
+        counted = json.loads((made.agency / "counts.json").read_bytes())["samples"]
+        assert (counted["samples"], counted["flagged"]) == (3, 3)
+        assert counted["flags"] == {"email": 3, "person": 2}
+        assert "Captions        3 samples have a flagged caption" in ended.out
+
         made.deal = made.deal.replace("[captions]\n", '[captions]\nflagged = "refuse"\n')
         made.deal = made.deal.replace('"small"', '"strict"')
         ended = made.package()
@@ -106,3 +111,15 @@ def test_a_run_without_its_endpoint_is_refused(tmp_path: Path) -> None:
     ended = made.package()
     assert ended.code == 2 and "The captioner's endpoint cannot be used" in ended.err
     assert not (made.out / "small").exists()
+
+
+def test_flagged_captions_are_not_delivered_where_personal_data_is_not(tmp_path: Path) -> None:
+    with chatting(always(says("Write to her@example.com"))) as chat:
+        made = library(tmp_path, chat)
+        made.deal += '[rights]\npersonal_data = "none"\n'
+        ended = made.package()
+    assert ended.code == 0, ended.err
+    found = samples(made)
+    assert len(found) == 3
+    assert "her@example.com" not in json.dumps(found)
+    assert not any(one["flags"] for told in found.values() for one in told["captions"])

@@ -75,8 +75,14 @@ def digest_of(value: object) -> str:
 def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     deal = load_deal(demo.deal(deal_id))
     # Keys that came later are left out at their defaults, so that the digest stays the same.
-    later = {"select": {"blank", "semantic_cosine", "keep_both"}, "models": {"precision"}}
-    fields = deal.model_dump(mode="json", exclude={"output": True, "withdrawal": True, **later})
+    shares = {"max_black_share", "max_frozen_share", "max_silent_share"}
+    later = {
+        "select": {"blank", "semantic_cosine", "keep_both", *shares},
+        "models": {"precision"},
+        "rights": {"faces"},
+    }
+    sections = dict.fromkeys(("output", "withdrawal", "render", "captions", "quality"), True)
+    fields = deal.model_dump(mode="json", exclude={**sections, **later})
     canonical = json_text(fields)
     manifest = demo.manifest(deal_id)
     terms = manifest["deal"]["terms_sha256"]

@@ -136,6 +136,7 @@ def film_row(**changes: Any) -> UnitRow:
         black_ms=400,
         frozen_ms=0,
         silent_ms=1200,
+        rendition="",
         sound="decoded",
         shots=[shot(0, 20, "a red boat", 0.31), shot(20, 50, "a green tree", 0.28)],
     )

@@ -317,3 +317,12 @@ def test_pictures_in_a_film_deal_use_the_companion_profile() -> None:
 def test_an_unknown_profile_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"Unknown profile: .*caption-only, image-text"):
         load_profile(name)
+
+
+def test_a_film_whose_sound_was_removed_is_not_silent() -> None:
+    sample = make_json("video-text", film_row())
+    assert (sample["sound"], sample["silent"], sample["silent_ms"]) == ("decoded", "0-1200", 1200)
+    without = with_values(film_row(), rendition="audio=drop soundless-v1")
+    sample = make_json("video-text", without)
+    assert (sample["sound"], sample["silent"], sample["silent_ms"]) == ("none", "", 0)
+    assert sample["black_ms"] == film_row()["black_ms"]

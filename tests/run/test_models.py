@@ -187,3 +187,20 @@ def test_the_vocabulary_is_the_deals_or_the_one_for_the_model(
     path.write_text("nothing")
     with pytest.raises(InputError, match="The vocabulary cannot be used"):
         check_models(deal)
+
+
+def test_a_captioner_that_no_package_provides_is_refused_before_a_run() -> None:
+    with pytest.raises(InputError, match="No captioner is installed") as caught:
+        check_models(deal_with(captioner="plugin:absent"))
+    assert "plugin:absent" in str(caught.value)
+
+
+def test_a_vocabulary_that_is_not_there_is_looked_for_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    deal = parse_deal(f'{LEAST}\n[captions]\nvocabulary = "v/none.toml"\n', "deal.toml")
+    with pytest.raises(InputError) as caught:
+        check_models(deal)
+    assert f"v/none.toml: No such file or directory; looked for in {tmp_path}" in str(caught.value)
+    assert "Errno" not in str(caught.value)

@@ -50,3 +50,11 @@ def test_only_what_is_said_is_in_the_digest_of_the_terms() -> None:
     assert same.terms_sha256() == plain.terms_sha256()
     for line in ('captions.flagged = "drop"', 'captions.vocabulary = "w.toml"'):
         assert parse_deal(f"{LEAST}{line}\n", "d.toml").terms_sha256() != plain.terms_sha256()
+
+
+@pytest.mark.parametrize("said", ["keep", "drop", "refuse"])
+@pytest.mark.parametrize("personal", ["keep", "rights-only", "none", "refuse"])
+def test_flagged_captions_are_kept_only_where_personal_data_is(said: str, personal: str) -> None:
+    lines = f'captions.flagged = "{said}"\nrights.personal_data = "{personal}"\n'
+    deal = parse_deal(LEAST + lines, "d.toml")
+    assert deal.flagged_captions == ("drop" if said == "keep" != personal else said)

@@ -83,3 +83,8 @@ def test_settings_name_all_that_changes_pixels() -> None:
     assert deal.render.settings() == said
     assert deal.render.background_colour == (0x10, 0x20, 0x30)
     assert _deal('format = "png"').render.settings() == "png background=#ffffff"
+
+
+def test_a_wrong_background_is_answered_with_an_example() -> None:
+    with pytest.raises(InputError, match='such as "#ffffff"'):
+        _deal('background = "white"')

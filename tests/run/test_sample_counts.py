@@ -1,0 +1,46 @@
+"""What the summary says of renditions and flagged captions."""
+
+from __future__ import annotations
+
+import json
+
+from pipelines.run.sample_counts import SampleCounts
+
+
+def _counted() -> SampleCounts:
+    counts = SampleCounts()
+    counts.add_sample("image", "", [])
+    counts.add_sample("image", "jpg quality=95", ["person", "email", "person"])
+    counts.add_sample("image", "jpg quality=95", ["person"])
+    counts.add_sample("video", "audio=drop", [])
+    return counts
+
+
+def test_each_sample_counts_once_under_each_of_its_flags() -> None:
+    counts = _counted()
+    assert (counts.samples, counts.flagged) == (4, 2)
+    assert dict(counts.renditions) == {"image": 2, "video": 1}
+    assert dict(counts.flags) == {"person": 2, "email": 1}
+
+
+def test_counts_add_up_and_survive_json() -> None:
+    total = SampleCounts()
+    total.add(_counted())
+    total.add(SampleCounts())
+    assert SampleCounts.from_json(json.loads(json.dumps(total.to_json()))) == _counted()
+    assert SampleCounts.from_json({}) == SampleCounts()
+
+
+def test_the_summary_says_what_was_rendered_and_flagged() -> None:
+    assert _counted().lines("auto") == [
+        ("Renditions", '2 pictures rendered as displayed (render.images = "auto")'),
+        ("Renditions", '1 film delivered without sound (render.audio = "drop")'),
+        (
+            "Captions",
+            "2 samples have a flagged caption of a model (email 1, person 2); "
+            'captions.flagged = "drop" would leave such captions out',
+        ),
+    ]
+    plain = SampleCounts()
+    plain.add_sample("image", "", [])
+    assert plain.lines("auto") == []
