@@ -128,7 +128,8 @@ def flagged_texts(item: FetchedAsset, row: UnitRow) -> list[str]:
 def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
     """Returns a row without flagged captions where others can stand in for them.
 
-    A flagged caption of a shot is replaced by the film's recommended one, with the film's score.
+    A flagged caption of a shot is replaced by the film's recommended one, with the film's score. If
+    the film has none that is not flagged, it is left empty where flagged captions are dropped.
 
     Args:
         item: The asset.
@@ -139,9 +140,12 @@ def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
     if flagged == "drop":
         captions = [one for one in captions if not one["flags"]]
     shots = row["shots"]
-    if captions and not (chosen := recommend(captions))["flags"]:
+    chosen = recommend(captions) if captions else None
+    stands_in = chosen is not None and not chosen["flags"]
+    if stands_in or flagged == "drop":
+        said, score = (chosen["text"], chosen["score"]) if chosen and stands_in else ("", 0.0)
         shots = [
-            {**shot, "caption": chosen["text"], "clip_score": chosen["score"]}
+            {**shot, "caption": said, "clip_score": score}
             if shot["caption"] and _flags(shot["caption"], item)
             else shot
             for shot in shots

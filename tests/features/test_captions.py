@@ -116,7 +116,10 @@ def test_the_films_caption_stands_in_for_a_flagged_one_of_a_shot(flagged: str) -
 
 def test_without_another_caption_a_flagged_one_is_kept_or_dropped() -> None:
     assert without_flagged(asset(), flagged_film(), "keep") == flagged_film()
-    assert without_flagged(asset(), flagged_film(), "drop")["captions"] == []
+    dropped = without_flagged(asset(), flagged_film(), "drop")
+    assert dropped["captions"] == []
+    assert [shot["caption"] for shot in dropped["shots"]] == ["a red boat", ""]
+    assert dropped["shots"][1]["clip_score"] == 0.0
     row = picture_row(shots=[])
     assert without_flagged(asset(), row, "drop") == row and flagged_texts(asset(), row) == []
 
