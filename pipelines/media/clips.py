@@ -30,7 +30,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from pipelines.media.films import displayed_size, film_stream, open_film, turn_of
+from pipelines.media.open_film import displayed_size, film_stream, open_film, turn_of
 
 if TYPE_CHECKING:
     AnyPacket = Packet[VideoStream] | Packet[AudioStream]
