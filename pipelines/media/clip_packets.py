@@ -72,7 +72,7 @@ def copied_range(shown: ShownFrames, first: int, end: int) -> FrameRange | str:
         return NO_KEYFRAME
     start = shown.ticks.index(time_of(shown.packets[at]))
     seen: set[int] = set()
-    best = start
+    best, latest = start, shown.ticks[start]
     for packet in shown.packets[at:]:
         tick = time_of(packet)
         if tick < shown.ticks[start]:
@@ -80,7 +80,8 @@ def copied_range(shown: ShownFrames, first: int, end: int) -> FrameRange | str:
         if tick > last_tick:
             break
         seen.add(tick)
-        if max(seen) == shown.ticks[start + len(seen) - 1]:
+        latest = max(latest, tick)
+        if latest == shown.ticks[start + len(seen) - 1]:
             best = start + len(seen)
     return (start, best) if best - start > 1 else ONE_FRAME
 

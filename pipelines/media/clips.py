@@ -270,8 +270,8 @@ class _Maker:
 def _checked(clip: Clip, shown: ShownFrames, cut: FrameRange, stream: VideoStream) -> Clip:
     """Decodes a clip, and returns it if it shows its frames at their times."""
     start = shown.ticks[cut[0]]
-    own_base = cast("Fraction", stream.time_base)
-    wanted = [(tick - start) * own_base for tick in shown.ticks[slice(*cut)]]
+    film_base = cast("Fraction", stream.time_base)
+    wanted = [(tick - start) * film_base for tick in shown.ticks[slice(*cut)]]
     try:
         with open_film(clip.data) as container:
             own = film_stream(container)
@@ -280,7 +280,7 @@ def _checked(clip: Clip, shown: ShownFrames, cut: FrameRange, stream: VideoStrea
             times = [(frame.pts or 0) * base for frame in container.decode(own)]
     except (av.FFmpegError, ValueError):
         times, base, length = [], Fraction(0), 0
-    duration = (shown.ends[cut[1] - 1] - start) * cast("Fraction", stream.time_base)
+    duration = (shown.ends[cut[1] - 1] - start) * film_base
     first = times[0] if times else Fraction(0)
     exact = [time - first for time in times] == wanted
     if not exact or abs(length * base - duration) > base:
