@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from pipelines.commands.common import add_general_options, consoles, in_delivery, print_json
+from pipelines.commands.common import add_general_options, consoles, counted, in_delivery, print_json
 from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shard, remove_stale
 from pipelines.media.limits import MediaLimits
 from pipelines.storage.open import open_store
@@ -82,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
         for why, shots in counts.skipped.items():
             total.skip(why, shots)
         if counts.films:
-            line = f"{name}: {_in_words(counts)}"
-            progress.print(line, highlight=False)
+            progress.print(f"{name}: {_in_words(counts)}", highlight=False)
     stale = remove_stale(target, written)
     if options.json:
         print_json({"removed": stale, "to": options.to, "cut": options.cut, **total.to_json()})
@@ -93,12 +92,10 @@ def run(options: argparse.Namespace) -> int:
     for name in stale:
         results.print(f"{name}: removed, since the delivery has no films for it", highlight=False)
     for why, shots in sorted(total.skipped.items()):
-        noun = "shot" if shots == 1 else "shots"
-        results.print(f"{shots:,} {noun} without a clip: {why}", soft_wrap=True, highlight=False)
+        line = f"{counted(shots, 'shot')} without a clip: {why}"
+        results.print(line, soft_wrap=True, highlight=False)
     return 0
 
 
 def _in_words(counts: ClipCounts) -> str:
-    clips = "clip" if counts.clips == 1 else "clips"
-    films = "film" if counts.films == 1 else "films"
-    return f"{counts.clips:,} {clips} of {counts.films:,} {films}"
+    return f"{counted(counts.clips, 'clip')} of {counted(counts.films, 'film')}"

@@ -24,23 +24,28 @@ from typing import TYPE_CHECKING, Literal, cast
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.filter import Graph
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image
 
-from pipelines.media.films import displayed_size, film_stream, open_film, turn_of
+from pipelines.media.clip_packets import (
+    ShownFrames,
+    base_of,
+    copied_range,
+    copy_of,
+    decoding_time,
+    read_packets,
+    time_of,
+)
+from pipelines.media.open_film import displayed_size, film_stream, open_film, turn_of
+from pipelines.media.stretches import FrameRange
+from pipelines.media.turn_frames import Turner
 
 if TYPE_CHECKING:
-    AnyPacket = Packet[VideoStream] | Packet[AudioStream]
+    from pipelines.media.clip_packets import AnyPacket
 
 Way = Literal["keyframe-copy", "exact"]
-FrameRange = tuple[int, int]  # the first frame, and the one after the last
 
-NO_KEYFRAME = "no keyframe lies in it"
 NOT_EXACT = "the clip has other frames than it should"
-ONE_FRAME = "fewer than two frames can be copied"
 _ENCODER = "libvpx-vp9"
 # Constant quality that is hard to tell from the original. The mode for live pictures takes 0.4 of
 # the time of the usual one for files that are a tenth larger; VP9 has a fixed speed in it, so that
@@ -50,16 +55,6 @@ _ENCODER_OPTIONS = {"crf": "18", "b": "0", "deadline": "realtime", "cpu-used": "
 _LAYOUTS = ("yuv420p", "yuv422p", "yuv444p")
 _COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
 _OPTIONS = {"fflags": "+bitexact"}
-# FFmpeg's filters for what `films.turn_of` returns.
-_FILTERS: dict[Image.Transpose, tuple[tuple[str, str], ...]] = {
-    Image.Transpose.FLIP_LEFT_RIGHT: (("hflip", ""),),
-    Image.Transpose.FLIP_TOP_BOTTOM: (("vflip", ""),),
-    Image.Transpose.ROTATE_180: (("hflip", ""), ("vflip", "")),
-    Image.Transpose.ROTATE_90: (("transpose", "cclock"),),
-    Image.Transpose.ROTATE_270: (("transpose", "clock"),),
-    Image.Transpose.TRANSPOSE: (("transpose", "cclock_flip"),),
-    Image.Transpose.TRANSVERSE: (("transpose", "clock_flip"),),
-}
 
 
 @dataclass(frozen=True)
@@ -85,21 +80,6 @@ class Clip:
     data: bytes
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A film's packets of pictures in the order of the file, and the times of its frames in order.
-
-    Attributes:
-        packets: Those that are shown.
-        ticks: The times at which frames are shown, ascending.
-        ends: The times at which they end.
-    """
-
-    packets: list[AnyPacket]
-    ticks: list[int]
-    ends: list[int]
-
-
 def cut_clips(data: bytes, fmt: str, ranges: Sequence[FrameRange], way: Way) -> Iterator[Clip]:
     """Cuts a clip for each range of frames, in order.
 
@@ -113,12 +93,12 @@ def cut_clips(data: bytes, fmt: str, ranges: Sequence[FrameRange], way: Way) -> 
         stream = film_stream(container)
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-        shown = _read_packets(container, stream)
+        shown = read_packets(container, stream)
         for first, end in ranges:
             if not 0 <= first < end <= len(shown.ticks):
                 yield _failed(first, end, f"the film has {len(shown.ticks)} frames")
                 continue
-            cut = _copied_range(shown, first, end) if way == "keyframe-copy" else (first, end)
+            cut = copied_range(shown, first, end) if way == "keyframe-copy" else (first, end)
             if isinstance(cut, str):
                 yield _failed(first, end, cut)
                 continue
@@ -130,52 +110,6 @@ def _failed(first: int, end: int, problem: str) -> Clip:
     return Clip(first, end, 0, 0, False, problem, b"")
 
 
-def _read_packets(container: InputContainer, stream: VideoStream) -> _Shown:
-    packets: list[AnyPacket] = [
-        packet
-        for packet in container.demux(stream)
-        if packet.size and packet.pts is not None and not packet.is_discard
-    ]
-    spans = sorted((_pts(packet), _pts(packet) + (packet.duration or 0)) for packet in packets)
-    ticks = [start for start, _ in spans]
-    # A frame is shown until the next one, whatever its packet says.
-    return _Shown(packets, ticks, [*ticks[1:], *(end for _, end in spans[-1:])])
-
-
-def _pts(packet: AnyPacket) -> int:
-    if packet.pts is None:
-        raise AssertionError("packets without a time were left out")
-    return packet.pts
-
-
-def _copied_range(shown: _Shown, first: int, end: int) -> FrameRange | str:
-    """Returns the frames that can be copied, or why none can."""
-    last_tick = shown.ticks[end - 1]
-    at = next(
-        (
-            number
-            for number, packet in enumerate(shown.packets)
-            if packet.is_keyframe and shown.ticks[first] <= _pts(packet) <= last_tick
-        ),
-        None,
-    )
-    if at is None:
-        return NO_KEYFRAME
-    start = shown.ticks.index(_pts(shown.packets[at]))
-    seen: set[int] = set()
-    best = start
-    for packet in shown.packets[at:]:
-        tick = _pts(packet)
-        if tick < shown.ticks[start]:
-            continue  # shown before the keyframe, by what comes before it
-        if tick > last_tick:
-            break
-        seen.add(tick)
-        if max(seen) == shown.ticks[start + len(seen) - 1]:
-            best = start + len(seen)
-    return (start, best) if best - start > 1 else ONE_FRAME
-
-
 class _Maker:
     """Writes one clip."""
 
@@ -183,7 +117,7 @@ class _Maker:
         self,
         container: InputContainer,
         stream: VideoStream,
-        shown: _Shown,
+        shown: ShownFrames,
         cut: FrameRange,
         fmt: str,
         way: Way,
@@ -209,7 +143,7 @@ class _Maker:
             pictures = list(self._copied(file) if by_copy else self._encoded(file))
             self._end_exactly(pictures)
             sound = self._sound(file)
-            for packet in sorted([*pictures, *sound], key=_decoding_time):
+            for packet in sorted([*pictures, *sound], key=decoding_time):
                 file.mux(packet)
         tick_ms = self._base * 1000
         return Clip(
@@ -229,8 +163,8 @@ class _Maker:
         if first.dts is None or last.dts is None:
             return
         length_s = (self._end - self._start) * self._base
-        left_s = length_s - last.dts * _base_of(last) + first.dts * _base_of(first)
-        ticks = left_s / _base_of(last)
+        left_s = length_s - last.dts * base_of(last) + first.dts * base_of(first)
+        ticks = left_s / base_of(last)
         if ticks >= 1 and ticks.denominator == 1:
             last.duration = int(ticks)
 
@@ -239,7 +173,7 @@ class _Maker:
         last = self._shown.ticks[self._cut[1] - 1]
         started = False
         for source in self._shown.packets:
-            tick = _pts(source)
+            tick = time_of(source)
             started = started or (source.is_keyframe and tick == self._start)
             if not started or tick < self._start:
                 continue
@@ -247,7 +181,7 @@ class _Maker:
                 if source.is_keyframe:
                     break
                 continue
-            packet = _copy_of(source)
+            packet = copy_of(source)
             packet.pts = tick - self._start
             packet.dts = None if source.dts is None else source.dts - self._start
             packet.stream = target
@@ -255,11 +189,11 @@ class _Maker:
 
     def _encoded(self, file: OutputContainer) -> Iterator[AnyPacket]:
         target: VideoStream | None = None
-        turner: _Turner | None = None
+        turner: Turner | None = None
         ends = dict(zip(self._shown.ticks, self._shown.ends, strict=True))
         for frame in self._decoded():
             tick = cast("int", frame.pts)
-            turner = turner or _Turner(turn_of(frame))
+            turner = turner or Turner(turn_of(frame))
             turned = turner.turn(self._reformatted(frame))
             target = target or self._encoder(file, turned, frame)
             turned.pts, turned.time_base = tick - self._start, self._base
@@ -326,63 +260,18 @@ class _Maker:
         for source in self._container.demux(track):
             if not source.size or source.pts is None or not start <= source.pts * base < end:
                 continue
-            packet = _copy_of(source)
+            packet = copy_of(source)
             packet.pts = packet.dts = round(source.pts - start / base)
             packet.stream = target
             packets.append(packet)
         return packets
 
 
-class _Turner:
-    """Turns frames as they are displayed."""
-
-    def __init__(self, turn: Image.Transpose | None) -> None:
-        self._filters = () if turn is None else _FILTERS[turn]
-        self._graph: Graph | None = None
-
-    def turn(self, frame: VideoFrame) -> VideoFrame:
-        """Returns the frame upright."""
-        if not self._filters:
-            return frame
-        if self._graph is None:
-            graph = Graph()
-            nodes = [
-                graph.add_buffer(
-                    width=frame.width,
-                    height=frame.height,
-                    format=frame.format,
-                    time_base=frame.time_base,
-                ),
-                *(graph.add(name, options or None) for name, options in self._filters),
-                graph.add("buffersink"),
-            ]
-            graph.link_nodes(*nodes).configure()
-            self._graph = graph
-        self._graph.push(frame)
-        return cast("VideoFrame", self._graph.pull())
-
-
-def _copy_of(packet: AnyPacket) -> AnyPacket:
-    copied = cast("AnyPacket", Packet(bytes(packet)))
-    copied.time_base, copied.duration = packet.time_base, packet.duration
-    copied.is_keyframe = packet.is_keyframe
-    return copied
-
-
-def _base_of(packet: AnyPacket) -> Fraction:
-    return packet.time_base or Fraction(1)
-
-
-def _decoding_time(packet: AnyPacket) -> tuple[Fraction, int]:
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return (ticks or 0) * _base_of(packet), packet.stream_index
-
-
-def _checked(clip: Clip, shown: _Shown, cut: FrameRange, stream: VideoStream) -> Clip:
+def _checked(clip: Clip, shown: ShownFrames, cut: FrameRange, stream: VideoStream) -> Clip:
     """Decodes a clip, and returns it if it shows its frames at their times."""
     start = shown.ticks[cut[0]]
-    own_base = cast("Fraction", stream.time_base)
-    wanted = [(tick - start) * own_base for tick in shown.ticks[slice(*cut)]]
+    film_base = cast("Fraction", stream.time_base)
+    wanted = [(tick - start) * film_base for tick in shown.ticks[slice(*cut)]]
     try:
         with open_film(clip.data) as container:
             own = film_stream(container)
@@ -391,7 +280,7 @@ def _checked(clip: Clip, shown: _Shown, cut: FrameRange, stream: VideoStream) ->
             times = [(frame.pts or 0) * base for frame in container.decode(own)]
     except (av.FFmpegError, ValueError):
         times, base, length = [], Fraction(0), 0
-    duration = (shown.ends[cut[1] - 1] - start) * cast("Fraction", stream.time_base)
+    duration = (shown.ends[cut[1] - 1] - start) * film_base
     first = times[0] if times else Fraction(0)
     exact = [time - first for time in times] == wanted
     if not exact or abs(length * base - duration) > base:

@@ -9,18 +9,13 @@ sound.
 
 from __future__ import annotations
 
-import io
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
-import av
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -32,10 +27,24 @@ from pipelines.media.film_facts import (
     orientation_code,
     pixel_aspect,
 )
+from pipelines.media.film_index import (
+    PacketIndex,
+    check_whole_track,
+    nearest_keyframes,
+    read_index,
+)
 from pipelines.media.frame_rate import average_rate, constant_rate
 from pipelines.media.headers import check_mp4
 from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
+from pipelines.media.open_film import (
+    SIDEWAYS,
+    check_stream,
+    displayed_size,
+    film_stream,
+    open_film,
+    turn_of,
+)
 from pipelines.media.open_picture import check_pixels
 from pipelines.media.representative import representative_frame
 from pipelines.media.shots import ShotBoundaries, ShotDetector
@@ -51,36 +60,6 @@ from pipelines.media.stretches import (
 )
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
-
-# An allow-list, because FFmpeg has decoders for hundreds of formats that nobody delivers.
-_CODECS = frozenset(
-    {
-        *("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video"),
-        *("prores", "mjpeg", "dnxhd", "cfhd", "dvvideo"),  # of editing programs
-        *("png", "qtrle"),  # with transparency, which is ignored as players do
-    }
-)
-_CODEC_REMEDY = "export it as H.264, HEVC, AV1, ProRes or PhotoJPEG"
-# What a display matrix does to a frame, by the signs of its entries a, b, c and d: a point (x, y),
-# y downwards, is shown at (a x + c y, b x + d y).
-_TRANSPOSES = {
-    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
-    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
-    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
-    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
-    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
-    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
-    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
-}
-_SIDEWAYS = frozenset(
-    {
-        Image.Transpose.ROTATE_90,
-        Image.Transpose.ROTATE_270,
-        Image.Transpose.TRANSPOSE,
-        Image.Transpose.TRANSVERSE,
-    }
-)
-_MATRIX = struct.Struct("=9i")
 
 
 @dataclass(frozen=True)
@@ -167,17 +146,6 @@ class Film:
 
 
 @dataclass(frozen=True)
-class _PacketIndex:
-    """Frame count and times read from the packets; times are in the stream's ticks."""
-
-    frame_count: int
-    keyframes: tuple[int, ...]
-    start: int
-    end: int
-    picture_bytes: int
-
-
-@dataclass(frozen=True)
 class _DecodedFrames:
     """The result of decoding every frame; `ticks` has the time of each frame, in order."""
 
@@ -207,11 +175,11 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
     check_mp4(data)  # 1
     with open_film(data) as container:
         stream = film_stream(container)
-        _check_stream(stream, max_pixels)  # 2
-        index = _read_index(container, stream)  # 3
+        check_stream(stream, max_pixels)  # 2
+        index = read_index(container, stream)  # 3
         if index.frame_count < stream.frames:
-            _check_whole_track(data, stream)
-        sample_ticks = _nearest_keyframes(index, sample_frames)
+            check_whole_track(data, stream)
+        sample_ticks = nearest_keyframes(index, sample_frames)
         container.seek(0)
         decoded = _decode_all(container, stream, set(sample_ticks), max_pixels, side)
         if len(decoded.ticks) < index.frame_count:  # 4
@@ -225,87 +193,6 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         shot_samples = _shot_samples(container, stream, keyframes, decoded, side)  # 5
         samples = tuple(decoded.pictures[tick] for tick in sample_ticks)
         return _describe(container, stream, index, decoded, keyframes, samples, shot_samples)
-
-
-def open_film(data: bytes, **options: str) -> InputContainer:
-    """Opens a film. One demuxer reads MP4 and QuickTime."""
-    return av.open(
-        io.BytesIO(data), mode="r", format="mp4", options=options, metadata_errors="replace"
-    )
-
-
-def _check_whole_track(data: bytes, stream: VideoStream) -> None:
-    """Checks that all frames that a track lists are there, shown or not.
-
-    An edit list may leave out frames; those that it shows are decoded and counted later.
-
-    Raises:
-        BadRecord: `media.undecodable`.
-    """
-    with open_film(data, ignore_editlist="1") as container:
-        track = container.streams[stream.index]
-        found = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(track))
-    if found < stream.frames:
-        raise BadRecord(
-            Reason.MEDIA_UNDECODABLE, f"only {found} of {stream.frames} frames are in the file"
-        )
-
-
-def film_stream(container: InputContainer) -> VideoStream:
-    """Returns the first video track that is a film; a cover picture is stored as a track too."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise BadRecord(Reason.MEDIA_UNDECODABLE, "there is no video track")
-
-
-def _check_stream(stream: VideoStream, max_pixels: int) -> None:
-    codec = stream.codec_context.name
-    canonical = stream.codec_context.codec.canonical_name
-    if canonical not in _CODECS and codec not in _CODECS:
-        detail = f"video codec {canonical}; {_CODEC_REMEDY}"
-        raise BadRecord(Reason.MEDIA_UNSUPPORTED_FORMAT, detail)
-    if stream.width <= 0 or stream.height <= 0:
-        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no size")
-    check_pixels(stream.width, stream.height, max_pixels)
-    check_pixels(*displayed_size(stream), max_pixels)
-    # One thread, so that memory use and results do not depend on the machine.
-    stream.thread_type = "NONE"
-    stream.codec_context.thread_count = 1
-
-
-def _read_index(container: InputContainer, stream: VideoStream) -> _PacketIndex:
-    packets = discarded = picture_bytes = 0
-    keyframes: list[int] = []
-    ends: list[int] = []
-    starts: list[int] = []
-    for packet in container.demux(stream):
-        if packet.size == 0 or packet.pts is None:
-            continue
-        packets += 1
-        if packet.is_discard:  # removed by the file's own edit list
-            discarded += 1
-            continue
-        picture_bytes += packet.size
-        starts.append(packet.pts)
-        ends.append(packet.pts + (packet.duration or 0))
-        if packet.is_keyframe:
-            keyframes.append(packet.pts)
-    if not starts or not keyframes:
-        raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no frames or no keyframe")
-    return _PacketIndex(
-        packets - discarded, tuple(sorted(keyframes)), min(starts), max(ends), picture_bytes
-    )
-
-
-def _nearest_keyframes(index: _PacketIndex, count: int) -> list[int]:
-    """Returns the keyframes nearest to the middles of `count` equal parts; some may repeat."""
-    span = index.end - index.start
-    sample_ticks = []
-    for part in range(count):
-        target = index.start + span * (2 * part + 1) // (2 * count)
-        sample_ticks.append(min(index.keyframes, key=lambda tick: (abs(tick - target), tick)))
-    return sample_ticks
 
 
 def _decode_all(
@@ -335,7 +222,7 @@ def _decode_all(
     return _DecodedFrames(ticks, pictures, turn, detector.finish())
 
 
-def _representatives(index: _PacketIndex, decoded: _DecodedFrames) -> list[int]:
+def _representatives(index: PacketIndex, decoded: _DecodedFrames) -> list[int]:
     """Returns the number of the frame that stands for each shot."""
     found = decoded.found
     if found is None:
@@ -377,23 +264,6 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
     raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
 
 
-def turn_of(frame: VideoFrame) -> Image.Transpose | None:
-    """Returns how a frame is turned or mirrored to be displayed."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return None
-    a, b, _, c, d, *_ = _MATRIX.unpack(bytes(cast("SideData", matrix))[: _MATRIX.size])
-    largest = max(map(abs, (a, b, c, d)))
-    # Entries that are small beside the largest come from rounding.
-    signs = tuple((2 * entry > largest) - (2 * entry < -largest) for entry in (a, b, c, d))
-    return _TRANSPOSES.get(signs)
-
-
-def displayed_size(stream: VideoStream) -> tuple[int, int]:
-    """Returns a frame's size in square pixels, before it is turned."""
-    return max(1, round(stream.width * pixel_aspect(stream))), stream.height
-
-
 def _frame_image(
     frame: Any, stream: VideoStream, turn: Image.Transpose | None, side: int
 ) -> Image.Image:
@@ -409,7 +279,7 @@ def _frame_image(
 def _describe(
     container: InputContainer,
     stream: VideoStream,
-    index: _PacketIndex,
+    index: PacketIndex,
     decoded: _DecodedFrames,
     keyframes: Sequence[int],
     samples: tuple[Image.Image, ...],
@@ -422,7 +292,7 @@ def _describe(
     if rate is None:
         rate = average_rate(len(decoded.ticks), index.end - index.start, stream.time_base)
     width, height = displayed_size(stream)
-    sideways = decoded.turn in _SIDEWAYS
+    sideways = decoded.turn in SIDEWAYS
     layout = stream.codec_context.format
     duration_ms = round((index.end - index.start) * tick_ms)
     found = decoded.found

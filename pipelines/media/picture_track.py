@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 
-import av
+from pipelines.media.open_film import open_film
 
 
 def picture_track(data: bytes) -> tuple[str, bool]:
@@ -14,7 +13,7 @@ def picture_track(data: bytes) -> tuple[str, bool]:
     Times and stored bytes are digested; nothing is decoded.
     """
     digest = hashlib.sha256()
-    with av.open(io.BytesIO(data), mode="r", format="mp4", metadata_errors="replace") as container:
+    with open_film(data) as container:
         has_sound = bool(container.streams.audio)
         for packet in container.demux(container.streams.video):
             digest.update(f"{packet.stream.index} {packet.pts} {packet.duration} ".encode())

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from pipelines.features.guard import this_guard
-from pipelines.media.clips import NO_KEYFRAME, Clip, Way
+from pipelines.media.clip_packets import NO_KEYFRAME
+from pipelines.media.clips import Clip, Way
 from pipelines.media.formats import Format
 from tests.media.media_samples import LIMITS, film, turned_film
 from tests.media.test_films import EDITABLE, edited_film

@@ -1,0 +1,105 @@
+"""Reads a film's compressed pictures, and finds which of them can be copied into a clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from pipelines.media.stretches import FrameRange
+
+if TYPE_CHECKING:
+    AnyPacket = Packet[VideoStream] | Packet[AudioStream]
+
+NO_KEYFRAME = "no keyframe lies in it"
+ONE_FRAME = "fewer than two frames can be copied"
+
+
+@dataclass(frozen=True)
+class ShownFrames:
+    """A film's packets of pictures in the order of the file, and the times of its frames in order.
+
+    Attributes:
+        packets: Those that are shown.
+        ticks: The times at which frames are shown, ascending.
+        ends: The times at which they end.
+    """
+
+    packets: list[AnyPacket]
+    ticks: list[int]
+    ends: list[int]
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> ShownFrames:
+    """Reads a picture track's packets, without those that an edit list hides."""
+    packets: list[AnyPacket] = [
+        packet
+        for packet in container.demux(stream)
+        if packet.size and packet.pts is not None and not packet.is_discard
+    ]
+    spans = sorted(
+        (time_of(packet), time_of(packet) + (packet.duration or 0)) for packet in packets
+    )
+    ticks = [start for start, _ in spans]
+    # A frame is shown until the next one, whatever its packet says.
+    return ShownFrames(packets, ticks, [*ticks[1:], *(end for _, end in spans[-1:])])
+
+
+def time_of(packet: AnyPacket) -> int:
+    """Returns when a packet of pictures is shown, in ticks of its track."""
+    if packet.pts is None:
+        raise AssertionError("packets without a time were left out")
+    return packet.pts
+
+
+def copied_range(shown: ShownFrames, first: int, end: int) -> FrameRange | str:
+    """Returns the frames that can be copied, or why none can."""
+    last_tick = shown.ticks[end - 1]
+    at = next(
+        (
+            number
+            for number, packet in enumerate(shown.packets)
+            if packet.is_keyframe and shown.ticks[first] <= time_of(packet) <= last_tick
+        ),
+        None,
+    )
+    if at is None:
+        return NO_KEYFRAME
+    start = shown.ticks.index(time_of(shown.packets[at]))
+    seen: set[int] = set()
+    best, latest = start, shown.ticks[start]
+    for packet in shown.packets[at:]:
+        tick = time_of(packet)
+        if tick < shown.ticks[start]:
+            continue  # shown before the keyframe, by what comes before it
+        if tick > last_tick:
+            break
+        seen.add(tick)
+        latest = max(latest, tick)
+        if latest == shown.ticks[start + len(seen) - 1]:
+            best = start + len(seen)
+    return (start, best) if best - start > 1 else ONE_FRAME
+
+
+def copy_of(packet: AnyPacket) -> AnyPacket:
+    """Returns a packet with the same bytes for another file; it has no times yet."""
+    copied = cast("AnyPacket", Packet(bytes(packet)))
+    copied.time_base, copied.duration = packet.time_base, packet.duration
+    copied.is_keyframe = packet.is_keyframe
+    return copied
+
+
+def base_of(packet: AnyPacket) -> Fraction:
+    """Returns the length of a packet's ticks in seconds."""
+    return packet.time_base or Fraction(1)
+
+
+def decoding_time(packet: AnyPacket) -> tuple[Fraction, int]:
+    """Returns when a packet is decoded, in seconds, and its track: packets are written so."""
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return (ticks or 0) * base_of(packet), packet.stream_index
