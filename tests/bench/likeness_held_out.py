@@ -1,4 +1,4 @@
-"""Draws a second library of works and copies, on which no threshold of the search was chosen.
+"""Draws a second library of works and copies, other than the one that thresholds were chosen with.
 
 Shapes, type, textures and changes are others than in `tests.bench.likeness_pictures`. Works come in
 sets that are as alike as such sets are: icons of one style, pages of one layout, one product

@@ -1,4 +1,4 @@
-"""Changes of works into copies, on which no threshold of the search was chosen."""
+"""Changes of works into copies, for the second library of `tests.bench.likeness`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Type, colours and noise for the library on which no threshold was chosen."""
+"""Type, colours and noise for the second library of `tests.bench.likeness`."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ class Generator:
     blank: str
 
 
-#: The thresholds were chosen with the first of these, and never with the second.
+#: The thresholds were chosen with the first of these; figures of the second only made the rule for
+#: tints stricter (docs/performance.md).
 GENERATORS = {
     "tuned": Generator("likeness", _tuned_work, CHANGES, "transparent"),
     "held-out": Generator("held-out", held_out_work, HELD_OUT_CHANGES, "white drawing"),
