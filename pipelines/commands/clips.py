@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 
-from pipelines.commands.common import add_general_options, consoles, counted, in_delivery, print_json
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    counted,
+    in_delivery,
+    print_json,
+)
 from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shard, remove_stale
 from pipelines.media.limits import MediaLimits
 from pipelines.storage.open import open_store
