@@ -54,7 +54,7 @@ def _part(name: str, row: int, column: int) -> Image.Image:
     image = _photograph(name)
     wide, high = image.width / _PARTS, image.height / _PARTS
     box = (column * wide, row * high, (column + 1) * wide, (row + 1) * high)
-    return image.crop(tuple(map(round, box))).resize(_SIZE, Image.Resampling.LANCZOS)
+    return image.resize(_SIZE, Image.Resampling.LANCZOS, box)
 
 
 def photograph(number: int) -> Image.Image:
