@@ -2,11 +2,12 @@
 
 1. Possible pairs have near hashes and colours (`pipelines.selection.bands`). Blank pictures are in
    none, for there is nothing in them that could be alike.
-2. A pair is confirmed if all its frames agree finely (`pipelines.selection.fine`), but for those
-   that are blank in both, and if its embeddings, where both may have one, are not far apart.
+2. A pair is alike if all its frames agree finely (`pipelines.selection.fine`), but for those that
+   are blank in both, and if its embeddings, where both may have one, are not far apart. If it is
+   not certain that the two show the same (`pipelines.selection.certain`), both are kept.
 3. Semantic pairs are those whose embeddings are near enough, whatever the pixels are.
-4. In the order of preference, an asset is a duplicate of the first kept one that it pairs with,
-   unless the deal names the two as a pair of which both are kept.
+4. In the order of preference, an asset is a duplicate of the kept one that it agrees with best, of
+   equals the first, unless the deal names the two as a pair of which both are kept.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from pipelines.media.looks import (
     unpack_cells,
 )
 from pipelines.selection.bands import Limits, Looks, near_looks
+from pipelines.selection.certain import MOST_GREY
 from pipelines.selection.dedupe import bytes_of
-from pipelines.selection.fine import MOST_GREY, compare_cells
+from pipelines.selection.fine import compare_cells
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 
 #: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
@@ -105,6 +107,7 @@ class JudgedPair:
         difference: The largest of their frames, in levels of 255; -1 if not compared.
         cosine: Of their embeddings, in thousandths; None where one has none.
         by_deal: Whether the deal keeps both.
+        is_certain: Whether they show the same for certain; else both are kept.
     """
 
     kept: int
@@ -114,6 +117,7 @@ class JudgedPair:
     difference: int = -1
     cosine: int | None = None
     by_deal: bool = False
+    is_certain: bool = True
 
     def describe(self) -> str:
         """Returns what the pair was judged by, in one line."""
@@ -196,11 +200,18 @@ def _agreeing(pairs: Sequence[JudgedPair], frames: dict[int, Frames]) -> list[Ju
     found = compare_cells(*map(unpack_cells, sides))
     agreement, difference = np.full(len(pairs), 1000, np.int32), np.zeros(len(pairs), np.int32)
     alike = np.array([bool(few) for few in shown])
+    certain = alike.copy()
     np.minimum.at(agreement, of_pair, found.agreement)
     np.maximum.at(difference, of_pair, found.difference)
     np.logical_and.at(alike, of_pair, found.alike)
+    np.logical_and.at(certain, of_pair, found.certain)
     return [
-        replace(pair, agreement=int(agreement[at]), difference=int(difference[at]))
+        replace(
+            pair,
+            agreement=int(agreement[at]),
+            difference=int(difference[at]),
+            is_certain=bool(certain[at]),
+        )
         for at, pair in enumerate(pairs)
         if alike[at]
     ]
@@ -238,12 +249,16 @@ def choose_kept(
     ]
     before: dict[int, list[JudgedPair]] = defaultdict(list)
     for pair in marked:
-        if not pair.by_deal:
+        if pair.is_certain and not pair.by_deal:
             before[pair.other].append(pair)
     place = np.full(int(ranked.max()) + 1 if len(ranked) else 0, NO_MATCH, np.intp)
     place[ranked] = np.arange(len(ranked))
     originals: list[JudgedPair | None] = [None] * len(ranked)
+
+    def closest(pair: JudgedPair) -> tuple[int, int, int]:
+        return -pair.agreement, pair.difference, int(place[pair.kept])
+
     for number, at in enumerate(ranked.tolist()):
         firsts = [pair for pair in before.get(at, ()) if originals[place[pair.kept]] is None]
-        originals[number] = min(firsts, key=lambda pair: place[pair.kept], default=None)
+        originals[number] = min(firsts, key=closest, default=None)
     return Alike(originals, marked)
