@@ -2,7 +2,8 @@
 
 What another file of one work changes is small, or spread over the picture: edges that are resampled
 or lie a little elsewhere, grain, brightness. Where two works of a series differ, as by a bar of a
-chart, a word, or the colour of a vessel, a whole place is darker, lighter or of another colour. A
+chart, a word, or the colour of a vessel, a whole place is darker, lighter or of another colour, or
+edges of a part of the picture are other ones, while all the rest may agree. A
 copy without colours cannot be told from one of another work of the series that differs in colours
 alone. It has to have the same brightness everywhere, as it has when only the colours were taken.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.selection.fit import Cuts, Shades, cut_off, standardised
+from pipelines.selection.fit import Cuts, Shades, cut_off, edges_of, standardised
 
 #: Levels by which a picture without colours has more red or blue than grey; one with colours, most.
 MOST_GREY = 10
@@ -29,6 +30,9 @@ _MOST_TINT = 7  # mean difference of red or blue in one place, with the same str
 _STRENGTHS = (0.8, 1.25)  # of colours, of a copy that is brighter or has more contrast
 _MOST_GREY_LEVELS = 4  # difference of brightness in one place of a copy without colours
 _LEAST_GREY_AGREEMENT = 950
+_PART_CELLS = 12  # of a side: a part in which edges are compared
+_SHOWS_PERCENT = 30  # of the mean strength of edges; in a part with less there is little to see
+_LEAST_AGREEMENT_OF_PART = 250  # thousandths
 _LEAST_SIDE = 64  # pixels; in a smaller picture, edges are as wide as a place
 
 _Flags = npt.NDArray[np.bool_]
@@ -60,7 +64,7 @@ def is_certain(pairs: Alike) -> _Flags:
     both = np.minimum(*most_red_or_blue) > MOST_GREY
     lost = ~both & (np.maximum(*most_red_or_blue) > _LEAST_COLOUR)
     small = pairs.sides < _LEAST_SIDE
-    same: _Flags = small | ~_differ_in_one_place(pairs)
+    same: _Flags = small | ~(_differ_in_one_place(pairs) | _disagree_in_one_part(pairs))
     same &= small | ~both | ~_differ_in_colour(pairs)
     same &= ~lost | _lost_colours_alone(pairs)
     return same
@@ -75,6 +79,26 @@ def _differ_in_one_place(pairs: Alike) -> _Flags:
     spans = np.ptp(first, axis=(1, 2))
     differ: _Flags = levels > np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
     return differ
+
+
+def _disagree_in_one_part(pairs: Alike) -> _Flags:
+    """Tells where edges of a part with something to see are not those of the other picture."""
+    first, second = map(edges_of, pairs.shades)
+    both, own, other = map(_sums_of_parts, (first * second, first**2, second**2))
+    strength = np.maximum(own, other)
+    shows = 100 * strength >= _SHOWS_PERCENT * strength.mean(axis=1, keepdims=True)
+    agreement = np.rint(1000 * both / np.sqrt(own * other + 1))
+    disagree: _Flags = (shows & (agreement < _LEAST_AGREEMENT_OF_PART)).any(axis=1)
+    return disagree
+
+
+def _sums_of_parts(cells: Shades) -> Shades:
+    """Returns the sums of parts, [pairs, parts]."""
+    down, across = (max(1, side // _PART_CELLS) for side in cells.shape[1:])
+    few = cells[:, : down * _PART_CELLS, : across * _PART_CELLS]
+    parts = few.reshape(len(cells), down, few.shape[1] // down, across, few.shape[2] // across)
+    sums: Shades = parts.sum(axis=(2, 4)).reshape(len(cells), down * across)
+    return sums
 
 
 def _differ_in_colour(pairs: Alike) -> _Flags:

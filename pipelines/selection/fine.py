@@ -27,6 +27,7 @@ from pipelines.selection.fit import (
     Shades,
     correlation,
     cut_off,
+    edges_of,
     find_fit,
     resized,
     standardised,
@@ -155,7 +156,7 @@ def _compare(
 
 def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> _Judged:
     spans = np.ptp(first, axis=(1, 2))
-    agreement = correlation(standardised(_edges(first)), standardised(_edges(second)))
+    agreement = correlation(standardised(edges_of(first)), standardised(edges_of(second)))
     matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
     matched += first.mean(axis=(1, 2))[:, None, None]
     differences = np.sort(np.abs(matched - first).reshape(len(first), -1), axis=1)
@@ -167,11 +168,3 @@ def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -
     smooth = (spans >= _SMOOTH_RANGE) & (100 * unmatched <= _SMOOTH_PERCENT * spans)
     alike = smooth | ((agreement >= LEAST_AGREEMENT) & (difference <= most))
     return _Judged(agreement, difference, alike)
-
-
-def _edges(cells: Shades) -> Shades:
-    """Returns by how much each cell differs from the mean of the four next to it."""
-    padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    edges: Shades = cells - around / 4
-    return edges
