@@ -33,6 +33,12 @@ _LEAST_GREY_AGREEMENT = 950
 _PART_CELLS = 12  # of a side: a part in which edges are compared
 _SHOWS_PERCENT = 30  # of the mean strength of edges; in a part with less there is little to see
 _LEAST_AGREEMENT_OF_PART = 250  # thousandths
+#: In another file, weak edges differ first, by resampling and compression. Where strong edges agree
+#: less than weak ones, pictures show other things, as tables with one grid and other numbers do.
+_WEAK_PERCENT = 1  # of the range of shades; of stronger edges, no more than this counts
+_SURE_AGREEMENT = 970
+_LOST_BY_FIT = 10  # thousandths, by which strong edges that are fitted may agree less
+_PLAIN_RANGE = 80  # levels; on a surface with less, an overlay has the strongest edges
 _LEAST_SIDE = 64  # pixels; in a smaller picture, edges are as wide as a place
 
 _Flags = npt.NDArray[np.bool_]
@@ -64,21 +70,31 @@ def is_certain(pairs: Alike) -> _Flags:
     both = np.minimum(*most_red_or_blue) > MOST_GREY
     lost = ~both & (np.maximum(*most_red_or_blue) > _LEAST_COLOUR)
     small = pairs.sides < _LEAST_SIDE
-    same: _Flags = small | ~(_differ_in_one_place(pairs) | _disagree_in_one_part(pairs))
+    same: _Flags = small | ~(
+        _differ_in_one_place(pairs)
+        | _disagree_in_one_part(pairs)
+        | _disagree_in_strong_edges(pairs)
+    )
     same &= small | ~both | ~_differ_in_colour(pairs)
     same &= ~lost | _lost_colours_alone(pairs)
     return same
 
 
 def _differ_in_one_place(pairs: Alike) -> _Flags:
-    first, second = pairs.shades
-    matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
-    matched += first.mean(axis=(1, 2))[:, None, None]
-    levels = _largest_in_one_place(matched - first, _place_of(first))
+    first = pairs.shades[0]
+    levels = _largest_in_one_place(_matched(pairs) - first, _place_of(first))
     percent = np.interp(pairs.agreement, _AGREEMENTS, _MOST_PERCENTS)
     spans = np.ptp(first, axis=(1, 2))
     differ: _Flags = levels > np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
     return differ
+
+
+def _matched(pairs: Alike) -> Shades:
+    """Returns the second pictures with the brightness and contrast of the first."""
+    first, second = pairs.shades
+    matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
+    shifted: Shades = matched + first.mean(axis=(1, 2))[:, None, None]
+    return shifted
 
 
 def _disagree_in_one_part(pairs: Alike) -> _Flags:
@@ -89,6 +105,20 @@ def _disagree_in_one_part(pairs: Alike) -> _Flags:
     shows = 100 * strength >= _SHOWS_PERCENT * strength.mean(axis=1, keepdims=True)
     agreement = np.rint(1000 * both / np.sqrt(own * other + 1))
     disagree: _Flags = (shows & (agreement < _LEAST_AGREEMENT_OF_PART)).any(axis=1)
+    return disagree
+
+
+def _disagree_in_strong_edges(pairs: Alike) -> _Flags:
+    """Tells where edges agree less than they do if strong ones count no more than weak ones."""
+    first = pairs.shades[0]
+    spans = np.ptp(first, axis=(1, 2))
+    most = (spans * _WEAK_PERCENT / 100)[:, None, None]
+    one, two = (np.clip(edges_of(side), -most, most) for side in (first, _matched(pairs)))
+    products = [(a * b).sum(axis=(1, 2)) for a, b in ((one, two), (one, one), (two, two))]
+    evenly = np.rint(1000 * products[0] / np.sqrt(products[1] * products[2] + 1e-9))
+    evenly -= np.where(pairs.cuts.any(axis=(0, 2)), _LOST_BY_FIT, 0)
+    disagree: _Flags = spans >= _PLAIN_RANGE
+    disagree &= pairs.agreement < np.minimum(evenly, _SURE_AGREEMENT)
     return disagree
 
 
