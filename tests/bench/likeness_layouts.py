@@ -1,9 +1,9 @@
 """Draws a fourth library of works and copies, of layouts that leave little room for what differs.
 
 It was drawn when the rules had been changed with figures of the third one, and looked at once.
-Works come in sets with one layout: forms with other entries, months of a calendar, crosswords, bar codes,
-plans of flats, seats of a hall and speech balloons. Others are parts of photographs. Copies are
-changed as in the other libraries, by one of all their changes.
+Works come in sets with one layout: forms with other entries, months of a calendar, crosswords, bar
+codes, plans of flats, seats of a hall and speech balloons. Others are parts of photographs. Copies
+are changed as in the other libraries, by one of all their changes.
 """
 
 from __future__ import annotations
