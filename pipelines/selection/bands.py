@@ -112,7 +112,7 @@ class Looks:
         for _ in range(_COLOUR_BANDS):
             head = np.zeros(len(self), np.uint64)
             for values, cell in zip(colours, _CELLS, strict=True):
-                cells = (values + int(dice.integers(cell)) + 4 * cell) // cell
+                cells = (values + int(dice.integers(cell))) // cell + 4
                 head = head << np.uint64(_CELL_BITS) | cells.clip(0, 7).astype(np.uint64)
             taken = _CELL_BITS * len(_CELLS)
             order = _order(dice, is_lowest, _KEY_BITS - taken)
@@ -156,12 +156,12 @@ class Looks:
         return keys
 
     def _colours(self) -> list[npt.NDArray[np.int32]]:
-        """Returns what a key's first cells are of, [5, looks]."""
+        """Returns what a key's first cells are of, [5, looks], around 0."""
         grid = self._brightness.reshape(len(self), 4, 4).astype(np.int32)
         rows, columns = grid.sum(axis=2), grid.sum(axis=1)
         red, blue = self._tints.sum(axis=1, dtype=np.int32).T // 16
         return [
-            grid.sum(axis=(1, 2)) // 16,
+            grid.sum(axis=(1, 2)) // 16 - 128,
             red,
             blue,
             (columns[:, 2:].sum(axis=1) - columns[:, :2].sum(axis=1)) // 8,
