@@ -25,6 +25,7 @@ from schemas.refused import owners_text
 BITS, COLOURS = 256, 48
 #: Bits of the eight lowest frequencies in both directions, counted from the last bit of the hash.
 LOW_BITS = [255 - 16 * row - column for row in range(8) for column in range(8)]
+_LOW_MASK = sum(1 << bit for bit in LOW_BITS)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
 def is_possible(first: PerceptualSignature, second: PerceptualSignature) -> bool:
     """Tells whether two looks are near enough to be compared; obviously right."""
     differing = int(first.phash, 16) ^ int(second.phash, 16)
-    low = sum(differing >> bit & 1 for bit in LOW_BITS)
+    low = (differing & _LOW_MASK).bit_count()
     if not any(differing.bit_count() <= most and low <= few for most, few in NEAR.bits):
         return False
     greys, tints = [], []
