@@ -248,7 +248,7 @@ def likeness_lines(likeness: Mapping[str, object], agency: str) -> list[str]:
     if isinstance(copies, int) and copies:
         pairs = "1 pair" if copies == 1 else f"{copies:,} pairs"
         lines.append(
-            f"{pairs} of different contributors show the same, possibly copies: {agency}/likeness"
+            f"{pairs} of different contributors are alike, possibly copies: {agency}/likeness"
         )
     unused = likeness.get("keep_both_without_effect")
     if isinstance(unused, list) and unused:
