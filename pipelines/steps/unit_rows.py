@@ -68,6 +68,7 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         "original_sha256": item.digest,
         "rendition": "",
         "personal_kinds": sorted(personal_kinds_of(item.reading)),
+        "dropped_flags": [],
     }
     if item.rendition is not None:
         columns["media_sha256"] = item.rendition["delivered_sha256"]
