@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from schemas.deal import Deal
+from schemas.deal_render import RenderTerms
 
 
 class SampleCountsJson(TypedDict, total=False):
@@ -102,8 +103,7 @@ class SampleCounts:
             lines.append(("Renditions", f"{pictures:,} {noun} rendered as displayed ({why})"))
         if films:
             noun = "film" if films == 1 else "films"
-            why = 'render.audio = "drop"'
-            lines.append(("Renditions", f"{films:,} {noun} delivered without sound ({why})"))
+            lines.append(("Renditions", f"{films:,} {noun} {_film_rendition(deal.render)}"))
         if self.flagged:
             have = "sample has" if self.flagged == 1 else "samples have"
             lines.append(
@@ -127,6 +127,18 @@ class SampleCounts:
                 )
             )
         return lines
+
+
+def _film_rendition(terms: RenderTerms) -> str:
+    """Says how a deal's films were rendered; all of them are rendered alike."""
+    without = terms.audio == "drop"
+    if terms.films == "native":
+        return 'delivered without sound (render.audio = "drop")'
+    done = "copied into MP4"
+    if terms.films == "transcode":
+        done = f"encoded again as {terms.film_codec.upper()}"
+    sound = ' without sound (render.audio = "drop"' if without else " ("
+    return f'{done}{sound}{", " if without else ""}render.films = "{terms.films}")'
 
 
 def _by_flag(flags: Counter[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pipelines.run.sample_counts import SampleCounts
 from schemas.deal import Deal, parse_deal
 from tests.deals import deal_text
@@ -65,3 +67,25 @@ def test_the_summary_says_what_was_rendered_and_flagged() -> None:
             '(email 2; rights.personal_data = "none")',
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ('films = "remux"', 'copied into MP4 (render.films = "remux")'),
+        (
+            'films = "remux"\naudio = "drop"',
+            'copied into MP4 without sound (render.audio = "drop", render.films = "remux")',
+        ),
+        (
+            'films = "transcode"\nfilm_codec = "av1"',
+            'encoded again as AV1 (render.films = "transcode")',
+        ),
+    ],
+)
+def test_the_summary_says_how_films_were_rendered(section: str, told: str) -> None:
+    counts = SampleCounts()
+    counts.add_sample("video", "films=", [])
+    top = 'profile = "video-text"\nmedia = ["video"]\n'
+    deal = parse_deal(f"{top}{deal_text()}\n[render]\n{section}\n", "deal.toml")
+    assert counts.lines(deal) == [("Renditions", f"1 film {told}")]
