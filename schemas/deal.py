@@ -239,7 +239,7 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision,
+        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision and device,
         `rights.faces` and the later keys of `[select]` and `[render]` are part of it unless they
         are the defaults: a deal that says nothing of them has the digest that it had before they
         existed.
@@ -259,8 +259,7 @@ class Deal(DealSection):
             excluded["rights"] = {"faces"}
         if self.captions == CaptionTerms():
             excluded["captions"] = True
-        if self.models.precision == "auto":
-            excluded["models"] = {"precision"}
+        excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
 
 

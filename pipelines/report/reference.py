@@ -138,6 +138,8 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
+    "models.device": "what computes both models; `auto` is a GPU where torch has one, else the "
+    "processor; see [models.md](models.md#gpu)",
     "captions.vocabulary": "a file with the concepts for tags and zero-shot captions, relative to "
     "the folder where the command runs; without it, "
     "one in the package is used; see [models.md](models.md#vocabulary)",
