@@ -193,7 +193,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         (
             "Computed",
             f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
-            f"{computed['captioned']:,} captioned for the first time; "
+            f"{computed['captioned']:,} captioned{_looked_at(computed)} for the first time; "
             f"{_known_before(packaged):,} from the feature store",
         ),
         ("Money", _money(job, attribution)),
@@ -211,7 +211,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         for found in packaged.reported
     ]
     agency = f"{job.output_uri}/{job.agency}"
-    rows += packaged.samples.lines(job.deal.render.images)
+    rows += packaged.samples.lines(job.deal)
     rows += [("Personal data", line) for line in packaged.personal.lines()]
     rows += [("Faces", line) for line in faces_lines(packaged.faces, agency)]
     rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, agency)]
@@ -227,6 +227,12 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         facts.add_row(name, text)
     console.print(facts)
     _show_key(console, job, packaged.manifest.vkey)
+
+
+def _looked_at(computed: Mapping[str, int]) -> str:
+    if "inspected" not in computed:
+        return ""
+    return f", {computed['inspected']:,} searched for faces or text"
 
 
 def faces_lines(faces: Mapping[str, int], agency: str) -> list[str]:

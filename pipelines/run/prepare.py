@@ -26,6 +26,7 @@ from pipelines.run.inspectors import check_inspectors, resolve_inspectors
 from pipelines.run.job import Job, run_id
 from pipelines.run.models import check_models, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
+from pipelines.run.renderers import check_renderers
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
@@ -115,6 +116,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     )
     check_models(deal)  # 3
     check_inspectors(deal)
+    check_renderers(deal)
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()

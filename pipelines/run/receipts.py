@@ -85,6 +85,7 @@ class UnitReceipt:
         decoded: Number of media that had to be decoded.
         embedded: Number of embeddings that had to be computed.
         captioned: Number of captions that had to be computed.
+        inspected: Number of media in which faces or text had to be looked for.
         personal: How many of its assets hold personal data.
     """
 
@@ -93,6 +94,7 @@ class UnitReceipt:
     decoded: int
     embedded: int
     captioned: int
+    inspected: int
     personal: PersonalCounts
 
 

@@ -241,9 +241,7 @@ def _commit(
     write_statements(store, job, unit, stated)
     record = {
         "counts": counts.to_json(),
-        "decoded": len(unit_features.new_facts),
-        "embedded": len(unit_features.new_embeddings),
-        "captioned": len(unit_features.new_captions),
+        **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
     }
     store.write_bytes(commit, json_bytes(record))  # 7
@@ -253,5 +251,7 @@ def _commit(
 def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
-    computed = (record["decoded"], record["embedded"], record["captioned"])
-    return UnitReceipt(unit, counts, *computed, personal)
+    decoded, embedded, captioned = (record[name] for name in ("decoded", "embedded", "captioned"))
+    # A unit that an earlier release committed has no such count.
+    inspected = record.get("inspected", 0)
+    return UnitReceipt(unit, counts, decoded, embedded, captioned, inspected, personal)

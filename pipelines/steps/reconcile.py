@@ -25,7 +25,8 @@ class RunCounts:
     Attributes:
         stop: The error's what, which and remedy, if the catalogue checks stopped the run.
         steps: Counts of read, screen, enrich and select; of read alone if the run stopped there.
-        computed: How many media were decoded, embedded and captioned in this run.
+        computed: How many media were decoded, embedded and captioned in this run, and in how many
+            faces or text were looked for, if the deal asks for that.
         failed_assets: Number of failed assets in all steps.
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.

@@ -46,9 +46,10 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     for receipt in receipts:
         counts.add(receipt.counts)
         personal.add(receipt.personal)
+    looks = ("inspected",) if job.inspectors.looks else ()
     computed = {
         name: sum(getattr(receipt, name) for receipt in receipts)
-        for name in ("decoded", "embedded", "captioned")
+        for name in ("decoded", "embedded", "captioned", *looks)
     }
     read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
     failed = read_counts.failed_assets + counts.failed_assets

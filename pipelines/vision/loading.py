@@ -14,10 +14,20 @@ from torch import Tensor, nn
 
 from pipelines.vision import demo_network
 from pipelines.vision.compat import Model, Tokenizer, import_open_clip
-from pipelines.vision.models import BF16, ModelRef, identity, tag_settings, weights_file
+from pipelines.vision.models import (
+    BF16,
+    CUDA,
+    FP16,
+    FP32,
+    ModelRef,
+    identity,
+    tag_settings,
+    weights_file,
+)
 from pipelines.vision.preprocess import Preprocess
 from schemas.errors import InputError
 
+_DTYPES = {FP32: torch.float32, BF16: torch.bfloat16, FP16: torch.float16}
 _PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -31,6 +41,7 @@ class Network:
     preprocess: Preprocess
     tokenizer: Tokenizer
     dtype: torch.dtype  # of the image tower's input
+    device: torch.device
 
     @property
     def context_length(self) -> int:
@@ -66,6 +77,12 @@ def open_network(ref: ModelRef) -> Network:
         InputError: The weights are unavailable, damaged or of another architecture.
     """
     model_id = identity(ref)
+    if ref.device == CUDA and not torch.cuda.is_available():
+        raise InputError(
+            "A model is to be computed on a GPU, and torch finds none on this machine",
+            f"{ref.name} in {ref.precision}",
+            'Run every worker where there is a GPU, or give models.device = "cpu".',
+        )
     demo_network.register()
     path = str(weights_file(ref))
     try:
@@ -86,15 +103,18 @@ def open_network(ref: ModelRef) -> Network:
             f"{ref.name} ({_first_line(error)})",
             "Check that the file is complete and belongs to this architecture",
         ) from error
-    dtype = torch.bfloat16 if ref.precision == BF16 else torch.float32
-    return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
+    device, preprocess = torch.device(ref.device), Preprocess(model)
+    model = cast(Model, cast(nn.Module, model).to(device))
+    dtype = _DTYPES[ref.numbers]
+    return Network(ref, model_id, model, preprocess, _tokenizer(ref), dtype, device)
 
 
-def in_bf16(network: Network) -> Network:
-    """Returns a network as if it had been loaded in bf16; the given one is converted with it."""
-    ref = replace(network.ref, precision=BF16)
-    model = cast(Model, cast(nn.Module, network.model).to(torch.bfloat16))
-    return replace(network, ref=ref, identity=identity(ref), model=model, dtype=torch.bfloat16)
+def in_precision(network: Network, precision: str) -> Network:
+    """Returns a network as if it had been loaded in a precision; the given one is converted."""
+    ref = replace(network.ref, precision=precision)
+    dtype = _DTYPES[ref.numbers]
+    model = cast(Model, cast(nn.Module, network.model).to(dtype))
+    return replace(network, ref=ref, identity=identity(ref), model=model, dtype=dtype)
 
 
 def _create(ref: ModelRef, path: str) -> Model:
@@ -102,7 +122,7 @@ def _create(ref: ModelRef, path: str) -> Model:
     settings = tag_settings(ref)
     options: dict[str, Any] = {
         # The whole network in bf16: open_clip's "bf16" keeps some parts in fp32.
-        "precision": "pure_bf16" if ref.precision == BF16 else "fp32",
+        "precision": ref.numbers if ref.numbers == FP32 else f"pure_{ref.numbers}",
         "require_pretrained": True,
         "weights_only": True,
     }

@@ -38,11 +38,11 @@ def bf16_cosine(ref: ModelRef) -> float:
         InputError: The weights are unavailable or do not fit.
     """
     from pipelines.vision.agreement import least_cosine, outputs
-    from pipelines.vision.loading import in_bf16, open_network
+    from pipelines.vision.loading import in_precision, open_network
 
     network = open_network(replace(ref, precision=FP32))
     expected = outputs(network)
-    return least_cosine(expected, outputs(in_bf16(network)))
+    return least_cosine(expected, outputs(in_precision(network, BF16)))
 
 
 def choose_precision(
