@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from pipelines.storage.s3_requests import count_requests
 from schemas.errors import FairshardError, InputError, RunError
 
 # boto3 creates its clients at run time from a service description: they have no static type.
@@ -131,12 +132,14 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
     )
     # A session of its own: boto3's default session is not safe to share between threads.
     session = boto3.session.Session(region_name=options.region)
-    return session.client(
+    client = session.client(
         "s3",
         endpoint_url=options.endpoint_url,
         region_name=session.region_name or "us-east-1",
         config=config,
     )
+    count_requests(client)
+    return client
 
 
 def error_info(error: ClientError) -> S3ErrorInfo:

@@ -129,7 +129,7 @@ def test_worker_that_cannot_start_is_reported(
     mark = tmp_path / "mark"
     program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
     command = [sys.executable, "-I", "-c", program]
-    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda debug: command)
+    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda *_: command)
     error = died(lambda number: iter([number]), mark)
     assert ", ended with exit status 1. " in error
     assert error.endswith("\n  ModuleNotFoundError: No module named 'no_such_module'")
