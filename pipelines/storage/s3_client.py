@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -29,6 +31,8 @@ from schemas.errors import FairshardError, InputError, RunError
 # boto3 creates its clients at run time from a service description: they have no static type.
 S3Client = Any
 
+# A request is mostly waiting, so that more of them than cores can be under way.
+REQUESTS_AT_ONCE = 16
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 
@@ -123,7 +127,8 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
         read_timeout=READ_TIMEOUT_S,
         # See pipelines/storage/s3_retry.py.
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=32,
+        # Requests at once of a step, of the shard that it writes and of the files that it fetches.
+        max_pool_connections=3 * REQUESTS_AT_ONCE,
         # The sha256 of every body is in its signature, so each service checks it. The newer
         # trailing checksums are refused by several services that are not AWS.
         s3={"addressing_style": addressing, "payload_signing_enabled": True},
@@ -139,7 +144,18 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
         config=config,
     )
     count_requests(client)
+    client.meta.events.register("before-call.s3.DeleteObjects", _send_md5)
     return client
+
+
+def _send_md5(params: dict[str, Any], **_: object) -> None:
+    """Sends a request's MD5 instead of a newer checksum, which some services refuse.
+
+    S3 demands either of a request that deletes several objects, and all services know MD5.
+    """
+    params["context"].pop("checksum", None)
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode("ascii")
 
 
 def error_info(error: ClientError) -> S3ErrorInfo:

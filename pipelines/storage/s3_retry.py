@@ -33,7 +33,7 @@ _TRANSIENT_ERRORS = (
     InvalidResponseError,
 )
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504, 509})
-_TRANSIENT_CODES = frozenset(
+TRANSIENT_CODES = frozenset(
     {
         "ConditionalRequestConflict",
         "InternalError",
@@ -55,7 +55,7 @@ def _is_transient(error: BaseException) -> bool:
     if is_name_taken(error):
         return False
     info = error_info(error)
-    return info.status in _TRANSIENT_STATUS or info.code in _TRANSIENT_CODES
+    return info.status in _TRANSIENT_STATUS or info.code in TRANSIENT_CODES
 
 
 #: Calls a function until it succeeds, at most six times, and raises the last attempt's error. It

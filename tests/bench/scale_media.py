@@ -31,7 +31,7 @@ from pipelines.run.job import Job
 from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.open import open_store
 from schemas import layout
-from schemas.features import FactsRow
+from schemas.features import FactsRow, TagsRow
 from schemas.measures import MeasuresRow
 from tests.bench.scale_library import (
     ALIKE,
@@ -134,7 +134,7 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
         features.measures.save(
             low, high, [{**measures, "media_sha256": digest} for digest in digests]
         )
-        untagged = [
+        untagged: list[TagsRow] = [
             {"media_sha256": one, "caption": title(at), "tags": []}
             for at, one in zip(made, digests, strict=True)
         ]

@@ -23,7 +23,7 @@ from schemas.errors import RunError
 
 WITHIN_S = 10.0
 WHO = r"^A worker process died: worker_\d+, process \d+, "
-JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=()))
+JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=(), progress_path=""))
 # Pickled by value, since a worker may be unable to import the tests; it does its own imports.
 Work = Callable[[int], Iterator[int]]
 
