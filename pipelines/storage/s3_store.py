@@ -52,6 +52,7 @@ from schemas.errors import InputError, RunError
 PROBE_KEY = ".fairshard-probe"
 # Many times the time that it takes to write a lease record of some 300 bytes.
 SETTLE_S = 2.0
+_FEWEST_KEYS = 100  # of a request that deletes objects, if there are more
 # A response's date serves this long; meanwhile this machine's clock counts the seconds.
 _DATE_AGE_S = 60.0
 _dates: dict[tuple[S3Options, str], tuple[float, float]] = {}
@@ -278,9 +279,14 @@ class S3Store:
         delete_object(self._client, self.bucket, self._object_name(key))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """See `Store.delete_many`. Up to 1,000 objects a request."""
+        """See `Store.delete_many`. Up to 1,000 objects a request.
+
+        Services delete the objects of a request one after another, so that some hundred are spread
+        over requests at once.
+        """
         names = [self._object_name(key) for key in keys]
-        batches = [names[at : at + BATCH_KEYS] for at in range(0, len(names), BATCH_KEYS)]
+        size = min(BATCH_KEYS, max(_FEWEST_KEYS, -(-len(names) // REQUESTS_AT_ONCE)))
+        batches = [names[at : at + size] for at in range(0, len(names), size)]
         for _ in in_parallel(self, partial(delete_batch, self._client, self.bucket), batches):
             pass
 

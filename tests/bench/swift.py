@@ -31,19 +31,20 @@ from pathlib import Path
 from pipelines.format.manifest import open_manifest
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import load_or_create_key
-from pipelines.steps.package import package
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import DEFAULT_S3, s3_client
 from pipelines.storage.s3_requests import REQUESTS, report_requests, take_request_counts
 from pipelines.storage.store import Store
 from schemas import layout
+from tests.bench.scale import run_reporting
 from tests.bench.scale_library import AS_OF, DEAL, make_tables, planted_counts
 from tests.bench.scale_media import make_media
-from tests.bench.scale_watch import process_tree, processor_s
+from tests.bench.scale_watch import ProcessWatch, StepCost, process_tree, processor_s
 from tests.faults.servers import started_swift
 
 _BUCKET = "bench"
+_POLL_S = 0.1
 _UPLOADS = 8  # at once, while the library is made
 _SIDES = ("folder", "swift")
 
@@ -57,17 +58,18 @@ class SideCost:
         processor_s: Processor time of the run's processes.
         server_s: Processor time of Swift's processes meanwhile.
         requests: Number of requests of each kind.
+        steps: The cost of each step.
     """
 
     clock_s: float
     processor_s: float
     server_s: float
     requests: Counter[str]
+    steps: dict[str, StepCost]
 
 
 def _run(request: JobRequest) -> None:
-    prepared = prepare_job(request)
-    package(prepared.job, prepared.log_key)
+    run_reporting(request)
     report_requests(request.progress_path)
 
 
@@ -86,7 +88,10 @@ def run_side(request: JobRequest, server: int) -> SideCost:
     server_before, before = _server_s(server), resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     process.start()
-    process.join()
+    watch = ProcessWatch(process.pid or 0, Path(request.progress_path))
+    while process.is_alive():
+        watch.poll(time.monotonic() - started)
+        process.join(_POLL_S)
     clock = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.exitcode != 0:
@@ -97,7 +102,7 @@ def run_side(request: JobRequest, server: int) -> SideCost:
         step, done, _ = json.loads(line)
         if step.startswith(REQUESTS):
             requests[step.removeprefix(REQUESTS)] += done
-    return SideCost(clock, taken, _server_s(server) - server_before, requests)
+    return SideCost(clock, taken, _server_s(server) - server_before, requests, watch.steps)
 
 
 def _server_s(server: int) -> float:
@@ -161,7 +166,10 @@ def bench_swift(folder: Path, assets: int, workers: int, rounds: int) -> None:
     costs: dict[str, list[SideCost]] = {side: [] for side in _SIDES}
     with swift_environment() as server:
         for number in range(rounds):
-            outputs = {"folder": str(folder / "out"), "swift": f"s3://{_BUCKET}/run-{number}"}
+            outputs = {
+                "folder": str(folder / f"out-{number}"),
+                "swift": f"s3://{_BUCKET}/run-{number}",
+            }
             manifests = []
             for side in _SIDES:
                 output = open_store(outputs[side])
@@ -173,7 +181,7 @@ def bench_swift(folder: Path, assets: int, workers: int, rounds: int) -> None:
                 _show_side(side, costs[side][-1], assets)
             if manifests[0] != manifests[1]:
                 raise RuntimeError("the manifests in the folder and in the bucket differ")
-            shutil.rmtree(folder / "out")
+            shutil.rmtree(outputs["folder"])
             open_store(f"s3://{_BUCKET}").delete_prefix(f"run-{number}")
     show(costs, assets)
 
@@ -202,7 +210,15 @@ def show(costs: dict[str, list[SideCost]], assets: int) -> None:
     for what in ("clock_s", "processor_s"):
         ratio = statistics.median(getattr(far, what) / getattr(near, what) for far, near in pairs)
         print(f"  Swift against folder, {what.removesuffix('_s')}: {ratio:.2f}")
-    requests = costs["swift"][-1].requests
+    far, near = pairs[-1]
+    print("  the last runs, s:      swift: clock, processor    folder: clock, processor")
+    for step, cost in far.steps.items():
+        local = near.steps.get(step, StepCost())
+        print(
+            f"    {step:<12}{cost.clock_s:>22.1f}{cost.processor_s:>11.1f}"
+            f"{local.clock_s:>18.1f}{local.processor_s:>11.1f}"
+        )
+    requests = far.requests
     for kind, sent in requests.most_common():
         print(f"  {kind:<28}{sent:>10,}{sent / assets:>10.4f} an asset")
     total = sum(requests.values())
