@@ -77,6 +77,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
+        del candidates, evidence, selection  # the plan needs as much memory for the chosen
         planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
         do_in_parallel(store, [partial(_write_plan, store, job.work, shard) for shard in planned])
     record = {

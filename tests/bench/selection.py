@@ -5,7 +5,8 @@ columns, with random looks; one in fifty has the bytes of the one before, one in
 No unit, medium or feature is read, so that the figures are those of holding, ranking, refusing and
 cutting into shards. `--dedupe near` adds the search for near-duplicates, in which nothing is alike.
 
-Each size runs in a process of its own. Memory is the peak of what only that process holds.
+Each size runs in a process of its own. Memory is the process's peak while it selects and plans,
+less what it held before the candidates were made.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -44,11 +46,13 @@ class SelectionCost:
     Attributes:
         processor_s: Processor time of selecting and planning.
         candidates_bytes: Size of the candidates' columns.
+        peak_bytes: Peak memory, with the candidates, and without what the process held before.
         shards: Number of planned shards.
     """
 
     processor_s: float
     candidates_bytes: int
+    peak_bytes: int
     shards: int
 
 
@@ -64,11 +68,12 @@ class _NothingAlike:
 
 def make_candidates(count: int) -> pa.Table:
     """Returns generated candidates (CANDIDATES_SCHEMA), each column as a single chunk."""
-    batches = list(_batches(count))
-    columns = [
-        pa.concat_arrays([batch[number] for batch in batches])
-        for number in range(len(CANDIDATES_SCHEMA))
-    ]
+    parts: list[list[Column]] = [[] for _ in CANDIDATES_SCHEMA]
+    for batch in _batches(count):
+        for arrays, array in zip(parts, batch, strict=True):
+            arrays.append(array)
+    # As in a run, one column at a time, so that only one of them is held twice.
+    columns = [pa.concat_arrays(parts.pop(0)) for _ in CANDIDATES_SCHEMA]
     return pa.Table.from_arrays(columns, schema=CANDIDATES_SCHEMA)
 
 
@@ -116,33 +121,42 @@ def select_and_plan(count: int, dedupe: str, most: int) -> SelectionCost:
     Raises:
         RuntimeError: If it chose another number than was planted.
     """
+    before = _memory("VmRSS")
     candidates = make_candidates(count)
+    size = candidates.nbytes
+    pa.default_memory_pool().release_unused()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     started = time.process_time()
     terms = SelectTerms.model_validate(
         {"dedupe": dedupe, "min_short_side": 100, "max_assets": most}
     )
     selection = select_samples(candidates, terms, _NothingAlike())
     chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
+    del candidates  # as in a run
     shards = plan_shards("bench", chosen, _SHARD_BYTES)
     taken = time.process_time() - started
     planted = sum(len(range(first, count, _PLANTED)) for first in (1, 7))
     if len(selection.chosen) != min(most, count - planted):
         raise RuntimeError(f"{len(selection.chosen)} of {count - planted} were chosen")
-    return SelectionCost(taken, candidates.nbytes, len(shards))
+    return SelectionCost(taken, size, _memory("VmHWM") - before, len(shards))
+
+
+def _memory(name: str) -> int:
+    """Returns a figure of this process's memory, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
 def bench_selection(sizes: list[int], dedupe: str, most: int) -> None:
     """Measures each size and prints its cost."""
-    print(print(f"dedupe {dedupe}, max_assets {most:,}; memory beyond that of 1,000 candidates"))
+    print(f"dedupe {dedupe}, max_assets {most:,}")
     print("      assets   CPU µs an asset   columns B   peak B an asset   peak MiB    shards")
-    base = measure(select_and_plan, 1_000, dedupe, most).peak_bytes
     for count in sizes:
-        measured = measure(select_and_plan, count, dedupe, most)
-        cost, peak = measured.answer, measured.peak_bytes
+        cost = measure(select_and_plan, count, dedupe, most).answer
         print(
             f"{count:>12,}{1e6 * cost.processor_s / count:>18.2f}"
-            f"{cost.candidates_bytes / count:>12.0f}{(peak - base) / count:>18.0f}"
-            f"{peak / 2**20:>11,.0f}{cost.shards:>10,}",
+            f"{cost.candidates_bytes / count:>12.0f}{cost.peak_bytes / count:>18.0f}"
+            f"{cost.peak_bytes / 2**20:>11,.0f}{cost.shards:>10,}",
             flush=True,
         )
 
