@@ -33,16 +33,12 @@ def in_parallel(
         return
     pending: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(store.requests_at_once, "requests") as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) == store.requests_at_once:
-                    yield pending.popleft().result()
-            while pending:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) == store.requests_at_once:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
 
 
 def do_in_parallel(store: Store, calls: Iterable[Callable[[], object]]) -> None:

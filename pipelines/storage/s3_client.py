@@ -30,6 +30,8 @@ from schemas.errors import FairshardError, InputError, RunError
 
 # boto3 creates its clients at run time from a service description: they have no static type.
 S3Client = Any
+#: A parsed response; which fields it has depends on the request.
+S3Answer = dict[str, Any]
 
 # A request is mostly waiting, so that more of them than cores can be under way.
 REQUESTS_AT_ONCE = 16
@@ -148,7 +150,7 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
     return client
 
 
-def _send_md5(params: dict[str, Any], **_: object) -> None:
+def _send_md5(params: S3Answer, **_: object) -> None:
     """Sends a request's MD5 instead of a newer checksum, which some services refuse.
 
     S3 demands either of a request that deletes several objects, and all services know MD5.
@@ -160,7 +162,7 @@ def _send_md5(params: dict[str, Any], **_: object) -> None:
 
 def error_info(error: ClientError) -> S3ErrorInfo:
     """Returns code and HTTP status of a service's error response."""
-    response: dict[str, Any] = dict(error.response)
+    response: S3Answer = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     return S3ErrorInfo(code, status)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines.storage.s3_client import S3Client, error_info, translate_s3_errors
+from pipelines.storage.s3_client import S3Answer, S3Client, error_info, translate_s3_errors
 from pipelines.storage.s3_retry import require_fields, with_retries
 from pipelines.storage.s3_sink import MAX_PARTS, head_object
 from schemas.errors import FairshardError, RunError
@@ -48,9 +47,7 @@ def copy_object(client: S3Client, bucket: str, source: str, target: str) -> None
             _copy_in_parts(client, bucket, source, target, head)
 
 
-def _copy_in_parts(
-    client: S3Client, bucket: str, source: str, target: str, head: dict[str, Any]
-) -> None:
+def _copy_in_parts(client: S3Client, bucket: str, source: str, target: str, head: S3Answer) -> None:
     size = int(head["ContentLength"])
     where = {"Bucket": bucket, "Key": target}
     create = client.create_multipart_upload
@@ -86,7 +83,7 @@ def _copy_in_parts(
     _check_length(client, bucket, target, size)
 
 
-def _retried_part(call: Callable[..., dict[str, Any]], request: dict[str, Any]) -> str:
+def _retried_part(call: Callable[..., S3Answer], request: S3Answer) -> str:
     response = with_retries(lambda: require_fields(call(**request), "CopyPartResult"))
     return str(require_fields(response["CopyPartResult"], "ETag")["ETag"])
 

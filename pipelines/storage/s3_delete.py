@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pipelines.storage.s3_client import (
     MISSING_CODES,
     InvalidResponseError,
+    S3Answer,
     S3Client,
     error_info,
     response_error,
@@ -98,7 +98,7 @@ def _delete_together(client: S3Client, bucket: str, names: Sequence[str]) -> Non
         raise
 
 
-def _refusal(response: dict[str, Any], fault: dict[str, Any]) -> ClientError:
+def _refusal(response: S3Answer, fault: S3Answer) -> ClientError:
     """Returns the error for one key as an error response, which all other code understands."""
     metadata = {**response.get("ResponseMetadata", {}), "HTTPStatusCode": 0}
     return ClientError({"Error": fault, "ResponseMetadata": metadata}, "DeleteObjects")

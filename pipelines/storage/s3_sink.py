@@ -12,11 +12,10 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines.storage.s3_client import S3Client, error_info, translate_s3_errors
+from pipelines.storage.s3_client import S3Answer, S3Client, error_info, translate_s3_errors
 from pipelines.storage.s3_retry import is_name_taken, require_fields, with_retries
 from schemas.errors import FairshardError, RunError
 
@@ -35,7 +34,7 @@ def put_object(client: S3Client, bucket: str, name: str, data: bytes, **conditio
     )
 
 
-def head_object(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
+def head_object(client: S3Client, bucket: str, name: str) -> S3Answer:
     """Returns the service's metadata of an object, including its length."""
     return with_retries(
         lambda: require_fields(

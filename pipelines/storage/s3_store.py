@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,7 @@ from pipelines.storage.parallel import in_parallel
 from pipelines.storage.s3_client import (
     REQUESTS_AT_ONCE,
     InvalidResponseError,
+    S3Answer,
     S3Client,
     S3Options,
     error_info,
@@ -132,13 +133,11 @@ class S3Store:
             except (TypeError, ValueError) as error:
                 raise InvalidResponseError(f"the response's date is {date!r}") from error
 
-    def _ask(self) -> dict[str, Any]:
+    def _ask(self) -> S3Answer:
         """Sends the smallest request for which a role needs to list the prefix and no more."""
         start = f"{self.prefix}/" if self.prefix else ""
         ask = self._client.list_objects_v2
-        response: dict[str, Any] = with_retries(
-            lambda: ask(Bucket=self.bucket, Prefix=start, MaxKeys=1)
-        )
+        response: S3Answer = with_retries(lambda: ask(Bucket=self.bucket, Prefix=start, MaxKeys=1))
         return response
 
     def _object_name(self, key: str) -> str:
@@ -305,7 +304,7 @@ class S3Store:
             found = list_uploads(self._client, self.bucket, f"{folder}/" if folder else "")
             return [item for item in in_parallel(self, self._unfinished, found) if item]
 
-    def _unfinished(self, item: Mapping[str, Any]) -> UnfinishedWrite | None:
+    def _unfinished(self, item: S3Answer) -> UnfinishedWrite | None:
         """Returns an upload of a listing; None if it has ended since."""
         base = f"{self.prefix}/" if self.prefix else ""
         name, upload_id = str(item["Key"]), str(item["UploadId"])

@@ -159,7 +159,7 @@ def kinds(manifest: str) -> dict[str, Callable[[str, str], bool]]:
             method == "PUT" and "/agency/decisions/" in path and "/work/" not in path
         ),
         # Several objects in one request, whose path has none of their names.
-        "the work is deleted": lambda method, path: method == "POST" and "?delete" in path,
+        "objects are deleted": lambda method, path: method == "POST" and "?delete" in path,
         "the claim is deleted": lambda method, path: (
             method == "DELETE" and "/agency/claims/" in path
         ),
@@ -179,7 +179,7 @@ def test_few_kills_at_requests(kill_setup: S3KillSetup) -> None:
     for names in (
         ("a claim", "an upload is completed", "the manifest"),
         ("a part", "the ledger"),
-        ("a table is copied", "the work is deleted"),
+        ("a table is copied", "objects are deleted"),
     ):
         output = kill_setup.bucket()
         moments: list[KillMoment] = [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
@@ -18,6 +19,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Client, S3Options, s3_client
 from pipelines.storage.s3_requests import take_request_counts
 from pipelines.storage.store import Store
+from pipelines.storage.tables import read_block, write_blocks
 from schemas.errors import InputError, RunError
 from tests.faults.faulty_s3 import S3Fault, Schedule, faulty_proxy
 
@@ -310,3 +312,26 @@ def test_a_copy_of_nothing_is_file_not_found(store: Store) -> None:
     fill(store, 1)
     with pytest.raises(FileNotFoundError, match="p/none"):
         store.copy([("none", "b")])
+
+
+def test_the_services_time_is_asked_once_a_minute(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000.0]
+    monkeypatch.setattr("pipelines.storage.s3_store.boottime_s", lambda: clock[0])
+    take_request_counts()
+    first = store.now_s()
+    clock[0] += 59.5
+    assert store.now_s() == first + 59.5
+    assert take_request_counts() == {"ListObjectsV2": 1}
+    clock[0] += 1
+    assert abs(store.now_s() - time.time()) < 5  # the clock that went astray does not count
+    assert take_request_counts() == {"ListObjectsV2": 1}
+
+
+def test_a_block_of_rows_is_read_in_one_request(store: Store) -> None:
+    table = pa.table({"n": [1, 2, 3]})
+    [(_, first), (_, second)] = write_blocks(store, "x", [(1, table), (2, table.slice(1))])
+    take_request_counts()
+    assert read_block(store, second) == table.slice(1) and read_block(store, first) == table
+    assert take_request_counts() == {"GetObject": 2}
