@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas.errors import RunError
@@ -106,8 +108,8 @@ def read_counts(store: Store, job: Job) -> RunCounts:
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
     """Reads the receipts of all shards, in the order of their index."""
     keys = [found.key for found in store.list(f"{job.work}/shards")]
-    receipts = [ShardReceipt.from_json(read_json(store, key)) for key in keys]
-    return sorted(receipts, key=lambda receipt: receipt.index)
+    records = in_parallel(store, partial(read_json, store), keys)
+    return sorted(map(ShardReceipt.from_json, records), key=lambda receipt: receipt.index)
 
 
 def reconcile(
@@ -138,8 +140,9 @@ def reconcile(
         before = step.passed
     _check_equal("shards written", len(receipts), counts.shards)  # 3
     rows = delivered = 0  # 4
-    for found in store.list(f"{job.agency}/decisions"):
-        outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
+    keys = [found.key for found in store.list(f"{job.agency}/decisions")]
+    for table in in_parallel(store, partial(read_parquet, store, columns=["outcome"]), keys):
+        outcomes = table["outcome"]
         rows += len(outcomes)
         delivered += len(outcomes.filter(pc.equal(outcomes, pa.scalar(Outcome.DELIVERED.value))))
     _check_equal("rows of the decisions table", rows, steps["read"].entered)

@@ -44,7 +44,11 @@ def run_graph(job: Job, build: Graph) -> None:
     end_stages_promptly()
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
-    workers = WorkerProcesses(worker_command(job.debug), job.debug) if job.workers > 1 else None
+    workers = (
+        WorkerProcesses(worker_command(job.debug, job.progress_path), job.debug)
+        if job.workers > 1
+        else None
+    )
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )

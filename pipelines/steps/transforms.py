@@ -123,14 +123,19 @@ class ScreenRights(beam.PTransform):
         )
 
 
+class _CountsOfBatch(beam.DoFn):
+    def process(self, element: ScreenReceipt) -> Iterator[StepCounts]:
+        yield element.counts
+
+
 class _CountScreened(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, element: list[ScreenReceipt]) -> Iterator[StepCounts]:
+    def process(self, element: list[StepCounts]) -> Iterator[StepCounts]:
         counts = StepCounts()
-        for receipt in element:
-            counts.add(receipt.counts)
+        for batch in element:
+            counts.add(batch)
         job = self._job
         store = open_store(job.output_uri)
         with record_failure(store, job.work, job.progress_path):
@@ -152,6 +157,8 @@ class CountScreened(beam.PTransform):
         """Turns receipts of screened batches into their summed counts."""
         return (
             pcoll
+            # Without the blocks, of which a large library has many times as many as batches.
+            | "CountsOfBatch" >> beam.ParDo(_CountsOfBatch())
             | "GatherScreened" >> GatherAll()
             | "CountScreened" >> beam.ParDo(_CountScreened(self.job))
         )

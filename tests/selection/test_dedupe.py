@@ -245,3 +245,18 @@ def test_unit_without_assets_has_no_candidates(chunks: int) -> None:
     found = dedupe.candidates_of(pa.table(empty, dedupe.UNIT_COLUMNS), 5)
     assert found.schema.equals(dedupe.CANDIDATES_SCHEMA)
     assert len(found) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=30))
+def test_files_whose_digests_only_begin_alike_are_no_twins(kinds: list[tuple[int, int]]) -> None:
+    digests = [bytes([head] * 8 + [0] * 23 + [rest]) for head, rest in kinds]
+    table = table_of([candidate(f"a{number}") for number in range(len(kinds))])
+    place = table.schema.get_field_index("media_sha256")
+    table = table.set_column(place, table.schema.field(place), pa.array(digests, pa.binary(32)))
+    ranked = np.arange(len(kinds))[::-1].copy()
+    found = dedupe.exact_duplicates(table, ranked)
+    first = {digests[at]: at for at in reversed(ranked.tolist())}
+    expected = [first[digests[at]] if first[digests[at]] != at else NO_MATCH for at in ranked]
+    assert found.tolist() == expected
+    shared = {at for at, one in enumerate(kinds) if sum(one[0] == other[0] for other in kinds) > 1}
+    assert set(dedupe.possible_twins(table).tolist()) == shared

@@ -23,7 +23,7 @@ from schemas.errors import RunError
 
 WITHIN_S = 10.0
 WHO = r"^A worker process died: worker_\d+, process \d+, "
-JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=()))
+JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=(), progress_path=""))
 # Pickled by value, since a worker may be unable to import the tests; it does its own imports.
 Work = Callable[[int], Iterator[int]]
 
@@ -129,7 +129,7 @@ def test_worker_that_cannot_start_is_reported(
     mark = tmp_path / "mark"
     program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
     command = [sys.executable, "-I", "-c", program]
-    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda debug: command)
+    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda *_: command)
     error = died(lambda number: iter([number]), mark)
     assert ", ended with exit status 1. " in error
     assert error.endswith("\n  ModuleNotFoundError: No module named 'no_such_module'")
