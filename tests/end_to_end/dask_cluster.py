@@ -1,0 +1,79 @@
+"""A Dask cluster of processes on this machine, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from tests.end_to_end.command import environment
+
+START = Path(__file__).parents[2] / "infra" / "dask" / "local_cluster.py"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster.
+
+    Attributes:
+        address: The scheduler's address.
+        variables: By which a command finds the certificates.
+        pids: The processes of the scheduler and of what starts each worker again when it dies.
+        folder: Where the processes log.
+    """
+
+    address: str
+    variables: Mapping[str, str]
+    pids: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def options(self) -> list[object]:
+        """The options of `fairshard package` for it."""
+        return ["--engine", "dask", "--scheduler", self.address]
+
+    def worker_pids(self) -> list[int]:
+        """Asks each worker for its process, which changes when it is started again."""
+        with Client(self.address, set_as_default=False) as client:
+            return sorted(client.run(os.getpid).values())
+
+    def tasks(self) -> int:
+        """How many tasks the scheduler knows."""
+        with Client(self.address, set_as_default=False) as client:
+            return int(client.run_on_scheduler(_tasks))
+
+
+def _tasks(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
+
+
+@contextmanager
+def cluster(workers: int, *more: str) -> Iterator[Cluster]:
+    """Starts a scheduler and workers, and stops them when the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, START, "--workers", str(workers), *more],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        made = json.loads(process.stdout.readline())
+        yield Cluster(made["scheduler"], made["environment"], made["pids"], Path(made["folder"]))
+    finally:
+        process.communicate()
+
+
+def kill(pid: int) -> None:
+    """Kills one process."""
+    os.kill(pid, signal.SIGKILL)
