@@ -78,8 +78,8 @@ def _start(
         *("--port", str(options.port), "--no-dashboard", "--scheduler-file", str(found)),
     ]
     processes.append(_process(scheduler, folder, "scheduler", variables))
-    _await(found.exists, processes, folder)
-    address = str(json.loads(found.read_text())["address"])
+    _await(lambda: bool(_address(found)), processes, folder)
+    address = _address(found)
     for number in range(options.workers):
         processes.append(start_worker(address, folder, f"worker-{number}", variables))
     logs = [folder / f"worker-{number}.log" for number in range(options.workers)]
@@ -93,6 +93,14 @@ def _start(
         "environment": variables,
         "folder": str(folder),
     }
+
+
+def _address(file: Path) -> str:
+    """Returns the address in a scheduler's file; "" while that is not written in full."""
+    try:
+        return str(json.loads(file.read_bytes())["address"])
+    except (FileNotFoundError, json.JSONDecodeError):
+        return ""
 
 
 def start_worker(

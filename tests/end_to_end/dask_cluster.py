@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Security
 
 from tests.end_to_end.command import environment
 
@@ -41,14 +41,26 @@ class Cluster:
         """The options of `fairshard package` for it."""
         return ["--engine", "dask", "--scheduler", self.address]
 
+    def client(self) -> Client:
+        """Returns a client, to be closed."""
+        tls = "DASK_DISTRIBUTED__COMM__TLS__"
+        files = self.variables
+        security = Security(
+            require_encryption=bool(files),
+            tls_ca_file=files.get(f"{tls}CA_FILE"),
+            tls_client_cert=files.get(f"{tls}CLIENT__CERT"),
+            tls_client_key=files.get(f"{tls}CLIENT__KEY"),
+        )
+        return Client(self.address, set_as_default=False, security=security)
+
     def worker_pids(self) -> list[int]:
         """Asks each worker for its process, which changes when it is started again."""
-        with Client(self.address, set_as_default=False) as client:
+        with self.client() as client:
             return sorted(client.run(os.getpid).values())
 
     def tasks(self) -> int:
         """How many tasks the scheduler knows."""
-        with Client(self.address, set_as_default=False) as client:
+        with self.client() as client:
             return int(client.run_on_scheduler(_tasks))
 
 
