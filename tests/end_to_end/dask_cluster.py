@@ -58,10 +58,21 @@ class Cluster:
         with self.client() as client:
             return sorted(client.run(os.getpid).values())
 
+    def busy(self) -> bool:
+        """Whether any worker runs a step."""
+        with self.client() as client:
+            return any(client.processing().values()) or any(client.run(_is_busy).values())
+
     def tasks(self) -> int:
         """How many tasks the scheduler knows."""
         with self.client() as client:
             return int(client.run_on_scheduler(_tasks))
+
+
+def _is_busy() -> bool:
+    from pipelines.steps.dask_bundle import _one_at_a_time
+
+    return _one_at_a_time.locked()
 
 
 def _tasks(dask_scheduler: Any) -> int:

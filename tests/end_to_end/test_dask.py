@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Demo, command, environment, tree
+from tests.end_to_end.command import Demo, command, environment, fairshard, tree
 from tests.end_to_end.dask_cluster import Cluster, cluster, kill
 
 DEAL = "demo-strict"
@@ -72,3 +75,47 @@ def test_two_workers_with_tls_give_the_same_bytes_though_both_are_killed(
     assert process.returncode == 0, errors
     assert said
     same(demo, tmp_path)
+
+
+@pytest.mark.long
+def test_killing_the_command_cancels_its_tasks(demo: Demo, two: Cluster, tmp_path: Path) -> None:
+    process = start(demo, tmp_path, two)
+    try:
+        wait_for("agency/work/*/batches/*", tmp_path, process)
+        assert two.tasks() > 0
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    await_that(lambda: two.tasks() == 0)
+    await_that(lambda: not two.busy())
+    assert not list(tmp_path.glob(SHARD))
+
+
+@pytest.mark.long
+def test_worker_with_another_program_is_refused_by_name(
+    demo: Demo, two: Cluster, tmp_path: Path
+) -> None:
+    other, out = tmp_path / "other", tmp_path / "out"
+    for package in ("pipelines", "schemas"):
+        (other / package).mkdir(parents=True)
+        (other / package / "__init__.py").write_text("")
+    log = other / "log"
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", two.address, "--no-nanny"]
+    with log.open("wb") as stream:
+        worker = subprocess.Popen(
+            [*words, "--nthreads", "1", "--no-dashboard", "--local-directory", str(other)],
+            cwd=other,
+            env=environment({**two.variables, "PYTHONPATH": str(other)}),
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        await_that(lambda: b"Registered to" in log.read_bytes())
+        ended = fairshard(*demo.package(DEAL, out, *two.options), env=two.variables)
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert ended.code == 2
+    assert "A Dask worker has another version of the program" in ended.err
+    assert "tls://127.0.0.1:" in ended.err and "code " in ended.err
+    assert not out.exists()
