@@ -8,10 +8,12 @@ whether it sees the same output and the same local files.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from distributed import Client
 from distributed.comm.core import CommClosedError
@@ -24,7 +26,10 @@ from pipelines.storage.open import open_store
 from schemas.errors import FairshardError, InputError, RunError
 
 _ANSWER_S = 10
+_SLOW_ANSWER_S = 120  # the first call imports the program
 _CONTINUE = "then run the same command again: it continues from what is done."
+
+_Answer = TypeVar("_Answer")
 
 
 @contextmanager
@@ -98,7 +103,7 @@ def check_workers(client: Client, scheduler: str) -> int:
             )
     probe = identity_probe()
     ours = probe()
-    found = client.run(probe, on_error="return")
+    found = _ask(client, probe)
     for worker, theirs in sorted(found.items()):
         if isinstance(theirs, BaseException):
             theirs = {"program": f"not readable: {theirs!r}"}
@@ -127,7 +132,7 @@ def check_shared(client: Client, job: Job) -> None:
     Raises:
         RunError: If a worker does not; it names the worker and the file.
     """
-    for worker, fault in sorted(client.run(_first_unseen, job, on_error="return").items()):
+    for worker, fault in sorted(_ask(client, _first_unseen, job).items()):
         if fault:
             raise RunError(
                 "A Dask worker does not see what the command sees",
@@ -135,6 +140,26 @@ def check_shared(client: Client, job: Job) -> None:
                 "Workers share the output and local files by a folder that is mounted at the same "
                 "path on every machine, or use s3:// addresses and have the credentials.",
             )
+
+
+def _ask(
+    client: Client, function: Callable[..., _Answer], *arguments: object
+) -> dict[str, _Answer]:
+    """Calls a function on every worker, and returns the answers or errors by address.
+
+    Raises:
+        InputError: If a worker does not answer.
+    """
+    call = partial(client._run, function, *arguments, on_error="return")
+    try:
+        found: dict[str, _Answer] = client.sync(call, callback_timeout=_SLOW_ANSWER_S)
+    except TimeoutError as error:
+        raise InputError(
+            "A Dask worker does not answer",
+            f"one of {', '.join(sorted(client.nthreads()))}",
+            "Stop workers that hang, or start them again.",
+        ) from error
+    return found
 
 
 def _first_unseen(job: Job) -> str:

@@ -20,7 +20,9 @@ from __future__ import annotations
 import queue
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import apache_beam as beam
 from apache_beam import pvalue
@@ -142,7 +144,10 @@ class DaskRun(PipelineResult):
         except BaseException:
             self.cancel()
             raise
-        self._client.run(forget, self._run, on_error="ignore")
+        # Frees the models now rather than when the next run begins, but waits for no slow worker.
+        call = partial(self._client._run, forget, self._run, on_error="ignore")
+        with suppress(OSError):
+            self._client.sync(call, callback_timeout=_LOOK_S)
         self._state = PipelineState.DONE
         return str(self._state)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,11 +81,11 @@ def _tasks(dask_scheduler: Any) -> int:
 
 
 @contextmanager
-def cluster(workers: int, *more: str) -> Iterator[Cluster]:
+def cluster(workers: int, *more: str, env: Mapping[str, str] | None = None) -> Iterator[Cluster]:
     """Starts a scheduler and workers, and stops them when the block ends."""
     process = subprocess.Popen(
         [sys.executable, START, "--workers", str(workers), *more],
-        env=environment(),
+        env=environment(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -95,6 +96,40 @@ def cluster(workers: int, *more: str) -> Iterator[Cluster]:
         yield Cluster(made["scheduler"], made["environment"], made["pids"], Path(made["folder"]))
     finally:
         process.communicate()
+
+
+@contextmanager
+def another_worker(
+    joins: Cluster, folder: Path, *more: str, code: Path | None = None
+) -> Iterator[None]:
+    """Has one more worker join within the block.
+
+    Args:
+        joins: The cluster.
+        folder: For its files.
+        more: Further options of `dask worker`.
+        code: A folder whose `pipelines` and `schemas` it has instead of ours.
+    """
+    log = folder / "worker.log"
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", joins.address, "--no-nanny"]
+    own = {"PYTHONPATH": str(code)} if code else {}
+    with log.open("wb") as stream:
+        worker = subprocess.Popen(
+            [*words, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder), *more],
+            cwd=folder,
+            env=environment({**joins.variables, **own}),
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        until = time.monotonic() + 60
+        while b"Registered to" not in log.read_bytes():
+            assert worker.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        worker.terminate()
+        worker.wait()
 
 
 def kill(pid: int) -> None:

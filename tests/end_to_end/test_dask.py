@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import Demo, command, environment, fairshard, tree
-from tests.end_to_end.dask_cluster import Cluster, cluster, kill
+from tests.end_to_end.dask_cluster import Cluster, another_worker, cluster, kill
 
 DEAL = "demo-strict"
 UNIT = "agency/work/*/units/*.json"
@@ -77,8 +76,9 @@ def test_two_workers_with_tls_give_the_same_bytes_though_both_are_killed(
     same(demo, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killing_the_command_cancels_its_tasks(demo: Demo, two: Cluster, tmp_path: Path) -> None:
+    demo.copy_features(tmp_path)
     process = start(demo, tmp_path, two)
     try:
         wait_for("agency/work/*/batches/*", tmp_path, process)
@@ -91,7 +91,7 @@ def test_killing_the_command_cancels_its_tasks(demo: Demo, two: Cluster, tmp_pat
     assert not list(tmp_path.glob(SHARD))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_worker_with_another_program_is_refused_by_name(
     demo: Demo, two: Cluster, tmp_path: Path
 ) -> None:
@@ -99,22 +99,8 @@ def test_worker_with_another_program_is_refused_by_name(
     for package in ("pipelines", "schemas"):
         (other / package).mkdir(parents=True)
         (other / package / "__init__.py").write_text("")
-    log = other / "log"
-    words = [sys.executable, "-m", "distributed.cli.dask_worker", two.address, "--no-nanny"]
-    with log.open("wb") as stream:
-        worker = subprocess.Popen(
-            [*words, "--nthreads", "1", "--no-dashboard", "--local-directory", str(other)],
-            cwd=other,
-            env=environment({**two.variables, "PYTHONPATH": str(other)}),
-            stdout=stream,
-            stderr=stream,
-        )
-    try:
-        await_that(lambda: b"Registered to" in log.read_bytes())
+    with another_worker(two, other, code=other):
         ended = fairshard(*demo.package(DEAL, out, *two.options), env=two.variables)
-    finally:
-        worker.terminate()
-        worker.wait()
     assert ended.code == 2
     assert "A Dask worker has another version of the program" in ended.err
     assert "tls://127.0.0.1:" in ended.err and "code " in ended.err

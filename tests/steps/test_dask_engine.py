@@ -14,11 +14,16 @@ from apache_beam.pvalue import AsIter, AsSingleton
 from apache_beam.transforms.window import FixedWindows
 from distributed import Client, LocalCluster
 
+from pipelines.steps import dask_cluster
 from pipelines.steps.beam_defaults import RunOptions
 from pipelines.steps.dask_bundle import _KEYS, group, split_by_key
+from pipelines.steps.dask_cluster import check_workers
 from pipelines.steps.dask_engine import DaskEngine
+from pipelines.steps.dask_identity import identity_probe
+from pipelines.steps.engine_options import dask_scheduler, engine_options
+from pipelines.steps.runner import check_engine
 from pipelines.storage.progress import report_progress
-from schemas.errors import RunError
+from schemas.errors import InputError, RunError
 
 SEEN: list[Any] = []  # what steps saw: the workers are threads of this process
 LOCK = threading.Lock()
@@ -211,3 +216,57 @@ def is_busy() -> bool:
     from pipelines.steps.dask_bundle import _one_at_a_time
 
     return _one_at_a_time.locked()
+
+
+def test_worker_that_differs_is_named_with_each_difference(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_workers(client, "inproc") == 2
+
+    def probe() -> dict[str, str]:
+        return {
+            **identity_probe()(),
+            "code": "here" if threading.current_thread() is threading.main_thread() else "there",
+        }
+
+    monkeypatch.setattr(dask_cluster, "identity_probe", lambda: probe)
+    with pytest.raises(InputError, match=r"another version .*inproc://.*: code there, here here"):
+        check_workers(client, "inproc")
+
+
+def test_engine_and_scheduler_become_beam_s_options() -> None:
+    assert engine_options(None, "", ["--runner=FlinkRunner"]) == ("--runner=FlinkRunner",)
+    assert engine_options("embedded", "", []) == ()
+    made = engine_options("dask", "tls://host:8786", [])
+    assert dask_scheduler(made) == "tls://host:8786"
+    assert dask_scheduler(["--runner=FlinkRunner"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("engine", "scheduler", "beam", "message"),
+    [
+        (None, "tcp://host:8786", [], "--scheduler is for Dask only"),
+        ("embedded", "tcp://host:8786", [], "--scheduler is for Dask only"),
+        ("embedded", "", ["--runner=FlinkRunner"], "Two options name an engine"),
+        ("dask", "tcp://host:8786", ["--runner=FlinkRunner"], "takes no Beam options"),
+        ("dask", "", [], "needs the address"),
+        ("dask", "host:8786", [], "needs the address"),
+        ("dask", "tcp://host", [], "needs the address"),
+    ],
+)
+def test_contradicting_options_are_refused(
+    engine: str | None, scheduler: str, beam: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        engine_options(engine, scheduler, beam)
+
+
+def test_beam_s_own_dask_runner_is_refused() -> None:
+    with pytest.raises(InputError, match="leaves out parts of the graph"):
+        check_engine(["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"])
+
+
+def test_missing_scheduler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_cluster, "_ANSWER_S", 1)
+    with pytest.raises(InputError, match="No Dask scheduler answers: --scheduler tcp://127"):
+        check_engine(engine_options("dask", "tcp://127.0.0.1:9", []))
