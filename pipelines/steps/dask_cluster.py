@@ -8,6 +8,7 @@ whether it sees the same output and the same local files.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from pipelines.storage.open import open_store
 from schemas.errors import FairshardError, InputError, RunError
 
 _ANSWER_S = 10
+_MAX_ASKS = 10
+_ASK_AGAIN_S = 1.0
 _SLOW_ANSWER_S = 120  # the first call imports the program
 _CONTINUE = "then run the same command again: it continues from what is done."
 
@@ -151,15 +154,22 @@ def _ask(
         InputError: If a worker does not answer.
     """
     call = partial(client._run, function, *arguments, on_error="return")
-    try:
-        found: dict[str, _Answer] = client.sync(call, callback_timeout=_SLOW_ANSWER_S)
-    except TimeoutError as error:
-        raise InputError(
-            "A Dask worker does not answer",
-            f"one of {', '.join(sorted(client.nthreads()))}",
-            "Stop workers that hang, or start them again.",
-        ) from error
-    return found
+    silent = list(client.nthreads())
+    for _ in range(_MAX_ASKS):
+        try:
+            found: dict[str, _Answer] = client.sync(call, callback_timeout=_SLOW_ANSWER_S)
+        except TimeoutError:
+            break
+        # A worker that dies is one less; whoever takes its place is asked as well.
+        silent = [worker for worker, answer in found.items() if isinstance(answer, OSError)]
+        if found and not silent:
+            return found
+        time.sleep(_ASK_AGAIN_S)
+    raise InputError(
+        "A Dask worker does not answer",
+        f"one of {', '.join(sorted(silent)) or 'none that are left'}",
+        "Stop workers that hang, or start them, then run the same command again.",
+    )
 
 
 def _first_unseen(job: Job) -> str:

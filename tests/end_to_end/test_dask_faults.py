@@ -33,13 +33,13 @@ def test_thirty_kills_of_workers_end_in_the_same_bytes(demo: Demo, tmp_path: Pat
             demo.copy_features(out)
             process = start(demo, out, made)
             while process.poll() is None:
-                time.sleep(rng.uniform(0.2, 2.0))
+                time.sleep(rng.uniform(0.5, 6.0))
                 with contextlib.suppress(OSError, ProcessLookupError, IndexError):
                     kill(rng.choice(made.worker_pids()))
                     killed += 1
             _, errors = process.communicate()
             if process.returncode:
-                assert process.returncode == 1 and "again" in errors, errors
+                assert process.returncode in (1, 2) and "again" in errors, errors
                 ended = fairshard(*demo.package(DEAL, out, *made.options))
                 assert ended.code == 0, ended.err
             same(demo, out)

@@ -13,6 +13,7 @@ import pytest
 from apache_beam.pvalue import AsIter, AsSingleton
 from apache_beam.transforms.window import FixedWindows
 from distributed import Client, LocalCluster
+from distributed.comm.core import CommClosedError
 
 from pipelines.steps import dask_cluster
 from pipelines.steps.beam_defaults import RunOptions
@@ -231,6 +232,26 @@ def test_worker_that_differs_is_named_with_each_difference(
 
     monkeypatch.setattr(dask_cluster, "identity_probe", lambda: probe)
     with pytest.raises(InputError, match=r"another version .*inproc://.*: code there, here here"):
+        check_workers(client, "inproc")
+
+
+def test_worker_that_dies_while_it_is_asked_is_not_taken_for_another_program(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_cluster, "_ASK_AGAIN_S", 0)
+    run, asked = client._run, []
+
+    async def dying(*words: Any, **options: Any) -> Any:
+        asked.append(words)
+        found = await run(*words, **options)
+        return {**found, "tcp://gone": CommClosedError("closed")} if len(asked) <= dies else found
+
+    monkeypatch.setattr(client, "_run", dying)
+    dies = 2
+    assert check_workers(client, "inproc") == 2
+    assert len(asked) == 3
+    dies = 100
+    with pytest.raises(InputError, match="A Dask worker does not answer: one of tcp://gone"):
         check_workers(client, "inproc")
 
 
