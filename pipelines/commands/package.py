@@ -36,6 +36,7 @@ from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
+from pipelines.steps.engine_options import ENGINES, engine_options, seen_everywhere
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
@@ -52,6 +53,8 @@ examples:
       --allow-root /archive/pictures --allow-host media.example.com
   fairshard package --catalogue library/ --deal acme.toml \\
       --new-pool renewal-2027
+  fairshard package --catalogue s3://agency/catalogue --deal acme.toml \\
+      --out s3://agency/out --engine dask --scheduler tcp://scheduler:8786
 """
 
 
@@ -64,6 +67,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what the pipeline runs on: processes of this machine (embedded, the default) or a "
+        "Dask cluster (dask); for others, see --beam",
+    )
+    parser.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="with --engine dask: tcp://HOST:PORT or tls://HOST:PORT of its scheduler, all of "
+        "whose workers are used",
     )
     parser.add_argument(
         "--beam",
@@ -90,12 +106,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
-    check_engine(options.beam)  # before anything is written
+    beam_options = engine_options(options.engine, options.scheduler, options.beam)
+    check_engine(beam_options)  # before anything is written
     results, progress = consoles(options)
     with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
         path = Path(folder) / "progress"
         request = JobRequest(
-            catalogue=options.catalogue,
+            catalogue=seen_everywhere(options.catalogue)
+            if options.scheduler
+            else options.catalogue,
             deal=options.deal,
             as_of=parse_as_of(options.as_of),
             output=options.out,
@@ -107,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
             requests_per_minute=options.requests_per_minute,
             workers=options.workers,
             debug=options.debug,
-            beam_options=tuple(options.beam),
+            beam_options=beam_options,
             progress_path=str(path),
             new_pool=_new_pool(options.new_pool),
         )

@@ -1,4 +1,4 @@
-"""Runs the graph on an engine: Beam's FnApiRunner, or another one named by Beam's own options.
+"""Runs the graph on an engine: Beam's FnApiRunner, Dask, or one named by Beam's own options.
 
 Three problems of Beam 2.77 are worked around. The default DirectRunner would fetch and execute a
 binary from the network, so the runner is always named. The timed output buffer races its writer
@@ -17,6 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
 from pipelines.steps.worker import worker_command
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
@@ -42,6 +43,11 @@ def run_graph(job: Job, build: Graph) -> None:
     """
     disable_timed_output()
     end_stages_promptly()
+    if scheduler := dask_scheduler(job.beam_options):
+        from pipelines.steps.dask_run import run_on_dask  # Dask is an extra
+
+        run_on_dask(job, build, scheduler)
+        return
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
     workers = (
@@ -72,8 +78,8 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
     """Returns the runner that Beam's options name; None for the embedded one.
 
     Raises:
-        InputError: If there is no such runner, the runner or mode must not be used, or the service
-            that it needs does not answer.
+        InputError: If there is no such runner, the runner or mode must not be used, the service
+            that it needs does not answer, or a worker of it has another version of the program.
     """
     asked = PipelineOptions([*beam_options]).get_all_options()
     runner = _full_name(asked["runner"])
@@ -85,6 +91,16 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             "Leave the runner out for the embedded one, or name FlinkRunner, PortableRunner or "
             "DataflowRunner.",
         )
+    if name == "DaskRunner":
+        raise InputError(
+            "Beam's own Dask runner leaves out parts of the graph without a word",
+            f"--runner={asked['runner']}",
+            "Use --engine dask --scheduler tcp://HOST:PORT.",
+        )
+    if runner == DASK_RUNNER:
+        from pipelines.steps.dask_run import check_cluster  # Dask is an extra
+
+        check_cluster(dask_scheduler(beam_options))
     if asked["direct_running_mode"] == "multi_threading":
         raise InputError(
             "This mode loses rows in Beam 2.77",
