@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import recv_handle
-from typing import Any
 
 from pipelines.process.identity import end_with, this_process
 from schemas.errors import FairshardError
@@ -82,7 +81,7 @@ class Ended:
     status: int
 
 
-def serve_forks(connection: Connection, answer: Callable[[Any], object]) -> bool:
+def serve_forks(connection: Connection, answer: Callable[[object], object]) -> bool:
     """Serves requests until the other end is closed, and then kills what is still running.
 
     Args:
@@ -97,7 +96,7 @@ def serve_forks(connection: Connection, answer: Callable[[Any], object]) -> bool
 
 
 class _Loop:
-    def __init__(self, connection: Connection, answer: Callable[[Any], object]) -> None:
+    def __init__(self, connection: Connection, answer: Callable[[object], object]) -> None:
         self._connection = connection
         self._answer = answer
         self._me = this_process()

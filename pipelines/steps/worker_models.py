@@ -40,7 +40,7 @@ class LoadModels:
     models: Models
 
 
-def answer(question: ChoosePrecision | LoadModels) -> object:
+def answer(question: object) -> object:
     """Answers a question; what was loaded for it stays in memory for the workers.
 
     Raises:
@@ -49,8 +49,10 @@ def answer(question: ChoosePrecision | LoadModels) -> object:
     """
     if isinstance(question, ChoosePrecision):
         return choose_precision(question.ref)
-    LazyVisionModels(question.models).load()
-    return None
+    if isinstance(question, LoadModels):
+        LazyVisionModels(question.models).load()
+        return None
+    raise TypeError(f"no answer to {question!r}")
 
 
 def choose_by(origin: ForkServer | None) -> Callable[[ModelRef], ChosenPrecision]:
