@@ -17,7 +17,7 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
-from pipelines.commands.package import package_with_progress, showing_undelivered
+from pipelines.commands.packaging import package_with_progress, showing_undelivered
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
@@ -27,6 +27,8 @@ from pipelines.report.tree import tree_lines
 from pipelines.report.verification import show_report
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.steps.worker_models import load_if_new
+from pipelines.steps.worker_origin import workers_to_come
 from pipelines.storage.progress import report_progress
 from pipelines.verify.delivery import verify_delivery
 from schemas.errors import InputError
@@ -107,9 +109,13 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
         workers=options.workers,
         debug=options.debug,
     )
-    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
+        workers_to_come(options.workers, options.debug) as origin,
+    ):
         path = Path(folder) / "progress"
         prepared = prepare_job(replace(request, progress_path=str(path)))
+        load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(prepared, path, console, options.quiet)
     if options.json:

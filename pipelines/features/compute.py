@@ -15,6 +15,9 @@ from PIL import Image
 from pipelines.features.prepare import PreparedMedia
 from pipelines.run.job import Models
 from pipelines.vision.caption_text import CaptionFailure
+from pipelines.vision.external import is_external
+from pipelines.vision.remembered_texts import remembered_texts
+from pipelines.vision.zero_shot import prompts_of
 from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 from schemas.measures import MeasuresRow
@@ -79,6 +82,16 @@ class LazyVisionModels:
         self._check(models.captioner, captioner.network.identity, models.captioner_id)
         return captioner
 
+    def load(self) -> None:
+        """Loads the models before their first use, and embeds the vocabulary's texts.
+
+        Processes that are forked from this one then have both.
+        """
+        if not is_external(self.models.captioner):
+            _ = self._captioner
+        if self.models.vocabulary is not None:
+            self.embed_texts(prompts_of(self.models.vocabulary))
+
     def _check(self, name: str, found: str, expected: str) -> None:
         """Checks that this worker has the weights that the run was started with."""
         if found != expected:
@@ -93,12 +106,15 @@ class LazyVisionModels:
         return self._encoder.embed_images(list(images))
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """L2-normalised embeddings, [n, d]."""
-        return self._encoder.embed_texts(list(texts))
+        """L2-normalised embeddings, [n, d]; a text that occurs again is not embedded again."""
+        encoder = self._encoder
+        if not texts:
+            return encoder.embed_texts([])
+        return remembered_texts(encoder.identity).vectors(texts, encoder.embed_texts)
 
     @cached_property
     def _external(self) -> ExternalCaptioner | None:
-        from pipelines.vision.external import is_external, load_external
+        from pipelines.vision.external import load_external
 
         models = self.models
         if not is_external(models.captioner):

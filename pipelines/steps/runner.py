@@ -18,7 +18,6 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
-from pipelines.steps.worker import worker_command
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
@@ -50,17 +49,13 @@ def run_graph(job: Job, build: Graph) -> None:
         return
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
-    workers = (
-        WorkerProcesses(worker_command(job.debug, job.progress_path), job.debug)
-        if job.workers > 1
-        else None
-    )
+    workers = WorkerProcesses(job.debug, job.progress_path) if job.workers > 1 else None
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )
     pipeline = beam.Pipeline(runner=engine, options=options)
-    build(pipeline, job)
     try:
+        build(pipeline, job)
         pipeline.run().wait_until_finish()
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
@@ -72,6 +67,9 @@ def run_graph(job: Job, build: Graph) -> None:
             " ".join(job.beam_options),
             "Check that the engine is running, then run the same command again: it continues.",
         ) from error
+    finally:
+        if workers is not None:
+            workers.close()
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:

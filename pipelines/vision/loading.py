@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pipelines.vision import demo_network
 from pipelines.vision.compat import Model, Tokenizer, import_open_clip
@@ -28,6 +29,9 @@ from pipelines.vision.preprocess import Preprocess
 from schemas.errors import InputError
 
 _DTYPES = {FP32: torch.float32, BF16: torch.bfloat16, FP16: torch.float16}
+_MOST_KEPT = 4
+_kept: dict[tuple[ModelRef, str], Network] = {}  # by reference and identity, oldest first
+_RANDOM = frozenset({Tensor.uniform_, Tensor.normal_})
 _PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -62,16 +66,22 @@ def load_network(ref: ModelRef, threads: int) -> Network:
         InputError: The weights are unavailable, damaged or of another architecture.
     """
     torch.set_num_threads(threads)
-    return _load(ref, identity(ref))
+    network = _kept.get((ref, identity(ref)))
+    if network is None:
+        network = open_network(ref)
+        keep_network(network)
+    return network
 
 
-@lru_cache(maxsize=4)
-def _load(ref: ModelRef, model_id: str) -> Network:
-    return open_network(ref)
+def keep_network(network: Network) -> None:
+    """Keeps a network for `load_network`; of more than four, the first is dropped."""
+    _kept[network.ref, network.identity] = network
+    if len(_kept) > _MOST_KEPT:
+        del _kept[next(iter(_kept))]
 
 
 def open_network(ref: ModelRef) -> Network:
-    """Loads a model that is not kept for later.
+    """Loads a model, without keeping it for later.
 
     Raises:
         InputError: The weights are unavailable, damaged or of another architecture.
@@ -134,7 +144,28 @@ def _create(ref: ModelRef, path: str) -> Model:
     if settings.get("quick_gelu"):
         options["force_quick_gelu"] = True
     options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING_KEYS if k in settings}
-    return _for_inference(open_clip.create_model(ref.architecture, pretrained=path, **options))
+    with _WithoutRandomNumbers():
+        model = open_clip.create_model(ref.architecture, pretrained=path, **options)
+    return _for_inference(model)
+
+
+class _WithoutRandomNumbers(TorchFunctionMode):
+    """Leaves out the random numbers that a new network starts with: weights replace all of them.
+
+    Drawing them takes more than half of the time that loading a model takes. open_clip refuses
+    weights that do not replace each parameter.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., object],
+        types: Iterable[type],
+        arguments: Sequence[object] = (),
+        options: Mapping[str, object] | None = None,
+    ) -> object:
+        if function in _RANDOM:
+            return arguments[0]
+        return function(*arguments, **(options or {}))
 
 
 def _for_inference(model: nn.Module) -> Model:
