@@ -13,9 +13,11 @@ from pipelines.commands.common import (
     add_evaluation_options,
     add_general_options,
     add_run_options,
+    default_workers,
 )
 from pipelines.steps.engine_options import ENGINES, engine_options
 from pipelines.steps.worker_origin import workers_to_come
+from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
@@ -74,12 +76,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: replace the latest version and owe only the differences)",
     )
     add_run_options(parser)
+    parser.set_defaults(workers=None)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     beam_options = engine_options(options.engine, options.scheduler, options.beam)
+    if options.workers is None:
+        options.workers = default_workers()
+    elif options.scheduler:
+        raise InputError(
+            "--workers is for processes of this machine",
+            f"--workers {options.workers} with --engine dask",
+            "Leave it out: all workers of the Dask cluster are used.",
+        )
     # Another engine has workers of its own.
     with workers_to_come(1 if beam_options else options.workers, options.debug) as origin:
         from pipelines.commands.packaging import run_package

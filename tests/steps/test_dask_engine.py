@@ -15,6 +15,7 @@ from apache_beam.transforms.window import FixedWindows
 from distributed import Client, LocalCluster
 from distributed.comm.core import CommClosedError
 
+from pipelines.cli import main
 from pipelines.steps import dask_cluster
 from pipelines.steps.beam_defaults import RunOptions
 from pipelines.steps.dask_bundle import _KEYS, group, split_by_key
@@ -291,3 +292,9 @@ def test_missing_scheduler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "_ANSWER_S", 1)
     with pytest.raises(InputError, match="No Dask scheduler answers: --scheduler tcp://127"):
         check_engine(engine_options("dask", "tcp://127.0.0.1:9", []))
+
+
+def test_workers_are_not_counted_here(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--workers", "3"]
+    assert main(["package", "--catalogue", "none", "--deal", "none.toml", *given]) == 2
+    assert "--workers is for processes of this machine: --workers 3" in capsys.readouterr().err
