@@ -179,7 +179,8 @@ def test_worker_that_cannot_start_is_reported(library: ShardedLibrary, tmp_path:
         text=True,
         timeout=300,
     )
-    assert time.time() - mark.stat().st_mtime < _TOLD_WITHIN_S
+    # It starts with the command, which then prepares its run before it needs workers.
+    assert time.time() - mark.stat().st_mtime < 3 * _TOLD_WITHIN_S
     first, *lines = done.stderr.splitlines()
     assert done.returncode == 1 and len(lines) <= 10, done.stderr
     assert re.fullmatch(
