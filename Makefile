@@ -17,7 +17,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 .PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
-	dali-env quality-env swift-env setup lint types contracts schemas clean help
+	dali-env quality-env swift-env prism setup lint types contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -34,6 +34,7 @@ help:
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make quality-env  detectors of faces and text, and pictures for tests.bench.quality"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
+	@echo "make prism      Beam's portable runner, for tests/end_to_end/test_portable.py; needs Go"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/"
 
@@ -102,6 +103,17 @@ quality-env: $(VENV)/.test
 # Starts it once, since that shows that it runs; the end of its input stops it.
 swift-env:
 	@$(PYTHON) infra/swift/start.py < /dev/null > /dev/null
+
+# Beam's portable runner, for tests and trials; nothing of it is needed to run Fairshard.
+PRISM_VERSION := 2.77.0
+PRISM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fairshard/prism-$(PRISM_VERSION)/prism
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+
+$(PRISM):
+	@echo "Building Prism, once: some minutes"
+	@GOBIN="$(dir $@)" $(GO) install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(PRISM_VERSION)
+
+prism: $(PRISM)
 
 setup: $(VENV)/.test
 

@@ -17,6 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish
 from pipelines.steps.worker import worker_command
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
@@ -24,6 +25,7 @@ from schemas.errors import InputError, RunError
 Graph = Callable[[beam.Pipeline, Job], None]
 
 _EMBEDDED = "FnApiRunner"
+_PORTABLE = "PortableRunner"
 _FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirectRunner")
 _ANSWER_S = 10.0
 
@@ -42,16 +44,19 @@ def run_graph(job: Job, build: Graph) -> None:
     """
     disable_timed_output()
     end_stages_promptly()
-    options = RunOptions([*_embedded(job.workers), *job.beam_options])
+    more = PORTABLE_OPTIONS if job.beam_options else ()
+    options = RunOptions([*_embedded(job.workers), *more, *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
     workers = WorkerProcesses(worker_command(job.debug), job.debug) if job.workers > 1 else None
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )
-    pipeline = beam.Pipeline(runner=engine, options=options)
+    pipeline = beam.Pipeline(
+        runner=PoolsRunner() if engine == _PORTABLE else engine, options=options
+    )
     build(pipeline, job)
     try:
-        pipeline.run().wait_until_finish()
+        finish(pipeline.run()) if isinstance(engine, str) else pipeline.run().wait_until_finish()
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
             raise died from error
@@ -87,7 +92,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             "--direct_running_mode=multi_threading",
             "Leave it out; set the number of processes with --workers.",
         )
-    if name == "PortableRunner":
+    if name == _PORTABLE:
         _check_endpoint(asked["job_endpoint"])
     return None if name in ("", _EMBEDDED) else runner
 
