@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # only its stubs are missing
 
 INFRA = Path(__file__).parents[1] / "infra"
 SCRIPTS = ("flink", "spark", "dataflow")
@@ -63,7 +63,7 @@ def test_script_says_what_it_needs(name: str) -> None:
 @pytest.mark.parametrize(("name", "jar"), [("flink", "FLINK"), ("spark", "SPARK")])
 def test_script_refuses_a_missing_jar(name: str, jar: str) -> None:
     variables = {"PATH": os.defpath, f"{jar}_JOB_SERVER_JAR": "/nowhere.jar"}
-    words = [INFRA / name / "run.sh", "localhost:8081", "--deal"]
+    words = [str(INFRA / name / "run.sh"), "localhost:8081", "--deal"]
     ended = subprocess.run(words, capture_output=True, text=True, env=variables)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"{jar}_JOB_SERVER_JAR=/nowhere.jar is no file")
@@ -80,7 +80,7 @@ def test_script_gives_the_command_its_options(name: str, tmp_path: Path) -> None
         **dict.fromkeys(("FLINK_JOB_SERVER_JAR", "SPARK_JOB_SERVER_JAR"), str(jar)),
         **{"PROJECT": "p", "REGION": "r", "STAGING": "gs://b/x"},
     }
-    words = [INFRA / name / "run.sh", "where", "--deal", "a b.toml"]
+    words = [str(INFRA / name / "run.sh"), "where", "--deal", "a b.toml"]
     ended = subprocess.run(words, capture_output=True, text=True, env=variables)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()

@@ -20,9 +20,6 @@ from pipelines.process.identity import end_with
 from pipelines.steps.program import program_digest
 
 _PROVISION_S = 60.0
-# Prism 2.77 keeps one table of short names of metrics for a job, though each worker has its own: it
-# takes one worker's counts for another's, and fails where it cannot read them.
-_SHORT_IDS = "beam:protocol:monitoring_info_short_ids:v1"
 
 
 class RefusedRunError(Exception):
@@ -54,9 +51,10 @@ def main() -> None:
         end_with(*map(int, options.parent.split(":")))
     if not options.debug:
         logging.disable(logging.CRITICAL)
-    from pipelines.steps.beam_defaults import end_stages_promptly
+    from pipelines.steps.beam_defaults import end_stages_promptly, name_metrics_apart
 
     end_stages_promptly()
+    name_metrics_apart(options.id)
     info = _provision(options)
     control = options.control_endpoint or info.control_endpoint.url
     try:
@@ -116,9 +114,7 @@ def variables(info: Any, options: argparse.Namespace) -> dict[str, str]:
             options.logging_endpoint, info.logging_endpoint
         ),
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
-        "RUNNER_CAPABILITIES": " ".join(
-            name for name in info.runner_capabilities if name != _SHORT_IDS
-        ),
+        "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
     }
 
 

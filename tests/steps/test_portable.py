@@ -24,7 +24,6 @@ from pipelines.steps.boot import RefusedRunError, check_artifacts, parse, variab
 from pipelines.steps.portable import PROGRAM, finish, spread_over_pools
 from schemas.errors import RunError
 
-SHORT_IDS = "beam:protocol:monitoring_info_short_ids:v1"
 LISTED = "submission_environment_dependencies.txt"
 
 
@@ -71,7 +70,7 @@ def test_one_pool_keeps_its_environment() -> None:
 
 
 def test_worker_gets_the_options_of_the_pipeline_and_the_addresses_of_the_runner() -> None:
-    info = beam_provision_api_pb2.ProvisionInfo(runner_capabilities=["one", SHORT_IDS, "two"])
+    info = beam_provision_api_pb2.ProvisionInfo(runner_capabilities=["one", "two"])
     info.control_endpoint.url = "runner:1"
     info.logging_endpoint.url = "runner:2"
     json_format.ParseDict({"beam:option:region:v1": "here"}, info.pipeline_options)
@@ -105,7 +104,8 @@ class _Artifacts(beam_artifact_api_pb2_grpc.ArtifactRetrievalServiceServicer):
 def provisioned(name: str, sha256: str) -> Iterator[Any]:
     """Serves one artifact; yields what a runner tells its workers of it."""
     server = grpc.server(ThreadPoolExecutor(2))
-    beam_artifact_api_pb2_grpc.add_ArtifactRetrievalServiceServicer_to_server(_Artifacts(), server)
+    serve: Any = beam_artifact_api_pb2_grpc.add_ArtifactRetrievalServiceServicer_to_server
+    serve(_Artifacts(), server)
     info = beam_provision_api_pb2.ProvisionInfo()
     info.artifact_endpoint.url = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     role = beam_runner_api_pb2.ArtifactStagingToRolePayload(staged_name=name)
