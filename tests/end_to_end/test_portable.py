@@ -75,14 +75,15 @@ def interrupt(root: Path, on: Portable) -> None:
     wait_for(UNIT, root / "out", process)
     process.send_signal(signal.SIGINT)
     code, errors = ended(process)
-    assert (code, errors.count("\n")) == (130, 1), errors
+    assert code == 130 and errors.splitlines()[-1].startswith("interrupted;"), errors
+    assert errors.count("\n") == 1 or not on.pools, errors  # LOOPBACK's threads may print theirs
     assert on.workers() == []
     again = fairshard(*package_options(root), *on.options)
     assert again.code == 0, again.err
 
 
 @needs_prism
-@pytest.mark.long
+@pytest.mark.slow
 def test_interrupted_command_is_continued_with_the_same_bytes(
     reference: dict[str, str], tmp_path: Path
 ) -> None:
