@@ -17,7 +17,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 .PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
-	dali-env quality-env swift-env dask-demo wheel setup lint types contracts schemas clean help
+	dali-env quality-env swift-env prism dask-demo wheel setup lint types contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -36,6 +36,7 @@ help:
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make dask-demo  the demo deal on a Dask cluster of processes, with TLS: the same bytes"
 	@echo "make wheel      all that a remote worker needs: dist/"
+	@echo "make prism      Beam's portable runner, for tests/end_to_end/test_portable.py; needs Go"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/"
 
@@ -111,6 +112,17 @@ wheel: $(VENV)/.made
 
 dask-demo: $(VENV)/.test
 	$(BIN)/python infra/dask/demo.py
+
+# Beam's portable runner, for tests and trials; nothing of it is needed to run Fairshard.
+PRISM_VERSION := 2.77.0
+PRISM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fairshard/prism-$(PRISM_VERSION)/prism
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+
+$(PRISM):
+	@echo "Building Prism, once: some minutes"
+	@GOBIN="$(dir $@)" $(GO) install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(PRISM_VERSION)
+
+prism: $(PRISM)
 
 setup: $(VENV)/.test
 

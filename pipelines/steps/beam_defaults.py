@@ -9,11 +9,13 @@ Each of these holds for the whole process. pyproject.toml allows no other minor 
 | how often a stage is sampled | `end_stages_promptly` | a stage waits for it to end |
 | what starts a worker process | `start_workers_by` | Beam does not notice that one dies |
 | the threads' exception hook | `silence_lost_connections` | Beam's threads print tracebacks then |
+| short names of metrics | `name_metrics_apart` | Prism mixes up those of two workers |
 | views of the options | `RunOptions` | Beam makes the same ones some 150 times |
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -58,6 +60,18 @@ def silence_lost_connections() -> None:
             before(uncaught)
 
     threading.excepthook = hook
+
+
+def name_metrics_apart(worker_id: str) -> None:
+    """Lets a worker of an engine that runs elsewhere give its metrics short names of its own.
+
+    Workers count from 1, and Prism keeps one table of names for a job: it would take the counts of
+    one worker for those of another, and end the job where it cannot read them.
+    """
+    from apache_beam.runners.worker import sdk_worker  # not needed in the runner's process
+
+    digest = hashlib.sha256(worker_id.encode()).digest()
+    sdk_worker.SHORT_ID_CACHE._last_short_id = int.from_bytes(digest[:8], "big") << 32
 
 
 class RunOptions(PipelineOptions):

@@ -18,12 +18,14 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
+from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
 Graph = Callable[[beam.Pipeline, Job], None]
 
 _EMBEDDED = "FnApiRunner"
+_PORTABLE = "PortableRunner"
 _FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirectRunner")
 _ANSWER_S = 10.0
 
@@ -47,16 +49,19 @@ def run_graph(job: Job, build: Graph) -> None:
 
         run_on_dask(job, build, scheduler)
         return
-    options = RunOptions([*_embedded(job.workers), *job.beam_options])
+    more = PORTABLE_OPTIONS if job.beam_options else ()
+    options = RunOptions([*_embedded(job.workers), *more, *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
     workers = WorkerProcesses(job.debug, job.progress_path) if job.workers > 1 else None
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )
-    pipeline = beam.Pipeline(runner=engine, options=options)
+    pipeline = beam.Pipeline(
+        runner=PoolsRunner() if engine == _PORTABLE else engine, options=options
+    )
     try:
         build(pipeline, job)
-        pipeline.run().wait_until_finish()
+        finish(pipeline.run()) if isinstance(engine, str) else pipeline.run().wait_until_finish()
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
             raise died from error
@@ -105,7 +110,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             "--direct_running_mode=multi_threading",
             "Leave it out; set the number of processes with --workers.",
         )
-    if name == "PortableRunner":
+    if name == _PORTABLE:
         _check_endpoint(asked["job_endpoint"])
     return None if name in ("", _EMBEDDED) else runner
 

@@ -7,12 +7,14 @@ import threading
 import grpc
 import pytest
 from apache_beam.portability import python_urns
+from apache_beam.portability.api import metrics_pb2
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
-from apache_beam.runners.worker import statesampler
+from apache_beam.runners.worker import sdk_worker, statesampler
 
 from pipelines.steps.beam_defaults import (
     disable_timed_output,
     end_stages_promptly,
+    name_metrics_apart,
     silence_lost_connections,
     start_workers_by,
 )
@@ -36,6 +38,16 @@ def test_stages_are_sampled_often(monkeypatch: pytest.MonkeyPatch) -> None:
     assert statesampler.StateSampler("before", None).sampling_period_ms == 200
     end_stages_promptly()
     assert statesampler.StateSampler("after", None).sampling_period_ms == 2
+
+
+def test_workers_name_metrics_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = metrics_pb2.MonitoringInfo(urn="beam:metric:element_count:v1")
+    names = []
+    for worker_id in ("worker-1", "worker-2", "worker-1"):
+        monkeypatch.setattr(sdk_worker, "SHORT_ID_CACHE", sdk_worker.ShortIdCache())
+        name_metrics_apart(worker_id)
+        names.append(sdk_worker.SHORT_ID_CACHE.get_short_id(info))
+    assert names[0] == names[2] != names[1]
 
 
 def test_workers_are_started_by_our_code(monkeypatch: pytest.MonkeyPatch) -> None:
