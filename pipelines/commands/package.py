@@ -24,7 +24,7 @@ from pipelines.commands.common import (
 )
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
-from pipelines.report.summary import packaged_json, show_packaged, show_unstated
+from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
 from pipelines.rights.formatting import one_line
@@ -138,7 +138,6 @@ def run(options: argparse.Namespace) -> int:
         print_json({**before, "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
-        show_unstated(results, packaged.reading)
         if not options.key:
             _show_key_file(results, default_key_path(prepared.job.output_uri))
         show_defaults(results, defaults)
@@ -202,7 +201,7 @@ def package_with_progress(
         for note in job.models.precision_notes:
             console.print(f"Model {note}.", markup=False, highlight=False, soft_wrap=True)
     with show_progress(path, console, quiet):
-        return package(job, prepared.log_key, take_over, replaced)
+        return package(job, prepared.log_key, take_over, replaced, prepared.command)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.rights.formatting import one_line
+from pipelines.run.costs import Cost, Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
@@ -105,7 +106,7 @@ def enrich_unit(
     commit = f"{job.work}/units/{name}.json"
     if store.exists(commit):  # 1
         return _receipt(unit, read_json(store, commit))
-    blocks = list(blocks)
+    watch, blocks = Stopwatch(), list(blocks)
     rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
     in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
     if job.deal.rights.strips_metadata:
@@ -146,7 +147,7 @@ def enrich_unit(
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
     write_refused_files(store, job, unit, refused.files)
-    return _commit(store, job, unit, commit, fetched_assets, unit_features, in_texts)
+    return _commit(store, job, unit, commit, fetched_assets, unit_features, in_texts, watch)
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
@@ -216,6 +217,7 @@ def _commit(
     fetched_assets: Sequence[FetchedAsset],
     unit_features: UnitFeatures,
     in_texts: Mapping[str, set[PersonalKind]],
+    watch: Stopwatch,
 ) -> UnitReceipt:
     decisions: list[Decision] = []
     rows: list[UnitRow] = []
@@ -245,6 +247,7 @@ def _commit(
         "embedded": len(unit_features.new_embeddings),
         "captioned": len(unit_features.new_captions),
         "personal": count_read(fetched_assets, in_texts).to_json(),
+        "cost": watch.cost().to_json(),
     }
     store.write_bytes(commit, json_bytes(record))  # 7
     return _receipt(unit, record)
@@ -254,4 +257,4 @@ def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
     computed = (record["decoded"], record["embedded"], record["captioned"])
-    return UnitReceipt(unit, counts, *computed, personal)
+    return UnitReceipt(unit, counts, *computed, personal, Cost.from_json(record.get("cost", {})))

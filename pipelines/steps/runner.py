@@ -17,6 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.worker import worker_command
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
@@ -28,13 +29,16 @@ _FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirect
 _ANSWER_S = 10.0
 
 
-def run_graph(job: Job, build: Graph) -> None:
+def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     """Builds the graph and runs it to its end.
 
     Args:
         job: The run. If `job.beam_options` names a runner, that one is used; otherwise the embedded
             one, with `job.workers` processes on this machine.
         build: Builds the graph.
+
+    Returns:
+        Beam's counters of the graph, by name; None on engines without metrics.
 
     Raises:
         InputError: If the options name an engine or a mode that must not be used.
@@ -51,7 +55,9 @@ def run_graph(job: Job, build: Graph) -> None:
     pipeline = beam.Pipeline(runner=engine, options=options)
     build(pipeline, job)
     try:
-        pipeline.run().wait_until_finish()
+        result = pipeline.run()
+        result.wait_until_finish()
+        return beam_counters(result)
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
             raise died from error
@@ -62,6 +68,12 @@ def run_graph(job: Job, build: Graph) -> None:
             " ".join(job.beam_options),
             "Check that the engine is running, then run the same command again: it continues.",
         ) from error
+
+
+def engine_name(beam_options: Sequence[str]) -> str:
+    """Returns the name of the runner that Beam's options ask for."""
+    asked = PipelineOptions([*beam_options]).get_all_options()["runner"]
+    return _full_name(asked).rpartition(".")[2] or _EMBEDDED
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, write_decisions
 from pipelines.run.job import Job
@@ -42,6 +43,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     Returns:
         The shards to write; none if the run ends here because too many assets failed.
     """
+    watch = Stopwatch()
     counts, personal = StepCounts(), PersonalCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
@@ -89,6 +91,10 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "dead_letters": failed,
         "stopped": stopped,
         "shards": len(planned),
+        "costs": {
+            "enrich": total_cost((one.cost for one in receipts), job.begun_s).to_json(),
+            "select": watch.cost().to_json(),
+        },
     }
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
