@@ -22,6 +22,7 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
+from pipelines.commands.logging_options import add_log_options, logging_to
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
@@ -52,6 +53,7 @@ examples:
       --allow-root /archive/pictures --allow-host media.example.com
   fairshard package --catalogue library/ --deal acme.toml \\
       --new-pool renewal-2027
+  fairshard package --catalogue library/ --deal acme.toml --log-json run.jsonl
 """
 
 
@@ -85,6 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: replace the latest version and owe only the differences)",
     )
     add_run_options(parser)
+    add_log_options(parser)
     add_general_options(parser)
 
 
@@ -92,7 +95,10 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     check_engine(options.beam)  # before anything is written
     results, progress = consoles(options)
-    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
+        logging_to(options, Path(folder)) as log,
+    ):
         path = Path(folder) / "progress"
         request = JobRequest(
             catalogue=options.catalogue,
@@ -110,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
             beam_options=tuple(options.beam),
             progress_path=str(path),
             new_pool=_new_pool(options.new_pool),
+            log=log,
         )
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:

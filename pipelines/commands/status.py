@@ -28,9 +28,9 @@ exit codes: 0 running or delivered, 1 ended otherwise or cut off, 2 no such run
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument(
-        "run",
+        "address",
         metavar="RUN",
-        help="a deal in an output (its last version), one of its versions, or an output (all deals)",
+        help="a deal in an output (its last version), a version, or an output (all deals)",
     )
     add_general_options(parser)
 
@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
-    store, runs = find_runs(options.run)
+    store, runs = find_runs(options.address)
     found = [read_status(store, deal_id, version) for deal_id, version in runs]
     if options.json:
         print_json([status.to_json() for status in found])

@@ -32,9 +32,9 @@ def show_status(console: Console, status: RunStatus) -> None:
 
 def _attempt(status: RunStatus) -> AttemptRecord | None:
     """Returns what the run took if it has ended; a run that goes on has taken other times."""
-    if not status.record or status.at is not None:
+    if status.record is None or status.at is not None:
         return None
-    return AttemptRecord.model_validate(status.record["attempt"])
+    return status.record.attempt
 
 
 def status_lines(status: RunStatus) -> Iterator[tuple[str, str]]:
@@ -43,13 +43,14 @@ def status_lines(status: RunStatus) -> Iterator[tuple[str, str]]:
     yield "State", _WORDS[status.state]
     if status.holder is not None:
         yield from _holder_lines(status.holder)
-    attempt = status.record.get("attempt")
-    if attempt is not None and status.holder is None:
-        yield "Took", f"{seconds_text(attempt['elapsed_s'])}, until {attempt['ended'][:19]}Z"
-    if status.record.get("error"):
-        yield "Error", status.record["error"]
+    record = status.record
+    if record is not None and status.holder is None:
+        attempt = record.attempt
+        yield "Took", f"{seconds_text(attempt.elapsed_s)}, until {attempt.ended[:19]}Z"
+    if record is not None and record.error:
+        yield "Error", record.error
     if status.at is not None:
-        yield "Step", _step_text(status.at)
+        yield from _step_lines(status.at)
     reasons = count_reasons(status.steps.values()).most_common(_REASONS_SHOWN)
     if reasons:
         yield "Excluded", "most for " + ", ".join(f"{name} {count:,}" for name, count in reasons)
@@ -66,11 +67,9 @@ def _holder_lines(holder: Holder) -> Iterator[tuple[str, str]]:
     yield "Heartbeat", f"{seconds_text(status.age_s)} ago{sure}"
 
 
-def _step_text(at: StepProgress) -> str:
+def _step_lines(at: StepProgress) -> Iterator[tuple[str, str]]:
     of = "" if at.of is None else f" of {at.of:,}"
-    text = f"{STEP_NAMES[at.step]}: {at.done:,}{of} {at.noun} done"
+    yield "Step", f"{STEP_NAMES[at.step]}: {at.done:,}{of} {at.noun} done"
     if at.rate is not None:
-        text += f", {at.rate:,.1f} assets/s"
-    if at.left_s is not None:
-        text += f", about {seconds_text(at.left_s)} left"
-    return text
+        left = "" if at.left_s is None else f", about {seconds_text(at.left_s)} left in this step"
+        yield "Rate", f"{at.rate:,.1f} assets/s{left}"

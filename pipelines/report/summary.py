@@ -18,7 +18,7 @@ from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
 
 _PAIRS_SHOWN = 3
-_COLUMNS_SHOWN = 2
+_UNSTATED_WIDTH = 64  # of 80 columns, without the label
 _DATA_DOCS = "expectations/index.html"
 
 
@@ -114,9 +114,12 @@ def unstated_summary(reading: Reading, page: str) -> list[str]:
 def _named_few(columns: Sequence[str], one: str, many: str) -> list[str]:
     if not columns:
         return []
-    named = ", ".join(columns[:_COLUMNS_SHOWN])
-    more = f", and {len(columns) - _COLUMNS_SHOWN:,} more" if len(columns) > _COLUMNS_SHOWN else ""
-    return [f"{len(columns):,} {one if len(columns) == 1 else many}: {named}{more}"]
+    begin = f"{len(columns):,} {one if len(columns) == 1 else many}: "
+    shown, rest = list(columns), ""
+    while len(shown) > 1 and len(f"{begin}{', '.join(shown)}{rest}") > _UNSTATED_WIDTH:
+        shown.pop()
+        rest = f", and {len(columns) - len(shown):,} more"
+    return [f"{begin}{', '.join(shown)}{rest}"]
 
 
 def _other_currencies(job: Job, counts: Mapping[str, int]) -> str:

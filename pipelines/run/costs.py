@@ -11,7 +11,8 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipelines.storage.progress import take_amounts
 
@@ -66,9 +67,12 @@ class Cost:
         }
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Cost:
+    def from_json(cls, value: object) -> Cost:
         """Reads what `to_json` wrote; nothing, for a receipt of an earlier release."""
-        return cls(**value)
+        return _COST.validate_python(value)
+
+
+_COST = TypeAdapter(Cost)
 
 
 class Stopwatch:

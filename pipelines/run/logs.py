@@ -15,12 +15,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.process.identity import this_process
+from pipelines.run.decisions import Decision
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -29,9 +30,9 @@ LEVELS = {
     "error": logging.ERROR,
 }
 _FIELDS = frozenset(
-    {"step", "unit", "asset", "assets", "refused_by_reason", "failed_by_reason", "reason"}
+    {"step", "unit", "asset", "assets", "refused_by_reason", "failed_by_reason", "reasons"}
     | {"error", "type", "exit_code", "outcome", "shards", "samples", "bytes", "measured"}
-    | {"engine", "workers", "graph"}
+    | {"engine", "workers"}
 )
 # A logger of a manager of its own, since all others of the process are switched off.
 _LOGGER = logging.Manager(logging.RootLogger(logging.NOTSET)).getLogger("fairshard")
@@ -110,9 +111,13 @@ def log(event: str, fields: Mapping[str, object], level: int = logging.INFO) -> 
         _LOGGER.log(level, event, extra={"fields": fields})
 
 
-def is_logged(level: int) -> bool:
-    """Whether lines of a level are kept, so that none need be made otherwise."""
-    return bool(_LOGGER.handlers) and _LOGGER.isEnabledFor(level)
+def log_excluded(step: str, decisions: Iterable[Decision]) -> None:
+    """Logs at the level `debug` each asset that a step leaves out, with the reasons."""
+    if not _LOGGER.handlers or not _LOGGER.isEnabledFor(logging.DEBUG):
+        return
+    for one in decisions:
+        fields = {"step": step, "asset": one.asset_id, "reasons": [*map(str, one.reasons)]}
+        log(f"asset.{one.outcome.value}", fields, logging.DEBUG)
 
 
 @dataclass

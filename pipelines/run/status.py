@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import partial
+
+from pydantic import ValidationError
 
 from pipelines.run.counts import StepCounts
 from pipelines.run.lease import DEFAULT_TIMING
@@ -18,7 +22,8 @@ from pipelines.run.lease_record import (
 from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import read_json
 from schemas import layout
-from schemas.run_record import RunOutcome
+from schemas.errors import RunError
+from schemas.run_record import RunOutcome, RunRecord
 
 _READERS = 8  # receipts that are read at once
 
@@ -91,7 +96,7 @@ class RunStatus:
         at: The step that it is at; None if it has ended and left no work behind.
         holder: The process that holds the version; None if none does.
         command: The command that continues it; "" if it is not known.
-        record: What the run left when it ended (schemas.run_record); empty if nothing.
+        record: What the run left when it ended; None if nothing.
     """
 
     deal_id: str
@@ -103,7 +108,7 @@ class RunStatus:
     at: StepProgress | None
     holder: Holder | None
     command: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    record: RunRecord | None = None
 
     @property
     def is_well(self) -> bool:
@@ -142,7 +147,7 @@ class RunStatus:
                 "elapsed_s": round(holder.since_s, 1),
             },
             "continue_with": self.command if not self.is_well else None,
-            "record": self.record or None,
+            "record": None if self.record is None else self.record.model_dump(mode="json"),
         }
 
 
@@ -154,10 +159,9 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
         deal_id: The deal.
         version: Name of the version.
     """
-    begun = _json(store, f"{layout.agency_prefix(deal_id, version)}/{layout.RUN_RECORD}")
-    run_id = str(begun.get("run_id", ""))
-    record = _json(store, layout.run_record_path(deal_id, version))
-    record = record if record.get("run_id") == run_id else {}
+    begun = f"{layout.agency_prefix(deal_id, version)}/{layout.RUN_RECORD}"
+    run_id = str(read_json(store, begun)["run_id"]) if store.exists(begun) else ""
+    record = _record(store, layout.run_record_path(deal_id, version), run_id)
     now_s = store.now_s()
     holder = _holder(store, deal_id, version, now_s)
     delivery = layout.delivery_prefix(deal_id, version)
@@ -169,9 +173,11 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
     state = _state(holder, published, record)
     steps: dict[str, StepCounts] = {}
     at = None
-    if state is not RunState.DELIVERED and found:
+    started = found.get(layout.STARTED)
+    if state is not RunState.DELIVERED and started is not None:
         since_s = now_s - holder.since_s if holder is not None else 0.0
-        steps, at = _read_work(store, work, found, since_s, now_s)
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            steps, at = _read_work(store, work, found, since_s, now_s)
     return RunStatus(
         deal_id,
         version,
@@ -181,32 +187,40 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
         steps or recorded_steps(record),
         at,
         holder,
-        str(_json(store, f"{work}/{layout.STARTED}").get("command", "")) if found else "",
+        str(read_json(store, started.key)["command"]) if started is not None else "",
         record,
     )
 
 
-def recorded_steps(record: dict[str, Any]) -> dict[str, StepCounts]:
+def recorded_steps(record: RunRecord | None) -> dict[str, StepCounts]:
     """Returns the counts in a run's record, in the order of the steps."""
-    found = record.get("steps", {})
+    found = {} if record is None else record.steps
     return {
-        name: StepCounts.from_json(
-            {
-                **found[name],
-                "dead_letters_by_reason": found[name]["failed_by_reason"],
-            }
+        name: StepCounts(
+            found[name].entered,
+            found[name].passed,
+            Counter(found[name].refused_by_reason),
+            Counter(found[name].failed_by_reason),
+            found[name].refused,
         )
         for name in ("read", "screen", "enrich", "select", "write")
         if name in found
     }
 
 
-def _json(store: Store, key: str) -> dict[str, Any]:
+def _record(store: Store, key: str, run_id: str) -> RunRecord | None:
+    """Reads a record; None if there is none, or it is of another run of the version."""
     try:
-        value: dict[str, Any] = read_json(store, key)
+        record = RunRecord.model_validate_json(store.read_bytes(key))
     except FileNotFoundError:
-        return {}
-    return value
+        return None
+    except ValidationError as error:
+        raise RunError(
+            "A run's record cannot be read",
+            f"{store.uri}/{key} ({error.errors()[0]['msg']})",
+            "Delete the file: nothing but this command reads it.",
+        ) from error
+    return record if record.run_id == run_id else None
 
 
 def _holder(store: Store, deal_id: str, version: str, now_s: float) -> Holder | None:
@@ -221,17 +235,17 @@ def _holder(store: Store, deal_id: str, version: str, now_s: float) -> Holder | 
     return Holder(record, status, max(0.0, now_s - taken_s))
 
 
-def _state(holder: Holder | None, published: bool, record: dict[str, Any]) -> RunState:
+def _state(holder: Holder | None, published: bool, record: RunRecord | None) -> RunState:
     if holder is not None and holder.status.held:
         return RunState.RUNNING
     if published:
         return RunState.DELIVERED
     if holder is not None:
         return RunState.KILLED
-    outcome = record.get("outcome")
-    if outcome == RunOutcome.UNDELIVERED.value:
-        return RunState.UNDELIVERED
-    return RunState.FAILED if outcome else RunState.INTERRUPTED
+    if record is None:
+        return RunState.INTERRUPTED
+    ended = record.outcome is RunOutcome.UNDELIVERED
+    return RunState.UNDELIVERED if ended else RunState.FAILED
 
 
 def _read_work(
@@ -249,12 +263,12 @@ def _read_work(
     batches = [name for name in found if name.startswith("batches/")]
     if "verdict.json" not in found:
         return {}, StepProgress("read", "batches", len(batches))
-    steps = {"read": StepCounts.from_json(_json(store, f"{work}/verdict.json")["counts"])}
+    steps = {"read": StepCounts.from_json(read_json(store, f"{work}/verdict.json")["counts"])}
     if "screen.json" not in found:
         of_batch = ("cleared/", "refused/", "agency/decisions/screen-")
         done = {_batch(name) for name in found if name.startswith(of_batch)}
         return steps, StepProgress("screen", "batches", len(done), len(batches))
-    screen = _json(store, f"{work}/screen.json")
+    screen = read_json(store, f"{work}/screen.json")
     steps["screen"] = StepCounts.from_json(screen)
     if "plan.json" not in found:
         begun_s = max(since_s, found["screen.json"].modified_s)
@@ -263,14 +277,15 @@ def _read_work(
         rate = _rate(recent, now_s, begun_s)
         units = sum(_is_receipt(name, "units") for name in found)
         return steps, StepProgress("enrich", "units", units, screen.get("units"), left, rate)
-    plan = _json(store, f"{work}/plan.json")
+    plan = read_json(store, f"{work}/plan.json")
     steps["enrich"] = StepCounts.from_json(plan["enrich"])
     steps["select"] = StepCounts.from_json(plan["select"])
     shards = [one for name, one in found.items() if _is_receipt(name, "shards")]
     if plan["stopped"] or len(shards) == plan["shards"]:
         return steps, StepProgress("publish", "shards", len(shards), plan["shards"])
     begun_s = max(since_s, found["plan.json"].modified_s)
-    samples = [(one.modified_s, value["shard"]["samples"]) for one, value in _read(store, shards)]
+    receipts = [(one, read_json(store, one.key)) for one in shards]
+    samples = [(one.modified_s, value["shard"]["samples"]) for one, value in receipts]
     written = sum(count for _, count in samples)
     steps["write"] = StepCounts(entered=written, passed=written)
     rate = _rate(sum(count for at_s, count in samples if at_s >= begun_s), now_s, begun_s)
@@ -289,18 +304,13 @@ def _read_units(
     """Returns the counts of the units that are done, and their assets of this attempt."""
     total, recent = StepCounts(), 0
     units = [one for name, one in found.items() if _is_receipt(name, "units")]
-    for one, value in _read(store, units):
-        counts = StepCounts.from_json(value["counts"])
-        total.add(counts)
-        recent += counts.entered if one.modified_s >= since_s else 0
+    keys = [one.key for one in units]
+    with ThreadPoolExecutor(_READERS) as threads:  # there may be thousands
+        for one, value in zip(units, threads.map(partial(read_json, store), keys), strict=True):
+            counts = StepCounts.from_json(value["counts"])
+            total.add(counts)
+            recent += counts.entered if one.modified_s >= since_s else 0
     return total, recent
-
-
-def _read(store: Store, objects: list[ObjectInfo]) -> list[tuple[ObjectInfo, dict[str, Any]]]:
-    """Reads receipts that are still there, several at once, since there may be thousands."""
-    with ThreadPoolExecutor(_READERS) as threads:
-        values = threads.map(lambda one: _json(store, one.key), objects)
-        return [(one, value) for one, value in zip(objects, values, strict=True) if value]
 
 
 def _is_receipt(name: str, folder: str) -> bool:

@@ -6,16 +6,14 @@ without metrics too, and which count each asset once even if a bundle is tried a
 
 from __future__ import annotations
 
-from typing import Any
-
-import apache_beam.metrics
+from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.runners.runner import PipelineResult
 
 from pipelines.run.costs import Cost
 from pipelines.run.counts import StepCounts
 
 _NAMESPACE = "fairshard"
-_METRICS: Any = apache_beam.metrics.Metrics  # untyped
 _SECONDS = ("decode_s", "inference_s", "model_load_s")
 
 
@@ -42,16 +40,21 @@ def count_in_beam(step: str, counts: StepCounts, cost: Cost) -> None:
             found[name] = round(amount)
     for name, number in found.items():
         if number:
-            _METRICS.counter(_NAMESPACE, f"{step}.{name}").inc(number)
+            Metrics.counter(_NAMESPACE, f"{step}.{name}").inc(number)  # type: ignore[no-untyped-call]
     if cost.pieces:
-        _METRICS.distribution(_NAMESPACE, f"{step}.assets_a_piece").update(counts.entered)
-        _METRICS.distribution(_NAMESPACE, f"{step}.piece_ms").update(round(1000 * cost.busy_s))
+        for name, number in (
+            ("assets_a_piece", counts.entered),
+            ("piece_ms", round(1000 * cost.busy_s)),
+        ):
+            spread = Metrics.distribution(_NAMESPACE, f"{step}.{name}")
+            spread.update(number)  # type: ignore[no-untyped-call]
 
 
-def beam_counters(result: Any) -> dict[str, int] | None:
+def beam_counters(result: PipelineResult) -> dict[str, int] | None:
     """Returns the counters of a graph that has run, by name; None if its engine has no metrics."""
     try:
-        found = result.metrics().query(MetricsFilter().with_namespace(_NAMESPACE))
+        metrics = result.metrics()  # type: ignore[no-untyped-call]
+        found = metrics.query(MetricsFilter().with_namespace(_NAMESPACE))
     except (AttributeError, NotImplementedError):
         return None
     sums: dict[str, int] = {}

@@ -36,6 +36,7 @@ from pipelines.run.decisions import (
     write_part,
 )
 from pipelines.run.job import Job
+from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
@@ -229,6 +230,7 @@ def _commit(
             rows.append(row)
         else:
             decisions.append(decision)
+    log_excluded("enrich", decisions)
     counts = StepCounts(entered=len(fetched_assets), passed=len(fetched_assets) - len(decisions))
     for decision in decisions:
         counts.add_decision(decision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -72,15 +73,14 @@ def read_counts(store: Store, job: Job) -> RunCounts:
     """Reads the counts that the graph left in the work area."""
     verdict = read_json(store, f"{job.work}/verdict.json")
     read = StepCounts.from_json(verdict["counts"])
-    costs = {"read": Cost.from_json(verdict.get("cost", {}))}
+    costs = _costs({"read": verdict.get("cost")})
     if verdict["stop"] is not None:
         what, which, remedy = verdict["stop"]
         stop = (what, which, remedy)
         return RunCounts(stop, {"read": read}, {}, read.failed_assets, False, 0, costs=costs)
     screen = read_json(store, f"{job.work}/screen.json")
     plan = read_json(store, f"{job.work}/plan.json")
-    costs["screen"] = Cost.from_json(screen.get("cost", {}))
-    costs |= {name: Cost.from_json(value) for name, value in plan.get("costs", {}).items()}
+    costs |= _costs({"screen": screen.get("cost"), **plan.get("costs", {})})
     steps = {
         "read": read,
         "screen": StepCounts.from_json(screen),
@@ -108,6 +108,11 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         },
         costs=costs,
     )
+
+
+def _costs(values: Mapping[str, object]) -> dict[str, Cost]:
+    """Reads what steps took; an earlier release left nothing of it in a work area."""
+    return {name: Cost.from_json(value) for name, value in values.items() if value}
 
 
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:

@@ -12,6 +12,7 @@ from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, write_decisions
 from pipelines.run.job import Job
+from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
@@ -75,6 +76,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         for decision in selection.refusals:
             selected.add_decision(decision)
         selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
+        log_excluded("select", selection.refusals)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
         planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .command import CommandResult, folders, tables
-from .small_library import COLUMNS, SmallLibrary
+from .small_library import COLUMNS, SmallLibrary, in_process
 
 pytestmark = pytest.mark.long
 _FUNNEL = ("read", "screen", "enrich", "select", "write")
@@ -40,7 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     library.add(1, side=560, status="withdrawn")
     library.add(1, media_uri="absent.jpg")
     library.rows[6]["media_uri"] = "5.jpg"
-    yield Recorded(library, library.package("--json"))
+    log = library.folder / "run.jsonl"
+    words = ("--json", "--log-json", log, "--log-level", "debug")
+    yield Recorded(library, library.package(*words))
 
 
 def test_the_record_agrees_with_the_decisions(made: Recorded) -> None:
@@ -99,7 +101,7 @@ def test_nothing_of_it_is_in_the_version(made: Recorded) -> None:
 
 
 def test_the_result_stays_on_the_screen(made: Recorded, tmp_path: Path) -> None:
-    """The next day's version of the same library: the lines after the reasons fit a terminal."""
+    """The next day's version of the same library; a terminal has 40 lines."""
     said = made.library.copied_to(tmp_path / "again").package(as_of="2026-07-01")
     assert said.code == 0, said.err
     lines = said.out.splitlines()
@@ -107,9 +109,10 @@ def test_the_result_stays_on_the_screen(made: Recorded, tmp_path: Path) -> None:
     assert len(table) == 1 and table[0].rstrip().endswith(" s") and " %" in table[0]
     first, last = lines.index(table[0]) - 5, lines.index(table[0]) + 8
     assert all(len(line) <= COLUMNS for line in lines[first:last])
-    after = lines[next(at for at, line in enumerate(lines) if "several reasons" in line) :]
-    assert len(after) <= 40, "\n".join(after)
-    assert any(line.startswith("Delivery ") for line in after)
+    assert any(line.startswith("Delivery ") for line in lines[-40:]), "\n".join(lines)
+    unstated = [line for line in lines if "columns are absent" in line]
+    assert len(unstated) == 1 and len(unstated[0]) <= COLUMNS
+    assert not any(line.startswith("Not stated:") for line in lines)
 
 
 def test_a_run_without_a_delivery_has_a_record_too(tmp_path: Path) -> None:
@@ -122,3 +125,50 @@ def test_a_run_without_a_delivery_has_a_record_too(tmp_path: Path) -> None:
     assert record["delivered"] is None and [*record["steps"]] == ["enrich", "read", "screen"]
     assert record["steps"]["enrich"]["failed_by_reason"] == {"media.unavailable": 3}
     assert record["attempt"]["beam_counters"]["enrich.failed"] == 3
+
+
+def log_lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def sums_of(lines: list[Any], step: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for line in lines:
+        if line["event"] == f"{step}.done":
+            total.update(line["assets"])
+    return total
+
+
+def test_the_log_agrees_with_the_record(made: Recorded) -> None:
+    lines, record = log_lines(made.library.folder / "run.jsonl"), made.record
+    assert (lines[0]["event"], lines[-1]["event"]) == ("run.started", "run.done")
+    assert {line["run"] for line in lines} == {record["run_id"]}
+    for name, step in record["steps"].items():
+        numbers = {key: step[key] for key in ("entered", "passed", "refused", "failed")}
+        assert dict(sums_of(lines, name)) == numbers, name
+    excluded = {line["asset"]: line["reasons"] for line in lines if line["level"] == "debug"}
+    assert excluded["a-8"] == ["media.unavailable"]
+
+
+def test_status_says_the_same(made: Recorded) -> None:
+    ended = in_process("status", made.library.out / "small", "--json")
+    assert ended.code == 0, ended.err
+    [status] = ended.json
+    assert (status["state"], status["record"]["steps"]) == ("delivered", made.record["steps"])
+    said = in_process("status", made.library.out / "small").out
+    assert all(len(line.rstrip()) <= COLUMNS for line in said.splitlines()[4:] if "/" not in line)
+
+
+def test_workers_log_too(made: Recorded, tmp_path: Path) -> None:
+    library = made.library.copied_to(tmp_path / "two")
+    log = tmp_path / "log"
+    ended = library.package("--workers", 2, "--log-json", log, as_of="2026-07-02")
+    assert ended.code == 0, ended.err
+    lines = log_lines(log)
+    assert len({line["process"] for line in lines}) >= 2
+    assert sums_of(lines, "read")["entered"] == 9
+
+
+def test_a_log_that_cannot_be_written_is_refused(made: Recorded, tmp_path: Path) -> None:
+    ended = made.library.package("--log-json", tmp_path / "none" / "log", as_of="2026-07-03")
+    assert ended.code == 2 and "The log cannot be written" in ended.err

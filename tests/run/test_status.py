@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pipelines.process.identity import this_process
 from pipelines.report.status import status_lines
 from pipelines.run.counts import StepCounts
 from pipelines.run.lease_record import LeaseRecord
+from pipelines.run.record import Observed
 from pipelines.run.status import RunState, read_status
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
@@ -44,6 +46,12 @@ def hold(store: Store, pid_shift: int = 0, boot: str | None = None) -> None:
     holder = replace(here, started_ticks=here.started_ticks + pid_shift, boot=boot or here.boot)
     record = LeaseRecord("acme", "v0001", 1, RUN, holder, "2026-01-01T00:00:00+00:00", "t")
     store.write_bytes(record.key(), record.to_json())
+
+
+def leave_record(store: Store, observed: Observed, run_id: str) -> None:
+    record = observed.record("acme", "v0001", run_id, 160.0, "Too many failed assets")
+    key = layout.run_record_path("acme", "v0001")
+    store.write_bytes(key, json_bytes(record.model_dump(mode="json")))
 
 
 def counts(entered: int, passed: int, refused: int = 0) -> StepCounts:
@@ -127,24 +135,20 @@ def test_a_process_elsewhere_is_not_called_dead(store: Store) -> None:
     ],
 )
 def test_a_run_that_ended(store: Store, outcome: str, state: RunState) -> None:
-    step = {"entered": 4, "passed": 3, "refused": 0, "failed": 1, "refused_by_reason": {}}
-    record = {
-        "run_id": RUN,
-        "outcome": outcome,
-        "error": "Too many failed assets",
-        "steps": {"read": {**step, "failed_by_reason": {"row.invalid": 1}}},
-    }
+    observed = Observed("FnApiRunner", 1, 100.0)
+    if outcome == "undelivered":
+        observed.steps["read"] = StepCounts(4, 3, failed=Counter({"row.invalid": 1}))
     if outcome:
-        store.write_bytes(layout.run_record_path("acme", "v0001"), json_bytes(record))
+        leave_record(store, observed, RUN)
     status = read_status(store, "acme", "v0001")
     assert (status.state, status.is_well) == (state, False)
-    if outcome:
+    if outcome == "undelivered":
+        assert status.steps == observed.steps
         assert status.steps["read"].failed == {"row.invalid": 1}
 
 
 def test_the_record_of_another_run_of_the_version_does_not_count(store: Store) -> None:
-    other = {"run_id": "other", "outcome": "undelivered"}
-    store.write_bytes(layout.run_record_path("acme", "v0001"), json_bytes(other))
+    leave_record(store, Observed("FnApiRunner", 1, 100.0), "other")
     assert read_status(store, "acme", "v0001").state is RunState.INTERRUPTED
 
 
