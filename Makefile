@@ -17,7 +17,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 .PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
-	dali-env quality-env swift-env setup lint types contracts schemas clean help
+	dali-env quality-env swift-env dask-demo wheel setup lint types contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -34,6 +34,8 @@ help:
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make quality-env  detectors of faces and text, and pictures for tests.bench.quality"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
+	@echo "make dask-demo  the demo deal on a Dask cluster of processes, with TLS: the same bytes"
+	@echo "make wheel      all that a remote worker needs: dist/"
 	@echo "make fuzz       hostile metadata against the readers, FUZZ_SECONDS=300 of it"
 	@echo "make schemas    write the JSON Schemas and the generated parts of docs/"
 
@@ -102,6 +104,13 @@ quality-env: $(VENV)/.test
 # Starts it once, since that shows that it runs; the end of its input stops it.
 swift-env:
 	@$(PYTHON) infra/swift/start.py < /dev/null > /dev/null
+
+# Code, schemas, suites, demo model and vocabulary; the same code gives the same bytes.
+wheel: $(VENV)/.made
+	@$(BIN)/python infra/wheel.py dist
+
+dask-demo: $(VENV)/.test
+	$(BIN)/python infra/dask/demo.py
 
 setup: $(VENV)/.test
 

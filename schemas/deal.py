@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -43,6 +44,7 @@ _LATER_SELECT_KEYS = (
     *("blank", "semantic_cosine", "keep_both"),
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
+_LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
 
 class Deal(DealSection):
@@ -161,13 +163,17 @@ class Deal(DealSection):
                 f'images is {said}, so that no picture is rendered: use "flagged" or "all", or '
                 "remove the other keys"
             )
-        if value.audio == "drop" and "video" not in info.data.get("media", ["video"]):
-            raise ValueError('audio = "drop" is for films, and media has no "video"')
-        if 0 < value.longest_side < select.min_short_side:
-            raise ValueError(
-                f"longest_side = {value.longest_side} is less than select.min_short_side = "
-                f"{select.min_short_side}, so that every rendition would be too small"
-            )
+        if "video" not in info.data.get("media", ["video"]):
+            for key, setting in (("films", value.films), ("audio", value.audio)):
+                if setting not in ("native", "keep"):
+                    raise ValueError(f'{key} = "{setting}" is for films, and media has no "video"')
+        for key in ("longest_side", "film_longest_side"):
+            side = getattr(value, key)
+            if 0 < side < select.min_short_side:
+                raise ValueError(
+                    f"{key} = {side} is less than select.min_short_side = "
+                    f"{select.min_short_side}, so that every rendition would be too small"
+                )
         return value
 
     @property
@@ -186,9 +192,15 @@ class Deal(DealSection):
         return "video" in self.media and self.render.audio == "drop"
 
     @property
+    def renders_films(self) -> bool:
+        """Whether films are copied into other files or encoded again."""
+        return "video" in self.media and self.render.films != "native"
+
+    @property
     def makes_other_files(self) -> bool:
         """Whether other bytes may be delivered than the agency's files have."""
-        return self.rights.strips_metadata or self.renders_pictures or self.drops_sound
+        renders = self.renders_pictures or self.renders_films
+        return self.rights.strips_metadata or renders or self.drops_sound
 
     @property
     def flagged_captions(self) -> Literal["keep", "drop", "refuse"]:
@@ -227,17 +239,16 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision,
-        `rights.faces` and the later keys of `[select]` are part of it unless they are the defaults:
-        a deal that says nothing of them has the digest that it had before they existed.
+        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision and device,
+        `rights.faces` and the later keys of `[select]` and `[render]` are part of it unless they
+        are the defaults: a deal that says nothing of them has the digest that it had before they
+        existed.
         """
-        default = SelectTerms()
-        unused = {
-            name
-            for name in _LATER_SELECT_KEYS
-            if getattr(self.select, name) == getattr(default, name)
+        excluded: dict[str, bool | set[str]] = {
+            "output": True,
+            "select": _at_defaults(self.select, SelectTerms(), _LATER_SELECT_KEYS),
+            "render": _at_defaults(self.render, RenderTerms(), _LATER_RENDER_KEYS),
         }
-        excluded: dict[str, bool | set[str]] = {"output": True, "select": unused}
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
         if self.render == RenderTerms():
@@ -248,9 +259,12 @@ class Deal(DealSection):
             excluded["rights"] = {"faces"}
         if self.captions == CaptionTerms():
             excluded["captions"] = True
-        if self.models.precision == "auto":
-            excluded["models"] = {"precision"}
+        excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
+
+
+def _at_defaults(terms: DealSection, default: DealSection, names: Sequence[str]) -> set[str]:
+    return {name for name in names if getattr(terms, name) == getattr(default, name)}
 
 
 def resolve_images(

@@ -32,8 +32,22 @@ class RenderTerms(DealSection):
     # What transparent areas show, in sRGB.
     background: Colour = "#ffffff"
 
-    # Films' sound. "drop": its track is removed in place; no frame is encoded again.
+    # "native": films stay as they are; "remux": their pictures are copied into an MP4 whose index
+    # comes first; "transcode": they are encoded again as displayed.
+    films: Literal["native", "remux", "transcode"] = "native"
+    # Of films that are encoded again.
+    film_codec: Literal["vp9", "av1"] = "vp9"
+    film_longest_side: PixelLimit = 0
+    # Films' sound. "drop": its track is removed; in native films in place.
     audio: Literal["keep", "drop"] = "keep"
+
+    @field_validator("film_codec", "film_longest_side")
+    @classmethod
+    def _check_films(cls, value: str | int, info: ValidationInfo) -> str | int:
+        films = info.data.get("films")
+        if films in ("native", "remux") and value not in ("vp9", 0):
+            raise ValueError(f'is used only with films = "transcode", not "{films}"')
+        return value
 
     @field_validator("quality")
     @classmethod
@@ -50,11 +64,22 @@ class RenderTerms(DealSection):
 
     def uses(self, images: str) -> bool:
         """Whether the other keys for pictures are used with a value of `images`."""
-        unused = RenderTerms(images=self.images, audio=self.audio)
-        return images in ("flagged", "all") or self == unused
+        of_pictures = {"longest_side", "format", "quality", "background"}
+        default = RenderTerms()
+        return images in ("flagged", "all") or all(
+            getattr(self, name) == getattr(default, name) for name in of_pictures
+        )
 
     def settings(self) -> str:
         """Returns the settings of a rendition as a sample states them."""
         quality = "" if self.format == "png" else f" quality={self.quality}"
         side = f" longest_side={self.longest_side}" if self.longest_side else ""
         return f"{self.format}{quality}{side} background={self.background}"
+
+    def film_settings(self) -> str:
+        """Returns the settings of a film's rendition as a sample states them."""
+        said = [f"films={self.films}"]
+        if self.films == "transcode":
+            said.append(f"codec={self.film_codec}")
+            said += [f"longest_side={self.film_longest_side}"] if self.film_longest_side else []
+        return " ".join([*said, *(["audio=drop"] if self.audio == "drop" else [])])

@@ -177,6 +177,8 @@ class ModelTerms(DealSection):
     clip: str = "demo"
     captioner: str = "demo"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    # "auto": a GPU where torch has one, else the processor.
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class ShardTerms(DealSection):

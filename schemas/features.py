@@ -212,6 +212,9 @@ class RenditionRow(TypedDict):
     width: int
     height: int
     rendition: str
+    codec: str
+    audio_codec: str
+    bitrate_bps: int
 
 
 _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
@@ -224,6 +227,10 @@ _RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
     pa.field("height", pa.int32(), nullable=False),
     pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
+    # Of a film; as in FACTS_SCHEMA.
+    pa.field("codec", pa.string(), nullable=False),
+    pa.field("audio_codec", pa.string(), nullable=False),
+    pa.field("bitrate_bps", pa.int64(), nullable=False),
 ]
 RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
 

@@ -25,7 +25,8 @@ class LikenessRow(TypedDict):
 _FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),  # the one that is kept, if either is
     pa.field("other_asset_id", pa.string(), nullable=False),
-    # The reason for which one of them can be refused, or the deal's key that keeps both.
+    # The reason for which one of them can be refused; the deal's key that keeps both; or
+    # "uncertain": both are kept, since it is not certain that they show the same.
     pa.field("outcome", pa.string(), nullable=False),
     pa.field("possible_copy", pa.bool_(), nullable=False),  # of different contributors
     pa.field("contributors", pa.list_(pa.string()), nullable=False),

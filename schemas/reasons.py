@@ -225,17 +225,24 @@ class Reason(StrEnum):
         "rendition.not_allowed",
         "The deal needs a rendition, and the licence or the file forbids to make one.",
         "assets.licence_code, plus:ImageFileConstraints, plus:ImageAlterationConstraints",
-        'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
+        "Export pictures as upright sRGB JPEG, or use a deal in which render.images or "
+        'render.films is "native".',
         "render.images",
         "render.longest_side",
         "render.format",
+        "render.films",
+        "render.audio",
     )
     RENDITION_NOT_MADE = _file(
         "rendition.not_made",
-        "The deal needs a rendition, and none can be made that states the same rights.",
+        "The deal needs a rendition, and none can be made that shows the same and states the same "
+        "rights.",
         "file contents",
-        'Export the file as upright sRGB JPEG, or use a deal with render.images = "native".',
+        "Export pictures as upright sRGB JPEG, films as plain MP4, or use a deal in which "
+        'render.images or render.films is "native".',
         "render.images",
+        "render.films",
+        "render.audio",
         "rights.personal_data",
     )
     PICTURE_NOT_PLAIN = _file(

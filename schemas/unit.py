@@ -109,6 +109,7 @@ class UnitRow(AssetDescription, ClearedRights, MediaFacts, Measures):
     original_sha256: str
     rendition: str
     personal_kinds: list[str]
+    dropped_flags: list[str]
 
 
 # Embeddings of shots stay in the feature store until a shard is written.
@@ -138,5 +139,7 @@ UNIT_SCHEMA = pa.schema(
         pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
         # Kinds of personal data in the file as it is delivered.
         pa.field("personal_kinds", pa.list_(pa.string()), nullable=False),
+        # Flags of the models' captions that were left out, those of shots included.
+        pa.field("dropped_flags", pa.list_(pa.string()), nullable=False),
     ]
 )

@@ -6,9 +6,9 @@
 It needs Debian's memcached (`apt-get install memcached`) and, on first use, a package index: Swift
 is installed into its own environment in FOLDER (default: $FAIRSHARD_SWIFT_HOME, or
 ~/.cache/fairshard/swift). When the server is ready, it prints one line of JSON with its endpoint,
-access key, secret, region and data folder; every start has a new random secret. It runs until its
-standard input is closed or it is interrupted, then stops its five processes, each by its id, and
-removes its data.
+access key, secret, region, data folder and process id; every start has a new random secret. It runs
+until its standard input is closed or it is interrupted, then stops its five processes, each by its
+id, and removes its data.
 
 Exit codes: 0 it ran and was stopped, 1 it failed, 3 it cannot run here; the reason is on stderr.
 """
@@ -295,7 +295,7 @@ def serve(home: Path, install: bool) -> None:
                 log = (folder / "log").read_text(encoding="utf-8", errors="replace")
                 raise RuntimeError(f"{error}\n{log[-2000:]}") from error
             details = {"endpoint": endpoint, "access_key": ACCESS_KEY, "secret_key": secret}
-            details |= {"region": REGION, "data": str(folder / "srv")}
+            details |= {"region": REGION, "data": str(folder / "srv"), "pid": str(os.getpid())}
             sys.stdout.write(json.dumps(details) + "\n")
             sys.stdout.flush()
             threading.Thread(target=_await_end_of_input, args=(ended,), daemon=True).start()

@@ -45,6 +45,7 @@ from pipelines.rights.rulings import check_rulings
 from pipelines.run.inspectors import check_inspectors
 from pipelines.run.models import check_models
 from pipelines.run.receipts import Hashes
+from pipelines.run.renderers import check_renderers
 from pipelines.steps.read import count_passed, hash_ids, repeated_hashes
 from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
@@ -137,6 +138,7 @@ def run(options: argparse.Namespace) -> int:
     check_payees(deal.price, checks.contributors)
     check_models(deal)
     check_inspectors(deal)
+    check_renderers(deal)
     removed = NOTHING_REMOVED
     if options.out:
         removed = read_removed(open_store(options.out), deal, secrets=None)

@@ -132,7 +132,7 @@ def add_run_options(parser: OptionsParent) -> None:
         type=positive_int,
         default=default_workers(),
         metavar="N",
-        help="processes to use (default: one per core, at most 8; here %(default)s)",
+        help=f"processes to use (default: one per core, at most 8; here {default_workers()})",
     )
 
 

@@ -18,7 +18,7 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.logging_options import add_log_options, logging_to
-from pipelines.commands.package import package_with_progress, showing_undelivered
+from pipelines.commands.packaging import package_with_progress, showing_undelivered
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
@@ -28,6 +28,8 @@ from pipelines.report.tree import tree_lines
 from pipelines.report.verification import show_report
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.steps.worker_models import load_if_new
+from pipelines.steps.worker_origin import workers_to_come
 from pipelines.storage.progress import report_progress
 from pipelines.verify.delivery import verify_delivery
 from schemas.errors import InputError
@@ -112,9 +114,11 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
     with (
         tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
         logging_to(options, Path(folder)) as log,
+        workers_to_come(options.workers, options.debug) as origin,
     ):
         path = Path(folder) / "progress"
         prepared = prepare_job(replace(request, progress_path=str(path), log=log))
+        load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(prepared, path, console, options.quiet)
     if options.json:

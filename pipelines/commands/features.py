@@ -79,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
             progress.print(f"{table.prefix}: read", highlight=False)
     removed = _removable(options.remove, tables, contents)
     if changes:
-        for key in removed:
-            store.delete(key)
+        store.delete_many(removed)
     joined = _compact(store, tables, contents, removed) if options.compact and changes else 0
     rows = [_row(table, contents.get(table.prefix)) for table in tables]
     if options.json:

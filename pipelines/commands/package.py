@@ -1,48 +1,24 @@
-"""`fairshard package`: builds a delivery and a ledger from a catalogue and a deal."""
+"""`fairshard package`: builds a delivery and a ledger from a catalogue and a deal.
+
+Only what its options need is imported with this module: the process that workers are forked from
+imports what they need while this one imports what it needs, so it must be started before that.
+"""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
-from rich.console import Console
-
-from pipelines.accounts.deliveries import record_delivery
-from pipelines.accounts.log import open_log
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
     add_general_options,
     add_run_options,
-    consoles,
-    parse_as_of,
-    print_json,
+    default_workers,
 )
-from pipelines.commands.logging_options import add_log_options, logging_to
-from pipelines.report.defaults import show_defaults, strict_defaults
-from pipelines.report.progress import show_progress
-from pipelines.report.summary import packaged_json, show_packaged
-from pipelines.report.undelivered import show_undelivered, undelivered_json
-from pipelines.report.versions import show_versions, versions_json
-from pipelines.rights.formatting import one_line
-from pipelines.run.changes import known_changes
-from pipelines.run.corrected import after_removals
-from pipelines.run.job import Job
-from pipelines.run.pools import read_history
-from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
-from pipelines.run.replaced import Replaced, read_replaced
-from pipelines.run.signing_key import default_key_path
-from pipelines.run.undelivered import UndeliveredError, look_back
-from pipelines.steps.package import PackageResult, package
-from pipelines.steps.retry import include_changed_files
-from pipelines.steps.runner import check_engine
+from pipelines.commands.logging_options import add_log_options
+from pipelines.steps.engine_options import ENGINES, engine_options
+from pipelines.steps.worker_origin import workers_to_come
 from schemas.errors import InputError
-
-_MAX_NAMED = 3
 
 EXAMPLES = """\
 examples:
@@ -53,6 +29,8 @@ examples:
       --allow-root /archive/pictures --allow-host media.example.com
   fairshard package --catalogue library/ --deal acme.toml \\
       --new-pool renewal-2027
+  fairshard package --catalogue s3://agency/catalogue --deal acme.toml \\
+      --out s3://agency/out --engine dask --scheduler tcp://scheduler:8786
   fairshard package --catalogue library/ --deal acme.toml --log-json run.jsonl
 """
 
@@ -66,6 +44,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what the pipeline runs on: processes of this machine (embedded, the default) or a "
+        "Dask cluster (dask); for others, see --beam",
+    )
+    parser.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="with --engine dask: tcp://HOST:PORT or tls://HOST:PORT of its scheduler, all of "
+        "whose workers are used",
     )
     parser.add_argument(
         "--beam",
@@ -87,177 +78,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: replace the latest version and owe only the differences)",
     )
     add_run_options(parser)
+    parser.set_defaults(workers=None)
     add_log_options(parser)
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
-    check_engine(options.beam)  # before anything is written
-    results, progress = consoles(options)
-    with (
-        tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
-        logging_to(options, Path(folder)) as log,
-    ):
-        path = Path(folder) / "progress"
-        request = JobRequest(
-            catalogue=options.catalogue,
-            deal=options.deal,
-            as_of=parse_as_of(options.as_of),
-            output=options.out,
-            mapping=options.mapping,
-            key=options.key,
-            roots=tuple(options.allow_root),
-            hosts=tuple(options.allow_host),
-            user_agent=options.user_agent,
-            requests_per_minute=options.requests_per_minute,
-            workers=options.workers,
-            debug=options.debug,
-            beam_options=tuple(options.beam),
-            progress_path=str(path),
-            new_pool=_new_pool(options.new_pool),
-            log=log,
-        )
-        prepared, changed = include_changed_files(prepare_job(request))
-        if prepared.version.complete:
-            record_delivery(  # these two where the run was cut off at its end
-                prepared.store,
-                prepared.log_key,
-                prepared.job.deal.deal_id,
-                prepared.job.version,
-                prepared.job.as_of,
-            )
-            prepared.store.delete_prefix(prepared.job.work)
-            return _say_complete(prepared, options.json, results)
-        _show_changed(progress if options.json else results, changed)
-        money = look_at_versions(prepared, progress if options.json else results)
-        with showing_undelivered(prepared.job, results, options.json):
-            packaged = package_with_progress(
-                prepared, path, progress, options.quiet, options.take_over, money.replaced
-            )
-    decisions = f"{prepared.job.agency}/decisions"
-    counts = look_back(prepared.store, decisions, packaged.steps)
-    defaults = strict_defaults(prepared.job.deal, counts)
-    if options.json:
-        listed = [item.to_json() for item in defaults]
-        before = {**packaged_json(prepared.job, packaged), "versions": money.json}
-        before["changed_files"] = changed
-        print_json({**before, "strict_defaults": listed})
-    else:
-        show_packaged(results, prepared.job, packaged)
-        if not options.key:
-            _show_key_file(results, default_key_path(prepared.job.output_uri))
-        show_defaults(results, defaults)
-    return 0
-
-
-def _show_changed(console: Console, changed: list[str]) -> None:
-    """Says which files make this another version than the one of the same inputs."""
-    if changed:
-        more = f" and {len(changed) - _MAX_NAMED:,} more" if len(changed) > _MAX_NAMED else ""
-        console.print(
-            f"{len(changed):,} assets have other files than an earlier version was made from: "
-            f"{', '.join(map(one_line, changed[:_MAX_NAMED]))}{more}",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
-
-
-@dataclass(frozen=True)
-class EarlierMoney:
-    """What earlier versions credited: the replaced one, if any, and all of them as JSON data."""
-
-    replaced: Replaced | None
-    json: dict[str, object]
-
-
-def look_at_versions(prepared: PreparedJob, console: Console) -> EarlierMoney:
-    """Shows what exists and what becomes of the money, before anything is written.
-
-    Raises:
-        RunError: If the version that is replaced is damaged.
-    """
-    job, store = prepared.job, prepared.store
-    history = read_history(store, job.deal)
-    replaced = read_replaced(store, job, prepared.signer.vkey)
-    if replaced is not None:
-        replaced = after_removals(open_log(store, prepared.log_key), replaced)
-    changes = None if replaced is None else known_changes(store, job, replaced)
-    show_versions(console, job, history, changes)
-    return EarlierMoney(replaced, versions_json(job, history, changes))
-
-
-def package_with_progress(
-    prepared: PreparedJob,
-    path: Path,
-    console: Console,
-    quiet: bool,
-    take_over: bool = False,
-    replaced: Replaced | None = None,
-) -> PackageResult:
-    """Packages a job and shows its progress."""
-    job = prepared.job
-    if job.models.demonstration and not quiet:
-        console.print(
-            "Captions and embeddings come from the demonstration model: for demonstration only.",
-            style="yellow",
-            soft_wrap=True,
-        )
-    if not quiet:
-        for note in job.models.precision_notes:
-            console.print(f"Model {note}.", markup=False, highlight=False, soft_wrap=True)
-    with show_progress(path, console, quiet):
-        return package(job, prepared.log_key, take_over, replaced, prepared.command)
-
-
-@contextmanager
-def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[None]:
-    """Shows the counts of a run that ends without a delivery, before its error is printed."""
-    try:
-        yield
-    except UndeliveredError as error:
-        defaults = strict_defaults(job.deal, error.undelivered)
-        if as_json:
-            listed = [item.to_json() for item in defaults]
-            print_json({**undelivered_json(job, error), "strict_defaults": listed})
-        else:
-            show_defaults(console, defaults)
-            show_undelivered(console, job.deal, error.undelivered)
-        raise
-
-
-def _show_key_file(console: Console, path: Path) -> None:
-    """Says where the key is that the first run created: the next version must be signed with it."""
-    console.print(
-        f"\nYour own signing key, which nobody else may have, is in {path}.\n"
-        "Keep a copy of it: the next version must be signed with it.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:
-    job = prepared.job
-    where = f"{job.output_uri}/{job.delivery}"
-    history = read_history(prepared.store, job.deal)
-    by = "".join(past.name for past in history if past.replaces == job.version)
-    if as_json:
-        print_json({"delivery": where, "complete": True, "made": False, "replaced_by": by})
-    else:
-        more = f" {by} has replaced it since." if by else ""
-        console.print(
-            f"Nothing to do: {where} was made from the same inputs.{more}", soft_wrap=True
-        )
-    return 0
-
-
-def _new_pool(name: str | None) -> str:
-    if name == "":  # such as an unset variable, which must not replace a version instead
+    beam_options = engine_options(options.engine, options.scheduler, options.beam)
+    if options.workers is None:
+        options.workers = default_workers()
+    elif options.scheduler:
         raise InputError(
-            "--new-pool is empty",
-            "''",
-            "Name the pool, or leave the option out to replace the latest version.",
+            "--workers is for processes of this machine",
+            f"--workers {options.workers} with --engine dask",
+            "Leave it out: all workers of the Dask cluster are used.",
         )
-    return name or ""
+    # Another engine has workers of its own.
+    with workers_to_come(1 if beam_options else options.workers, options.debug) as origin:
+        from pipelines.commands.packaging import run_package
+
+        return run_package(options, beam_options, origin)

@@ -32,6 +32,7 @@ class CardFacts:
         judged_on: The day on which rights were judged.
         demonstration: Whether a model is the demonstration model.
         note: A paragraph about this version, or "".
+        films: The deal's `render.films`.
     """
 
     deal_id: str
@@ -44,6 +45,7 @@ class CardFacts:
     judged_on: str
     demonstration: bool
     note: str = ""
+    films: str = "native"
 
     @classmethod
     def of_job(cls, job: Job) -> CardFacts:
@@ -59,6 +61,7 @@ class CardFacts:
             ends=str(deal.ends),
             judged_on=str(job.as_of.date()),
             demonstration=job.models.demonstration,
+            films=deal.render.films,
         )
 
 
@@ -114,6 +117,7 @@ def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     lines += [
         "",
         *_profile_notes(facts.profile, families),
+        *_film_notes(facts.films, families),
         *_loading_notes(families),
         "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
         "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
@@ -137,6 +141,20 @@ def _profile_notes(profile_name: str, families: Sequence[str]) -> list[str]:
         if profile is not None:
             lines += [f"Profile `{profile.name}` ({kind}). {profile.card}", ""]
     return lines
+
+
+def _film_notes(films: str, families: Sequence[str]) -> list[str]:
+    """Returns how films were rendered, if they were."""
+    if films == "native" or "mp4" not in families:
+        return []
+    done = "copied into MP4; nothing was encoded again."
+    if films == "transcode":
+        done = "encoded again, upright and with square pixels."
+    return [
+        f"These films are not native: they were {done}",
+        "`rendition` says how, from the contributor's file, whose digest is `original_sha256`.",
+        "",
+    ]
 
 
 def _loading_notes(families: Sequence[str]) -> list[str]:

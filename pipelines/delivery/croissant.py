@@ -54,6 +54,11 @@ _RENDERED = (
     "Pictures whose column rendition is not empty were decoded and written again as it says, "
     "upright and in sRGB; column original_sha256 is of the contributors' files."
 )
+_RENDERED_FILMS = {
+    "remux": "Pictures of films were copied into MP4; nothing was encoded again.",
+    "transcode": "Films were decoded and encoded again as column rendition says, upright and with "
+    "square pixels; column original_sha256 is of the contributors' files.",
+}
 _IN_MEDIA = {
     "keep": "Media are the contributors' own files: their metadata may name authors, owners of "
     "cameras, people shown and places.",
@@ -137,6 +142,7 @@ def _rai(job: Job) -> Node:
         "rai:dataPreprocessingProtocol": [
             _HANDLING[rights.personal_data],
             *([_RENDERED] if job.deal.renders_pictures else []),
+            *([_RENDERED_FILMS[job.deal.render.films]] if job.deal.renders_films else []),
             f"Duplicates removed: {job.deal.select.dedupe}. "
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],

@@ -24,11 +24,16 @@ _READ_THREADS = 4
 
 def object_sha256(store: Store, key: str) -> str:
     """Returns the sha256 of an object's bytes, in hex, using bounded memory."""
-    digest = hashlib.sha256()
+    return _digest_and_size(store, key)[0]
+
+
+def _digest_and_size(store: Store, key: str) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
     with store.open_read(key) as source:
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
-    return digest.hexdigest()
+            size += len(chunk)
+    return digest.hexdigest(), size
 
 
 def recheck_shards(
@@ -59,11 +64,10 @@ def recheck_shards(
         report_progress(job.progress_path, "publish", 1)
         return differences
 
-    with ThreadPoolExecutor(_READ_THREADS) as pool:
+    with ThreadPoolExecutor(_READ_THREADS) as pool:  # local files are worth reading at once too
         found = list(zip(receipts, pool.map(check, receipts), strict=True))
     bad = {receipt.shard.name: differences for receipt, differences in found if differences}
-    for name in bad:
-        store.delete(f"{job.work}/shards/{name}.json")
+    store.delete_many(f"{job.work}/shards/{name}.json" for name in bad)
     if bad:
         raise RunError(
             "Shards in the store are not what was written",
@@ -74,10 +78,10 @@ def recheck_shards(
 
 def _difference(store: Store, key: str, file: FileRecord, must_read: bool) -> str:
     try:
-        size = store.size(key)
+        digest, size = _digest_and_size(store, key) if must_read else ("", store.size(key))
         if size != file.bytes:
             return f"{size} bytes, {file.bytes} were written"
-        if must_read and (digest := object_sha256(store, key)) != file.sha256:
+        if must_read and digest != file.sha256:
             return f"sha256 {digest}, {file.sha256} was written"
     except FileNotFoundError:
         return "it is gone"

@@ -43,6 +43,11 @@ class RunLookup:
     original: str
     is_removed: bool
 
+    @property
+    def has_sample(self) -> bool:
+        """Whether this version holds a sample of the asset."""
+        return not self.is_removed and any(decision.shard for decision in self.decisions)
+
 
 def look_up_run(output: str, deal_id: str, asset_id: str) -> RunLookup:
     """Looks an asset up in the newest published version of a deal.

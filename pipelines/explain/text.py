@@ -40,13 +40,14 @@ _CARRIED_KINDS = frozenset(
     {AssertionKind.ALTERATION, AssertionKind.FILE_CONSTRAINT, AssertionKind.DUPLICATION}
 )
 _FILE_NOT_READ_LABEL = ("CLEARED SO FAR", "bold yellow")
+_NOT_DELIVERED_LABEL = ("CLEARED, NOT DELIVERED", "bold yellow")
 
 
 def print_asset_trace(
     console: Console, asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> None:
     """Prints a trace."""
-    label, style = _outcome_label(asset_trace)
+    label, style = _outcome_label(asset_trace, run)
     lines = asset_trace_lines(asset_trace, inputs, run)
     first = Text(next(lines))
     first.stylize(style, 0, len(label))
@@ -64,7 +65,7 @@ def asset_trace_lines(
         (row_trace.row["title"] for row_trace in asset_trace.rows if row_trace.row.get("title")),
         None,
     )
-    head = f"{_outcome_label(asset_trace)[0]}  {_cut(one_line(asset_trace.asset_id), 60)}"
+    head = f"{_outcome_label(asset_trace, run)[0]}  {_cut(one_line(asset_trace.asset_id), 60)}"
     title_chars = min(50, WIDTH - len(head) - len('  "…"'))
     yield head + (f'  "{_cut(one_line(title), title_chars)}"' if title else "")
     yield f"deal {deal.deal_id}, rights as of {inputs.as_of.isoformat().replace('+00:00', 'Z')}"
@@ -76,13 +77,16 @@ def asset_trace_lines(
         yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; all are refused."
     if combined_outcome(asset_trace.rows) == "cleared":
         yield from _wrap(_cleared_sentence(asset_trace))
+    run_lines = list(_run_lines(asset_trace, inputs, run))
+    if _is_left_out(asset_trace, run):  # the run's decision is what matters then
+        yield from run_lines
+        run_lines = []
     if asset_trace.row_count == 1:
         yield from _row(asset_trace.rows[0])
     else:
         yield from _duplicate_rows(asset_trace)
     if asset_trace.no_file_reason:
         yield from ("", *_wrap(asset_trace.no_file_reason))
-    run_lines = list(_run_lines(asset_trace, inputs, run))
     if run_lines:
         yield from ("", *run_lines)
 
@@ -93,12 +97,19 @@ def _reported(found: Mapping[str, object]) -> str:
     return f"{found['rule']} failed {found['failed']} times, which does not stop a run: {named}"
 
 
-def _outcome_label(asset_trace: AssetTrace) -> tuple[str, str]:
-    return (
-        _FILE_NOT_READ_LABEL
-        if asset_trace.file_not_read
-        else _OUTCOME_LABELS[combined_outcome(asset_trace.rows)]
-    )
+def _outcome_label(asset_trace: AssetTrace, run: RunLookup | None) -> tuple[str, str]:
+    if asset_trace.file_not_read:
+        return _FILE_NOT_READ_LABEL
+    if _is_left_out(asset_trace, run):
+        return _NOT_DELIVERED_LABEL
+    return _OUTCOME_LABELS[combined_outcome(asset_trace.rows)]
+
+
+def _is_left_out(asset_trace: AssetTrace, run: RunLookup | None) -> bool:
+    """Returns whether a run had the asset without delivering it, such as a duplicate."""
+    if run is None or not run.decisions or run.has_sample or asset_trace.file_not_read:
+        return False
+    return combined_outcome(asset_trace.rows) == "cleared"
 
 
 def _cleared_sentence(asset_trace: AssetTrace) -> str:

@@ -16,6 +16,7 @@ from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
 from pipelines.media.phash import PerceptualSignature
+from pipelines.media.render_film import RenderedFilm
 from pipelines.media.stretches import Stretch
 from pipelines.rights.formatting import one_line
 from schemas.errors import BadRecord
@@ -82,6 +83,24 @@ def clips_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Clip
         if len(facts) != count:
             raise ValueError("clips")
         return [Clip(**own, data=bytes(blob)) for own, blob in zip(facts, blobs, strict=True)]
+
+
+def rendered_film_answer(header: Header, blobs: Sequence[Blob]) -> RenderedFilm:
+    """Returns the rendition of a film that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if it is none.
+    """
+    with _invalid_answers_fail():
+        (data,), facts = blobs, header["facts"]
+        return RenderedFilm(
+            bytes(data),
+            int(facts["width"]),
+            int(facts["height"]),
+            str(facts["codec"]),
+            str(facts["audio_codec"]),
+            int(facts["bitrate_bps"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,22 @@ class UnitFeatures:
     new_measures: list[MeasuresRow] = field(default_factory=list)
     inspection: Inspection = field(default_factory=lambda: Inspection(NO_INSPECTORS))
 
+    def count_new(self) -> dict[str, int]:
+        """Counts the media that this unit decoded, embedded, captioned and looked at.
+
+        Media whose facts were stored count as decoded too, if a model had to see them.
+        """
+        embedded = {row["media_sha256"] for row in self.new_embeddings}
+        captioned = {row["media_sha256"] for row in self.new_captions}
+        inspected = self.inspection.new_digests()
+        probed = {row["media_sha256"] for row in (*self.new_facts, *self.new_measures)}
+        return {
+            "decoded": len(probed | embedded | captioned | inspected),
+            "embedded": len(embedded),
+            "captioned": len(captioned),
+            "inspected": len(inspected),
+        }
+
     def is_probed(self, digest: str) -> bool:
         """Whether all that needs no model is known of a media file."""
         return digest in self.facts and digest in self.measures

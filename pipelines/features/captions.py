@@ -128,6 +128,8 @@ def flagged_texts(item: FetchedAsset, row: UnitRow) -> list[str]:
 def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
     """Returns a row without flagged captions where others can stand in for them.
 
+    `dropped_flags` has the flags of those that are left out because the deal says so.
+
     A flagged caption of a shot is replaced by the film's recommended one, with the film's score. If
     the film has none that is not flagged, it is left empty where flagged captions are dropped.
 
@@ -136,10 +138,12 @@ def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
         row: Its row.
         flagged: The deal's `flagged_captions`: "drop" leaves the asset's flagged captions out.
     """
-    captions = row["captions"]
-    if flagged == "drop":
-        captions = [one for one in captions if not one["flags"]]
+    captions, dropped = row["captions"], set[str]()
     shots = row["shots"]
+    if flagged == "drop":
+        dropped.update(flag for one in captions for flag in one["flags"])
+        dropped.update(flag for shot in shots for flag in _flags(shot["caption"], item))
+        captions = [one for one in captions if not one["flags"]]
     chosen = recommend(captions) if captions else None
     stands_in = chosen is not None and not chosen["flags"]
     if stands_in or flagged == "drop":
@@ -150,4 +154,4 @@ def without_flagged(item: FetchedAsset, row: UnitRow, flagged: str) -> UnitRow:
             else shot
             for shot in shots
         ]
-    return {**row, "captions": captions, "shots": shots}
+    return {**row, "captions": captions, "shots": shots, "dropped_flags": sorted(dropped)}

@@ -157,6 +157,21 @@ def _render(request: Header, data: bytes) -> _Answer:
     return {}, [carried]
 
 
+def _render_film(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.render_film import FilmSettings, render_film
+    from pipelines.signals.strip.carry_film import finish_film
+    from pipelines.signals.strip.kept import CannotStripError
+
+    fmt, setting = parse_format(request["format"]), str(request["setting"])
+    film = render_film(data, int(request["max_pixels"]), FilmSettings(**request["settings"]))
+    try:
+        finished = finish_film(data, fmt, film.data, setting, _trust_lists(request))
+    except CannotStripError as error:
+        raise BadRecord(Reason.RENDITION_NOT_MADE, str(error)) from error
+    facts = {name: value for name, value in vars(film).items() if name != "data"}
+    return {"facts": facts}, [finished]
+
+
 def _faces(request: Header, data: bytes) -> _Answer:
     from pipelines.vision.faces import find_faces
 
@@ -220,6 +235,7 @@ _ANSWERS = {
     "sidecar": _sidecar,
     "strip": _strip,
     "render": _render,
+    "render_film": _render_film,
     "faces": _faces,
     "texts": _texts,
     "silence": _silence,

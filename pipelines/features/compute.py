@@ -17,6 +17,9 @@ from pipelines.features.prepare import PreparedMedia
 from pipelines.run.job import Models
 from pipelines.storage.progress import note_amount, timing
 from pipelines.vision.caption_text import CaptionFailure
+from pipelines.vision.external import is_external
+from pipelines.vision.remembered_texts import remembered_texts
+from pipelines.vision.zero_shot import prompts_of
 from schemas.errors import RunError
 from schemas.features import CaptionRow, EmbeddingRow, FactsRow, ScoreRow, ShotCaption
 from schemas.measures import MeasuresRow
@@ -83,6 +86,16 @@ class LazyVisionModels:
         self._check(models.captioner, captioner.network.identity, models.captioner_id)
         return captioner
 
+    def load(self) -> None:
+        """Loads the models before their first use, and embeds the vocabulary's texts.
+
+        Processes that are forked from this one then have both.
+        """
+        if not is_external(self.models.captioner):
+            _ = self._captioner
+        if self.models.vocabulary is not None:
+            self.embed_texts(prompts_of(self.models.vocabulary))
+
     def _check(self, name: str, found: str, expected: str) -> None:
         """Checks that this worker has the weights that the run was started with."""
         if found != expected:
@@ -99,14 +112,20 @@ class LazyVisionModels:
             return encoder.embed_images(list(images))
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """L2-normalised embeddings, [n, d]."""
+        """L2-normalised embeddings, [n, d]; a text that occurs again is not embedded again."""
         encoder = self._encoder
-        with _asking(len(texts)):
-            return encoder.embed_texts(list(texts))
+        if not texts:
+            return encoder.embed_texts([])
+
+        def ask(new: Sequence[str]) -> Vectors:
+            with _asking(len(new)):
+                return encoder.embed_texts(new)
+
+        return remembered_texts(encoder.identity).vectors(texts, ask)
 
     @cached_property
     def _external(self) -> ExternalCaptioner | None:
-        from pipelines.vision.external import is_external, load_external
+        from pipelines.vision.external import load_external
 
         models = self.models
         if not is_external(models.captioner):

@@ -22,6 +22,7 @@ from pipelines.features.answers import (
     file_answer,
     film_answer,
     image_answer,
+    rendered_film_answer,
     texts_answer,
 )
 from pipelines.features.pipe_messages import (
@@ -40,6 +41,7 @@ from pipelines.media.formats import Format, is_film
 from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.media.render import RenderSettings
+from pipelines.media.render_film import FilmSettings, RenderedFilm
 from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
@@ -51,7 +53,7 @@ from schemas.signal import Reading
 
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
-_MAX_CLIP_GROWTH = 16  # by which clips that are encoded again may be larger than their film
+_MAX_CLIP_GROWTH = 16  # by which what is encoded again may be larger than its film
 _MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
 # The child inherits nothing of the parent's environment, so that a compromised decoder finds no
 # credentials in it.
@@ -225,6 +227,35 @@ class Guard:
         except BadRecord as bad:
             raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
 
+    def render_film(
+        self,
+        data: bytes,
+        fmt: Format,
+        settings: FilmSettings,
+        setting: str,
+        trust: TrustLists,
+        limits: MediaLimits,
+    ) -> RenderedFilm:
+        """Renders a film, with the metadata that the deal keeps; see `render_film.render_film`.
+
+        Raises:
+            BadRecord: `rendition.not_made`, also if the child dies of it.
+        """
+        request: Header = {
+            "what": "render_film",
+            "format": fmt,
+            "settings": vars(settings),
+            "setting": setting,
+            "trust_sha256": trust.digest,
+            "cpu_s": limits.render_film_s,
+            "timeout_s": limits.render_film_s,
+        }
+        most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES
+        try:
+            return rendered_film_answer(*self._ask(request, data, limits, most, trust))
+        except BadRecord as bad:
+            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
+
     def silence(
         self, data: bytes, fmt: Format, setting: str, trust: TrustLists, limits: MediaLimits
     ) -> bytes:
@@ -290,8 +321,8 @@ class Guard:
             "side": limits.side,
             "cpu_s": timeout_s,
             "memory_bytes": limits.decode_memory_bytes,
-            **request,
             "timeout_s": timeout_s,
+            **request,
         }
         for attempt in range(1, _ATTEMPTS + 1):
             try:

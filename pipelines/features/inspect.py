@@ -71,6 +71,10 @@ class Inspection:
         """Whether all that needs the picture is known of a media file."""
         return all(known is None or digest in known for known in (self.faces, self.texts))
 
+    def new_digests(self) -> set[str]:
+        """Returns the media in which this unit looked for faces or text."""
+        return {row["media_sha256"] for row in (*self.new_faces, *self.new_texts)}
+
     def measures(self, digest: str) -> ModelMeasures:
         """Returns what was measured of a media file; None for what was not."""
         scores = (self.scores or {}).get(digest)

@@ -9,8 +9,9 @@ from pipelines.features.guard import this_guard
 from pipelines.media.formats import Format, is_film, parse_format
 from pipelines.media.images import fitted_size
 from pipelines.media.limits import MediaLimits
-from pipelines.media.render import RenderSettings
-from pipelines.media.renderer import SOUNDLESS, renderer_id
+from pipelines.media.render import UNLIMITED_SIDE, RenderSettings
+from pipelines.media.render_film import FilmSettings, RenderedFilm
+from pipelines.media.renderer import film_renderer_id, renderer_id
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution
 from pipelines.rights.spdx import licence_parts
@@ -46,7 +47,7 @@ class ReadContext(Protocol):
 def needs_rendering(facts: FactsRow, deal: Deal) -> bool:
     """Whether a deal delivers a rendition of a medium with these facts."""
     if is_film(parse_format(facts["format"])):
-        return deal.drops_sound and facts["audio_codec"] != ""
+        return deal.renders_films or (deal.drops_sound and facts["audio_codec"] != "")
     if not deal.renders_pictures:
         return False
     side = deal.render.longest_side
@@ -74,7 +75,9 @@ def find_form_refusal(
     if not needs_rendering(facts, deal):
         return None
     why = differences or f"{facts['width']} x {facts['height']} pixels"
-    if facts["audio_codec"]:
+    if deal.renders_films and facts["codec"]:
+        why = f'render.films = "{deal.render.films}"'
+    elif facts["audio_codec"]:
         why = f"{facts['audio_codec']} sound"
     forbidding = _forbidding(row, facts, resolution, deal)
     if not forbidding:
@@ -91,11 +94,12 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
     code = row["licence_code"] or ""
     no_derivatives = "ND" in (licence_parts(code) or ()) if code else False
     file_codes = resolution.constraints[AssertionKind.FILE_CONSTRAINT]
-    changes_picture = not is_film(parse_format(facts["format"]))
-    changes_type = changes_picture and facts["format"] != deal.render.format
+    is_picture = not is_film(parse_format(facts["format"]))
+    changes_file = is_picture or deal.renders_films
+    changes_type = changes_file and facts["format"] != _rendered_format(facts, deal)
     return [
         *([code] if no_derivatives else []),
-        *(one for one in file_codes if one == KEEP_METADATA and changes_picture),
+        *(one for one in file_codes if one == KEEP_METADATA and changes_file),
         *(one for one in file_codes if one == KEEP_FILE_TYPE and changes_type),
         *(
             one
@@ -103,6 +107,14 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
             if one not in HARMLESS_ALTERATIONS
         ),
     ]
+
+
+def _rendered_format(facts: FactsRow, deal: Deal) -> Format:
+    """Returns the format of a rendition."""
+    fmt = parse_format(facts["format"])
+    if is_film(fmt):
+        return "mp4" if deal.renders_films else fmt
+    return deal.render.format
 
 
 def needs_other_file(facts: FactsRow, deal: Deal) -> bool:
@@ -116,24 +128,35 @@ def make_rendition(
     """Makes what is delivered in a file's place; returns its digest, or why there can be none."""
     deal = context.deal
     is_rendered = needs_rendering(facts, deal)
-    is_picture = is_rendered and not is_film(fmt)
     size = (facts["width"], facts["height"])
     row = RenditionRow(
         media_sha256=digest,
         delivered_sha256="",
         bytes=0,
         problem="",
-        format=deal.render.format if is_picture else fmt,
+        format=_rendered_format(facts, deal) if is_rendered else fmt,
         width=size[0],
         height=size[1],
         rendition="",
+        codec=facts["codec"],
+        audio_codec=facts["audio_codec"],
+        bitrate_bps=facts["bitrate_bps"],
     )
-    if is_rendered:
-        row["rendition"] = renderer_id(deal.render) if is_picture else SOUNDLESS
-    if is_picture:
+    if is_rendered and is_film(fmt):
+        row["rendition"] = film_renderer_id(deal)
+        row["audio_codec"] = "" if deal.drops_sound else row["audio_codec"]
+    elif is_rendered:
+        row["rendition"] = renderer_id(deal.render)
         row["width"], row["height"] = fitted_size(size, RenderSettings.of(deal.render).side)
     try:
-        made = delivered_bytes(data, fmt, facts["orientation"], context, is_rendered)
+        if is_rendered and is_film(fmt) and deal.renders_films:
+            film = _render_film(data, fmt, facts["duration_ms"], context)
+            made = film.data
+            row["width"], row["height"] = film.width, film.height
+            row["codec"], row["audio_codec"] = film.codec, film.audio_codec
+            row["bitrate_bps"] = film.bitrate_bps
+        else:
+            made = delivered_bytes(data, fmt, facts["orientation"], context, is_rendered)
     except BadRecord as bad:
         return {**row, "problem": one_line(bad.detail)}
     delivered = hashlib.sha256(made).hexdigest()
@@ -150,17 +173,51 @@ def delivered_bytes(
         fmt: Its format.
         orientation: Its EXIF orientation.
         context: The run.
-        is_rendered: Whether a picture is rendered or a film loses its sound; otherwise metadata
-            alone is removed.
+        is_rendered: Whether a picture or film is rendered, or a film loses its sound; otherwise
+            metadata alone is removed.
 
     Raises:
         BadRecord: `rendition.not_made` or `metadata.not_removable`.
     """
     deal, guard = context.deal, this_guard()
     setting = deal.rights.personal_data
+    if is_rendered and is_film(fmt) and deal.renders_films:
+        return _render_film(data, fmt, 0, context).data
     if is_rendered and is_film(fmt):
         return guard.silence(data, fmt, setting, context.trust, context.limits)
     if is_rendered:
         settings = RenderSettings.of(deal.render)
         return guard.render(data, fmt, settings, setting, context.trust, context.limits)
     return guard.strip(data, fmt, setting, orientation, context.trust, context.limits)
+
+
+def _render_film(data: bytes, fmt: Format, duration_ms: int, context: ReadContext) -> RenderedFilm:
+    """Renders a film as the deal says.
+
+    Args:
+        data: The file.
+        fmt: Its format.
+        duration_ms: Its length; 0 if it was rendered before.
+        context: The run.
+
+    Raises:
+        BadRecord: `rendition.not_made`.
+    """
+    deal, limits = context.deal, context.limits
+    terms = deal.render
+    if terms.films == "native":
+        raise AssertionError("native films are not rendered")
+    if terms.films == "transcode" and duration_ms > limits.render_film_ms:
+        detail = (
+            f"the film is {duration_ms / 1000:,.0f} s long; at most "
+            f"{limits.render_film_ms / 1000:,.0f} s are encoded again"
+        )
+        raise BadRecord(Reason.RENDITION_NOT_MADE, detail)
+    settings = FilmSettings(
+        terms.films,
+        terms.film_codec,
+        terms.film_longest_side or UNLIMITED_SIDE,
+        keeps_sound=terms.audio == "keep",
+    )
+    setting = deal.rights.personal_data
+    return this_guard().render_film(data, fmt, settings, setting, context.trust, limits)

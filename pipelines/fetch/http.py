@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from pipelines.fetch.hosts import HttpLocation, may_reach
 from pipelines.fetch.pacing import MAX_WAIT_S, MAX_WAITS_S, Pacer, retry_after_s
 from pipelines.fetch.response_head import ResponseHead, response_head
+from pipelines.fetch.whole_head import require_whole_heads
 from pipelines.storage.progress import note_amount
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
@@ -204,7 +205,13 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _pool(
+def _pool(location: HttpLocation, address: str, sent: Sent) -> urllib3.HTTPConnectionPool:
+    pool = _unbounded_pool(location, address, sent.read_timeout_s)
+    require_whole_heads(pool, sent.grace_s)
+    return pool
+
+
+def _unbounded_pool(
     location: HttpLocation, address: str, read_timeout_s: float
 ) -> urllib3.HTTPConnectionPool:
     timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=read_timeout_s)
@@ -237,7 +244,7 @@ def _request_once(
     start_s = time.monotonic()
     last_error: Exception | None = None
     for address in _addresses(location):
-        with _pool(location, address, sent.read_timeout_s) as pool:
+        with _pool(location, address, sent) as pool:
             try:
                 response = pool.urlopen(
                     sent.method,

@@ -7,7 +7,7 @@ streamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,6 +25,7 @@ from pipelines.ledger.statement import (
 )
 from pipelines.ledger.statement_form import UNNAMED, Credit, Payee, StatementHead, StatementLine
 from pipelines.ledger.statement_names import statement_filenames
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from schemas.ledger import PRICE_POOL
@@ -111,40 +112,51 @@ class StatementWriter:
         """
         left = sorted(self._context.previous.keys() - set(self._allocated.people))
         names = statement_filenames(sorted([*self._allocated.people, *left]))
-        for name in left:
-            self._render(self._context.head(name, 0), [], names)
         paid = 0
-        firsts = np.flatnonzero(np.diff(self._buckets, prepend=-1, append=-1)).tolist()
-        for bucket, (first, stop) in enumerate(pairwise(firsts)):
-            people = range(first, stop)
+        for written in in_parallel(self._store, self._write_one, self._statements(left, names)):
+            paid += written
+        for bucket, people in self._groups():
             if self._sizes[people[0]] > self._max_lines:
                 paid += self._stream(people[0], bucket, names)
+        return paid
+
+    def _groups(self) -> Iterator[tuple[int, range]]:
+        """Yields each bucket with its contributors."""
+        firsts = np.flatnonzero(np.diff(self._buckets, prepend=-1, append=-1)).tolist()
+        for bucket, (first, stop) in enumerate(pairwise(firsts)):
+            yield bucket, range(first, stop)
+
+    def _statements(
+        self, left: Sequence[str], names: Mapping[str, str]
+    ) -> Iterator[tuple[str, StatementHead, pa.Table | None]]:
+        """Yields the statements that are held in memory: name, head, and entries if it has any."""
+        for name in left:
+            yield names[name], self._context.head(name, 0), None
+        for bucket, people in self._groups():
+            if self._sizes[people[0]] > self._max_lines:
                 continue
             lines = pa.concat_tables(self._spill.read(bucket)).combine_chunks()
             order = np.argsort(lines["person"].to_numpy(), kind="stable")
             lines = lines.take(order)
             at = 0
             for person in people:
-                paid += self._write(person, lines.slice(at, self._sizes[person]), names)
+                head = self._head(person)
+                yield names[head["contributor_id"]], head, lines.slice(at, self._sizes[person])
                 at += int(self._sizes[person])
-        return paid
 
-    def _write(self, person: int, entries: pa.Table, names: dict[str, str]) -> int:
-        lines = list(statement_lines(entries))
-        self._render(self._head(person), lines, names)
-        return sum(line["amount_minor"] for line in lines)
-
-    def _render(
-        self, head: StatementHead, lines: list[StatementLine], names: dict[str, str]
-    ) -> None:
+    def _write_one(self, statement: tuple[str, StatementHead, pa.Table | None]) -> int:
+        """Writes a statement in all its forms; returns the sum of its lines, in minor units."""
+        name, head, entries = statement
+        lines = [] if entries is None else list(statement_lines(entries))
         for ending, render in _RENDERERS.items():
             data = b"".join(render(head, lines))
-            self._store.write_bytes(self._key(head["contributor_id"], names, ending), data)
+            self._store.write_bytes(f"{self._target}/{name}.{ending}", data)
+        return sum(line["amount_minor"] for line in lines)
 
-    def _stream(self, person: int, bucket: int, names: dict[str, str]) -> int:
+    def _stream(self, person: int, bucket: int, names: Mapping[str, str]) -> int:
         head = self._head(person)
         for ending, render in _RENDERERS.items():
-            key = self._key(head["contributor_id"], names, ending)
+            key = f"{self._target}/{names[head['contributor_id']]}.{ending}"
             with self._store.open_write(key) as sink:
                 for data in render(head, self._lines(bucket)):
                     sink.write(data)
@@ -157,9 +169,6 @@ class StatementWriter:
     def _head(self, person: int) -> StatementHead:
         allocated = self._allocated
         return self._context.head(allocated.people[person], allocated.earned_minor[person])
-
-    def _key(self, contributor_id: str, names: dict[str, str], ending: str) -> str:
-        return f"{self._target}/{names[contributor_id]}.{ending}"
 
 
 def _buckets(sizes: Integers, max_lines: int) -> Integers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
@@ -46,8 +47,10 @@ def read_packets(container: InputContainer, stream: VideoStream) -> ShownFrames:
         (time_of(packet), time_of(packet) + (packet.duration or 0)) for packet in packets
     )
     ticks = [start for start, _ in spans]
-    # A frame is shown until the next one, whatever its packet says.
-    return ShownFrames(packets, ticks, [*ticks[1:], *(end for _, end in spans[-1:])])
+    # A frame is shown until the next one, whatever its packet says; the last one as long as any is,
+    # since packets are as long as the steps in which they are decoded.
+    last = [max(end for _, end in spans)] if spans else []
+    return ShownFrames(packets, ticks, [*ticks[1:], *last])
 
 
 def time_of(packet: AnyPacket) -> int:
@@ -92,6 +95,30 @@ def copy_of(packet: AnyPacket) -> AnyPacket:
     copied.time_base, copied.duration = packet.time_base, packet.duration
     copied.is_keyframe = packet.is_keyframe
     return copied
+
+
+def film_options(base: Fraction) -> dict[str, str]:
+    """Returns the options of a file whose times are those of a track with ticks of this length."""
+    options = {"fflags": "+bitexact"}
+    if base.numerator == 1:
+        # The second is the unit of the edit list, which states the length of a track whose frames
+        # are not decoded in the order in which they are shown.
+        options["video_track_timescale"] = str(base.denominator)
+        options["movie_timescale"] = str(base.denominator)
+    return options
+
+
+def end_exactly(pictures: Sequence[AnyPacket], length_s: Fraction) -> None:
+    """Gives the last packet the duration with which a track of pictures has a length in seconds."""
+    if not pictures:
+        return
+    first, last = pictures[0], pictures[-1]
+    if first.dts is None or last.dts is None:
+        return
+    left_s = length_s - last.dts * base_of(last) + first.dts * base_of(first)
+    ticks = left_s / base_of(last)
+    if ticks >= 1 and ticks.denominator == 1:
+        last.duration = int(ticks)
 
 
 def base_of(packet: AnyPacket) -> Fraction:

@@ -29,16 +29,17 @@ from av.video.stream import VideoStream
 
 from pipelines.media.clip_packets import (
     ShownFrames,
-    base_of,
     copied_range,
     copy_of,
     decoding_time,
+    end_exactly,
+    film_options,
     read_packets,
     time_of,
 )
-from pipelines.media.open_film import displayed_size, film_stream, open_film, turn_of
+from pipelines.media.encode_frames import VP9, FrameEncoder
+from pipelines.media.open_film import displayed_size, film_stream, open_film
 from pipelines.media.stretches import FrameRange
-from pipelines.media.turn_frames import Turner
 
 if TYPE_CHECKING:
     from pipelines.media.clip_packets import AnyPacket
@@ -46,15 +47,10 @@ if TYPE_CHECKING:
 Way = Literal["keyframe-copy", "exact"]
 
 NOT_EXACT = "the clip has other frames than it should"
-_ENCODER = "libvpx-vp9"
-# Constant quality that is hard to tell from the original. The mode for live pictures takes 0.4 of
-# the time of the usual one for files that are a tenth larger; VP9 has a fixed speed in it, so that
-# the bytes depend on the pictures only.
-_ENCODER_OPTIONS = {"crf": "18", "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "0"}
+_OPTIONS = {"crf": "18", "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "0"}
 # What libvpx takes here; everything else becomes the first, with eight bits.
 _LAYOUTS = ("yuv420p", "yuv422p", "yuv444p")
 _COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
-_OPTIONS = {"fflags": "+bitexact"}
 
 
 @dataclass(frozen=True)
@@ -132,16 +128,10 @@ class _Maker:
     def make(self) -> Clip:
         out = io.BytesIO()
         fmt = self._fmt if self._way == "keyframe-copy" else "mp4"
-        options = dict(_OPTIONS)
-        if self._base.numerator == 1:
-            # The second is the unit of the edit list, which states the length of a track whose
-            # frames are not decoded in the order in which they are shown.
-            options["video_track_timescale"] = str(self._base.denominator)
-            options["movie_timescale"] = str(self._base.denominator)
-        with av.open(out, "w", format=fmt, options=options) as file:
+        with av.open(out, "w", format=fmt, options=film_options(self._base)) as file:
             by_copy = self._way == "keyframe-copy"
             pictures = list(self._copied(file) if by_copy else self._encoded(file))
-            self._end_exactly(pictures)
+            end_exactly(pictures, (self._end - self._start) * self._base)
             sound = self._sound(file)
             for packet in sorted([*pictures, *sound], key=decoding_time):
                 file.mux(packet)
@@ -155,21 +145,8 @@ class _Maker:
             data=out.getvalue(),
         )
 
-    def _end_exactly(self, pictures: Sequence[AnyPacket]) -> None:
-        """Gives the last packet the duration with which the track ends when its last frame does."""
-        if not pictures:
-            return
-        first, last = pictures[0], pictures[-1]
-        if first.dts is None or last.dts is None:
-            return
-        length_s = (self._end - self._start) * self._base
-        left_s = length_s - last.dts * base_of(last) + first.dts * base_of(first)
-        ticks = left_s / base_of(last)
-        if ticks >= 1 and ticks.denominator == 1:
-            last.duration = int(ticks)
-
     def _copied(self, file: OutputContainer) -> Iterator[AnyPacket]:
-        target = file.add_stream_from_template(self._stream)
+        target = file.add_stream_from_template(self._stream, opaque=True)
         last = self._shown.ticks[self._cut[1] - 1]
         started = False
         for source in self._shown.packets:
@@ -188,47 +165,13 @@ class _Maker:
             yield packet
 
     def _encoded(self, file: OutputContainer) -> Iterator[AnyPacket]:
-        target: VideoStream | None = None
-        turner: Turner | None = None
+        size = displayed_size(self._stream)
+        encoder = FrameEncoder(file, self._stream, VP9, VP9.layouts, size, self._base)
         ends = dict(zip(self._shown.ticks, self._shown.ends, strict=True))
         for frame in self._decoded():
             tick = cast("int", frame.pts)
-            turner = turner or Turner(turn_of(frame))
-            turned = turner.turn(self._reformatted(frame))
-            target = target or self._encoder(file, turned, frame)
-            turned.pts, turned.time_base = tick - self._start, self._base
-            turned.duration = ends[tick] - tick
-            turned.pict_type = av.video.frame.PictureType.NONE
-            yield from target.encode(turned)
-        if target is not None:
-            yield from target.encode(None)
-
-    def _reformatted(self, frame: VideoFrame) -> VideoFrame:
-        """Returns a frame with square pixels, in a layout that the encoder takes."""
-        width, height = displayed_size(self._stream)
-        layout = frame.format.name if frame.format.name in _LAYOUTS else _LAYOUTS[0]
-        if (width, height, layout) == (frame.width, frame.height, frame.format.name):
-            return frame
-        return frame.reformat(width, height, layout, interpolation="BICUBIC")
-
-    def _encoder(
-        self, file: OutputContainer, frame: VideoFrame, original: VideoFrame
-    ) -> VideoStream:
-        source = self._stream.codec_context
-        rate = self._stream.average_rate or Fraction(25)
-        added = file.add_stream(_ENCODER, rate=rate, options=dict(_ENCODER_OPTIONS))
-        target = cast("VideoStream", added)
-        target.pix_fmt = frame.format.name
-        target.width, target.height = frame.width, frame.height
-        context = target.codec_context
-        context.thread_count = 1
-        context.time_base = self._base
-        if original.format.name.startswith("yuv"):
-            # Another layout may have another range, which FFmpeg then converts.
-            kept = frame.format.name == original.format.name
-            for name in _COLOURS if kept else _COLOURS[:-1]:
-                setattr(context, name, getattr(source, name))
-        return target
+            yield from encoder.encode(frame, tick - self._start, ends[tick] - tick)
+        yield from encoder.finish()
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yields the range's frames in order."""

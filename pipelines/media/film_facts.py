@@ -29,12 +29,17 @@ def orientation_code(turn: Image.Transpose | None) -> int:
     return _ORIENTATIONS[turn]
 
 
-def audio_codec(container: InputContainer) -> str:
-    """Returns FFmpeg's name of the first audio track's codec; "" if there is no such track."""
+def audio_codec(container: InputContainer, has_sound: bool) -> str:
+    """Returns FFmpeg's name of the first audio track's codec; "" if there is no such track.
+
+    Args:
+        container: The film.
+        has_sound: Whether a track may hold sound, whatever FFmpeg takes it for.
+    """
     for stream in container.streams.audio:
         context = stream.codec_context
         return str(context.codec.canonical_name) if context is not None else _UNKNOWN_CODEC
-    return ""
+    return _UNKNOWN_CODEC if has_sound else ""
 
 
 def bitrate_bps(picture_bytes: int, duration_ms: int) -> int:

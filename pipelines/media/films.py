@@ -33,6 +33,7 @@ from pipelines.media.film_index import (
     nearest_keyframes,
     read_index,
 )
+from pipelines.media.film_tracks import has_sound_track
 from pipelines.media.frame_rate import average_rate, constant_rate
 from pipelines.media.headers import check_mp4
 from pipelines.media.images import fitted_size
@@ -192,7 +193,10 @@ def probe_film(data: bytes, max_pixels: int, sample_frames: int, side: int) -> F
         keyframes = _representatives(index, decoded)
         shot_samples = _shot_samples(container, stream, keyframes, decoded, side)  # 5
         samples = tuple(decoded.pictures[tick] for tick in sample_ticks)
-        return _describe(container, stream, index, decoded, keyframes, samples, shot_samples)
+        has_sound = has_sound_track(data)
+        return _describe(
+            container, stream, index, decoded, keyframes, samples, shot_samples, has_sound
+        )
 
 
 def _decode_all(
@@ -284,6 +288,7 @@ def _describe(
     keyframes: Sequence[int],
     samples: tuple[Image.Image, ...],
     shot_samples: tuple[Image.Image, ...],
+    has_sound: bool,
 ) -> Film:
     if stream.time_base is None:
         raise BadRecord(Reason.MEDIA_UNDECODABLE, "the picture track has no time base")
@@ -308,10 +313,16 @@ def _describe(
         )
     )
     sound, silent = silent_spans(container, index.start * stream.time_base, duration_ms)  # 6
+    if sound == "none" and has_sound:
+        sound = "unread"
     stretches = [
-        *stretches_between(BLACK, [(ends[first], ends[end]) for first, end in found.black]),
-        *stretches_between(FROZEN, [(ends[first], ends[end]) for first, end in found.frozen]),
-        *stretches_between(SILENT, silent),
+        stretch
+        for kind, spans in (
+            (BLACK, [(ends[first], ends[end]) for first, end in found.black]),
+            (FROZEN, [(ends[first], ends[end]) for first, end in found.frozen]),
+            (SILENT, silent),
+        )
+        for stretch in stretches_between(kind, spans, duration_ms)
     ]
     return Film(
         duration_ms=duration_ms,
@@ -327,7 +338,7 @@ def _describe(
         bit_depth=layout.components[0].bits if layout and layout.components else 8,
         motion_milli=found.motion_milli,
         shots=shots,
-        audio_codec=audio_codec(container),
+        audio_codec=audio_codec(container, has_sound),
         bitrate_bps=bitrate_bps(index.picture_bytes, duration_ms),
         pixel_aspect=pixel_aspect(stream),
         orientation=orientation_code(decoded.turn),

@@ -34,6 +34,8 @@ class MediaLimits:
         decode_memory_bytes: The memory that the child process may use for a film, in addition to
             what it needs at its start and to the file.
         picture_memory_bytes: The same for a picture.
+        render_film_s: The longest time, and the most processor time, for rendering one film.
+        render_film_ms: The longest film that is encoded again.
         sample_frames: How many sample frames of a film are embedded.
         side: The longest side of the pictures given to models, in pixels.
     """
@@ -47,5 +49,7 @@ class MediaLimits:
     signals_timeout_s: float = 120.0
     decode_memory_bytes: int = 3 * 2**30
     picture_memory_bytes: int = 3 * 2**29
+    render_film_s: float = 3_600.0
+    render_film_ms: int = 3_600_000
     sample_frames: int = 3
     side: int = 512

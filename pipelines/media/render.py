@@ -17,7 +17,7 @@ from pipelines.media.formats import Format
 from pipelines.media.images import decode_for_rendition
 from schemas.deal_render import RenderTerms
 
-_UNLIMITED_SIDE = 1 << 31
+UNLIMITED_SIDE = 1 << 31
 _PNG_LEVEL = 6
 _WEBP_METHOD = 4
 _FULL_COLOUR = "4:4:4"
@@ -48,7 +48,7 @@ class RenderSettings:
     @property
     def side(self) -> int:
         """The longest side that a rendition may have, in pixels."""
-        return self.longest_side or _UNLIMITED_SIDE
+        return self.longest_side or UNLIMITED_SIDE
 
 
 def render_picture(data: bytes, fmt: Format, max_pixels: int, settings: RenderSettings) -> bytes:

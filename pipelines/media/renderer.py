@@ -1,22 +1,40 @@
-"""Names the renderer: what the bytes of a rendition depend on besides the file."""
+"""Names the renderers: what the bytes of a rendition depend on besides the file."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
+from schemas.deal import Deal
 from schemas.deal_render import RenderTerms
 
 # Increased when the same settings give other bytes.
 _RENDERER = "render-v1"
+_FILM_RENDERER = "film-v1"
 # They bring the codecs: another version may write other bytes for the same pixels.
 _LIBRARIES = ("pillow", "simplejpeg")
-
+# It brings FFmpeg with libvpx and SVT-AV1.
+_FILM_LIBRARIES = ("av",)
 
 # Films without sound: their other bytes stay, so that no library has a part in it.
 SOUNDLESS = "audio=drop soundless-v1"
 
 
 def renderer_id(terms: RenderTerms) -> str:
-    """Returns the settings with the versions of what renders, as samples state it."""
-    libraries = " ".join(f"{name}-{version(name)}" for name in _LIBRARIES)
-    return f"{terms.settings()} {_RENDERER} {libraries}"
+    """Returns the settings with the versions of what renders pictures, as samples state it."""
+    return f"{terms.settings()} {_RENDERER} {_versions(_LIBRARIES)}"
+
+
+def film_renderer_id(deal: Deal) -> str:
+    """Returns the same for films that a deal changes; "" if it changes none."""
+    if deal.renders_films:
+        return f"{deal.render.film_settings()} {_FILM_RENDERER} {_versions(_FILM_LIBRARIES)}"
+    return SOUNDLESS if deal.drops_sound else ""
+
+
+def is_encoded_film(rendition: str) -> bool:
+    """Whether a rendition, as samples state it, is of a film that was encoded again."""
+    return rendition.startswith("films=transcode ")
+
+
+def _versions(libraries: tuple[str, ...]) -> str:
+    return " ".join(f"{name}-{version(name)}" for name in libraries)

@@ -20,7 +20,7 @@ FrameRange = tuple[int, int]  # the first frame, and the one after the last
 
 BLACK, FROZEN, SILENT = "black", "frozen", "silent"
 KINDS = (BLACK, FROZEN, SILENT)
-#: Shorter stretches are not recorded.
+#: Shorter stretches are not recorded, unless one is the whole film.
 LEAST_MS = {BLACK: 200, FROZEN: 1000, SILENT: 1000}
 #: Of each kind, so many of the longest are listed. All count in the totals.
 MAX_STRETCHES = 64
@@ -77,9 +77,12 @@ class StillFinder:
             self.frozen.append((self._first_at, end))
 
 
-def stretches_between(kind: str, spans_ms: Sequence[tuple[int, int]]) -> list[Stretch]:
-    """Returns the spans that are long enough, as stretches of a kind."""
-    return [Stretch(kind, start, end) for start, end in spans_ms if end - start >= LEAST_MS[kind]]
+def stretches_between(
+    kind: str, spans_ms: Sequence[tuple[int, int]], film_ms: int
+) -> list[Stretch]:
+    """Returns the spans that are long enough, or are the whole film, as stretches of a kind."""
+    least_ms = min(LEAST_MS[kind], max(film_ms, 1))
+    return [Stretch(kind, start, end) for start, end in spans_ms if end - start >= least_ms]
 
 
 def longest(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:

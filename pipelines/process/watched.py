@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO, Protocol
+
+from schemas.errors import RunError
 
 _LINES = 10
 _LINE_CHARACTERS = 300
@@ -43,39 +45,55 @@ class Death:
         except ValueError:  # a real-time signal
             return f"killed by signal {-self.status}"
 
+    def error(self) -> RunError:
+        """Returns the error that a run ends with because of it."""
+        remedy = "Run the same command again: it continues from what is done."
+        if self.lines:
+            remedy += " The worker's last lines:" + "".join(f"\n  {line}" for line in self.lines)
+        which = f"{self.name}, process {self.pid}, {self.cause}"
+        return RunError("A worker process died", which, remedy)
+
+
+class Child(Protocol):
+    """What is needed of a process: `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """Where its output can be read, without a buffer."""
+
+    def poll(self) -> int | None:
+        """Returns its exit status, or None if it has not ended."""
+
+    def wait(self) -> int:
+        """Returns its exit status as soon as it has ended."""
+
+    def kill(self) -> None:
+        """Kills it, unless it has ended."""
+
 
 class Watched:
-    """A child process, started by the constructor. Its output is kept out of the parent's.
+    """A process that was started, and is watched from then on. It prints nothing to the terminal.
 
     Args:
         name: Its name in messages.
-        command: Its command line.
-        env: Its environment.
+        process: The process; its output goes to a pipe.
         died: Called once, from a thread, if the process ends unexpectedly.
         echo: Whether to copy its output to this process's stderr.
     """
 
     def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        env: Mapping[str, str],
-        died: Callable[[Death], None],
-        echo: bool = False,
+        self, name: str, process: Child, died: Callable[[Death], None], echo: bool = False
     ) -> None:
         self._name = name
         self._died = died
         self._echo = echo
         self._asked = False
         self._tail = b""
-        self._process = subprocess.Popen(
-            command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-        )
+        self._process = process
         self._reader = threading.Thread(target=self._read, name=f"read-{name}", daemon=True)
         self._reader.start()
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
@@ -86,8 +104,12 @@ class Watched:
         if self._process.poll() is None:
             self._asked = True
 
-    def wait(self, limit_s: float) -> bool:
-        """Waits for the process and the `died` callback; returns False if it is still running."""
+    def wait(self, limit_s: float | None) -> bool:
+        """Waits for the process and the `died` callback; returns False if it is still running.
+
+        Args:
+            limit_s: How long to wait; None for as long as it takes.
+        """
         self._watcher.join(limit_s)
         return not self._watcher.is_alive()
 

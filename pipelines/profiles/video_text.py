@@ -134,12 +134,12 @@ def _fields(row: Row) -> dict[str, object]:
         "black_ms": row["black_ms"],
         "frozen_ms": row["frozen_ms"],
         "silent_ms": row["silent_ms"],
-        **(_WITHOUT_SOUND if row["rendition"] else {}),
+        **({} if row["audio_codec"] else _WITHOUT_SOUND),
         "shots": [_shot(shot, film_caption) for shot in row["shots"]],
     }
 
 
-# The only rendition of a film is the film without its sound.
+# Of the delivered file, whatever the agency's has.
 _WITHOUT_SOUND = {"sound": "none", "silent": "", "silent_ms": 0}
 
 

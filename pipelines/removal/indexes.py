@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.delivery.card import (
     CardFacts,
@@ -20,6 +24,7 @@ from pipelines.format.indexes import index_files, open_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.columns import values_of
 from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
@@ -62,6 +67,13 @@ def tar_digests(before: Predecessor) -> dict[str, str]:
     }
 
 
+def _films_in(samples: bytes) -> str:
+    """Returns the deal's `render.films`, by the table of a delivery's samples."""
+    found = pq.read_table(io.BytesIO(samples), columns=["rendition"])["rendition"]
+    films = [one for one in values_of(pc.unique(found), str) if one.startswith("films=")]
+    return films[0].partition(" ")[0].removeprefix("films=") if films else "native"
+
+
 def write_whole_indexes(
     output: PatchOutput,
     version: str,
@@ -91,6 +103,7 @@ def write_whole_indexes(
         judged_on=before.manifest.as_of[:10],
         demonstration=before.manifest.models.demonstration,
         note=_NOTES[way].format(before=before.version),
+        films=_films_in(before.read(layout.SAMPLES_TABLE)),
     )
     output.write("README.md", delivery_card(facts, shards).encode())
     output.write("shards/README.md", tables_card(facts, shards).encode())

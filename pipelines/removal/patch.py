@@ -326,9 +326,11 @@ def _keep_terms(patch: _Patch, name: str) -> None:
 
 def _remove_others(output: PatchOutput) -> None:
     """Removes what an earlier attempt wrote and this one did not."""
-    for item in output.store.list(output.delivery):
-        if item.key.removeprefix(f"{output.delivery}/") not in output.files:
-            output.store.delete(item.key)
+    output.store.delete_many(
+        item.key
+        for item in output.store.list(output.delivery)
+        if item.key.removeprefix(f"{output.delivery}/") not in output.files
+    )
 
 
 def _publish(patch: _Patch, name: str, manifest: Manifest, lease: Lease) -> None:

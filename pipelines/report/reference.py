@@ -121,7 +121,10 @@ DEAL_KEY_MEANINGS = {
     "render.format": "format of renditions",
     "render.quality": "quality of JPEG and WebP, up to 100",
     "render.background": "what transparent areas show in renditions",
-    "render.audio": "films' sound; `drop` removes it without encoding anything again",
+    "render.films": "films: delivered as they are, copied into MP4, or encoded again as displayed",
+    "render.film_codec": "codec of films that are encoded again",
+    "render.film_longest_side": "maximum length of the longer side of such films in pixels",
+    "render.audio": "films' sound; `drop` removes it, without encoding pictures again",
     "quality.min_sharpness": "least sharpness of the picture; see [media.md](media.md#measures)",
     "quality.min_brightness": "least mean brightness",
     "quality.max_brightness": "largest mean brightness",
@@ -136,6 +139,8 @@ DEAL_KEY_MEANINGS = {
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
+    "models.device": "what computes both models; `auto` is a GPU where torch has one, else the "
+    "processor; see [models.md](models.md#gpu)",
     "captions.vocabulary": "a file with the concepts for tags and zero-shot captions, relative to "
     "the folder where the command runs; without it, "
     "one in the package is used; see [models.md](models.md#vocabulary)",

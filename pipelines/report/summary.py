@@ -166,7 +166,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         (
             "Computed",
             f"{computed['decoded']:,} decoded, {computed['embedded']:,} embedded, "
-            f"{computed['captioned']:,} captioned for the first time; "
+            f"{computed['captioned']:,} captioned{_looked_at(computed)} for the first time; "
             f"{_known_before(packaged):,} from the feature store",
         ),
         ("Money", _money(job, attribution)),
@@ -184,7 +184,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         for found in packaged.reported
     ]
     agency = f"{job.output_uri}/{job.agency}"
-    rows += packaged.samples.lines(job.deal.render.images)
+    rows += packaged.samples.lines(job.deal)
     rows += [("Personal data", line) for line in packaged.personal.lines()]
     rows += [("Faces", line) for line in faces_lines(packaged.faces, agency)]
     rows += [("Likeness", line) for line in likeness_lines(packaged.likeness, agency)]
@@ -200,6 +200,12 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         facts.add_row(name, text)
     console.print(facts)
     _show_key(console, job, packaged.manifest.vkey)
+
+
+def _looked_at(computed: Mapping[str, int]) -> str:
+    if "inspected" not in computed:
+        return ""
+    return f", {computed['inspected']:,} searched for faces or text"
 
 
 def faces_lines(faces: Mapping[str, int], agency: str) -> list[str]:
@@ -221,7 +227,7 @@ def likeness_lines(likeness: Mapping[str, object], agency: str) -> list[str]:
     if isinstance(copies, int) and copies:
         pairs = "1 pair" if copies == 1 else f"{copies:,} pairs"
         lines.append(
-            f"{pairs} of different contributors show the same, possibly copies: {agency}/likeness"
+            f"{pairs} of different contributors are alike, possibly copies: {agency}/likeness"
         )
     unused = likeness.get("keep_both_without_effect")
     if isinstance(unused, list) and unused:

@@ -60,8 +60,13 @@ def mark_outdated(store: Store, work: str) -> None:
 
 
 def clear_outdated(store: Store, work: str) -> None:
-    """Empties a work area that is marked as outdated."""
-    if store.exists(f"{work}/{_OUTDATED}"):
+    """Empties a work area that is marked as outdated; the mark goes last.
+
+    Otherwise a run that was killed meanwhile would leave outdated contents without a mark.
+    """
+    mark = f"{work}/{_OUTDATED}"
+    if store.exists(mark):
+        store.delete_many(found.key for found in store.list(work) if found.key != mark)
         store.delete_prefix(work)
 
 

@@ -32,6 +32,11 @@ class Inspectors:
     texts: str = ""
 
     @property
+    def looks(self) -> bool:
+        """Whether faces or text are looked for."""
+        return bool(self.faces or self.texts)
+
+    @property
     def identity(self) -> dict[str, str]:
         """Those that the run uses, as a part of its identity."""
         return {f"inspector_{name}": value for name, value in vars(self).items() if value}

@@ -12,7 +12,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
 from pipelines.ledger.terms import terms_commitment
 from pipelines.media.limits import MediaLimits
-from pipelines.media.renderer import SOUNDLESS, renderer_id
+from pipelines.media.renderer import film_renderer_id, renderer_id
 from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
 from pipelines.run.logs import NO_LOG, LogTarget
@@ -28,6 +28,8 @@ from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
 FORMAT_VERSION = 10
+# Increase it when the table of renditions gets other columns.
+_RENDITIONS = "renditions-v2"
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -172,11 +174,11 @@ class Job:
     def rendition_id(self) -> str:
         """What the delivered bytes of a file depend on, apart from the file itself."""
         stripped = f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
-        parts = [stripped]
+        parts = [_RENDITIONS, stripped]
         if self.deal.renders_pictures:
             parts += [self.deal.render_images, renderer_id(self.deal.render)]
-        if self.deal.drops_sound:
-            parts.append(SOUNDLESS)
+        if films := film_renderer_id(self.deal):
+            parts.append(films)
         return " ".join(parts)
 
     @property
@@ -242,8 +244,8 @@ def run_id(
     }
     if deal.renders_pictures:
         inputs["renderer"] = renderer_id(deal.render)
-    if deal.drops_sound:
-        inputs["soundless"] = SOUNDLESS
+    if films := film_renderer_id(deal):
+        inputs["film_renderer" if deal.renders_films else "soundless"] = films
     if new_pool:  # the same inputs with another pool are another run, which credits once more
         inputs["pool"] = new_pool
     # A run that began before a removal is not continued after it.

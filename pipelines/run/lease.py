@@ -29,6 +29,7 @@ from pipelines.run.lease_record import (
     remove_lease_records,
     utc_now_text,
 )
+from pipelines.storage.clock import boottime_s
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError, RunError
 
@@ -67,7 +68,7 @@ class Lease:
         self.lost_reason = ""
         self._store = store
         self._timing = timing
-        self._last_heartbeat_s = _boottime_s()
+        self._last_heartbeat_s = boottime_s()
         self._closing = threading.Event()
         # Held while a signal is sent, so that none is sent after the block has ended.
         self._ending = threading.Lock()
@@ -104,14 +105,14 @@ class Lease:
 
     def _send_heartbeat(self) -> str:
         """Sends one heartbeat; returns why the lease is lost, or ""."""
-        started_s = _boottime_s()
+        started_s = boottime_s()
         try:
             if reason := loss_reason(self._store, self.lease_record):
                 return reason
             self._store.write_bytes(self.lease_record.key("beat"), self.lease_record.token.encode())
             self._last_heartbeat_s = started_s
         except (FairshardError, OSError) as error:
-            silence_s = _boottime_s() - self._last_heartbeat_s
+            silence_s = boottime_s() - self._last_heartbeat_s
             if silence_s > self._timing.give_up_s:
                 return f"the output could not be reached for {silence_s:,.0f} s ({error})"
         return ""
@@ -226,9 +227,3 @@ def _refuse_if_held(
         )
     which = f"{record.describe()}, last heartbeat {status.age_s:,.0f} s ago"
     raise RunError("Another run is making this version", which, remedy)
-
-
-def _boottime_s() -> float:
-    """Returns a clock in seconds that also counts sleep, if the system has one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -19,9 +19,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.process.identity import this_process
-from pipelines.run.decisions import Decision
+
+if TYPE_CHECKING:  # its tables take long to import, and workers are forked before that
+    from pipelines.run.decisions import Decision
 
 LEVELS = {
     "debug": logging.DEBUG,

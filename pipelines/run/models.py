@@ -7,7 +7,7 @@ features anew. So the command decides, workers are told, and later runs read the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.media.shot_rules import SHOTS_MODEL
@@ -15,14 +15,23 @@ from pipelines.run.job import Models
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from pipelines.vision.captioner_http import check_endpoint, is_endpoint, parse_endpoint
+from pipelines.vision.cuda import check_cuda, choose_on_cuda, cuda_available
 from pipelines.vision.demo_network import TAG_VOCABULARY as DEMO_VOCABULARY
 from pipelines.vision.external import is_external, load_external
-from pipelines.vision.models import FP32, PRECISIONS, ModelRef, check_model, identity, parse_model
+from pipelines.vision.models import (
+    CUDA,
+    FP32,
+    PRECISIONS,
+    ModelRef,
+    check_model,
+    identity,
+    parse_model,
+)
 from pipelines.vision.precision import ChosenPrecision, choose_precision
 from pipelines.vision.vocabulary import GENERAL, Vocabulary, load_vocabulary
 from schemas import layout
 from schemas.deal import Deal
-from schemas.errors import RunError
+from schemas.errors import InputError, RunError
 
 Choose = Callable[[ModelRef], ChosenPrecision]
 
@@ -33,6 +42,7 @@ def check_models(deal: Deal) -> None:
     Raises:
         InputError: If a model is unknown, its weights cannot be found, or no package provides it.
     """
+    check_cuda(deal.models.device)
     check_model(parse_model(deal.models.clip), "encoder")
     name = deal.models.captioner
     if is_endpoint(name):
@@ -72,20 +82,38 @@ def tags_model(vocabulary_id: str, clip_id: str) -> str:
     return f"{vocabulary_id} by {clip_id}"
 
 
-def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) -> Models:
+@dataclass(frozen=True)
+class Gpu:
+    """What is asked about this machine's GPU.
+
+    Attributes:
+        available: Whether there is one.
+        choose: Chooses the precision of a model on it.
+    """
+
+    available: Callable[[], bool] = cuda_available
+    choose: Choose = choose_on_cuda
+
+
+def resolve_models(
+    deal: Deal, store: Store, choose: Choose = choose_precision, gpu: Gpu | None = None
+) -> Models:
     """Returns the models that the deal names, and the precision of each.
 
     Args:
         deal: The deal.
         store: The output store, in which the choice is recorded.
-        choose: Chooses the precision of a model on this machine.
+        choose: Chooses the precision of a model on this machine's processor.
+        gpu: What is asked about its GPU.
 
     Raises:
-        InputError: If a model is unknown or its weights cannot be found.
+        InputError: If a model is unknown, its weights cannot be found, or it needs a GPU that is
+            not there.
         RunError: If the record of an earlier choice is damaged.
     """
+    gpu = gpu or Gpu()
     clip = parse_model(deal.models.clip)
-    clip_choice = _precision(deal, store, clip, choose, "embeddings", identity(clip))
+    clip_choice = _precision(deal, store, clip, choose, gpu, "embeddings", identity(clip))
     clip_id = identity(replace(clip, precision=clip_choice.precision))
     models = Models(
         clip=deal.models.clip,
@@ -107,7 +135,7 @@ def resolve_models(deal: Deal, store: Store, choose: Choose = choose_precision) 
     captioner_choice = (
         clip_choice
         if captioner == clip
-        else _precision(deal, store, captioner, choose, "captions", stored)
+        else _precision(deal, store, captioner, choose, gpu, "captions", stored)
     )
     choices[deal.models.captioner] = captioner_choice
     return replace(
@@ -126,7 +154,7 @@ def _notes(choices: Mapping[str, ChosenPrecision]) -> tuple[str, ...]:
 
 
 def _precision(
-    deal: Deal, store: Store, ref: ModelRef, choose: Choose, kind: str, stored: str
+    deal: Deal, store: Store, ref: ModelRef, choose: Choose, gpu: Gpu, kind: str, stored: str
 ) -> ChosenPrecision:
     """Returns a model's precision: the deal's, the recorded one, or else one chosen and recorded.
 
@@ -134,25 +162,63 @@ def _precision(
         deal: The deal.
         store: The output store.
         ref: The model.
-        choose: Chooses on this machine.
+        choose: Chooses on this machine's processor.
+        gpu: Likewise its GPU.
         kind: The kind of features that the model computes.
         stored: The identity under which they are stored in fp32.
     """
-    asked = deal.models.precision
+    asked, device = deal.models.precision, deal.models.device
+    check_cuda(device, gpu.available)
+    # The demonstration model gives the same bytes everywhere, unless the deal says otherwise.
+    on_gpu = device == CUDA or (device == "auto" and not ref.is_demo and gpu.available())
     if asked != "auto":
-        return ChosenPrecision(asked, "the deal says so")
+        said = "the deal says so"
+        return ChosenPrecision(f"{CUDA}-{asked}" if on_gpu else asked, said)
     if ref.is_demo:
-        return choose(ref)
-    key = f"{layout.features_prefix('precision', identity(ref).removesuffix(f'@{FP32}'))}.json"
+        return ChosenPrecision(f"{CUDA}-{FP32}", "the deal says so") if on_gpu else choose(ref)
+    key = _record_key(ref)
     if not store.exists(key):
         chosen = ChosenPrecision(FP32, "this output has features of it in fp32")
-        if not store.list(layout.features_prefix(kind, stored)):
-            chosen = choose(ref)
-        record = {"model": identity(ref), "precision": chosen.precision, "reason": chosen.reason}
-        if store.write_new(key, json_bytes(record)):
+        if device == CUDA or not store.list(layout.features_prefix(kind, stored)):
+            chosen = gpu.choose(ref) if on_gpu else choose(ref)
+        if _record(store, key, ref, chosen):
             return chosen
     # Another run may have recorded its choice at the same time; the record counts.
+    found = _recorded(store, key)
+    is_of_gpu = found.precision.startswith(f"{CUDA}-")
+    if device != "auto" and is_of_gpu != on_gpu:
+        return _recorded_or_chosen(store, ref, gpu.choose if on_gpu else choose, device)
+    if is_of_gpu and not on_gpu:
+        raise InputError(
+            "This output has features that were computed on a GPU, and there is none here",
+            f"{ref.name} in {found.precision}",
+            'Run it where there is a GPU, or give models.device = "cpu": features are then '
+            "computed again, and not mixed.",
+        )
+    return found
+
+
+def _recorded_or_chosen(
+    store: Store, ref: ModelRef, choose: Choose, device: str
+) -> ChosenPrecision:
+    """Returns the precision that is recorded for a device that the deal names, or chooses it."""
+    key = _record_key(ref, device)
+    if not store.exists(key):
+        chosen = choose(ref)
+        if _record(store, key, ref, chosen):
+            return chosen
     return _recorded(store, key)
+
+
+def _record_key(ref: ModelRef, device: str = "") -> str:
+    model = identity(ref).removesuffix(f"@{FP32}") + (f"@{device}" if device else "")
+    return f"{layout.features_prefix('precision', model)}.json"
+
+
+def _record(store: Store, key: str, ref: ModelRef, chosen: ChosenPrecision) -> bool:
+    """Records a choice; returns whether none was recorded before."""
+    record = {"model": identity(ref), "precision": chosen.precision, "reason": chosen.reason}
+    return store.write_new(key, json_bytes(record))
 
 
 def _recorded(store: Store, key: str) -> ChosenPrecision:

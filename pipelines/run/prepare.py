@@ -28,15 +28,18 @@ from pipelines.rights.rulings import check_rulings
 from pipelines.run.inspectors import check_inspectors, resolve_inspectors
 from pipelines.run.job import Job, run_id
 from pipelines.run.logs import NO_LOG, LogTarget
-from pipelines.run.models import check_models, resolve_models
+from pipelines.run.models import Choose, check_models, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
+from pipelines.run.renderers import check_renderers
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from pipelines.vision.precision import choose_precision
 from schemas.deal import load_deal
 
+_DASK = "--dask_client_address="
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 
 
@@ -59,6 +62,7 @@ class JobRequest:
         debug: Whether workers log what they do.
         beam_options: Beam's options for an engine other than the embedded one.
         new_pool: Name of a further pool of the deal, or "" to replace the latest version.
+        choose: Chooses the precision of a model on this machine.
         made_before: Id of a published delivery that is made again, or "": removals that were
             recorded after it do not count.
         log: Where the run is logged.
@@ -81,6 +85,7 @@ class JobRequest:
     new_pool: str = ""
     made_before: str = ""
     log: LogTarget = NO_LOG
+    choose: Choose = field(default=choose_precision, repr=False)
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,11 @@ def continuing_command(request: JobRequest, job: Job) -> str:
     if request.requests_per_minute:
         words += ["--requests-per-minute", str(request.requests_per_minute)]
     words += ["--new-pool", request.new_pool] if request.new_pool else []
-    words += [f"--beam={_without_secrets(option)}" for option in request.beam_options]
+    scheduler = [o.removeprefix(_DASK) for o in request.beam_options if o.startswith(_DASK)]
+    if scheduler:
+        words += ["--engine", "dask", "--scheduler", scheduler[-1]]
+    else:
+        words += [f"--beam={_without_secrets(option)}" for option in request.beam_options]
     return shlex.join(words)
 
 
@@ -157,10 +166,11 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     )
     check_models(deal)  # 3
     check_inspectors(deal)
+    check_renderers(deal)
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()
-    models = resolve_models(deal, store)
+    models = resolve_models(deal, store, request.choose)
     inspectors = resolve_inspectors(deal, models.clip_id)
     key_path = Path(request.key) if request.key else default_key_path(output)  # 5
     signer = load_key(key_path) if request.key else load_or_create_key(key_path)

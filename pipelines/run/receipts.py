@@ -81,6 +81,21 @@ class ScreenReceipt:
 
 
 @dataclass(frozen=True)
+class ScreenSums:
+    """What is summed over all batches, without the blocks.
+
+    Attributes:
+        counts: Assets that entered, passed and were refused.
+        units: The units with rows of the batch: bit n stands for unit n.
+        cost: What it took.
+    """
+
+    counts: StepCounts
+    units: int
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class UnitReceipt:
     """Receipt of one unit that was enriched.
 
@@ -90,6 +105,7 @@ class UnitReceipt:
         decoded: Number of media that had to be decoded.
         embedded: Number of embeddings that had to be computed.
         captioned: Number of captions that had to be computed.
+        inspected: Number of media in which faces or text had to be looked for.
         personal: How many of its assets hold personal data.
         cost: What it took, also in an earlier attempt at the run.
     """
@@ -99,6 +115,7 @@ class UnitReceipt:
     decoded: int
     embedded: int
     captioned: int
+    inspected: int
     personal: PersonalCounts
     cost: Cost = field(default_factory=Cost)
 

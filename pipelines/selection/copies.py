@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.decisions import Decision, refused_asset
-from pipelines.selection.dedupe import COLOUR_BYTES, PHASH_BYTES, bytes_of
+from pipelines.selection.dedupe import COLOUR_BYTES, PHASH_BYTES, bytes_of, possible_twins
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 from pipelines.storage.columns import Column, values_of
 from schemas.deal_terms import Ruling
@@ -134,10 +134,8 @@ def _copied(
             hits[at].add(row)
     copied: dict[int, str] = {}
     lifted: set[int] = set()
-    for at in ranked.tolist():
-        rows_found = refused.take(pa.array(sorted(hits.get(at, ())), pa.int64())).to_pylist()
-        if not rows_found:
-            continue
+    for at in ranked[np.isin(ranked, list(hits))].tolist():
+        rows_found = refused.take(pa.array(sorted(hits[at]), pa.int64())).to_pylist()
         members = {candidates["asset_id"][at].as_py(), *(row["asset_id"] for row in rows_found)}
         owner = ruled.owner(at, members)
         if owner is not None and owner in ruled.offers(at):
@@ -170,7 +168,9 @@ def _matches(given: Column, wanted: Column, rows: Indices) -> Iterator[tuple[int
         wanted: The refused rows' values.
         rows: The numbers of these rows.
     """
-    found = pc.is_in(wanted, value_set=given).to_numpy(zero_copy_only=False)
+    # First by the refused values: a table of the candidates' would take as much memory as they do.
+    common = given.filter(pc.is_in(given, value_set=wanted))
+    found = pc.is_in(wanted, value_set=common).to_numpy(zero_copy_only=False)
     rows_of_value: dict[object, list[int]] = defaultdict(list)
     for number in np.flatnonzero(found).tolist():
         rows_of_value[wanted[number].as_py()].append(int(rows[number]))
@@ -192,13 +192,19 @@ def _contested(
         The contested candidates, each with all candidates that have its bytes, and those for which
         there is no ruling.
     """
-    codes = candidates["media_sha256"].combine_chunks().dictionary_encode().indices.to_numpy()
-    people = candidates["owners"].combine_chunks().dictionary_encode().indices.to_numpy()
-    pairs = np.unique(np.stack([codes, people]), axis=1)
-    claimed, offers = np.unique(pairs[0], return_counts=True)
+    twins = possible_twins(candidates)
+    pairs = candidates.select(["media_sha256", "owners"]).take(twins)
+    file_of, people = (
+        pairs[name].combine_chunks().dictionary_encode().indices.to_numpy()
+        for name in ("media_sha256", "owners")
+    )
+    offers = np.unique(np.stack([file_of, people]), axis=1)
+    claimed, count = np.unique(offers[0], return_counts=True)
+    disputed = np.isin(file_of, claimed[count > 1])
+    code_of = dict(zip(twins[disputed].tolist(), file_of[disputed].tolist(), strict=True))
     groups: dict[int, list[int]] = defaultdict(list)
-    for at in ranked[np.isin(codes[ranked], claimed[offers > 1])].tolist():
-        groups[int(codes[at])].append(at)
+    for at in ranked[np.isin(ranked, twins[disputed])].tolist():
+        groups[code_of[at]].append(at)
     contested: dict[int, list[int]] = {}
     unsettled: set[int] = set()
     for members in groups.values():

@@ -111,13 +111,27 @@ def exact_duplicates(candidates: pa.Table, ranked: Indices) -> Indices:
         candidates: All candidates (CANDIDATES_SCHEMA).
         ranked: Indices of the candidates to compare, in order of preference.
     """
-    digests = candidates["media_sha256"].combine_chunks().dictionary_encode()
-    codes = digests.indices.to_numpy()[ranked]
-    present, at = np.unique(codes, return_index=True)  # first occurrence of each
-    first = np.full(len(digests.dictionary), NO_MATCH, np.intp)
-    first[present] = ranked[at]
-    kept = first[codes]
-    return np.where(kept == ranked, NO_MATCH, kept)
+    kept = np.full(len(ranked), NO_MATCH, np.intp)
+    places = np.flatnonzero(np.isin(ranked, possible_twins(candidates)))
+    several = ranked[places]
+    digests = candidates["media_sha256"].take(several).combine_chunks().dictionary_encode()
+    _, at, codes = np.unique(digests.indices.to_numpy(), return_index=True, return_inverse=True)
+    first = several[at][codes]  # `at` is where each occurs first
+    kept[places] = np.where(first == several, NO_MATCH, first)
+    return kept
+
+
+def possible_twins(candidates: pa.Table) -> Indices:
+    """Returns the candidates that may have the bytes of another one, ascending.
+
+    They are those whose digests begin alike. A table of all digests would take more memory than
+    the digests themselves, and few assets are twins.
+    """
+    heads = bytes_of(candidates["media_sha256"], np.uint64)[:, 0]
+    order = np.argsort(heads, kind="stable")
+    same = np.flatnonzero(heads[order[1:]] == heads[order[:-1]])
+    found: Indices = np.unique(np.concatenate([order[same], order[same + 1]])).astype(np.intp)
+    return found
 
 
 def bytes_of(

@@ -20,11 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.media.looks import Cells
+from pipelines.selection.certain import MOST_GREY, Alike, is_certain
 from pipelines.selection.fit import (
+    Cuts,
     FitStep,
     Shades,
     correlation,
     cut_off,
+    edges_of,
     find_fit,
     resized,
     standardised,
@@ -45,7 +48,6 @@ _LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surfac
 _RANK_PARTS = 170  # one cell in so many may differ more: those on a sharp edge
 _SMOOTH_PERCENT = 3  # smooth pictures are equal if no cell differs by more of the range
 _SMOOTH_RANGE = 40  # levels; with less, the grain of different surfaces differs as little
-MOST_GREY = 10  # levels by which a picture without colour has more red or blue than grey
 #: Largest difference of the tints of duplicates; one part in so many of the picture may differ
 #: more. JPEG smears the colours of small pictures. Where pictures must be fitted first, their mean
 #: colours have to be enough.
@@ -69,9 +71,18 @@ class Comparison:
     Attributes:
         agreement: In thousandths, [pairs].
         difference: Levels of 255, [pairs].
-        alike: Whether the pair shows the same, [pairs].
+        alike: Whether the pair may show the same, [pairs].
+        certain: Whether it does so for certain (`pipelines.selection.certain`), [pairs].
     """
 
+    agreement: npt.NDArray[np.int32]
+    difference: npt.NDArray[np.int32]
+    alike: npt.NDArray[np.bool_]
+    certain: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Judged:
     agreement: npt.NDArray[np.int32]
     difference: npt.NDArray[np.int32]
     alike: npt.NDArray[np.bool_]
@@ -81,7 +92,7 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
     """Compares pairs of pictures, the first of the one with the first of the other, and so on."""
     count = len(first.shades)
     agreement, difference = np.zeros((2, count), np.int32)
-    alike = np.zeros(count, np.bool_)
+    alike, certain = np.zeros((2, count), np.bool_)
     sizes = np.minimum(first.sizes, second.sizes)
     sides = np.select([sizes >= side for side in _SIDES], _SIDES, _SIDES[-1])
     for across, down in np.unique(sides, axis=0).tolist():
@@ -89,10 +100,19 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
         for start in range(0, len(group), _PAIRS_AT_ONCE):
             few = group[start : start + _PAIRS_AT_ONCE]
             one, two = (resized(side.shades[few], across, down) for side in (first, second))
-            found = _compare(one, two, _same_tints(first[few], second[few]))
+            found, cuts = _compare(one, two, _same_tints(first[few], second[few]))
             agreement[few], difference[few] = found.agreement, found.difference
             alike[few] = found.alike
-    return Comparison(agreement, difference, alike)
+            at = np.flatnonzero(found.alike)
+            pairs = Alike(
+                (one[at], cut_off(two[at], cuts[:, at])),
+                (first.tints[few[at]], second.tints[few[at]]),
+                cuts[:, at],
+                found.agreement[at],
+                sizes[few[at]].min(axis=1),
+            )
+            certain[few[at]] = is_certain(pairs)
+    return Comparison(agreement, difference, alike, certain)
 
 
 def _same_tints(first: Cells, second: Cells) -> npt.NDArray[np.bool_]:
@@ -108,30 +128,35 @@ def _same_tints(first: Cells, second: Cells) -> npt.NDArray[np.bool_]:
     return same
 
 
-def _compare(first: Shades, second: Shades, same_tints: npt.NDArray[np.bool_]) -> Comparison:
+def _compare(
+    first: Shades, second: Shades, same_tints: npt.NDArray[np.bool_]
+) -> tuple[_Judged, Cuts]:
+    """Returns what was measured, and how the second pictures were fitted, if they were."""
     found = _judge(first, second, np.full(len(first), _MOST_PERCENT))
     found.alike[~same_tints] = False
     related = correlation(standardised(first), standardised(second)) >= _LEAST_CORRELATION
     fit = np.flatnonzero(related & (found.agreement < _CLEAR_AGREEMENT))
-    cuts = np.zeros((2, len(fit), 2), np.int64)  # across and down; at both ends
+    used = np.zeros((2, len(first), 2), np.int64)  # across and down; at both ends
+    cuts = used[:, fit]
+    most_percent = np.where(found.agreement < _UNFIT_AGREEMENT, _MOST_PERCENT_FITTED, _MOST_PERCENT)
     for most_cells, steps in _FITS:
         if not len(fit):
             break
         cuts = find_fit(first[fit], second[fit], cuts, most_cells, steps)
-        unfit = found.agreement[fit] < _UNFIT_AGREEMENT
-        most = np.where(unfit, _MOST_PERCENT_FITTED, _MOST_PERCENT)
-        fitted = _judge(first[fit], cut_off(second[fit], cuts), most)
-        better = fitted.agreement >= found.agreement[fit] + _BETTER
+        fitted = _judge(first[fit], cut_off(second[fit], cuts), most_percent[fit])
+        gained = fitted.agreement - found.agreement[fit]
+        better = gained >= np.where(used[:, fit].any(axis=(0, 2)), 1, _BETTER)
         for name in ("agreement", "difference", "alike"):
             getattr(found, name)[fit[better]] = getattr(fitted, name)[better]
-        promising = better & (fitted.agreement >= _PROMISING_AGREEMENT) & ~fitted.alike
+        used[:, fit[better]] = cuts[:, better]
+        promising = better & (fitted.agreement >= _PROMISING_AGREEMENT)
         fit, cuts = fit[promising], cuts[:, promising]
-    return found
+    return found, used
 
 
-def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> Comparison:
+def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> _Judged:
     spans = np.ptp(first, axis=(1, 2))
-    agreement = correlation(standardised(_edges(first)), standardised(_edges(second)))
+    agreement = correlation(standardised(edges_of(first)), standardised(edges_of(second)))
     matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
     matched += first.mean(axis=(1, 2))[:, None, None]
     differences = np.sort(np.abs(matched - first).reshape(len(first), -1), axis=1)
@@ -142,12 +167,4 @@ def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -
     unmatched = np.abs(first - second).max(axis=(1, 2))
     smooth = (spans >= _SMOOTH_RANGE) & (100 * unmatched <= _SMOOTH_PERCENT * spans)
     alike = smooth | ((agreement >= LEAST_AGREEMENT) & (difference <= most))
-    return Comparison(agreement, difference, alike)
-
-
-def _edges(cells: Shades) -> Shades:
-    """Returns by how much each cell differs from the mean of the four next to it."""
-    padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    edges: Shades = cells - around / 4
-    return edges
+    return _Judged(agreement, difference, alike)

@@ -54,6 +54,14 @@ def correlation(first: _AnyShades, second: _AnyShades) -> npt.NDArray[np.int32]:
     return np.rint(products * 1000).astype(np.int32)
 
 
+def edges_of(cells: Shades) -> Shades:
+    """Returns by how much each cell differs from the mean of the four next to it."""
+    padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+    edges: Shades = cells - around / 4
+    return edges
+
+
 def find_fit(
     first: Shades, second: Shades, cuts: Cuts, most_cells: int, steps: Sequence[FitStep]
 ) -> Cuts:

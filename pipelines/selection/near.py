@@ -1,12 +1,13 @@
 """Decides which assets show the same: possible pairs are found by hash, and confirmed one by one.
 
-1. Possible pairs have near hashes and colours (`PerceptualIndex`). Blank pictures are in none, for
-   there is nothing in them that could be alike.
-2. A pair is confirmed if all its frames agree finely (`pipelines.selection.fine`), but for those
-   that are blank in both, and if its embeddings, where both may have one, are not far apart.
+1. Possible pairs have near hashes and colours (`pipelines.selection.bands`). Blank pictures are in
+   none, for there is nothing in them that could be alike.
+2. A pair is alike if all its frames agree finely (`pipelines.selection.fine`), but for those that
+   are blank in both, and if its embeddings, where both may have one, are not far apart. If it is
+   not certain that the two show the same (`pipelines.selection.certain`), both are kept.
 3. Semantic pairs are those whose embeddings are near enough, whatever the pixels are.
-4. In the order of preference, an asset is a duplicate of the first kept one that it pairs with,
-   unless the deal names the two as a pair of which both are kept.
+4. In the order of preference, an asset is a duplicate of the kept one that it agrees with best, of
+   equals the first, unless the deal names the two as a pair of which both are kept.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from pipelines.media.looks import (
     tints_of,
     unpack_cells,
 )
+from pipelines.selection.bands import Limits, Looks, near_looks
+from pipelines.selection.certain import MOST_GREY
 from pipelines.selection.dedupe import bytes_of
-from pipelines.selection.fine import MOST_GREY, compare_cells
-from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex, joined
+from pipelines.selection.fine import compare_cells
+from pipelines.selection.perceptual_index import NO_MATCH, Indices
 
 #: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
 #: of drawn works had 913 and more with the demonstration model.
 LEAST_COSINE = 850
-#: Possible pairs are found by the bits of their hashes and the brightness of their 4 x 4 mean
-#: colours, so that a copy without colours is found; colours must be near if both have any.
-MOST_BITS = 88
-MOST_BRIGHTNESS = 32
-MOST_TINT = 36
+#: When two looks make a possible pair. Of a crop many bits differ, but few of low frequencies; of a
+#: copy without colours, the colours do.
+NEAR = Limits(bits=((88, 22), (116, 16)), brightness=48, tint=36)
 _MOST_SHAPE = 14  # largest difference of the width's share of width and height, of 255
 _MOST_CANDIDATES = 8  # of the nearest and of the first, for each asset
 _PAIRS_AT_ONCE = 4_096  # bounds the memory for their cells to 64 MiB for pictures
@@ -106,6 +107,7 @@ class JudgedPair:
         difference: The largest of their frames, in levels of 255; -1 if not compared.
         cosine: Of their embeddings, in thousandths; None where one has none.
         by_deal: Whether the deal keeps both.
+        is_certain: Whether they show the same for certain; else both are kept.
     """
 
     kept: int
@@ -115,6 +117,7 @@ class JudgedPair:
     difference: int = -1
     cosine: int | None = None
     by_deal: bool = False
+    is_certain: bool = True
 
     def describe(self) -> str:
         """Returns what the pair was judged by, in one line."""
@@ -178,30 +181,9 @@ def _possible(
     hashes = bytes_of(candidates["look_hash"], np.uint64)[shown]
     colours = bytes_of(candidates["look_colour"], np.uint8)[shown].reshape(len(shown), -1, 3)
     tints = tints_of(colours).astype(np.int16)
-    brightness = brightness_of(colours).astype(np.uint8)
-    without = np.abs(tints).max(axis=(1, 2)) <= MOST_GREY
-
-    def near_tints(late: Indices, early: Indices) -> npt.NDArray[np.bool_]:
-        near: npt.NDArray[np.bool_] = without[late] | without[early]
-        near |= np.abs(tints[late] - tints[early]).max(axis=(1, 2), initial=0) <= MOST_TINT
-        return near
-
-    # Colours separate looks best. Those without are compared by their brightness with all others.
-    scaled = 128 + tints.reshape(len(shown), -1).astype(np.int32) * MOST_BRIGHTNESS // (
-        MOST_TINT + 1
-    )
-    columns = np.concatenate([brightness, scaled.clip(0, 255).astype(np.uint8)], axis=1)
-    coloured, grey = np.flatnonzero(~without), np.flatnonzero(without)
-    everything = np.arange(len(shown))
-    limits = (MOST_BITS, MOST_BRIGHTNESS, near_tints)
-    by_colour = PerceptualIndex(hashes, columns, *limits)
-    by_brightness = PerceptualIndex(hashes, brightness, *limits)
-    found = joined(
-        [
-            by_colour.pairs(_MOST_CANDIDATES, [(coloured, coloured)]),
-            by_brightness.pairs(_MOST_CANDIDATES, [(grey, everything), (coloured, grey)]),
-        ]
-    )
+    is_grey = np.abs(tints).max(axis=(1, 2)) <= MOST_GREY
+    looks = Looks(hashes, brightness_of(colours).astype(np.uint8), tints, is_grey)
+    found = near_looks(looks, NEAR, _MOST_CANDIDATES)
     return shown[found.early], shown[found.late], found.bits
 
 
@@ -218,11 +200,18 @@ def _agreeing(pairs: Sequence[JudgedPair], frames: dict[int, Frames]) -> list[Ju
     found = compare_cells(*map(unpack_cells, sides))
     agreement, difference = np.full(len(pairs), 1000, np.int32), np.zeros(len(pairs), np.int32)
     alike = np.array([bool(few) for few in shown])
+    certain = alike.copy()
     np.minimum.at(agreement, of_pair, found.agreement)
     np.maximum.at(difference, of_pair, found.difference)
     np.logical_and.at(alike, of_pair, found.alike)
+    np.logical_and.at(certain, of_pair, found.certain)
     return [
-        replace(pair, agreement=int(agreement[at]), difference=int(difference[at]))
+        replace(
+            pair,
+            agreement=int(agreement[at]),
+            difference=int(difference[at]),
+            is_certain=bool(certain[at]),
+        )
         for at, pair in enumerate(pairs)
         if alike[at]
     ]
@@ -260,12 +249,16 @@ def choose_kept(
     ]
     before: dict[int, list[JudgedPair]] = defaultdict(list)
     for pair in marked:
-        if not pair.by_deal:
+        if pair.is_certain and not pair.by_deal:
             before[pair.other].append(pair)
     place = np.full(int(ranked.max()) + 1 if len(ranked) else 0, NO_MATCH, np.intp)
     place[ranked] = np.arange(len(ranked))
     originals: list[JudgedPair | None] = [None] * len(ranked)
+
+    def closest(pair: JudgedPair) -> tuple[int, int, int]:
+        return -pair.agreement, pair.difference, int(place[pair.kept])
+
     for number, at in enumerate(ranked.tolist()):
         firsts = [pair for pair in before.get(at, ()) if originals[place[pair.kept]] is None]
-        originals[number] = min(firsts, key=lambda pair: place[pair.kept], default=None)
+        originals[number] = min(firsts, key=closest, default=None)
     return Alike(originals, marked)

@@ -9,8 +9,7 @@ of looks, instead of with the number of pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -27,39 +26,14 @@ _FAR = 1 << 10  # bits; more than a hash has
 NO_MATCH = -1
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Pairs of near looks, in the order of the late one, then of the early one.
-
-    Attributes:
-        early: The look that comes first, [pairs].
-        late: The other, [pairs].
-        bits: How many bits of their hashes differ, [pairs].
-    """
-
-    early: Indices
-    late: Indices
-    bits: npt.NDArray[np.int16]
-
-
-def joined(parts: Sequence[Pairs]) -> Pairs:
-    """Returns pairs of several searches, in their order."""
-    early = np.concatenate([part.early for part in parts])
-    late = np.concatenate([part.late for part in parts])
-    order = np.lexsort([early, late])
-    bits = np.concatenate([part.bits for part in parts])
-    return Pairs(early[order], late[order], bits[order])
-
-
 class PerceptualIndex:
     """Perceptual hashes and colours, in the order in which near-duplicates are kept.
 
     Args:
         hashes: [looks, 4] words of 64 bits.
-        colours: [looks, numbers] mean colours, or their brightness.
+        colours: [looks, numbers] mean colours.
         near_bits: How many bits of near looks differ at most.
         near_colour: By how much their colours differ at most.
-        is_near: Tells which of such looks are near indeed; None if all are.
     """
 
     def __init__(
@@ -68,28 +42,12 @@ class PerceptualIndex:
         colours: npt.NDArray[np.uint8],
         near_bits: int = NEAR_BITS,
         near_colour: int = NEAR_COLOUR,
-        is_near: Callable[[Indices, Indices], npt.NDArray[np.bool_]] | None = None,
     ) -> None:
         self._hashes = hashes
-        self._is_near = is_near
         self._near_bits = near_bits
         self._near_colour = near_colour
         self._colours = colours
         self._columns = np.ascontiguousarray(colours.T)
-
-    def pairs(self, most: int, groups: Sequence[tuple[Indices, Indices]] | None = None) -> Pairs:
-        """Returns pairs of near looks: for each look, some of those before it.
-
-        Args:
-            most: In a crowd of looks that hardly differ, so many of the nearest and so many of the
-                first are taken for each look; the first are those that are kept.
-            groups: Which late and which early looks to compare; None for all with all.
-        """
-        everything = np.arange(len(self._hashes))
-        parts = [Pairs(everything[:0], everything[:0], np.zeros(0, np.int16))]
-        for late, early in groups or [(everything, everything)]:
-            self._visit(late, early, lambda two, one: parts.extend(self._earlier(two, one, most)))
-        return joined(parts)
 
     def nearest_before(self, early: int) -> Indices:
         """Returns, for each look from `early` on, the first of those before that it is near to.
@@ -141,18 +99,6 @@ class PerceptualIndex:
             found = near.any(axis=1)
             match[batch[found]] = others[near[found].argmax(axis=1)]
 
-    def _earlier(self, late: Indices, early: Indices, most: int) -> Iterator[Pairs]:
-        for batch, others, bits in self._batches(late, early):
-            bits[others[None, :] >= batch[:, None]] = _FAR
-            near = bits <= self._near_bits
-            if near.shape[1] > most:
-                # Of equally near ones the first counts, which no partial sort would promise.
-                ranked = bits.astype(np.int64) * len(others) + np.arange(len(others))
-                limit = np.partition(ranked, most - 1, axis=1)[:, most - 1 : most]
-                near &= (ranked <= limit) | (np.cumsum(near, axis=1) <= most)
-            at, to = np.nonzero(near)
-            yield Pairs(others[to], batch[at], bits[at, to])
-
     def _batches(
         self, late: Indices, early: Indices
     ) -> Iterator[tuple[Indices, Indices, npt.NDArray[np.int16]]]:
@@ -184,7 +130,5 @@ class PerceptualIndex:
         left, right = np.nonzero(bits <= self._near_bits)
         shift = self._colours[batch[left]].astype(np.int16) - self._colours[others[right]]
         near = (np.abs(shift) <= self._near_colour).all(axis=1)
-        if self._is_near is not None:
-            near[near] = self._is_near(batch[left[near]], others[right[near]])
         bits[left[~near], right[~near]] = _FAR
         return bits

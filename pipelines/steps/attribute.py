@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +39,7 @@ from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
 from pipelines.steps.pool_files import considered_assets, write_pool
 from pipelines.steps.settle import Settlement, record_countries, record_differences, record_holds
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
 from pipelines.storage.tables import open_parquet, read_parquet, write_table
@@ -119,8 +121,9 @@ def record_attribution(
         if payee.agency_share is not None
     }
     allocator = Allocator(price, terms.as_of, own_shares)
-    for shard in shards:  # 1
-        allocator.add(read_parquet(store, _delivered_key(job, shard)))
+    keys = [_delivered_key(job, shard) for shard in shards]
+    for delivered in in_parallel(store, partial(read_parquet, store), keys):  # 1
+        allocator.add(delivered)
     if shards and price.base == "considered":
         for table in considered_assets(store, job):
             allocator.consider(table)
@@ -229,11 +232,15 @@ class _LedgerWriter:
         store, prefix = self._store, self._job.delivery
         for rows, ranks in _batched(self._ranked_rows(shards)):  # 3
             self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK_ROWS)
-        for path, data in entry_bundles(self._leaves()):  # 4
-            store.write_bytes(f"{prefix}/{path}", data)
+
+        def write(file: tuple[str, bytes]) -> None:
+            store.write_bytes(f"{prefix}/{file[0]}", file[1])
+
+        for _ in in_parallel(store, write, entry_bundles(self._leaves())):  # 4
+            pass
         root, levels = hashes_tree(self._hashes)  # 5
-        for path, data in tiles_of(self._hashes, levels):
-            store.write_bytes(f"{prefix}/{path}", data)
+        for _ in in_parallel(store, write, tiles_of(self._hashes, levels)):
+            pass
         size = len(self._hashes) // HASH_BYTES
         checkpoint = sign_checkpoint(self._signer, self.origin, size, root)
         store.write_bytes(f"{prefix}/{layout.CHECKPOINT}", checkpoint.encode())
@@ -243,8 +250,9 @@ class _LedgerWriter:
     def _ranked_rows(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
         """Yields each shard's rows with their assets' positions in the log."""
         at = 0
-        for shard in shards:
-            rows = read_parquet(self._store, _delivered_key(self._job, shard), list(ASSET_COLUMNS))
+        read = partial(read_parquet, self._store, columns=list(ASSET_COLUMNS))
+        keys = [_delivered_key(self._job, shard) for shard in shards]
+        for rows in in_parallel(self._store, read, keys):
             yield rows, self._allocated.ranks[at : at + len(rows)]
             at += len(rows)
 

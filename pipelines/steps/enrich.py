@@ -41,6 +41,7 @@ from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
 from pipelines.steps.refused import (
+    RefusedFiles,
     files_refused_here,
     is_refused_block,
     read_refused_files,
@@ -59,8 +60,9 @@ from pipelines.steps.unit_features import (
     save_features,
 )
 from pipelines.steps.unit_rows import row_or_refusal
-from pipelines.steps.units import write_unit
+from pipelines.steps.units import unit_key, write_unit
 from pipelines.storage.columns import rows_of
+from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
@@ -147,15 +149,16 @@ def enrich_unit(
     )
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
-    write_refused_files(store, job, unit, refused.files)
-    return _commit(store, job, unit, commit, fetched_assets, unit_features, in_texts, watch)
+    return _commit(
+        store, job, unit, commit, fetched_assets, unit_features, in_texts, refused, watch
+    )
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     if not ordered:
         return []
-    table = pa.concat_tables([read_block(store, block) for block in ordered])
+    table = pa.concat_tables(in_parallel(store, partial(read_block, store), ordered))
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
 
@@ -218,6 +221,7 @@ def _commit(
     fetched_assets: Sequence[FetchedAsset],
     unit_features: UnitFeatures,
     in_texts: Mapping[str, set[PersonalKind]],
+    refused: RefusedFiles,
     watch: Stopwatch,
 ) -> UnitReceipt:
     decisions: list[Decision] = []
@@ -235,19 +239,27 @@ def _commit(
     for decision in decisions:
         counts.add_decision(decision)
     name = unit_name(unit)
-    write_decisions(store, f"{job.work}/agency", f"enrich-{name}", decisions)  # 6
-    signals = signals_table(fetched_assets, job.as_of.isoformat())
-    write_part(store, f"{job.work}/agency/signals/enrich-{name}.parquet", signals)
-    media = media_table(fetched_assets)
-    write_part(store, f"{job.work}/agency/{layout.MEDIA}/enrich-{name}.parquet", media)
-    write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))
+    agency = f"{job.work}/agency"
     stated = {item.row["asset_id"]: item.server_reading for item in fetched_assets}
-    write_statements(store, job, unit, stated)
+    # The table is written first, and by every attempt: without it, none left any other part.
+    is_first = not store.exists(unit_key(job, unit))
+    write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))  # 6
+    signals = signals_table(fetched_assets, job.as_of.isoformat())
+    media = media_table(fetched_assets)
+    part = f"enrich-{name}.parquet"
+    do_in_parallel(
+        store,
+        [
+            partial(write_refused_files, store, job, unit, refused.files, is_first=is_first),
+            partial(write_statements, store, job, unit, stated, is_first=is_first),
+            partial(write_decisions, store, agency, f"enrich-{name}", decisions, is_first=is_first),
+            partial(write_part, store, f"{agency}/signals/{part}", signals, is_first=is_first),
+            partial(write_part, store, f"{agency}/{layout.MEDIA}/{part}", media, is_first=is_first),
+        ],
+    )
     record = {
         "counts": counts.to_json(),
-        "decoded": len(unit_features.new_facts),
-        "embedded": len(unit_features.new_embeddings),
-        "captioned": len(unit_features.new_captions),
+        **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
         "cost": watch.cost().to_json(),
     }
@@ -258,5 +270,8 @@ def _commit(
 def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
-    computed = (record["decoded"], record["embedded"], record["captioned"])
-    return UnitReceipt(unit, counts, *computed, personal, Cost.from_json(record.get("cost", {})))
+    decoded, embedded, captioned = (record[name] for name in ("decoded", "embedded", "captioned"))
+    # A unit that an earlier release committed has neither.
+    inspected = record.get("inspected", 0)
+    cost = Cost.from_json(record.get("cost", {}))
+    return UnitReceipt(unit, counts, decoded, embedded, captioned, inspected, personal, cost)

@@ -22,6 +22,7 @@ from schemas.reasons import Reason
 from schemas.refused import owner_ids
 
 _KEPT_BY_DEAL = "select.keep_both"
+_UNCERTAIN = "uncertain"
 
 
 class RunEvidence:
@@ -97,17 +98,26 @@ def write_likeness(
 
 
 def likeness_rows(candidates: pa.Table, pairs: Sequence[JudgedPair]) -> list[LikenessRow]:
-    """Returns pairs as rows of LIKENESS_SCHEMA."""
+    """Returns pairs as rows of LIKENESS_SCHEMA.
+
+    Of pairs that are not certain, those of different contributors: their agency may want to look.
+    """
     rows: list[LikenessRow] = []
     for pair in pairs:
         owners = [owner_ids(candidates["owners"][at].as_py()) for at in (pair.kept, pair.other)]
+        if not pair.is_certain and owners[0] == owners[1]:
+            continue
         compared = pair.bits >= 0
-        reason = Reason.DUPLICATE_NEAR if compared else Reason.DUPLICATE_SEMANTIC
+        outcome: str = Reason.DUPLICATE_NEAR if compared else Reason.DUPLICATE_SEMANTIC
+        if not pair.is_certain:
+            outcome = _UNCERTAIN
+        elif pair.by_deal:
+            outcome = _KEPT_BY_DEAL
         rows.append(
             {
                 "asset_id": candidates["asset_id"][pair.kept].as_py(),
                 "other_asset_id": candidates["asset_id"][pair.other].as_py(),
-                "outcome": _KEPT_BY_DEAL if pair.by_deal else reason,
+                "outcome": outcome,
                 "possible_copy": compared and owners[0] != owners[1],
                 "contributors": owners[0],
                 "other_contributors": owners[1],

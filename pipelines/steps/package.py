@@ -72,7 +72,7 @@ class PackageResult:
         manifest: What was published.
         attribution: The ledger's totals.
         steps: Each step's counts, in pipeline order.
-        computed: How many media were decoded, embedded and captioned in this run.
+        computed: As in `reconcile.RunCounts`.
         reading: What was read of the catalogue.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         personal: What was found of personal data.

@@ -15,7 +15,7 @@ from schemas.catalogue import AssetDescription
 from schemas.signal import PersonalKind, personal_kinds_of
 from schemas.unit import ClearedRow, UnitRow
 
-_COUNTED = ["media_type", "rendition", "captions"]
+_COUNTED = ["media_type", "rendition", "captions", "dropped_flags"]
 _DELIVERED = ["title", "description", "keywords", "personal_kinds"]
 
 
@@ -61,9 +61,9 @@ def count_delivered(rows: pa.Table) -> PersonalCounts:
 
 
 def count_samples(rows: pa.Table) -> SampleCounts:
-    """Counts the renditions and flagged captions among samples (schemas.unit.UNIT_SCHEMA)."""
+    """Counts renditions, and flagged captions, of samples (schemas.unit.UNIT_SCHEMA)."""
     counts = SampleCounts()
     for row in rows_of(rows.select(_COUNTED), UnitRow):
         flags = [flag for caption in row["captions"] for flag in caption["flags"]]
-        counts.add_sample(row["media_type"], row["rendition"], flags)
+        counts.add_sample(row["media_type"], row["rendition"], flags, row["dropped_flags"])
     return counts

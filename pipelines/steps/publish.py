@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
@@ -22,8 +22,9 @@ from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
-from pipelines.storage.store import Store
+from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import json_bytes, read_parquet, write_table
 from schemas import layout
 from schemas.errors import RunError
@@ -44,17 +45,38 @@ def publish_agency(store: Store, job: Job) -> None:
     earlier attempt at this version are deleted first, as other media may have failed in it.
     """
     store.discard_unfinished(job.agency)
-    for found in store.list(job.agency):
-        if found.key != f"{job.agency}/{layout.RUN_RECORD}":
-            store.delete(found.key)
-    staged = f"{job.work}/agency"
-    for found in store.list(staged):
-        name = found.key.removeprefix(f"{staged}/")
-        store.write_bytes(f"{job.agency}/{name}", store.read_bytes(found.key))
-    for found in store.list(f"{job.work}/delivered"):
+    store.delete_many(
+        found.key
+        for found in store.list(job.agency)
+        if found.key != f"{job.agency}/{layout.RUN_RECORD}"
+    )
+    staged = store.list(f"{job.work}/agency")
+    copies = {
+        found.key: job.agency + found.key.removeprefix(f"{job.work}/agency") for found in staged
+    }
+    store.copy(copies.items())
+    _check_copies(store, job, {copies[found.key]: found.size_bytes for found in staged})
+
+    def publish_deliveries(found: ObjectInfo) -> None:
         shard = found.key.rpartition("/")[2]
         decisions = deliveries_table(read_parquet(store, found.key))
         write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
+
+    for _ in in_parallel(store, publish_deliveries, store.list(f"{job.work}/delivered")):
+        pass
+
+
+def _check_copies(store: Store, job: Job, sizes: Mapping[str, int]) -> None:
+    """Checks that a table that was copied has all its bytes, by the listing if that is complete."""
+    listed = {found.key: found.size_bytes for found in store.list(job.agency)}
+    for key, size in sizes.items():
+        stored = listed.get(key)
+        if stored != size and (stored := store.size(key)) != size:
+            raise RunError(
+                "A table was not copied completely",
+                f"{store.uri}/{key}: {stored} bytes of {size}",
+                "Nothing was published. Check the store and run again.",
+            )
 
 
 def publish_reading(
@@ -168,23 +190,30 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
     """Lists the delivery's files with digests; those of shard files come from the receipts."""
     written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
     expected = _expected_files(receipts)
-    files = []
     found = store.list(job.delivery)
     report_progress(job.progress_path, "publish", 0, len(found))
+    kept, stale = [], []
     for item in found:
         path = item.key.removeprefix(f"{job.delivery}/")
+        folder = path.split("/")[0]
         if path in (layout.MANIFEST, layout.SHA256SUMS):
             continue
-        if path.split("/")[0] in expected and path not in expected[path.split("/")[0]]:
-            store.delete(item.key)  # left by an earlier, interrupted attempt at this version
-            continue
+        if folder in expected and path not in expected[folder]:
+            stale.append(item.key)  # left by an earlier, interrupted attempt at this version
+        else:
+            kept.append(item)
+    store.delete_many(stale)
+
+    def record(item: ObjectInfo) -> FileRecord:
+        path = item.key.removeprefix(f"{job.delivery}/")
         file = written.get(path)
         if file is None:
             digest = object_sha256(store, item.key)
             file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
-        files.append(file)
         report_progress(job.progress_path, "publish", 1)
-    return files
+        return file
+
+    return list(in_parallel(store, record, kept))
 
 
 def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list[FileRecord]:

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import BatchReceipt, CatalogueVerdict, Hashes
 from pipelines.storage.columns import values_of
+from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
@@ -186,9 +188,9 @@ def judge_catalogue(
 
 def _repeated_hashes(store: Store, work: str, names: list[str]) -> Hashes:
     """Returns the hashes that occur more than once; takes 8 bytes per asset and one sort."""
-    return repeated_hashes(
-        [np.load(io.BytesIO(store.read_bytes(f"{work}/ids/{name}.npy"))) for name in names]
-    )
+    keys = (f"{work}/ids/{name}.npy" for name in names)
+    parts = in_parallel(store, store.read_bytes, keys)
+    return repeated_hashes([np.load(io.BytesIO(data)) for data in parts])
 
 
 def repeated_hashes(parts: Sequence[Hashes]) -> Hashes:
@@ -202,10 +204,13 @@ def _write_data_docs(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_data_docs(summary, suite, Path(folder), job.as_of, unstated)
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
-                name = path.relative_to(folder).as_posix()
-                store.write_bytes(f"{job.work}/agency/expectations/{name}", path.read_bytes())
+
+        def write(path: Path) -> None:
+            name = path.relative_to(folder).as_posix()
+            store.write_bytes(f"{job.work}/agency/expectations/{name}", path.read_bytes())
+
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        do_in_parallel(store, [partial(write, path) for path in files])
 
 
 def hash_ids(asset_ids: Iterable[str]) -> Hashes:

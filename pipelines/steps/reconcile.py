@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas.errors import RunError
@@ -27,7 +29,8 @@ class RunCounts:
     Attributes:
         stop: The error's what, which and remedy, if the catalogue checks stopped the run.
         steps: Counts of read, screen, enrich and select; of read alone if the run stopped there.
-        computed: How many media were decoded, embedded and captioned in this run.
+        computed: How many media were decoded, embedded and captioned in this run, and in how many
+            faces or text were looked for, if the deal asks for that.
         failed_assets: Number of failed assets in all steps.
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
@@ -118,8 +121,8 @@ def _costs(values: Mapping[str, object]) -> dict[str, Cost]:
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
     """Reads the receipts of all shards, in the order of their index."""
     keys = [found.key for found in store.list(f"{job.work}/shards")]
-    receipts = [ShardReceipt.from_json(read_json(store, key)) for key in keys]
-    return sorted(receipts, key=lambda receipt: receipt.index)
+    records = in_parallel(store, partial(read_json, store), keys)
+    return sorted(map(ShardReceipt.from_json, records), key=lambda receipt: receipt.index)
 
 
 def reconcile(
@@ -150,8 +153,9 @@ def reconcile(
         before = step.passed
     _check_equal("shards written", len(receipts), counts.shards)  # 3
     rows = delivered = 0  # 4
-    for found in store.list(f"{job.agency}/decisions"):
-        outcomes = read_parquet(store, found.key, ["outcome"])["outcome"]
+    keys = [found.key for found in store.list(f"{job.agency}/decisions")]
+    for table in in_parallel(store, partial(read_parquet, store, columns=["outcome"]), keys):
+        outcomes = table["outcome"]
         rows += len(outcomes)
         delivered += len(outcomes.filter(pc.equal(outcomes, pa.scalar(Outcome.DELIVERED.value))))
     _check_equal("rows of the decisions table", rows, steps["read"].entered)

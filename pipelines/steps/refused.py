@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from pipelines.rights.rules.screen import (
 )
 from pipelines.run.job import Job
 from pipelines.storage.columns import rows_of
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, parquet_bytes, read_block, read_parquet
 from schemas.features import DigestCacheRow, FactsRow
@@ -168,12 +170,17 @@ def _unit_key(job: Job, unit: int) -> str:
     return f"{job.work}/refused-files/{unit_name(unit)}.parquet"
 
 
-def write_refused_files(store: Store, job: Job, unit: int, files: list[RefusedFile]) -> None:
-    """Writes a unit's table of refused files (REFUSED_FILES_SCHEMA), if it has any."""
+def write_refused_files(
+    store: Store, job: Job, unit: int, files: list[RefusedFile], *, is_first: bool
+) -> None:
+    """Writes a unit's table of refused files (REFUSED_FILES_SCHEMA), if it has any.
+
+    `is_first` says that there was no attempt at the unit before, which may have left a table.
+    """
     if files:
         table = pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)
         store.write_bytes(_unit_key(job, unit), parquet_bytes(table))
-    elif store.exists(_unit_key(job, unit)):  # left by an interrupted attempt
+    elif not is_first and store.exists(_unit_key(job, unit)):  # left by an interrupted attempt
         store.delete(_unit_key(job, unit))
 
 
@@ -184,7 +191,7 @@ def read_all_refused_files(store: Store, job: Job) -> pa.Table:
     when the asset itself is not.
     """
     keys = sorted(found.key for found in store.list(f"{job.work}/refused-files"))
-    parts = [read_parquet(store, key) for key in keys]
+    parts = in_parallel(store, partial(read_parquet, store), keys)
     table = pa.concat_tables([*parts, _removed_files(job)])
     return table.sort_by([("asset_id", "ascending"), ("place", "ascending")])
 

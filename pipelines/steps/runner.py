@@ -1,4 +1,4 @@
-"""Runs the graph on an engine: Beam's FnApiRunner, or another one named by Beam's own options.
+"""Runs the graph on an engine: Beam's FnApiRunner, Dask, or one named by Beam's own options.
 
 Three problems of Beam 2.77 are worked around. The default DirectRunner would fetch and execute a
 binary from the network, so the runner is always named. The timed output buffer races its writer
@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
 from pipelines.steps.beam_metrics import beam_counters
-from pipelines.steps.worker import worker_command
+from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
@@ -46,15 +46,20 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     """
     disable_timed_output()
     end_stages_promptly()
+    if scheduler := dask_scheduler(job.beam_options):
+        from pipelines.steps.dask_run import run_on_dask  # Dask is an extra
+
+        run_on_dask(job, build, scheduler)
+        return None
     options = RunOptions([*_embedded(job.workers), *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
-    workers = WorkerProcesses(worker_command(job.debug), job.debug) if job.workers > 1 else None
+    workers = WorkerProcesses(job.debug, job.progress_path) if job.workers > 1 else None
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )
     pipeline = beam.Pipeline(runner=engine, options=options)
-    build(pipeline, job)
     try:
+        build(pipeline, job)
         result = pipeline.run()
         result.wait_until_finish()
         return beam_counters(result)
@@ -68,6 +73,9 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
             " ".join(job.beam_options),
             "Check that the engine is running, then run the same command again: it continues.",
         ) from error
+    finally:
+        if workers is not None:
+            workers.close()
 
 
 def engine_name(beam_options: Sequence[str]) -> str:
@@ -80,8 +88,8 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
     """Returns the runner that Beam's options name; None for the embedded one.
 
     Raises:
-        InputError: If there is no such runner, the runner or mode must not be used, or the service
-            that it needs does not answer.
+        InputError: If there is no such runner, the runner or mode must not be used, the service
+            that it needs does not answer, or a worker of it has another version of the program.
     """
     asked = PipelineOptions([*beam_options]).get_all_options()
     runner = _full_name(asked["runner"])
@@ -93,6 +101,16 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             "Leave the runner out for the embedded one, or name FlinkRunner, PortableRunner or "
             "DataflowRunner.",
         )
+    if name == "DaskRunner":
+        raise InputError(
+            "Beam's own Dask runner leaves out parts of the graph without a word",
+            f"--runner={asked['runner']}",
+            "Use --engine dask --scheduler tcp://HOST:PORT.",
+        )
+    if runner == DASK_RUNNER:
+        from pipelines.steps.dask_run import check_cluster  # Dask is an extra
+
+        check_cluster(dask_scheduler(beam_options))
     if asked["direct_running_mode"] == "multi_threading":
         raise InputError(
             "This mode loses rows in Beam 2.77",

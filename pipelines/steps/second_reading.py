@@ -121,13 +121,18 @@ def read_doubts(store: Store, work: str) -> Doubts:
     return Doubts(record["changed"], record["statements"], Counter(record["origins"]))
 
 
-def write_statements(store: Store, job: Job, unit: int, readings: dict[str, Reading]) -> None:
-    """Writes what servers stated about a unit's assets, to be compared with later answers."""
+def write_statements(
+    store: Store, job: Job, unit: int, readings: dict[str, Reading], *, is_first: bool
+) -> None:
+    """Writes what servers stated about a unit's assets, to be compared with later answers.
+
+    `is_first` says that there was no attempt at the unit before, which may have left statements.
+    """
     record = {name: reading_to_json(reading) for name, reading in readings.items() if reading}
     key = _statements_key(job, unit)
     if record:
         store.write_bytes(key, json_bytes(record))
-    elif store.exists(key):
+    elif not is_first and store.exists(key):
         store.delete(key)
 
 
@@ -282,12 +287,12 @@ def start_over(store: Store, job: Job) -> bool:
     store.write_bytes(f"{job.work}/{_DOUBTS}", json_bytes(vars(doubts)))
     distrusted = any(count >= _MAX_ROUNDS_OF_AN_ORIGIN for count in doubts.origins.values())
     units = {layout.unit_of(change.hash, job.unit_bits) for change in changes}
-    for key in (
-        [found.key for found in store.list(f"{job.work}/units")]
+    store.delete_many(
+        # Not the units' tables: they show that there may be other parts of an earlier attempt.
+        [found.key for found in store.list(f"{job.work}/units") if found.key.endswith(".json")]
         if distrusted
         else [f"{job.work}/units/{unit_name(unit)}.json" for unit in sorted(units)]
-    ):
-        store.delete(key)
+    )
     store.delete(f"{job.work}/plan.json")
     for folder in ("plan", "shards", "delivered", "agency/renditions", _CHANGED):  # the notes last
         store.delete_prefix(f"{job.work}/{folder}")

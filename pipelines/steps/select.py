@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,7 @@ from pipelines.steps.likeness import RunEvidence, likeness_record, write_likenes
 from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import Column, values_of
+from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, write_table
@@ -49,9 +51,10 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     for receipt in receipts:
         counts.add(receipt.counts)
         personal.add(receipt.personal)
+    looks = ("inspected",) if job.inspectors.looks else ()
     computed = {
         name: sum(getattr(receipt, name) for receipt in receipts)
-        for name in ("decoded", "embedded", "captioned")
+        for name in ("decoded", "embedded", "captioned", *looks)
     }
     read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
     failed = read_counts.failed_assets + counts.failed_assets
@@ -79,9 +82,9 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         log_excluded("select", selection.refusals)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
+        del candidates, evidence, selection  # the plan needs as much memory for the chosen
         planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
-        for shard in planned:
-            _write_plan(store, job.work, shard)
+        do_in_parallel(store, [partial(_write_plan, store, job.work, shard) for shard in planned])
     record = {
         "enrich": counts.to_json(),
         "select": selected.to_json(),
@@ -139,9 +142,11 @@ def _copies_record(
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
     """Returns all units' assets (CANDIDATES_SCHEMA), each column as a single chunk."""
     parts: dict[str, list[Column]] = {name: [] for name in CANDIDATES_SCHEMA.names}
-    for receipt in sorted(receipts, key=lambda item: item.unit):
-        rows = read_unit(store, job, receipt.unit, UNIT_COLUMNS)
-        table = candidates_of(rows, receipt.unit)
+
+    def read(unit: int) -> pa.Table:
+        return candidates_of(read_unit(store, job, unit, UNIT_COLUMNS), unit)
+
+    for table in in_parallel(store, read, sorted(receipt.unit for receipt in receipts)):
         for name, arrays in parts.items():
             arrays += table[name].chunks
     # One column at a time, so that only one of them is held in memory twice.

@@ -20,6 +20,7 @@ from pipelines.run.receipts import (
     BatchReceipt,
     CatalogueVerdict,
     ScreenReceipt,
+    ScreenSums,
     ShardReceipt,
     ShardSpec,
     UnitReceipt,
@@ -131,19 +132,25 @@ class ScreenRights(beam.PTransform):
         )
 
 
+class _CountsOfBatch(beam.DoFn):
+    def process(self, element: ScreenReceipt) -> Iterator[ScreenSums]:
+        units = sum(1 << unit for unit in {unit for unit, _ in element.blocks})
+        yield ScreenSums(element.counts, units, element.cost)
+
+
 class _CountScreened(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, element: list[ScreenReceipt]) -> Iterator[StepCounts]:
+    def process(self, element: list[ScreenSums]) -> Iterator[StepCounts]:
         counts = StepCounts()
-        units: set[int] = set()
-        for receipt in element:
-            counts.add(receipt.counts)
-            units.update(unit for unit, _ in receipt.blocks)
+        units = 0
+        for batch in element:
+            counts.add(batch.counts)
+            units |= batch.units
         job = self._job
-        cost = total_cost(receipt.cost for receipt in element)
-        more = {"units": len(units), "cost": cost.to_json()}
+        cost = total_cost(batch.cost for batch in element)
+        more = {"units": units.bit_count(), "cost": cost.to_json()}
         store = open_store(job.output_uri)
         with at_work(store, job, "screen"):
             store.write_bytes(f"{job.work}/screen.json", json_bytes({**counts.to_json(), **more}))
@@ -164,6 +171,8 @@ class CountScreened(beam.PTransform):
         """Turns receipts of screened batches into their summed counts."""
         return (
             pcoll
+            # Without the blocks, of which a large library has many times as many as batches.
+            | "CountsOfBatch" >> beam.ParDo(_CountsOfBatch())
             | "GatherScreened" >> GatherAll()
             | "CountScreened" >> beam.ParDo(_CountScreened(self.job))
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.captions import scored_texts
@@ -26,6 +26,7 @@ from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import failed_asset
 from pipelines.run.job import Job
 from pipelines.steps.refused import RefusedFiles
+from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.vision.caption_text import CaptionFailure
 from schemas.features import ScoredCaption, ScoredText
 from schemas.reasons import Reason
@@ -49,17 +50,32 @@ def load_features(
         low: The first hash of the unit's range.
         high: The last one.
     """
+    reads: list[Callable[[], Any]] = [
+        lambda: features.facts.load(low, high),
+        lambda: features.embeddings.load_lazily(low, high),
+        lambda: features.captions.load_columns(low, high, ScoredCaption),
+        lambda: features.scores.load_columns(low, high, ScoredText),
+        lambda: features.readings.load(low, high),
+        lambda: load_digest_cache(features.digest_cache, low, high),
+        lambda: features.renditions.load(low, high) if job.deal.makes_other_files else {},
+        lambda: features.tags.load(low, high),
+        lambda: features.measures.load(low, high),
+        lambda: inspected.load(low, high),
+    ]
+    read = list(in_parallel(inspected.store, lambda one: one(), reads))
+    facts, embeddings, captions, scores, readings, digest_cache, renditions, tags, *more = read
+    measures, inspection = more
     return UnitFeatures(
-        features.facts.load(low, high),
-        features.embeddings.load_lazily(low, high),
-        features.captions.load_columns(low, high, ScoredCaption),
-        features.scores.load_columns(low, high, ScoredText),
-        features.readings.load(low, high),
-        load_digest_cache(features.digest_cache, low, high),
-        features.renditions.load(low, high) if job.deal.makes_other_files else {},
-        features.tags.load(low, high),
-        measures=features.measures.load(low, high),
-        inspection=inspected.load(low, high),
+        facts,
+        embeddings,
+        captions,
+        scores,
+        readings,
+        digest_cache,
+        renditions,
+        tags,
+        measures=measures,
+        inspection=inspection,
     )
 
 
@@ -72,15 +88,21 @@ def save_features(
     high: int,
 ) -> None:
     """Adds to the feature store what is new; see `load_features`."""
-    features.facts.save(low, high, [*unit_features.new_facts, *refused.facts])
-    features.embeddings.save(low, high, unit_features.new_embeddings)
-    features.captions.save(low, high, unit_features.new_captions)
-    features.scores.save(low, high, unit_features.new_scores)
-    features.tags.save(low, high, unit_features.new_tags)
-    features.readings.save(low, high, unit_features.new_readings)
-    features.renditions.save(low, high, unit_features.new_renditions)
-    features.measures.save(low, high, unit_features.new_measures)
-    inspected.save(low, high, unit_features.inspection)
+    new = unit_features
+    do_in_parallel(
+        inspected.store,
+        [
+            lambda: features.facts.save(low, high, [*new.new_facts, *refused.facts]),
+            lambda: features.embeddings.save(low, high, new.new_embeddings),
+            lambda: features.captions.save(low, high, new.new_captions),
+            lambda: features.scores.save(low, high, new.new_scores),
+            lambda: features.tags.save(low, high, new.new_tags),
+            lambda: features.readings.save(low, high, new.new_readings),
+            lambda: features.renditions.save(low, high, new.new_renditions),
+            lambda: features.measures.save(low, high, new.new_measures),
+            lambda: inspected.save(low, high, new.inspection),
+        ],
+    )
     features.digest_cache.save(
         low, high, [*unit_features.new_digest_cache, *refused.cache_rows]
     )  # last, since its rows assert that the other tables are complete

@@ -26,6 +26,12 @@ _CONSTRAINT_KINDS = {
     "duplication": AssertionKind.DUPLICATION,
 }
 
+# What a row says of the delivered file.
+_OF_RENDITION = (
+    *("bytes", "format", "width", "height", "rendition"),
+    *("codec", "audio_codec", "bitrate_bps"),
+)
+
 
 def row_or_refusal(
     item: FetchedAsset, job: Job, unit_features: UnitFeatures
@@ -68,11 +74,12 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         "original_sha256": item.digest,
         "rendition": "",
         "personal_kinds": sorted(personal_kinds_of(item.reading)),
+        "dropped_flags": [],
     }
     if item.rendition is not None:
         columns["media_sha256"] = item.rendition["delivered_sha256"]
-        for name in ("bytes", "format", "width", "height", "rendition"):
-            columns[name] = item.rendition[name]
+        made: dict[str, object] = {**item.rendition}
+        columns |= {name: made[name] for name in _OF_RENDITION}
     if job.deal.rights.strips_metadata:
         columns["personal_kinds"] = []
     return cast("UnitRow", columns)

@@ -1,39 +1,49 @@
-"""A worker process of the embedded runner: Beam's own worker, without output unless `--debug`.
+"""The worker processes of the embedded runner, and the process that all of them are forked from.
 
-Beam's worker logs every step to stderr at INFO and every exception with its traceback. The command
-shows errors in its own words; `--debug` shows the worker's output as well.
+That process imports what workers need, and loads the models if they will be needed, so that both
+are done once and not once per worker. A worker is Beam's own, without output unless `--debug`:
+Beam's logs every step to stderr at INFO and every exception with its traceback. The command shows
+errors in its own words; `--debug` shows the workers' output as well.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from multiprocessing.connection import Connection
 
-from pipelines.process.identity import end_with, this_process
+from pipelines.process.fork_loop import serve_forks
 from pipelines.process.isolated import python_command
+from pipelines.storage.s3_requests import report_requests
 
-_PARENT = "--parent="
+#: The environment variable by which a worker learns where to report what it sent to S3 in the end.
+PROGRESS_VARIABLE = "FAIRSHARD_WORKER_PROGRESS"
 
 
 def worker_command(debug: bool) -> list[str]:
-    """Returns the command line that starts a worker, which exits when this process ends."""
-    me = this_process()
-    parent = f"{_PARENT}{me.pid}:{me.started_ticks}"
-    return python_command(__name__, parent, *(["--debug"] if debug else []))
+    """Returns the command line of the process that forks workers, for `ForkServer`."""
+    return python_command(__name__, *(["--debug"] if debug else []))
 
 
 def main() -> None:
-    """Runs a worker; the address of its runner is in the environment that Beam sets."""
-    for word in sys.argv[1:]:
-        if word.startswith(_PARENT):
-            pid, started_ticks = map(int, word.removeprefix(_PARENT).split(":"))
-            end_with(pid, started_ticks)
+    """Runs that process, and in each of its forks a worker.
+
+    The last argument is the descriptor of its connection. The address of a worker's runner is in
+    the environment that Beam sets.
+    """
     if "--debug" not in sys.argv:
         logging.disable(logging.CRITICAL)
+    connection = Connection(int(sys.argv.pop()))
     # Imported after logging is set up, since some of Beam's modules log during import.
     from apache_beam.runners.worker import sdk_worker_main
 
     from pipelines.steps.beam_defaults import end_stages_promptly
+    from pipelines.steps.worker_models import answer, import_steps
 
+    import_steps()
+    if not serve_forks(connection, answer):
+        os._exit(0)  # a normal exit takes long and frees only memory
     end_stages_promptly()
     sdk_worker_main.main(sys.argv)
+    report_requests(os.environ[PROGRESS_VARIABLE])

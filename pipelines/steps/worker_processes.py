@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -25,8 +24,11 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 from google.protobuf import json_format, text_format
 
+from pipelines.process.fork_server import ForkServer
 from pipelines.process.watched import Death, Watched
 from pipelines.steps.beam_defaults import silence_lost_connections, start_workers_by
+from pipelines.steps.worker import PROGRESS_VARIABLE
+from pipelines.steps.worker_origin import kept_origin, start_origin
 from schemas.errors import RunError
 
 # A dying process loses its connections shortly before its death can be observed.
@@ -37,39 +39,36 @@ _END_S = 5.0
 
 
 class WorkerProcesses:
-    """The workers of one run.
+    """The workers of one run, forked from a process that the command has started, or else from one
+    that is started here.
 
     Args:
-        command: The command line that starts a worker.
-        echo: Whether to copy the workers' output to stderr.
+        debug: Whether to copy the workers' output to stderr.
+        progress_path: Local file to which workers report in the end what they sent to S3, or "".
     """
 
-    def __init__(self, command: Sequence[str], echo: bool = False) -> None:
-        self._command = command
-        self._echo = echo
+    def __init__(self, debug: bool = False, progress_path: str = "") -> None:
+        self._debug = debug
+        self._progress_path = progress_path
         self._lock = threading.Lock()
         self._handlers: list[_Handler] = []
         self._death: Death | None = None
         self._told = threading.Event()
         self._settled = False
+        self._origin: ForkServer | None = None
 
     def environment(self) -> Environment:
         """Returns the environment that makes the embedded runner use these; one run at a time."""
-        if not self._echo:
+        if not self._debug:
             silence_lost_connections()
+        self._origin = kept_origin() or start_origin(self._debug)
+        self._origin.tell_deaths(self._end)
         start_workers_by(self._handler)
         return SubprocessSDKEnvironment.from_command_string("")
 
     def error(self) -> RunError | None:
         """Returns the error for a worker that died; None if none died unexpectedly."""
-        death = self._death
-        if death is None:
-            return None
-        remedy = "Run the same command again: it continues from what is done."
-        if death.lines:
-            remedy += " The worker's last lines:" + "".join(f"\n  {line}" for line in death.lines)
-        which = f"{death.name}, process {death.pid}, {death.cause}"
-        return RunError("A worker process died", which, remedy)
+        return None if self._death is None else self._death.error()
 
     def start(self, handler: _Handler, variables: dict[str, str]) -> None:
         """Starts a worker, unless another worker has died."""
@@ -78,9 +77,17 @@ class WorkerProcesses:
                 handler.line.fail(self._death.cause)
                 return
             self._handlers.append(handler)
-            env = {**os.environ, **variables}
-            name = handler.worker_id
-            handler.process = Watched(name, self._command, env, self._end, self._echo)
+            if self._origin is None:
+                raise AssertionError("a worker is started only in this environment")
+            worker = self._origin.fork(
+                {**os.environ, **variables, PROGRESS_VARIABLE: self._progress_path}
+            )
+            handler.process = Watched(handler.worker_id, worker, self._end, self._debug)
+
+    def close(self) -> None:
+        """Ends the process that workers were forked from, if it was started for this run."""
+        if self._origin is not None and self._origin is not kept_origin():
+            self._origin.close()
 
     def settle(self) -> None:
         """Waits briefly, once per run, so that a worker's death can be recognised as the cause."""

@@ -41,6 +41,7 @@ from pipelines.steps.personal import count_delivered, count_samples
 from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import (
@@ -122,10 +123,12 @@ def _confirm_lease(store: Store, job: Job) -> None:
 def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) -> pa.Table:
     """Returns the shard's rows (UNIT_SCHEMA), sorted by asset commitment."""
     plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
-    tables = (units.rows(unit, spec.family) for unit in sorted(set(values_of(plan["unit"], int))))
-    found = pa.concat_tables(
-        [table.filter(pc.is_in(table["asset_id"], plan["asset_id"])) for table in tables]
-    )
+
+    def planned(unit: int) -> pa.Table:
+        table = units.rows(unit, spec.family)
+        return table.filter(pc.is_in(table["asset_id"], plan["asset_id"]))
+
+    found = pa.concat_tables(in_parallel(store, planned, sorted(set(values_of(plan["unit"], int)))))
     if len(found) != len(plan):
         raise RunError(
             "A shard's plan and its units disagree",
@@ -214,12 +217,13 @@ def _write_beside(
     rows, embedded = rows.filter(is_embedded), table.filter(is_embedded)
     if len(embedded):
         contents |= _embedding_files(features, job, spec.index, rows, embedded)
-    files = []
-    for path, data in contents.items():
+
+    def write(path: str) -> FileRecord:
+        data = contents[path]
         store.write_bytes(f"{job.delivery}/{path}", data)
-        digest = hashlib.sha256(data).hexdigest()
-        files.append(FileRecord(path=path, bytes=len(data), sha256=digest))
-    return files
+        return FileRecord(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    return list(in_parallel(store, write, contents))
 
 
 def _embedding_files(

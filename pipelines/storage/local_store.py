@@ -69,6 +69,11 @@ class LocalStore:
         return False
 
     @property
+    def requests_at_once(self) -> int:
+        """See `Store.requests_at_once`."""
+        return 1
+
+    @property
     def settle_s(self) -> float:
         """See `Store.settle_s`."""
         return 0.0
@@ -233,6 +238,11 @@ class LocalStore:
             path.unlink()
             sync_folder(path.parent)
         self._prune(path.parent)
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_many`."""
+        for key in keys:
+            self.delete(key)
 
     def delete_prefix(self, prefix: str) -> None:
         """See `Store.delete_prefix`. Folders above that become empty are removed as well."""

@@ -1,4 +1,4 @@
-"""Reports the progress of long work as lines appended to a local file, and adds up what it took."""
+"""Reports the progress of long work to a local file or another machine, and adds up its cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+SendProgress = Callable[[str, int | None, int | None], None]
+
+_send: ContextVar[SendProgress | None] = ContextVar("send_progress", default=None)
 
 
 def report_progress(
     path: str, step: str, done: int | None = None, total: int | None = None
 ) -> None:
     """Adds to a step's counts: `done` more are done, `total` more are to be done."""
+    if (send := _send.get()) is not None:
+        send(step, done, total)
+        return
     if not path:
         return
     line = json.dumps([step, done, total]).encode() + b"\n"
@@ -25,8 +33,19 @@ def report_progress(
         os.close(descriptor)
 
 
+@contextmanager
+def sending_progress(send: SendProgress) -> Iterator[None]:
+    """Has what this thread reports in the block sent elsewhere, whatever the path."""
+    before = _send.set(send)
+    try:
+        yield
+    finally:
+        _send.reset(before)
+
+
 _taken: Counter[str] = Counter()
 _TAKEN_LOCK = threading.Lock()
+os.register_at_fork(after_in_child=_taken.clear)  # what was noted before counts in the parent
 
 
 def note_amount(name: str, amount: float = 1) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -23,11 +25,16 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from pipelines.storage.s3_requests import count_requests
 from schemas.errors import FairshardError, InputError, RunError
 
 # boto3 creates its clients at run time from a service description: they have no static type.
 S3Client = Any
+#: A parsed response; which fields it has depends on the request.
+S3Answer = dict[str, Any]
 
+# A request is mostly waiting, so that more of them than cores can be under way.
+REQUESTS_AT_ONCE = 16
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 
@@ -122,7 +129,8 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
         read_timeout=READ_TIMEOUT_S,
         # See pipelines/storage/s3_retry.py.
         retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=32,
+        # Requests at once of a step, of the shard that it writes and of the files that it fetches.
+        max_pool_connections=3 * REQUESTS_AT_ONCE,
         # The sha256 of every body is in its signature, so each service checks it. The newer
         # trailing checksums are refused by several services that are not AWS.
         s3={"addressing_style": addressing, "payload_signing_enabled": True},
@@ -131,17 +139,30 @@ def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3
     )
     # A session of its own: boto3's default session is not safe to share between threads.
     session = boto3.session.Session(region_name=options.region)
-    return session.client(
+    client = session.client(
         "s3",
         endpoint_url=options.endpoint_url,
         region_name=session.region_name or "us-east-1",
         config=config,
     )
+    count_requests(client)
+    client.meta.events.register("before-call.s3.DeleteObjects", _send_md5)
+    return client
+
+
+def _send_md5(params: S3Answer, **_: object) -> None:
+    """Sends a request's MD5 instead of a newer checksum, which some services refuse.
+
+    S3 demands either of a request that deletes several objects, and all services know MD5.
+    """
+    params["context"].pop("checksum", None)
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode("ascii")
 
 
 def error_info(error: ClientError) -> S3ErrorInfo:
     """Returns code and HTTP status of a service's error response."""
-    response: dict[str, Any] = dict(error.response)
+    response: S3Answer = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     return S3ErrorInfo(code, status)

@@ -9,7 +9,6 @@ error as its body, or with truncated XML, into a 500, which is retried here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from botocore.exceptions import (
     ClientError,
@@ -23,7 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from urllib3.exceptions import HTTPError
 
 from pipelines.storage.progress import note_amount
-from pipelines.storage.s3_client import InvalidResponseError, S3Client, error_info
+from pipelines.storage.s3_client import InvalidResponseError, S3Answer, S3Client, error_info
 
 _TRANSIENT_ERRORS = (
     ConnectionError,
@@ -34,7 +33,7 @@ _TRANSIENT_ERRORS = (
     InvalidResponseError,
 )
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504, 509})
-_TRANSIENT_CODES = frozenset(
+TRANSIENT_CODES = frozenset(
     {
         "ConditionalRequestConflict",
         "InternalError",
@@ -56,7 +55,7 @@ def _is_transient(error: BaseException) -> bool:
     if is_name_taken(error):
         return False
     info = error_info(error)
-    return info.status in _TRANSIENT_STATUS or info.code in _TRANSIENT_CODES
+    return info.status in _TRANSIENT_STATUS or info.code in TRANSIENT_CODES
 
 
 #: Calls a function until it succeeds, at most six times, and raises the last attempt's error. It
@@ -76,7 +75,7 @@ def is_name_taken(error: ClientError) -> bool:
     return info.status == 412 or info.code == "PreconditionFailed"
 
 
-def require_fields(response: dict[str, Any], *fields: str) -> dict[str, Any]:
+def require_fields(response: S3Answer, *fields: str) -> S3Answer:
     """Returns the response if it has the fields that it always has.
 
     A body that was truncated to nothing parses as an empty response: an upload without an id, an
@@ -91,13 +90,13 @@ def require_fields(response: dict[str, Any], *fields: str) -> dict[str, Any]:
     return response
 
 
-def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
+def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[S3Answer]:
     """Yields every object whose name begins with `start`."""
     for page in list_pages(client, bucket, start):
         yield from page.get("Contents", ())
 
 
-def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Iterator[dict[str, Any]]:
+def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Iterator[S3Answer]:
     """Yields the pages of a listing; `extra` are other parameters, such as a delimiter."""
     token = dict(extra)
     while True:
@@ -108,7 +107,7 @@ def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Itera
         token["ContinuationToken"] = str(page["NextContinuationToken"])
 
 
-def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[dict[str, Any]]:
+def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[S3Answer]:
     """Yields every incomplete multipart upload whose name begins with `start`."""
     token: dict[str, str] = {}
     while True:
@@ -134,13 +133,13 @@ def upload_bytes(client: S3Client, bucket: str, name: str, upload_id: str) -> in
 
 
 def _list_page(
-    call: Callable[..., dict[str, Any]],
+    call: Callable[..., S3Answer],
     next_field: str,
     bucket: str,
     start: str,
     token: dict[str, str],
-) -> dict[str, Any]:
-    def request() -> dict[str, Any]:
+) -> S3Answer:
+    def request() -> S3Answer:
         page = require_fields(call(Bucket=bucket, Prefix=start, **token), "IsTruncated")
         return require_fields(page, next_field) if page["IsTruncated"] else page
 
@@ -149,8 +148,8 @@ def _list_page(
 
 def _list_parts_page(
     client: S3Client, bucket: str, name: str, upload_id: str, marker: int
-) -> dict[str, Any]:
-    def request() -> dict[str, Any]:
+) -> S3Answer:
+    def request() -> S3Answer:
         response = client.list_parts(
             Bucket=bucket, Key=name, UploadId=upload_id, PartNumberMarker=marker
         )

@@ -1,21 +1,27 @@
-"""Streams an object to S3 part by part, completes it, and checks its length afterwards."""
+"""Streams an object to S3 part by part, completes it, and checks its length afterwards.
+
+Parts are sent by other threads, so that the writer computes the next one meanwhile. Memory holds
+the part that is being written and those that are being sent.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 
-from pipelines.storage.s3_client import S3Client, error_info, translate_s3_errors
+from pipelines.storage.s3_client import S3Answer, S3Client, error_info, translate_s3_errors
 from pipelines.storage.s3_retry import is_name_taken, require_fields, with_retries
 from schemas.errors import FairshardError, RunError
 
 PART_BYTES = 16 * 2**20
-_MAX_PARTS = 10_000
+MAX_PARTS = 10_000
+_PARTS_AT_ONCE = 3
 
 
 def put_object(client: S3Client, bucket: str, name: str, data: bytes, **condition: str) -> None:
@@ -28,7 +34,7 @@ def put_object(client: S3Client, bucket: str, name: str, data: bytes, **conditio
     )
 
 
-def head_object(client: S3Client, bucket: str, name: str) -> dict[str, Any]:
+def head_object(client: S3Client, bucket: str, name: str) -> S3Answer:
     """Returns the service's metadata of an object, including its length."""
     return with_retries(
         lambda: require_fields(
@@ -53,6 +59,8 @@ class MultipartSink:
         self._buffer = bytearray()
         self._upload_id = ""
         self._parts: list[dict[str, str | int]] = []
+        self._senders: ThreadPoolExecutor | None = None
+        self._sending: deque[Future[str]] = deque()
         self._written = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
@@ -85,12 +93,16 @@ class MultipartSink:
             else:
                 if self._buffer:
                     self._send_part()
+                while self._sending:
+                    self._await_part()
+                self._end_senders()
                 self._write_if_absent(self._complete_parts)
                 self._upload_id = ""
             self._verify_length()
 
     def abort(self) -> None:
         """Removes the parts sent. Raises nothing, so that the error that led here is shown."""
+        self._end_senders()  # a part that arrives later would remain
         if self._upload_id:
             with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
                 with_retries(
@@ -163,29 +175,44 @@ class MultipartSink:
             )
 
     def _send_part(self) -> None:
-        with translate_s3_errors(self._bucket):
-            if not self._upload_id:
-                response = with_retries(
-                    lambda: require_fields(
-                        self._client.create_multipart_upload(**self._target), "UploadId"
-                    )
-                )
-                self._upload_id = str(response["UploadId"])
-            number = len(self._parts) + 1
-            if number > _MAX_PARTS:
-                raise RunError(
-                    "An object has more parts than S3 allows",
-                    f"s3://{self._bucket}/{self._name} ({_MAX_PARTS} of {PART_BYTES} bytes)",
-                    "Use smaller shards for the delivery.",
-                )
-            body = bytes(self._buffer)
-            response = with_retries(
-                lambda: require_fields(
-                    self._client.upload_part(
-                        **self._target, UploadId=self._upload_id, PartNumber=number, Body=body
-                    ),
-                    "ETag",
-                )
+        """Starts to send what has been written, once there is a thread for it."""
+        if self._senders is None:
+            self._begin_upload()
+            self._senders = ThreadPoolExecutor(_PARTS_AT_ONCE, "parts")
+        number = len(self._parts) + len(self._sending) + 1
+        if number > MAX_PARTS:
+            raise RunError(
+                "An object has more parts than S3 allows",
+                f"s3://{self._bucket}/{self._name} ({MAX_PARTS} of {PART_BYTES} bytes)",
+                "Use smaller shards for the delivery.",
             )
-        self._parts.append({"PartNumber": number, "ETag": str(response["ETag"])})
+        while len(self._sending) >= _PARTS_AT_ONCE:
+            self._await_part()
+        self._sending.append(self._senders.submit(self._upload_part, number, bytes(self._buffer)))
         self._buffer.clear()
+
+    def _begin_upload(self) -> None:
+        create = self._client.create_multipart_upload
+        with translate_s3_errors(self._bucket):
+            response = with_retries(lambda: require_fields(create(**self._target), "UploadId"))
+        self._upload_id = str(response["UploadId"])
+
+    def _upload_part(self, number: int, body: bytes) -> str:
+        """Sends a part and returns its ETag."""
+        request = {**self._target, "UploadId": self._upload_id, "PartNumber": number}
+        with translate_s3_errors(self._bucket):
+            response = with_retries(
+                lambda: require_fields(self._client.upload_part(**request, Body=body), "ETag")
+            )
+        return str(response["ETag"])
+
+    def _await_part(self) -> None:
+        """Waits for the earliest of the parts that are being sent."""
+        etag = self._sending.popleft().result()
+        self._parts.append({"PartNumber": len(self._parts) + 1, "ETag": etag})
+
+    def _end_senders(self) -> None:
+        """Waits for the parts that are being sent; those that wait for a thread are not sent."""
+        if self._senders is not None:
+            self._senders.shutdown(wait=True, cancel_futures=True)
+            self._senders = None

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from pipelines.storage.clock import boottime_s
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.s3_client import (
+    REQUESTS_AT_ONCE,
     InvalidResponseError,
+    S3Answer,
     S3Client,
     S3Options,
     error_info,
@@ -23,6 +27,8 @@ from pipelines.storage.s3_client import (
     s3_client,
     translate_s3_errors,
 )
+from pipelines.storage.s3_copy import copy_object
+from pipelines.storage.s3_delete import BATCH_KEYS, delete_batch, delete_object
 from pipelines.storage.s3_retry import (
     is_name_taken,
     list_objects,
@@ -45,10 +51,12 @@ from schemas.errors import InputError, RunError
 
 # Written and removed to find out whether a bucket is writable.
 PROBE_KEY = ".fairshard-probe"
-_MAX_COPY_BYTES = 5 << 30
-_COPY_BYTES = 8 << 20
 # Many times the time that it takes to write a lease record of some 300 bytes.
 SETTLE_S = 2.0
+_FEWEST_KEYS = 100  # of a request that deletes objects, if there are more
+# A response's date serves this long; meanwhile this machine's clock counts the seconds.
+_DATE_AGE_S = 60.0
+_dates: dict[tuple[S3Options, str], tuple[float, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -99,19 +107,38 @@ class S3Store:
         return True
 
     @property
+    def requests_at_once(self) -> int:
+        """See `Store.requests_at_once`."""
+        return REQUESTS_AT_ONCE
+
+    @property
     def settle_s(self) -> float:
         """See `Store.settle_s`. AWS documents that exactly one conditional write wins."""
         return 0.0 if is_aws(self._client) else SETTLE_S
 
     def now_s(self) -> float:
-        """See `Store.now_s`. The service's time, from the date of a response."""
+        """See `Store.now_s`. The service's time, from the date of a response in the last minute."""
+        known = _dates.get((self.options, self.bucket))
+        if known is None or boottime_s() - known[1] > _DATE_AGE_S:
+            known = self._ask_date(), boottime_s()
+            _dates[(self.options, self.bucket)] = known
+        return known[0] + boottime_s() - known[1]
+
+    def _ask_date(self) -> float:
         with translate_s3_errors(self.bucket):
-            response = with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))
+            response = self._ask()
             date = response["ResponseMetadata"]["HTTPHeaders"].get("date", "")
             try:
                 return _timestamp(parsedate_to_datetime(date))
             except (TypeError, ValueError) as error:
                 raise InvalidResponseError(f"the response's date is {date!r}") from error
+
+    def _ask(self) -> S3Answer:
+        """Sends the smallest request for which a role needs to list the prefix and no more."""
+        start = f"{self.prefix}/" if self.prefix else ""
+        ask = self._client.list_objects_v2
+        response: S3Answer = with_retries(lambda: ask(Bucket=self.bucket, Prefix=start, MaxKeys=1))
+        return response
 
     def _object_name(self, key: str) -> str:
         check_key(key)
@@ -199,8 +226,7 @@ class S3Store:
     def remove_stray(self, stray: Stray) -> None:
         """See `Store.remove_stray`."""
         name = f"{self.prefix}/{stray.key}" if self.prefix else stray.key
-        with translate_s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
-            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
+        delete_object(self._client, self.bucket, name)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""
@@ -239,37 +265,34 @@ class S3Store:
         return True
 
     def copy(self, names: Iterable[tuple[str, str]]) -> None:
-        """See `Store.copy`. One request up to 5 GiB, which is all that the service copies at once.
+        """See `Store.copy`. One request each; objects above 5 GiB are copied part by part."""
 
-        Larger objects pass through this program.
-        """
-        for source, target in names:
-            self._copy(source, target)
+        def copy(pair: tuple[str, str]) -> None:
+            copy_object(self._client, self.bucket, *map(self._object_name, pair))
 
-    def _copy(self, source: str, target: str) -> None:
-        if self.size(source) > _MAX_COPY_BYTES:
-            with self.open_read(source) as file, self.open_write(target) as sink:
-                while data := file.read(_COPY_BYTES):
-                    sink.write(data)
-            return
-        name = self._object_name(target)
-        found = {"Bucket": self.bucket, "Key": self._object_name(source)}
-        with translate_s3_errors(self.bucket, name):
-            with_retries(
-                lambda: self._client.copy_object(Bucket=self.bucket, Key=name, CopySource=found)
-            )
+        for _ in in_parallel(self, copy, names):
+            pass
 
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
-        name = self._object_name(key)
-        with translate_s3_errors(self.bucket), contextlib.suppress(FileNotFoundError):
-            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=name))
+        delete_object(self._client, self.bucket, self._object_name(key))
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_many`. Up to 1,000 objects a request.
+
+        Services delete the objects of a request one after another, so that some hundred are spread
+        over requests at once.
+        """
+        names = [self._object_name(key) for key in keys]
+        size = min(BATCH_KEYS, max(_FEWEST_KEYS, -(-len(names) // REQUESTS_AT_ONCE)))
+        batches = [names[at : at + size] for at in range(0, len(names), size)]
+        for _ in in_parallel(self, partial(delete_batch, self._client, self.bucket), batches):
+            pass
 
     def delete_prefix(self, prefix: str) -> None:
         """See `Store.delete_prefix`."""
         self._object_name(check_prefix(prefix))
-        for info in self.list(prefix):
-            self.delete(info.key)
+        self.delete_many(info.key for info in self.list(prefix))
 
     def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
         """See `Store.unfinished_writes`.
@@ -277,22 +300,22 @@ class S3Store:
         The parts of incomplete uploads cost money.
         """
         folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
-        base = f"{self.prefix}/" if self.prefix else ""
-        client, unfinished = self._client, []
         with translate_s3_errors(self.bucket):
-            for item in list_uploads(client, self.bucket, f"{folder}/" if folder else ""):
-                name, upload_id = str(item["Key"]), str(item["UploadId"])
-                started_s = _timestamp(item["Initiated"])
-                try:
-                    size = upload_bytes(client, self.bucket, name, upload_id)
-                except ClientError as error:
-                    if error_info(error).code != "NoSuchUpload":  # it ended in the meantime
-                        raise
-                else:
-                    unfinished.append(
-                        UnfinishedWrite(name[len(base) :], size, started_s, upload_id)
-                    )
-        return unfinished
+            found = list_uploads(self._client, self.bucket, f"{folder}/" if folder else "")
+            return [item for item in in_parallel(self, self._unfinished, found) if item]
+
+    def _unfinished(self, item: S3Answer) -> UnfinishedWrite | None:
+        """Returns an upload of a listing; None if it has ended since."""
+        base = f"{self.prefix}/" if self.prefix else ""
+        name, upload_id = str(item["Key"]), str(item["UploadId"])
+        try:
+            size = upload_bytes(self._client, self.bucket, name, upload_id)
+        except ClientError as error:
+            if error_info(error).code != "NoSuchUpload":
+                raise
+            return None
+        started_s = _timestamp(item["Initiated"])
+        return UnfinishedWrite(name[len(base) :], size, started_s, upload_id)
 
     def discard(self, unfinished: UnfinishedWrite) -> None:
         """See `Store.discard`."""
@@ -311,8 +334,8 @@ class S3Store:
     def discard_unfinished(self, prefix: str) -> None:
         """See `Store.discard_unfinished`."""
         self._object_name(check_prefix(prefix))
-        for unfinished in self.unfinished_writes(prefix):
-            self.discard(unfinished)
+        for _ in in_parallel(self, self.discard, self.unfinished_writes(prefix)):
+            pass
 
     def ensure_writable(self) -> None:
         """See `Store.ensure_writable`.
@@ -320,10 +343,10 @@ class S3Store:
         Writes and removes a small object, the only way to check the permission.
         """
         with translate_s3_errors(self.bucket):
-            with_retries(lambda: self._client.head_bucket(Bucket=self.bucket))
+            self._ask()
             probe = self._object_name(PROBE_KEY)
             put_object(self._client, self.bucket, probe, b"")
-            with_retries(lambda: self._client.delete_object(Bucket=self.bucket, Key=probe))
+            delete_object(self._client, self.bucket, probe)
 
 
 def _timestamp(moment: datetime) -> float:

@@ -11,6 +11,7 @@ from tenacity import retry_if_exception, stop_after_attempt
 
 from pipelines.storage.s3_client import (
     InvalidResponseError,
+    S3Answer,
     S3Options,
     error_info,
     s3_client,
@@ -117,7 +118,7 @@ class _ObjectStream(io.RawIOBase):
         self._etag = str(response.get("ETag", ""))
         self._body = response["Body"]
 
-    def _length(self, response: dict[str, Any]) -> int:
+    def _length(self, response: S3Answer) -> int:
         """Returns the object's length, without which a truncated body could not be detected."""
         if "ContentLength" in response:
             return int(response["ContentLength"])
@@ -127,11 +128,9 @@ class _ObjectStream(io.RawIOBase):
             raise InvalidResponseError("the object changed while its length was asked for")
         return int(reported["ContentLength"])
 
-    def _get(self, extra: dict[str, str]) -> dict[str, Any]:
+    def _get(self, extra: dict[str, str]) -> S3Answer:
         client = s3_client(self._options)
-        response: dict[str, Any] = client.get_object(
-            Bucket=self._bucket, Key=self._object_name, **extra
-        )
+        response: S3Answer = client.get_object(Bucket=self._bucket, Key=self._object_name, **extra)
         return response
 
     def readable(self) -> bool:

@@ -88,6 +88,11 @@ class Store(Protocol):
         ...
 
     @property
+    def requests_at_once(self) -> int:
+        """How many requests are worth sending at a time; 1 if the answers come at once."""
+        ...
+
+    @property
     def settle_s(self) -> float:
         """How long after `write_new` a concurrent write may still replace the object, in seconds.
 
@@ -209,12 +214,20 @@ class Store(Protocol):
             names: The key of each object, and its second key.
 
         Raises:
-            FileNotFoundError: If there is no such object; those before it have second names.
+            FileNotFoundError: If there is no such object; others may have second names.
         """
         ...
 
     def delete(self, key: str) -> None:
         """Removes the object; does nothing if it is missing."""
+        ...
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Removes objects, in any order; missing ones are fine.
+
+        Raises:
+            RunError: If some remain; it names the first of them.
+        """
         ...
 
     def delete_prefix(self, prefix: str) -> None:

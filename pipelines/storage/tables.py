@@ -188,8 +188,6 @@ def write_blocks(
 
 
 def read_block(store: Store, block: RowBlock) -> pa.Table:
-    """Reads a block's rows."""
-    with store.open_read(block.key) as source:
-        source.seek(block.offset)
-        data = source.read(block.length)
+    """Reads a block's rows, in one request."""
+    data = store.read_range(block.key, block.offset, block.length)
     return pa.ipc.open_stream(data).read_all()

@@ -48,8 +48,9 @@ def least_cosine(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
 
 def _outputs(network: Network) -> list[Tensor]:
     model = network.model
-    pixels = _pictures(network.preprocess.height, network.preprocess.width).to(network.dtype)
-    tokens = network.tokenizer(_TEXTS)
+    pictures = _pictures(network.preprocess.height, network.preprocess.width)
+    pixels = pictures.to(network.device, network.dtype)
+    tokens = network.tokenizer(_TEXTS).to(network.device)
     with torch.inference_mode():
         found = [model.encode_image(pixels), model.encode_text(tokens)]
         if hasattr(model, "text_decoder"):

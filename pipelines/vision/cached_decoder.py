@@ -196,7 +196,9 @@ class CachedDecoder:
         self._text = [self._empty(block) for block in self.model.text.transformer.resblocks]
         self._caption = [self._empty(block) for block in decoder.resblocks]
         self._picture = [_picture_keys(block, tokens) for block in decoder.cross_attn]
-        self._visible = torch.ones(len(tokens), self.length + 1, dtype=torch.bool)
+        self._visible = torch.ones(
+            len(tokens), self.length + 1, dtype=torch.bool, device=tokens.device
+        )
 
     def _empty(self, block: Block) -> _KeysAndValues:
         tokens, attn = self.image_tokens.tokens, block.attn

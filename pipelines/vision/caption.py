@@ -10,6 +10,7 @@ from PIL import Image
 from pipelines.vision.cached_decoder import CachedDecoder, cacheable
 from pipelines.vision.decode import (
     ImageTokens,
+    OffDevice,
     PrefixDecoder,
     StepDecoder,
     TokenLimits,
@@ -56,7 +57,7 @@ class Captioner:
     def caption(self, images: Sequence[Image.Image]) -> list[str]:
         """Returns the captions of RGB pictures, trimmed and without special tokens."""
         network = self.network
-        pixels = network.preprocess(images).to(network.dtype)
+        pixels = network.preprocess(images).to(network.device, network.dtype)
         with torch.inference_mode():
             return self.caption_tokens(
                 (encode_image_tokens(network.model, chunk), count)
@@ -89,6 +90,8 @@ class Captioner:
 
     def _decode(self, image_tokens: ImageTokens) -> list[str]:
         decoder = self._open_decoder(image_tokens.repeat(self._beams))
+        if self.network.device.type != "cpu":
+            decoder = OffDevice(decoder, self.network.device)
         if self._beams == 1:
             rows = greedy(decoder, self.decoded, self.limits)
         else:

@@ -146,7 +146,7 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 
 def _model_names(data: bytes) -> list[str]:
-    """Returns the models that an answer lists by names that can be shown; none if it is no list."""
+    """Returns the models in an answer whose names can be shown; none if it is not a list."""
     try:
         names = [str(one["id"]) for one in json.loads(data)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -99,7 +99,8 @@ class PrefixDecoder:
     def __init__(self, model: Decoder, image_tokens: ImageTokens) -> None:
         self._model = model
         self._image_tokens = image_tokens
-        self._text = torch.empty(len(image_tokens.latent), 0, dtype=torch.long)
+        latent = image_tokens.latent
+        self._text = torch.empty(len(latent), 0, dtype=torch.long, device=latent.device)
 
     def next_logits(self, tokens: Tensor) -> Tensor:
         """Appends tokens [n] and returns the logits of the tokens after them: [n, vocabulary]."""
@@ -109,6 +110,26 @@ class PrefixDecoder:
     def select(self, rows: Tensor) -> None:
         """Continues each row from the state of another of its picture, by index: `rows` [n]."""
         self._text = self._text[rows]
+
+
+class OffDevice:
+    """A decoder that lives on another device; the search itself runs on the CPU.
+
+    Args:
+        decoder: The decoder.
+        device: Where it lives.
+    """
+
+    def __init__(self, decoder: StepDecoder, device: torch.device) -> None:
+        self._decoder, self._device = decoder, device
+
+    def next_logits(self, tokens: Tensor) -> Tensor:
+        """Appends tokens [n] and returns the logits of the tokens after them: [n, vocabulary]."""
+        return self._decoder.next_logits(tokens.to(self._device)).cpu()
+
+    def select(self, rows: Tensor) -> None:
+        """Continues each row from the state of another of its picture, by index: `rows` [n]."""
+        self._decoder.select(rows.to(self._device))
 
 
 def greedy(decoder: StepDecoder, rows: int, limits: TokenLimits) -> list[list[int]]:

@@ -24,7 +24,7 @@ def embed_and_caption(
     network = encoder.network
     if captioner.network is not network or encoder.batch % captioner.batch or not images:
         return encoder.embed_images(images), captioner.caption(images)
-    pixels = network.preprocess(images).to(network.dtype)
+    pixels = network.preprocess(images).to(network.device, network.dtype)
     vectors: list[Tensor] = []
 
     def encoded() -> Iterator[tuple[ImageTokens, int]]:

@@ -61,7 +61,7 @@ class ImageTextEncoder:
         if not images:
             return np.empty((0, self.dimension), dtype=np.float32)
         network = self.network
-        pixels = network.preprocess(images).to(network.dtype)
+        pixels = network.preprocess(images).to(network.device, network.dtype)
         with torch.inference_mode():
             parts = [
                 normalised(network.model.encode_image(chunk))[:count]
@@ -73,7 +73,7 @@ class ImageTextEncoder:
         """Returns the vectors of texts, cut at the context length: float32 [n, dimension]."""
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        tokens = self.network.tokenizer(list(texts))
+        tokens = self.network.tokenizer(list(texts)).to(self.network.device)
         with torch.inference_mode():
             if self._packable is not None:
                 return join([normalised(encode_packed(self._packable, tokens))])
@@ -86,7 +86,7 @@ class ImageTextEncoder:
 
 def join(parts: Sequence[Tensor]) -> Vectors:
     """Returns the vectors of several batches as one array."""
-    joined: Vectors = torch.cat(list(parts)).numpy()
+    joined: Vectors = torch.cat(list(parts)).cpu().numpy()
     return joined
 
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pipelines.vision import demo_network
 from pipelines.vision.compat import Model, Tokenizer, import_open_clip
-from pipelines.vision.models import BF16, ModelRef, identity, tag_settings, weights_file
+from pipelines.vision.models import (
+    BF16,
+    CUDA,
+    FP16,
+    FP32,
+    ModelRef,
+    identity,
+    tag_settings,
+    weights_file,
+)
 from pipelines.vision.preprocess import Preprocess
 from schemas.errors import InputError
 
+_DTYPES = {FP32: torch.float32, BF16: torch.bfloat16, FP16: torch.float16}
+_MOST_KEPT = 4
+_kept: dict[tuple[ModelRef, str], Network] = {}  # by reference and identity, oldest first
+_RANDOM = frozenset({Tensor.uniform_, Tensor.normal_})
 _PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -31,6 +45,7 @@ class Network:
     preprocess: Preprocess
     tokenizer: Tokenizer
     dtype: torch.dtype  # of the image tower's input
+    device: torch.device
 
     @property
     def context_length(self) -> int:
@@ -51,21 +66,33 @@ def load_network(ref: ModelRef, threads: int) -> Network:
         InputError: The weights are unavailable, damaged or of another architecture.
     """
     torch.set_num_threads(threads)
-    return _load(ref, identity(ref))
+    network = _kept.get((ref, identity(ref)))
+    if network is None:
+        network = open_network(ref)
+        keep_network(network)
+    return network
 
 
-@lru_cache(maxsize=4)
-def _load(ref: ModelRef, model_id: str) -> Network:
-    return open_network(ref)
+def keep_network(network: Network) -> None:
+    """Keeps a network for `load_network`; of more than four, the first is dropped."""
+    _kept[network.ref, network.identity] = network
+    if len(_kept) > _MOST_KEPT:
+        del _kept[next(iter(_kept))]
 
 
 def open_network(ref: ModelRef) -> Network:
-    """Loads a model that is not kept for later.
+    """Loads a model, without keeping it for later.
 
     Raises:
         InputError: The weights are unavailable, damaged or of another architecture.
     """
     model_id = identity(ref)
+    if ref.device == CUDA and not torch.cuda.is_available():
+        raise InputError(
+            "A model is to be computed on a GPU, and torch finds none on this machine",
+            f"{ref.name} in {ref.precision}",
+            'Run every worker where there is a GPU, or give models.device = "cpu".',
+        )
     demo_network.register()
     path = str(weights_file(ref))
     try:
@@ -86,15 +113,18 @@ def open_network(ref: ModelRef) -> Network:
             f"{ref.name} ({_first_line(error)})",
             "Check that the file is complete and belongs to this architecture",
         ) from error
-    dtype = torch.bfloat16 if ref.precision == BF16 else torch.float32
-    return Network(ref, model_id, model, Preprocess(model), _tokenizer(ref), dtype)
+    device, preprocess = torch.device(ref.device), Preprocess(model)
+    model = cast(Model, cast(nn.Module, model).to(device))
+    dtype = _DTYPES[ref.numbers]
+    return Network(ref, model_id, model, preprocess, _tokenizer(ref), dtype, device)
 
 
-def in_bf16(network: Network) -> Network:
-    """Returns a network as if it had been loaded in bf16; the given one is converted with it."""
-    ref = replace(network.ref, precision=BF16)
-    model = cast(Model, cast(nn.Module, network.model).to(torch.bfloat16))
-    return replace(network, ref=ref, identity=identity(ref), model=model, dtype=torch.bfloat16)
+def in_precision(network: Network, precision: str) -> Network:
+    """Returns a network as if it had been loaded in a precision; the given one is converted."""
+    ref = replace(network.ref, precision=precision)
+    dtype = _DTYPES[ref.numbers]
+    model = cast(Model, cast(nn.Module, network.model).to(dtype))
+    return replace(network, ref=ref, identity=identity(ref), model=model, dtype=dtype)
 
 
 def _create(ref: ModelRef, path: str) -> Model:
@@ -102,7 +132,7 @@ def _create(ref: ModelRef, path: str) -> Model:
     settings = tag_settings(ref)
     options: dict[str, Any] = {
         # The whole network in bf16: open_clip's "bf16" keeps some parts in fp32.
-        "precision": "pure_bf16" if ref.precision == BF16 else "fp32",
+        "precision": ref.numbers if ref.numbers == FP32 else f"pure_{ref.numbers}",
         "require_pretrained": True,
         "weights_only": True,
     }
@@ -114,7 +144,28 @@ def _create(ref: ModelRef, path: str) -> Model:
     if settings.get("quick_gelu"):
         options["force_quick_gelu"] = True
     options["force_preprocess_cfg"] = {k: settings[k] for k in _PREPROCESSING_KEYS if k in settings}
-    return _for_inference(open_clip.create_model(ref.architecture, pretrained=path, **options))
+    with _WithoutRandomNumbers():
+        model = open_clip.create_model(ref.architecture, pretrained=path, **options)
+    return _for_inference(model)
+
+
+class _WithoutRandomNumbers(TorchFunctionMode):
+    """Leaves out the random numbers that a new network starts with: weights replace all of them.
+
+    Drawing them takes more than half of the time that loading a model takes. open_clip refuses
+    weights that do not replace each parameter.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., object],
+        types: Iterable[type],
+        arguments: Sequence[object] = (),
+        options: Mapping[str, object] | None = None,
+    ) -> object:
+        if function in _RANDOM:
+            return arguments[0]
+        return function(*arguments, **(options or {}))
 
 
 def _for_inference(model: nn.Module) -> Model:

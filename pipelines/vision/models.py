@@ -26,8 +26,10 @@ from schemas.errors import InputError
 
 ModelRole = Literal["encoder", "captioner"]
 WeightsKind = Literal["demo", "tag", "file", "dir"]
-FP32, BF16 = "fp32", "bf16"
-PRECISIONS = (FP32, BF16)
+FP32, BF16, FP16 = "fp32", "bf16", "fp16"
+CUDA = "cuda"
+# What is computed on a GPU differs in the last bits, so that the device is part of the precision.
+PRECISIONS = (FP32, BF16, *(f"{CUDA}-{one}" for one in (FP32, BF16, FP16)))
 _LOCAL = "local-dir:"
 _HUB = "hf-hub:"
 _SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt")
@@ -46,7 +48,7 @@ class ModelRef:
         kind: Where the weights come from.
         architecture: open_clip's name; empty for `local-dir:`, whose folder contains it.
         weights: The tag, the file or the folder.
-        precision: `fp32` or `bf16`.
+        precision: One of `PRECISIONS`: `fp32` or `bf16`, or on a GPU `cuda-fp32` and so on.
     """
 
     name: str
@@ -54,6 +56,16 @@ class ModelRef:
     architecture: str
     weights: str
     precision: str = FP32
+
+    @property
+    def device(self) -> str:
+        """What computes it: `cpu` or `cuda`."""
+        return CUDA if self.precision.startswith(f"{CUDA}-") else "cpu"
+
+    @property
+    def numbers(self) -> str:
+        """The form of its numbers: `fp32`, `bf16` or `fp16`."""
+        return self.precision.removeprefix(f"{CUDA}-")
 
     @property
     def is_demo(self) -> bool:
@@ -67,7 +79,7 @@ def parse_model(name: str, precision: str = FP32) -> ModelRef:
     Args:
         name: `demo`, `Architecture:pretrained-tag`, `Architecture:/path/to/weights.pt` or
             `local-dir:/path`.
-        precision: `fp32` or `bf16`.
+        precision: One of `PRECISIONS`.
 
     Raises:
         InputError: The name has none of these forms, or the precision is unknown.

@@ -32,17 +32,21 @@ def has_bf16_units() -> bool:
 def bf16_cosine(ref: ModelRef) -> float:
     """Loads a model and returns the least cosine of its outputs in the two precisions.
 
-    The model does not stay in memory.
+    The model is kept in bf16 for `load_network` if the cosine suffices, so it is not loaded again.
 
     Raises:
         InputError: The weights are unavailable or do not fit.
     """
     from pipelines.vision.agreement import least_cosine, outputs
-    from pipelines.vision.loading import in_bf16, open_network
+    from pipelines.vision.loading import in_precision, keep_network, open_network
 
     network = open_network(replace(ref, precision=FP32))
     expected = outputs(network)
-    return least_cosine(expected, outputs(in_bf16(network)))
+    converted = in_precision(network, BF16)
+    found = least_cosine(expected, outputs(converted))
+    if found >= MIN_COSINE:
+        keep_network(converted)
+    return found
 
 
 def choose_precision(

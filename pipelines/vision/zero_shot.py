@@ -88,16 +88,16 @@ def concept_key(category: Category, concept: str) -> str:
     return f"{category.name}: {concept}"
 
 
+def prompts_of(vocabulary: Vocabulary) -> list[str]:
+    """Returns the texts that `embed_concepts` embeds."""
+    return [text for _, text in _keyed_prompts(vocabulary)]
+
+
 def embed_concepts(
     vocabulary: Vocabulary, embed_texts: Callable[[Sequence[str]], Vectors]
 ) -> dict[str, list[float]]:
     """Returns each concept's vector by `concept_key`: the mean of its prompts', of length one."""
-    keyed = [
-        (concept_key(category, concept), text)
-        for category in vocabulary.categories
-        for concept in category.concepts
-        for text in category.texts(concept)
-    ]
+    keyed = _keyed_prompts(vocabulary)
     vectors = embed_texts([text for _, text in keyed]).astype(np.float64)
     sums: dict[str, npt.NDArray[np.float64]] = {}
     for (key, _), vector in zip(keyed, vectors, strict=True):
@@ -106,3 +106,12 @@ def embed_concepts(
         key: (total / np.linalg.norm(total)).astype(np.float32).tolist()
         for key, total in sums.items()
     }
+
+
+def _keyed_prompts(vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    return [
+        (concept_key(category, concept), text)
+        for category in vocabulary.categories
+        for concept in category.concepts
+        for text in category.texts(concept)
+    ]

@@ -91,7 +91,7 @@ def serving(name: str, answers: PathHandler, log: RequestLog) -> Iterator[str]:
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

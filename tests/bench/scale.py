@@ -120,7 +120,7 @@ def bench_scale(assets: int, folder: Path, workers: int) -> ScaleResult:
 def _watch_run(request: JobRequest, prepared: PreparedJob, folder: Path) -> ProcessWatch:
     job = prepared.job
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_run, args=(request,))
+    process = context.Process(target=run_reporting, args=(request,))
     process.start()
     watch = ProcessWatch(process.pid or 0, Path(request.progress_path))
     puncher = TarPuncher(
@@ -142,8 +142,8 @@ def _watch_run(request: JobRequest, prepared: PreparedJob, folder: Path) -> Proc
     return watch
 
 
-def _run(request: JobRequest) -> None:
-    """Packages in this separate process, and reports when each later step has ended."""
+def run_reporting(request: JobRequest) -> None:
+    """Packages in this process, and reports when each later step has ended."""
     for name, step in _LATER_STEPS.items():
         setattr(
             package_module,

@@ -71,8 +71,9 @@ class PlantedCounts:
 
 
 # (period, position): which assets are of a kind. An asset must not have two kinds, nor a kind that
-# copies the previous asset if that one is withdrawn or missing.
-WITHDRAWN, MISSING, TWIN, ALIKE = (50, 7), (1000, 513), (100, 33), (50, 21)
+# copies the previous asset if that one is withdrawn or missing. A twin has the contributors of the
+# previous asset: a file that two contributors offer is contested, and neither asset is delivered.
+WITHDRAWN, MISSING, TWIN, ALIKE = (50, 7), (1000, 513), (100, 36), (50, 21)
 
 
 def planted_counts(assets: int) -> PlantedCounts:
@@ -108,6 +109,11 @@ def title(number: int) -> str:
     """Returns an asset's title."""
     first, second = _WORDS[number % 10], _WORDS[number // 10 % 10]
     return f"A {first} beside a {second}, {number // 100}"
+
+
+def keywords(number: int) -> list[str]:
+    """Returns an asset's keywords."""
+    return [_WORDS[number % 10], _WORDS[number // 10 % 10]]
 
 
 def make_tables(folder: Path, assets: int) -> None:
@@ -148,7 +154,7 @@ def _asset(number: int, people: Sequence[str]) -> dict[str, object]:
         "licence_class": "creative",
         "status": "withdrawn" if is_kind(WITHDRAWN, number) else "active",
         "title": title(number),
-        "keywords": [_WORDS[number % 10], _WORDS[number // 10 % 10]],
+        "keywords": keywords(number),
         "people_count": 0,
         "minors": False,
         "property": False,

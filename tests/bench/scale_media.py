@@ -1,9 +1,9 @@
 """Media that take almost no disk space, and their features, for the scale benchmark.
 
-Each file is a real JPEG, followed by the asset's number, which decoders ignore, and a hole up to
-about 100 KB. So every digest differs, every byte is read, hashed and written, and a file takes one
-block of the disk. The features (facts, vectors, captions, scores, readings) are random and already
-in the feature store, as after an earlier deal on the same library.
+Each file is a real JPEG, followed by the asset's number in blanks and tabs, which count as padding,
+and a hole up to about 100 KB. So every digest differs, every byte is read, hashed and written, and
+a file takes one block of the disk. The features (facts, vectors, captions, scores, tags, readings)
+are random and already in the feature store, as after an earlier deal on the same library.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipelines.run.job import Job
 from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.open import open_store
 from schemas import layout
-from schemas.features import FactsRow
+from schemas.features import FactsRow, TagsRow
 from schemas.measures import MeasuresRow
 from tests.bench.scale_library import (
     ALIKE,
@@ -41,6 +41,7 @@ from tests.bench.scale_library import (
     asset_id,
     bytes_from,
     is_kind,
+    keywords,
     media_uri,
     title,
 )
@@ -76,7 +77,13 @@ def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
 def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]]]) -> None:
     models = job.models
     store = open_store(job.output_uri)
-    features = open_feature_store(store, models.clip_id, models.captioner_id, job.reader_id)
+    features = open_feature_store(
+        store,
+        models.clip_id,
+        models.captioner_id,
+        job.reader_id,
+        vocabulary_id=models.vocabulary_id,
+    )
     for unit, numbers in units:
         low, high = layout.unit_range(unit, job.unit_bits)
         made = {}
@@ -115,17 +122,23 @@ def _make_units(job: Job, folder: Path, units: Sequence[tuple[int, Sequence[int]
             high,
             [
                 {
-                    "score_key": score_key(digest, title(at)),
+                    "score_key": score_key(digest, text),
                     "clip_score": 0.25,
                     "text_embedding": vector.tolist(),
                 }
                 for (at, (digest, _)), vector in zip(made.items(), texts, strict=True)
+                for text in (title(at), ", ".join(keywords(at)))
             ],
         )
         _, reading, measures = _base_features(job.limits, job.trust)
         features.measures.save(
             low, high, [{**measures, "media_sha256": digest} for digest in digests]
         )
+        untagged: list[TagsRow] = [
+            {"media_sha256": one, "caption": title(at), "tags": []}
+            for at, one in zip(made, digests, strict=True)
+        ]
+        features.tags.save(low, high, untagged)
         features.readings.save(
             low, high, [{"media_sha256": digest, "reading": reading} for digest in digests]
         )
@@ -135,7 +148,7 @@ def _make_file(folder: Path, number: int) -> tuple[str, int]:
     """Makes an asset's file; returns its sha256 and size."""
     source_number = bytes_from(number)
     size = MIN_BYTES + source_number * 7_919 % _SPREAD_BYTES
-    head = _picture() + b"%016d" % source_number
+    head = _picture() + _mark(source_number)
     with (folder / media_uri(number)).open("wb") as file:
         file.write(head)
         file.truncate(size)
@@ -145,6 +158,11 @@ def _make_file(folder: Path, number: int) -> tuple[str, int]:
 
 
 _ZEROS = bytes(MIN_BYTES + _SPREAD_BYTES)
+
+
+def _mark(number: int) -> bytes:
+    """Returns a number as padding: anything else behind a picture would be refused as unjudged."""
+    return f"{number:032b}".encode().translate(bytes.maketrans(b"01", b" \t"))
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +179,7 @@ def _picture() -> bytes:
 @lru_cache(maxsize=1)
 def _base_features(limits: MediaLimits, trust: TrustLists) -> tuple[FactsRow, str, MeasuresRow]:
     """Returns what the program finds in such a file: facts, rights statements and measures."""
-    data = (_picture() + b"%016d" % 0).ljust(MIN_BYTES, b"\0")
+    data = (_picture() + _mark(0)).ljust(MIN_BYTES, b"\0")
     prepared = prepare_media(data, media_uri(0), "image", None, limits)
     reading = this_guard().signals(data, prepared.format, trust, limits)
     statements = json.dumps(reading_to_json(reading), sort_keys=True)

@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.storage.s3_requests import REQUESTS
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -84,7 +86,7 @@ class ProcessWatch:
         self._offset += len(whole)
         # A line without completed work states only the total.
         lines = [json.loads(line) for line in whole.splitlines()]
-        return [step for step, done, _ in lines if done]
+        return [step for step, done, _ in lines if done and not step.startswith(REQUESTS)]
 
 
 def process_tree(pid: int) -> list[int]:

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pipelines.features.guard import this_guard
 from tests.cases.copies_common import Decisions, Library
 from tests.end_to_end.small_library import in_process
 from tests.features.test_soundless import sounding
 from tests.media.hostile_modes import hostile_modes
-from tests.media.media_samples import encode, picture
+from tests.media.media_samples import LIMITS, encode, picture
+from tests.media.numbered_films import numbered_film
 from tests.signals.file import xmp_builder as build
 from tests.signals.strip.dressed import Dress, dress
 
@@ -198,3 +200,58 @@ def test_films_lose_their_sound(tmp_path: Path) -> None:
     assert row["original_sha256"] == hashlib.sha256(data).hexdigest()
     assert row["media_sha256"] == hashlib.sha256(medium).hexdigest() != row["original_sha256"]
     assert in_process("verify", version / "delivery", "--allow-unpinned").code == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("films", ["remux", "transcode"])
+def test_films_are_rendered_verified_and_repaired(tmp_path: Path, films: str) -> None:
+    (tmp_path / "catalogue").mkdir()
+    library = Library(tmp_path)
+    data = sounding("mov")
+    library.add("film", data, "film.mov", media_type="video", **_UNSEEN)
+    nd = {"licence_code": "CC-BY-ND-4.0"}
+    library.add("bound", numbered_film([25 * n for n in range(9)]), "bound.mp4", **_UNSEEN, **nd)
+    side = "film_longest_side = 150\n" if films == "transcode" else ""
+    decisions = library.package(
+        tmp_path / "out",
+        top='profile = "video-text"\nmedia = ["video"]',
+        rights=f'{_PACK_WITHOUT}\nno_derivatives = "accept"',
+        more=f'[render]\nfilms = "{films}"\naudio = "drop"\n{side}',
+    )
+    assert decisions["film"] == ("delivered", (), ""), library.ended.err
+    forbidden = f'needed because of render.films = "{films}"; forbidden by CC-BY-ND-4.0'
+    assert decisions["bound"] == ("refused", ("rendition.not_allowed",), forbidden)
+    assert f'render.films = "{films}"' in " ".join(library.ended.out.split())
+    version = tmp_path / "out" / "case" / "v0001"
+    [(row, medium)] = _samples(version)
+    assert row["rendition"].startswith(f"films={films} ")
+    assert (row["format"], row["audio_codec"], row["sound"], row["frames"]) == (
+        "mp4",
+        "",
+        "none",
+        24,
+    )
+    size = (150, 105) if films == "transcode" else (160, 112)
+    codec = "vp9" if films == "transcode" else "mpeg4"
+    assert (row["width"], row["height"], row["codec"]) == (*size, codec)
+    seen = this_guard().film(medium, LIMITS)
+    assert (seen.width, seen.height, seen.codec) == (*size, codec)
+    assert (seen.pixel_format, seen.bitrate_bps) == (row["mode"], row["bitrate_bps"])
+    digests = (hashlib.sha256(data).hexdigest(), hashlib.sha256(medium).hexdigest())
+    assert (row["original_sha256"], row["media_sha256"]) == digests
+    # Removals find a delivered film by the digest of the agency's file.
+    pairs = [
+        (one["original_sha256"], one["delivered_sha256"])
+        for path in (version / "agency").glob("renditions/*.parquet")
+        for one in pq.read_table(path).to_pylist()
+    ]
+    assert pairs == [digests]
+    delivery = version / "delivery"
+    assert in_process("verify", delivery, "--allow-unpinned").code == 0
+    [tar] = (delivery / "shards").glob("*.tar")
+    was = tar.read_bytes()
+    tar.write_bytes(was[:2_000] + b"\xff" * 64 + was[2_064:])
+    assert in_process("verify", delivery, "--allow-unpinned").code == 1
+    words = ["verify", delivery, "--repair", "--catalogue", tmp_path / "catalogue"]
+    repaired = in_process(*words, "--deal", tmp_path / "deal.toml")
+    assert tar.read_bytes() == was, repaired.err

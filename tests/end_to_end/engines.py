@@ -1,4 +1,4 @@
-"""Ways to run the same graph: the embedded engine, or Beam's portable one as a service."""
+"""Ways to run the same graph: the embedded engine, Dask, or Beam's portable one as a service."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from tests.end_to_end.command import environment
+from tests.end_to_end.dask_cluster import cluster
 
 _READY_S = 60.0
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """The options of one way: the number of processes, and Beam's own options."""
+    """The options of one way: the number of processes, Beam's own options, and others."""
 
     workers: int
     beam: tuple[str, ...] = ()
+    more: tuple[object, ...] = ()
 
     @property
     def options(self) -> list[object]:
         """Returns them as options of `fairshard package`."""
-        return ["--workers", self.workers, *(f"--beam={option}" for option in self.beam)]
+        beam = [f"--beam={option}" for option in self.beam]
+        return [*(self.more or ("--workers", self.workers)), *beam]
 
 
 EMBEDDED = {
@@ -37,7 +40,8 @@ EMBEDDED = {
     "four processes": EngineOptions(4),
 }
 PORTABLE = ("portable, loopback", "portable, external")
-ENGINES = (*EMBEDDED, *PORTABLE)
+DASK = {"dask, one worker": 1, "dask, two workers": 2, "dask, four workers": 4}
+ENGINES = (*EMBEDDED, *PORTABLE, *DASK)
 
 
 @contextmanager
@@ -45,6 +49,10 @@ def engine(name: str) -> Iterator[EngineOptions]:
     """Starts the services that a way needs, and stops them afterwards."""
     if name in EMBEDDED:
         yield EMBEDDED[name]
+        return
+    if name in DASK:
+        with cluster(DASK[name]) as dask:
+            yield EngineOptions(1, more=tuple(dask.options))
         return
     with ExitStack() as stack:
         jobs = stack.enter_context(

@@ -281,7 +281,7 @@ class _DenyingHandler(BaseHTTPRequestHandler):
 
 def test_denied_bucket_is_refused(inputs: Inputs) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _DenyingHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         inputs.env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
         inputs.out = "s3://private/out"

@@ -175,7 +175,9 @@ def test_run_decision_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "Run demo-main/v0001: delivered in shard demo-main-" in out and "warning" not in out
     assert explain(demo, by_role(demo, "exact_second"), "--out", demo.out) == 0
-    assert "refused at select: duplicate.exact" in " ".join(capsys.readouterr().out.split())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("CLEARED, NOT DELIVERED")
+    assert "refused at select: duplicate.exact" in " ".join(lines[2:6])
     query = inquiry(demo, "demo-main")
     run = look_up_run(str(demo.out), "demo-main", delivered)
     place = next(

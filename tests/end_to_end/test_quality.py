@@ -86,7 +86,8 @@ def test_other_deals_use_the_stored_measures(measured: SmallLibrary, tmp_path: P
     assert decisions(library, "second")[BLURRED]["outcome"] == "delivered"
     shutil.rmtree(next((library.out / "agency" / "features").glob("measures-*")))
     library.deal = library.deal.replace('"second"', '"third"')
-    assert library.package("--json").json["computed"] == nothing
+    measured_again = {**nothing, "decoded": len(library.rows)}
+    assert library.package("--json").json["computed"] == measured_again
     first, second = (
         sorted((row["media_sha256"], row["sharpness_milli"]) for row in samples(library, deal))
         for deal in ("second", "third")
@@ -154,9 +155,18 @@ def test_faces_that_nobody_counted(
     shown.save(tmp_path / "catalogue" / "1.png")
     library.rows[1]["media_uri"] = "1.png"
     reference = shown.getpixel((0, 0))
+    assert library.package().code == 0
+    library.deal = library.deal.replace('"small"', '"faces"')
     library.deal = library.deal.replace("[price]", f'[rights]\nfaces = "{setting}"\n\n[price]')
+    ended = library.package("--json")
+    # They are stored, and decoded again for the detector.
+    assert ended.json["computed"] == {"decoded": 2, "embedded": 0, "captioned": 0, "inspected": 2}
+    shutil.rmtree(library.out)
+    library.deal = library.deal.replace('"faces"', '"small"', 1)
     ended = library.package()
     assert ended.code == 0
+    words = " ".join(ended.out.split())
+    assert "2 captioned, 2 searched for faces or text for the first time; 0 from" in words
     shown_more = "1 asset shows more faces than people_count says" in " ".join(ended.out.split())
     counts = json.loads((library.agency / "counts.json").read_text())
     assert shown_more is (counts["faces"]["more_than_declared"] == 1) is (setting == "report")

@@ -69,8 +69,9 @@ class CommandRun:
         return sorted(pid for pid, group, state in _processes() if group == self.pid != 0 and state)
 
     def workers(self) -> list[int]:
-        """Returns its worker processes that have not ended."""
-        return [pid for pid in self.members() if worker.__name__ in command_of(pid).split()]
+        """Returns its worker processes that have not ended; each was forked from another one."""
+        alike = [pid for pid in self.members() if worker.__name__ in command_of(pid).split()]
+        return [pid for pid in alike if parent_of(pid) in alike]
 
     def output_text(self) -> str:
         """What it wrote to stdout and stderr."""
@@ -100,6 +101,14 @@ def _processes() -> Iterator[tuple[int, int, bool]]:
                 text = (folder / "stat").read_text(errors="replace")
                 fields = text.rpartition(")")[2].split()
                 yield int(folder.name), int(fields[2]), fields[0] not in "ZX"
+
+
+def parent_of(pid: int) -> int:
+    """Returns the process that started another one; 0 if that has ended."""
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(text.rpartition(")")[2].split()[1])
+    return 0
 
 
 def command_of(pid: int) -> str:

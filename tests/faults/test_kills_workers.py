@@ -179,12 +179,13 @@ def test_worker_that_cannot_start_is_reported(library: ShardedLibrary, tmp_path:
         text=True,
         timeout=300,
     )
-    assert time.time() - mark.stat().st_mtime < _TOLD_WITHIN_S
+    # It starts with the command, which then prepares its run before it needs workers.
+    assert time.time() - mark.stat().st_mtime < 3 * _TOLD_WITHIN_S
     first, *lines = done.stderr.splitlines()
     assert done.returncode == 1 and len(lines) <= 10, done.stderr
     assert re.fullmatch(
-        r"fairshard package: A worker process died: worker_\d+, process \d+, ended with exit "
-        r"status 1\. Run the same command again: .* The worker's last lines:",
+        r"fairshard package: A worker process died: the process that starts workers, process \d+, "
+        r"ended with exit status 1\. Run the same command again: .* The worker's last lines:",
         first,
     )
     assert lines[-1] == "  ModuleNotFoundError: No module named 'no_such_module'"

@@ -111,17 +111,21 @@ def test_the_films_caption_stands_in_for_a_flagged_one_of_a_shot(flagged: str) -
     assert row["shots"][1]["clip_score"] == 0.2
     kept = ["title", "model"] if flagged == "keep" else ["title"]
     assert [one["source"] for one in row["captions"]] == kept
+    assert row["dropped_flags"] == ([] if flagged == "keep" else ["person"])
     assert flagged_texts(asset(), flagged_film("title")) == ["model: person", "shot 1: person"]
 
 
 def test_without_another_caption_a_flagged_one_is_kept_or_dropped() -> None:
-    assert without_flagged(asset(), flagged_film(), "keep") == flagged_film()
+    kept = without_flagged(asset(), flagged_film(), "keep")
+    assert kept == {**flagged_film(), "dropped_flags": []}
     dropped = without_flagged(asset(), flagged_film(), "drop")
     assert dropped["captions"] == []
+    assert dropped["dropped_flags"] == ["person"]
     assert [shot["caption"] for shot in dropped["shots"]] == ["a red boat", ""]
     assert dropped["shots"][1]["clip_score"] == 0.0
     row = picture_row(shots=[])
-    assert without_flagged(asset(), row, "drop") == row and flagged_texts(asset(), row) == []
+    plain = without_flagged(asset(), row, "drop")
+    assert plain == {**row, "dropped_flags": []} and flagged_texts(asset(), row) == []
 
 
 @pytest.mark.parametrize("sources", [["model", "title", "model"], ["title"], ["model"]])

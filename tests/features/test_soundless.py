@@ -29,15 +29,21 @@ _FILMS = 'profile = "video-text"\nmedia = ["video"]\n'
 _FRAMES = 24
 
 
-def sounding(container: str = "mp4", codec: str = "aac", options: str = "") -> bytes:
+def sounding(
+    container: str = "mp4", codec: str = "aac", options: str = "", sound_first: bool = False
+) -> bytes:
     """A film of a second with noise for its sound, interleaved with the frames."""
     out = io.BytesIO()
     rng = np.random.default_rng(7)
     flags = {"movflags": options} if options else {}
     with av.open(out, mode="w", format=container, options=flags) as file:
-        pictures: Any = file.add_stream("mpeg4", rate=_FRAMES)
+        names = [(codec, 48_000), ("mpeg4", _FRAMES)]
+        added: dict[str, Any] = {
+            name: file.add_stream(name, rate=rate)
+            for name, rate in (names if sound_first else reversed(names))
+        }
+        pictures, sound = added["mpeg4"], added[codec]
         pictures.width, pictures.height, pictures.pix_fmt = 160, 112, "yuv420p"
-        sound: Any = file.add_stream(codec, rate=48_000)
         sound.layout = "mono"
         for number in range(_FRAMES):
             pixels = np.full((112, 160, 3), 60, dtype=np.uint8)
@@ -83,6 +89,60 @@ def test_sound_goes_and_the_pictures_stay(
     # Nothing of it can be found again, in any frame of 32 bytes.
     heard = b"".join(packet for _, packet in _packets(data, "audio"))
     assert not any(heard[at : at + 32] in silent for at in range(0, len(heard) - 32, 512))
+
+
+def _renamed(data: bytes, track: int, old: bytes, new: bytes) -> bytes:
+    """Returns a film with four bytes replaced in one of its tracks, counted from 0."""
+    film = bytearray(data)
+    at = -1
+    for _ in range(track + 1):
+        at = data.index(b"trak", at + 1)
+    at = data.index(old, at)
+    film[at : at + 4] = new
+    return bytes(film)
+
+
+def _disguises() -> dict[str, bytes]:
+    """Films whose sound is not where its handler says; the sound is the second track."""
+    plain = sounding()
+    handler = plain.index(b"soun", plain.index(b"trak", plain.index(b"trak") + 1))
+    said = {name: plain[:handler] + name.encode() + plain[handler + 4 :] for name in _HANDLERS}
+    by_entry = _renamed(said["vide"], 1, b"smhd", b"vmhd")
+    by_header = _renamed(said["vide"], 1, b"mp4a", b"xyzw")
+    return {**said, "by entry": by_entry, "by header": by_header}
+
+
+_HANDLERS = ("vide", "text", "tmcd", "meta", "hint", "abcd")
+
+
+@pytest.mark.parametrize("name", [*_HANDLERS, "by entry", "by header"])
+def test_sound_under_another_name_goes_too(guard: Guard, name: str) -> None:
+    """Whatever the handler says: the header and the entry of the samples say that it is sound."""
+    data = _disguises()[name]
+    before = guard.film(data, LIMITS)
+    # FFmpeg goes by the entry, unless the track calls itself one of pictures.
+    assert (before.audio_codec, before.sound) in (("unknown", "unread"), ("aac", "decoded"))
+    assert needs_rendering(_facts(data), _deal())
+    silent = guard.silence(data, "mp4", "keep", NO_TRUST, LIMITS)
+    after = guard.film(silent, LIMITS)
+    assert (after.audio_codec, after.sound, after.frames) == ("", "none", _FRAMES)
+    heard = b"".join(packet for _, packet in _packets(sounding(), "audio"))
+    assert not any(heard[at : at + 32] in silent for at in range(0, len(heard) - 32, 512))
+
+
+def test_sound_that_comes_first_goes_too(guard: Guard) -> None:
+    """The pictures' track has another number afterwards."""
+    data = sounding(sound_first=True)
+    with av.open(io.BytesIO(data)) as container:
+        assert container.streams[0].type == "audio"
+    silent = guard.silence(data, "mp4", "keep", NO_TRUST, LIMITS)
+    assert _packets(silent, "video") == _packets(data, "video") != []
+
+
+def test_texts_and_timecodes_stay(guard: Guard) -> None:
+    """They are no sound, and nothing says that they are."""
+    data = _renamed(_renamed(_disguises()["tmcd"], 1, b"smhd", b"gmhd"), 1, b"mp4a", b"tmcd")
+    assert guard.film(data, LIMITS).audio_codec == ""
 
 
 def test_film_keeps_its_matrix(guard: Guard) -> None:

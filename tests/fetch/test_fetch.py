@@ -176,7 +176,7 @@ def serving(
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler or Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     Handler.tries = {}
     try:

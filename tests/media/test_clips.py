@@ -234,3 +234,12 @@ def test_full_range_stays_as_bright() -> None:
     [clip] = cut(data, [(0, 24)], "exact", "mov")
     for one, two in zip(shown(data), shown(clip.data), strict=True):
         assert np.abs(np.asarray(one, int) - np.asarray(two, int)).mean() < 4
+
+
+def test_clips_of_an_av1_film_are_copied() -> None:
+    """What decodes AV1 has another name than what the track is."""
+    options = {"svtav1-params": "lp=1:keyint=12", "preset": "10"}
+    data = numbered(24, codec="libsvtav1", options=options)
+    [clip] = cut(data, [(12, 24)], "keyframe-copy")
+    assert (clip.problem, clip.first_frame, clip.end_frame) == ("", 12, 24)
+    assert read(clip.data)[0] == list(range(12, 24))

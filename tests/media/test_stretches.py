@@ -111,9 +111,17 @@ def test_a_moving_film_and_a_short_black_have_no_stretches() -> None:
     assert (found.black_ms, found.frozen_ms) == (0, 0)
 
 
-def test_a_film_that_is_black_throughout_is_frozen_too() -> None:
-    found = seen(made(still(48, 0)))
-    assert stretches(found, BLACK) == stretches(found, FROZEN) == [(0, 2000)]
+@pytest.mark.parametrize(("frames", "length_ms"), [(48, 2000), (18, 750), (4, 167), (2, 83)])
+def test_a_film_that_is_black_throughout_is_frozen_too(frames: int, length_ms: int) -> None:
+    """However short it is: a share of it is what deals refuse by."""
+    found = seen(made(still(frames, 0)))
+    assert stretches(found, BLACK) == stretches(found, FROZEN) == [(0, length_ms)]
+    assert found.black_ms == found.frozen_ms == found.duration_ms == length_ms
+
+
+def test_a_short_black_in_a_short_film_is_none() -> None:
+    found = seen(made(still(3, 0) + moving(15)))
+    assert found.stretches == ()
 
 
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "pcm_s24le", "flac", "libopus", "alac"])

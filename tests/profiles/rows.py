@@ -137,6 +137,7 @@ def film_row(**changes: Any) -> UnitRow:
         frozen_ms=0,
         silent_ms=1200,
         rendition="",
+        audio_codec="aac",
         sound="decoded",
         shots=[shot(0, 20, "a red boat", 0.31), shot(20, 50, "a green tree", 0.28)],
     )

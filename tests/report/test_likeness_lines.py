@@ -13,8 +13,7 @@ def test_possible_copies_and_pairs_without_effect_are_named() -> None:
         "keep_both_without_effect": [["c", "d"], ["e", "f"], ["g", "h"], ["i", "j"]],
     }
     assert likeness_lines(likeness, "deal/v0001/agency") == [
-        "1 pair of different contributors show the same, possibly copies: "
-        "deal/v0001/agency/likeness",
+        "1 pair of different contributors are alike, possibly copies: deal/v0001/agency/likeness",
         "select.keep_both had no effect for c and d, e and f, g and h, and 1 more: they were not "
         "compared, or not alike",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.run.failures import record_failure, recorded_failure
+from pipelines.run.failures import (
+    clear_outdated,
+    mark_outdated,
+    record_failure,
+    recorded_failure,
+)
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import (
@@ -117,3 +124,31 @@ def test_other_errors_are_not_recorded(store: Store) -> None:
 def test_json_in_a_store_round_trip(store: Store) -> None:
     store.write_bytes("a.json", json_bytes([1, "ü"]))
     assert read_json(store, "a.json") == [1, "ü"]
+
+
+def test_a_work_area_that_is_emptied_half_stays_marked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed meanwhile must not leave outdated contents that look current."""
+    for key in ("w/a/units", "w/units/1.json", "w/z"):
+        store.write_bytes(key, b"1")
+    mark_outdated(store, "w")
+    deleted: list[str] = []
+    delete: Callable[[LocalStore, str], None] = LocalStore.delete
+
+    def stop_early(self: LocalStore, key: str) -> None:
+        deleted.append(key)
+        if len(deleted) == 3:
+            raise KeyboardInterrupt
+        delete(self, key)
+
+    monkeypatch.setattr(LocalStore, "delete", stop_early)
+    with pytest.raises(KeyboardInterrupt):
+        clear_outdated(store, "w")
+    monkeypatch.undo()
+    assert len(store.list("w")) == 2 and store.exists("w/outdated.json")
+    clear_outdated(store, "w")
+    assert store.list() == []
+    store.write_bytes("w/kept", b"1")
+    clear_outdated(store, "w")
+    assert store.exists("w/kept")

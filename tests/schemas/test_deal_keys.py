@@ -71,8 +71,10 @@ def test_deal_accepts_every_allowed_value(key: str) -> None:
         (row.setdefault(section, {}) if section else row)[name] = value
         if value == "two_factor":
             row["price"]["two_factor"] = {"proportional": "0.5"}
-        if (key, value) == ("render.audio", "drop"):
+        if key in ("render.audio", "render.films", "render.film_codec"):
             row |= {"profile": "video-text", "media": ["video"]}
+        if key == "render.film_codec":
+            row["render"]["films"] = "transcode"
         assert deal_value(Deal.model_validate(row), key) == value
 
 

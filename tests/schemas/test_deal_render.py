@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from schemas.deal import Deal, parse_deal
@@ -88,3 +90,15 @@ def test_settings_name_all_that_changes_pixels() -> None:
 def test_a_wrong_background_is_answered_with_an_example() -> None:
     with pytest.raises(InputError, match='such as "#ffffff"'):
         _deal('background = "white"')
+
+
+def test_later_keys_are_no_terms_unless_they_are_used() -> None:
+    films = 'profile = "video-text"\nmedia = ["video"]\n'
+    terms = [
+        json.loads(parse_deal(f"{films}{deal_text()}\n[render]\n{keys}", "deal.toml").terms_json())
+        for keys in ('audio = "drop"', 'audio = "drop"\nfilms = "remux"')
+    ]
+    assert [sorted(key for key in one["render"] if "film" in key) for one in terms] == [
+        [],
+        ["films"],
+    ]

@@ -14,15 +14,18 @@ import pyarrow as pa
 
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
+from pipelines.selection.certain import MOST_GREY
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from pipelines.selection.film_shares import SHARE_COLUMNS
-from pipelines.selection.fine import MOST_GREY
-from pipelines.selection.near import MOST_BITS, MOST_BRIGHTNESS, MOST_TINT, Frames, Vectors
+from pipelines.selection.near import NEAR, Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from schemas.layout import asset_hash
 from schemas.refused import owners_text
 
 BITS, COLOURS = 256, 48
+#: Bits of the eight lowest frequencies in both directions, counted from the last bit of the hash.
+LOW_BITS = [255 - 16 * row - column for row in range(8) for column in range(8)]
+_LOW_MASK = sum(1 << bit for bit in LOW_BITS)
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,14 @@ def candidate(
     return Candidate(asset_id, own, created_at, media, short_side)
 
 
-def flipped(dice: random.Random, bits: int, count: int) -> int:
-    """Returns the hash with `count` bits changed."""
-    for position in dice.sample(range(BITS), count):
+def flipped(dice: random.Random, bits: int, count: int, low: int | None = None) -> int:
+    """Returns the hash with `count` bits changed, `low` of them of low frequencies."""
+    if low is None:
+        chosen = dice.sample(range(BITS), count)
+    else:
+        others = sorted(set(range(BITS)) - set(LOW_BITS))
+        chosen = dice.sample(LOW_BITS, low) + dice.sample(others, count - low)
+    for position in chosen:
         bits ^= 1 << position
     return bits
 
@@ -139,7 +147,9 @@ def shifted(dice: random.Random, colour: bytes, max_shift: int) -> bytes:
 
 def is_possible(first: PerceptualSignature, second: PerceptualSignature) -> bool:
     """Tells whether two looks are near enough to be compared; obviously right."""
-    if (int(first.phash, 16) ^ int(second.phash, 16)).bit_count() > MOST_BITS:
+    differing = int(first.phash, 16) ^ int(second.phash, 16)
+    low = (differing & _LOW_MASK).bit_count()
+    if not any(differing.bit_count() <= most and low <= few for most, few in NEAR.bits):
         return False
     greys, tints = [], []
     for one in (first, second):
@@ -150,11 +160,11 @@ def is_possible(first: PerceptualSignature, second: PerceptualSignature) -> bool
         ]
         greys.append(grey)
         tints.append([a - b for side in (red, blue) for a, b in zip(side, grey, strict=True)])
-    if max(abs(a - b) for a, b in zip(*greys, strict=True)) > MOST_BRIGHTNESS:
+    if max(abs(a - b) for a, b in zip(*greys, strict=True)) > NEAR.brightness:
         return False
     if any(max(map(abs, tint)) <= MOST_GREY for tint in tints):
         return True
-    return bool(max(abs(a - b) for a, b in zip(*tints, strict=True)) <= MOST_TINT)
+    return bool(max(abs(a - b) for a, b in zip(*tints, strict=True)) <= NEAR.tint)
 
 
 def near_duplicates_by_pairs(ranked: Sequence[Candidate]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.media.looks import look_of
-from pipelines.selection.near import LEAST_COSINE, Vectors
+from pipelines.selection.near import LEAST_COSINE, JudgedPair, Vectors, choose_kept
 from pipelines.selection.select import Selection, select_samples
 from pipelines.selection.semantic import semantic_pairs
 from pipelines.steps.likeness import likeness_record, likeness_rows
@@ -205,3 +205,25 @@ def test_semantic_duplicates_are_dropped_where_the_deal_says_so() -> None:
     assert select_alike(items, kept)[1] == []
     without = [replace(item, embedding=()) for item in items]
     assert select_alike(without, SelectTerms(dedupe="semantic"))[1] == []
+
+
+def test_pairs_that_are_not_certain_keep_both_and_are_reported_of_different_contributors() -> None:
+    items = [*same("ab"), *same("c", owners=("c-2",))]
+    table, ranked = table_of(items), np.arange(3)
+    pairs = [
+        JudgedPair(0, 1, bits=4, agreement=900, difference=9, is_certain=False),
+        JudgedPair(0, 2, bits=4, agreement=900, difference=9, is_certain=False),
+    ]
+    found = choose_kept(ranked, pairs, ())
+    assert found.originals == [None, None, None]
+    [row] = likeness_rows(table, found.pairs)
+    assert (row["asset_id"], row["other_asset_id"]) == ("a", "c")
+    assert (row["outcome"], row["possible_copy"]) == ("uncertain", True)
+
+
+def test_of_several_kept_ones_the_closest_is_named() -> None:
+    far = JudgedPair(0, 2, bits=4, agreement=900, difference=9)
+    close = JudgedPair(1, 2, bits=4, agreement=950, difference=9)
+    assert choose_kept(np.arange(3), [far, close], ()).originals == [None, None, close]
+    equal = JudgedPair(1, 2, bits=4, agreement=900, difference=9)
+    assert choose_kept(np.arange(3), [far, equal], ()).originals == [None, None, far]

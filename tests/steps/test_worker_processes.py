@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from schemas.errors import RunError
 
 WITHIN_S = 10.0
 WHO = r"^A worker process died: worker_\d+, process \d+, "
-JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=()))
+ORIGIN = r"^A worker process died: the process that starts workers, process \d+, "
+JOB = cast(Job, SimpleNamespace(workers=2, debug=False, beam_options=(), progress_path=""))
 # Pickled by value, since a worker may be unable to import the tests; it does its own imports.
 Work = Callable[[int], Iterator[int]]
 
@@ -39,8 +41,8 @@ def run(work: Work) -> None:
     run_graph(JOB, build)
 
 
-def children() -> list[int]:
-    """Returns the live child processes of this process."""
+def children(parent: int = 0) -> list[int]:
+    """Returns the live child processes of a process; without one, of this process."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -48,15 +50,15 @@ def children() -> list[int]:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
+            if int(fields[1]) == (parent or os.getpid()) and fields[0] not in "ZX":
                 found.append(int(folder.name))
     return found
 
 
-def died(work: Work, mark: Path) -> str:
+def died(work: Work, mark: Path, who: str = WHO) -> str:
     """Runs a graph in which a worker dies right after creating `mark`; returns the error."""
     before = set(children())
-    with pytest.raises(RunError, match=WHO) as ended:
+    with pytest.raises(RunError, match=who) as ended:
         run(work)
     assert time.time() - mark.stat().st_mtime < WITHIN_S
     assert set(children()) <= before
@@ -129,16 +131,17 @@ def test_worker_that_cannot_start_is_reported(
     mark = tmp_path / "mark"
     program = f"open({str(mark)!r}, 'w').close()\nimport no_such_module"
     command = [sys.executable, "-I", "-c", program]
-    monkeypatch.setattr("pipelines.steps.runner.worker_command", lambda debug: command)
-    error = died(lambda number: iter([number]), mark)
+    monkeypatch.setattr("pipelines.steps.worker_origin.worker_command", lambda debug: command)
+    error = died(lambda number: iter([number]), mark, ORIGIN)
     assert ", ended with exit status 1. " in error
     assert error.endswith("\n  ModuleNotFoundError: No module named 'no_such_module'")
 
 
-def test_worker_killed_between_stages_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("origin", [False, True])
+def test_process_killed_between_stages_is_reported(
+    origin: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker has no unanswered request at that moment."""
+    """The workers have no unanswered request at that moment; with their origin, both end."""
     mark, before, stages = tmp_path / "mark", set(children()), 0
     execute = FnApiRunner._execute_bundle
 
@@ -146,15 +149,19 @@ def test_worker_killed_between_stages_is_reported(
         nonlocal stages
         stages += 1
         if stages == 2:
-            worker = min(set(children()) - before)
+            (starts_workers,) = set(children()) - before
+            workers = children(starts_workers)
+            assert len(workers) == 2
             mark.touch()
-            os.kill(worker, signal.SIGKILL)
-            while worker in children():
+            os.kill(starts_workers if origin else workers[0], signal.SIGKILL)
+            ending = [starts_workers, *workers] if origin else workers[:1]
+            while any(Path(f"/proc/{pid}/exe").exists() for pid in ending):
                 time.sleep(0.01)
         return execute(*arguments)
 
     monkeypatch.setattr(FnApiRunner, "_execute_bundle", kill_first)
-    assert "killed by signal 9" in died(lambda number: iter([number]), mark)
+    who = ORIGIN if origin else WHO
+    assert "killed by signal 9" in died(lambda number: iter([number]), mark, who)
 
 
 def test_worker_whose_connections_close_first_is_reported(
@@ -199,7 +206,14 @@ def test_exception_in_a_step_is_not_a_death() -> None:
 
 
 def watched(program: str, deaths: list[Death]) -> Watched:
-    return Watched("w", [sys.executable, "-I", "-c", program], {}, deaths.append)
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", program],
+        env={},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+    )
+    return Watched("w", process, deaths.append)
 
 
 def test_requested_exit_is_not_reported() -> None:

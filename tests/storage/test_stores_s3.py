@@ -250,7 +250,7 @@ class _TruncatingHandler(_RefusingHandler):
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[S3Options]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield S3Options(f"http://127.0.0.1:{server.server_port}", "us-east-1")

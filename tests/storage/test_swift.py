@@ -26,6 +26,7 @@ from pipelines.run.lease import acquire_lease, hold_version
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.s3_requests import take_request_counts
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
 from schemas.manifest import ShardRecord
@@ -282,3 +283,48 @@ def test_a_flipped_byte_on_the_servers_disk_is_detected(swift: Swift, store: Sto
     with pytest.raises(RunError, match=r"not what was written: shards/s\.tar: sha256"):
         recheck_shards(store, job, [receipt])
     assert not store.exists("w/shards/s.json")
+
+
+def test_many_objects_are_copied_and_deleted_in_few_requests(store: Store) -> None:
+    keys = [f"a/{number} ä&" for number in range(12)]
+    for key in keys:
+        store.write_bytes(key, key.encode())
+    take_request_counts()
+    store.copy([(key, f"b/{key}") for key in keys])
+    store.delete_many([*keys, "a/never"])
+    assert take_request_counts() == {"CopyObject": 12, "DeleteObjects": 1}
+    assert {found.key: store.read_bytes(found.key) for found in store.list()} == {
+        f"b/{key}": key.encode() for key in keys
+    }
+
+
+def test_a_large_object_is_copied_part_by_part(
+    client: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = uuid.uuid4().bytes * 750_000  # 12 million
+    monkeypatch.setattr("pipelines.storage.s3_copy.MAX_COPY_BYTES", 11_000_000)
+    monkeypatch.setattr("pipelines.storage.s3_copy._PART_BYTES", SMALLEST_PART)
+    with store.open_write("big") as sink:
+        sink.write(data)
+
+    def refuse(**_: object) -> tuple[Any, dict[str, Any]]:
+        error = {"Error": {"Code": "InvalidRequest"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        return SimpleNamespace(status_code=400), error
+
+    def change(params: dict[str, Any], **_: object) -> None:
+        if params["PartNumber"] == 2:
+            store.write_bytes("big", b"x" * 12_000_000)
+
+    client.meta.events.register("before-call.s3.CopyObject", refuse)
+    try:
+        store.copy([("big", "second")])
+        assert store.read_bytes("second") == data
+        # Parts of two objects must not be joined: the service refuses the later ones.
+        client.meta.events.register("provide-client-params.s3.UploadPartCopy", change)
+        monkeypatch.setattr("pipelines.storage.s3_copy._PARTS_AT_ONCE", 1)
+        with pytest.raises(RunError, match="PreconditionFailed"):
+            store.copy([("big", "third")])
+    finally:
+        client.meta.events.unregister("before-call.s3.CopyObject", refuse)
+        client.meta.events.unregister("provide-client-params.s3.UploadPartCopy", change)
+    assert not store.exists("third") and store.unfinished_writes() == []

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.fetch.web_server import listening
 
 # Returns status, headers and body, given the number of the request for its path, from 1.
 Answer = Callable[[int], tuple[int, dict[str, str], bytes]]
@@ -93,12 +95,5 @@ def chatting(answer: Answer, models: Answer | None = None) -> Iterator[Chat]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    chat.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with listening(Handler) as chat.port:
         yield chat
-    finally:
-        server.shutdown()
-        server.server_close()

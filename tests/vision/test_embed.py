@@ -15,8 +15,9 @@ from PIL import Image
 from pipelines.demo.model.metrics import to_input
 from pipelines.demo.model.pictures import draw_picture, shrink
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
+from pipelines.vision import loading
 from pipelines.vision.embed import load_encoder, padded_batches
-from pipelines.vision.loading import _load, load_network
+from pipelines.vision.loading import load_network
 from pipelines.vision.models import ModelRef, parse_model
 
 
@@ -83,9 +84,9 @@ def test_bf16_stays_near_fp32(demo_model: ModelRef, pictures: list[Image.Image])
 
 
 def test_loading_logs_nothing_and_returns_a_model_for_inference(
-    demo_model: ModelRef, caplog: pytest.LogCaptureFixture
+    demo_model: ModelRef, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _load.cache_clear()
+    monkeypatch.setattr(loading, "_kept", {})
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
         model = load_network(demo_model, 1).model

@@ -227,5 +227,5 @@ def test_captioner_needs_a_decoder(monkeypatch: pytest.MonkeyPatch, demo_model: 
 
 def test_the_package_command_does_not_import_torch() -> None:
     """Importing torch costs time and memory that a run with all its features does not need."""
-    script = "import sys, pipelines.commands.package; sys.exit('torch' in sys.modules)"
+    script = "import sys, pipelines.commands.packaging; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

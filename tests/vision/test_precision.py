@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.vision import demo_network
 from pipelines.vision.agreement import least_cosine, outputs
-from pipelines.vision.loading import in_bf16, open_network
+from pipelines.vision.loading import in_precision, open_network
 from pipelines.vision.models import ModelRef, parse_model
 from pipelines.vision.precision import (
     MIN_COSINE,
@@ -97,7 +97,7 @@ def test_each_part_of_a_model_is_compared(model: ModelRef, tmp_path: Path, part:
 
 def test_a_converted_model_is_the_one_that_is_loaded_in_bf16(model: ModelRef) -> None:
     loaded = open_network(parse_model(model.name, "bf16"))
-    converted = in_bf16(open_network(model))
+    converted = in_precision(open_network(model), "bf16")
     assert converted.identity == loaded.identity
     for one, other in zip(outputs(converted), outputs(loaded), strict=True):
         assert torch.equal(one, other)

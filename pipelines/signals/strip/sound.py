@@ -1,8 +1,9 @@
 """Removes the sound of an MP4 or QuickTime film in place: no byte moves, no frame is encoded again.
 
-A sound track becomes free space, and its chunks become zeros. A chunk is taken to reach up to the
-next chunk of any track, so that the tables of sizes, which QuickTime fills in ways of its own, are
-not needed. Whoever calls this compares the picture track's packets before and after.
+Every track that may be sound (pipelines.media.film_tracks) becomes free space, and its chunks
+become zeros. A chunk is taken to reach up to the next chunk of any track, so that the tables of
+sizes, which QuickTime fills in ways of its own, are not needed. Whoever calls this compares the
+picture track's packets before and after.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from pipelines.media.film_tracks import may_be_sound
 from pipelines.signals.strip.kept import CannotStripError
 from pipelines.signals.strip.mp4 import Box, boxes
 
-_SOUND = b"soun"
 _OFFSETS = {b"stco": ("I", 4), b"co64": ("Q", 8)}
 _REMEDY = "export it again without sound"
 
 
 def strip_sound(data: bytes) -> bytes:
-    """Returns the film without its sound tracks, at its old length.
+    """Returns the film without its tracks of sound, at its old length.
 
     Raises:
         CannotStripError: If the film is fragmented, or its structure is not understood.
@@ -40,7 +41,7 @@ def strip_sound(data: bytes) -> bytes:
     starts = sorted({offset for offsets in chunks.values() for offset in offsets})
     film = bytearray(data)
     for track in tracks:
-        if _handler(data, track) != _SOUND:
+        if not may_be_sound(data, track.start, track.end):
             continue
         for offset in chunks[track]:
             end = _end_of(offset, starts, media)
@@ -67,14 +68,6 @@ def _inside(data: bytes, box: Box, *path: bytes) -> Iterator[Box]:
                 yield inner
             else:
                 yield from _inside(data, inner, *path[1:])
-
-
-def _handler(data: bytes, track: Box) -> bytes:
-    """Returns what a track is for, such as `soun`."""
-    found = [data[one.start + 8 : one.start + 12] for one in _inside(data, track, b"mdia", b"hdlr")]
-    if len(found) != 1:
-        raise CannotStripError(f"a track of the film does not say what it is for; {_REMEDY}")
-    return found[0]
 
 
 def _chunk_offsets(data: bytes, track: Box) -> list[int]:

@@ -201,7 +201,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
             return
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, daemon=True)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.server_port}", asked
         listening.shutdown()

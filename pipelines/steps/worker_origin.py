@@ -1,0 +1,45 @@
+"""Keeps the process that workers are forked from: started early, used by the run, then ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.process.fork_server import ForkServer
+from pipelines.steps.worker import worker_command
+
+_NAME = "the process that starts workers"
+_kept: list[ForkServer] = []
+
+
+@contextmanager
+def workers_to_come(workers: int, debug: bool = False) -> Iterator[ForkServer | None]:
+    """Starts the process within the block, so that it imports while the command prepares its run.
+
+    Args:
+        workers: The number of worker processes; for one, which is this process, none is started.
+        debug: Whether workers show what they do.
+
+    Yields:
+        The process, if there is one.
+    """
+    if workers < 2:
+        yield None
+        return
+    server = start_origin(debug)
+    _kept.append(server)
+    try:
+        yield server
+    finally:
+        _kept.remove(server)
+        server.close()
+
+
+def kept_origin() -> ForkServer | None:
+    """Returns the process that the current command has started, if it has."""
+    return _kept[-1] if _kept else None
+
+
+def start_origin(debug: bool) -> ForkServer:
+    """Starts the process; the caller ends it."""
+    return ForkServer(_NAME, worker_command(debug), debug)
