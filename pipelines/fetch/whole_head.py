@@ -12,7 +12,8 @@ import contextlib
 import http.client
 import socket
 import threading
-from typing import Any, BinaryIO, cast
+from io import BufferedReader
+from typing import BinaryIO, cast
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -30,12 +31,12 @@ def require_whole_heads(pool: urllib3.HTTPConnectionPool, within_s: float) -> No
     class Connection(plain):  # type: ignore[misc, valid-type]  # one of two classes
         response_class = _WholeHead
 
-        def getresponse(self) -> Any:
+        def getresponse(self) -> urllib3.HTTPResponse:
             timer = threading.Timer(within_s, _hang_up, [self.sock])
             timer.daemon = True
             timer.start()
             try:
-                return super().getresponse()
+                return cast(urllib3.HTTPResponse, super().getresponse())
             finally:
                 timer.cancel()
 
@@ -53,7 +54,7 @@ class _WholeHead(http.client.HTTPResponse):
     def begin(self) -> None:
         stream = self.fp
         lines = _Lines(stream)
-        self.fp = cast("Any", lines)
+        self.fp = cast("BufferedReader", lines)
         super().begin()
         if self.fp is not None:  # http.client has let go of it if there is no body
             self.fp = stream
@@ -73,5 +74,5 @@ class _Lines:
         self.last = self._stream.readline(limit)
         return self.last
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)

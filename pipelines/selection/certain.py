@@ -50,8 +50,8 @@ class Alike:
     """Pairs of pictures that are alike, the second fitted to the first.
 
     Attributes:
-        shades: Of both, [2][pairs, down, across].
-        tints: Of both, not fitted, [2][pairs, 12, 12, 2].
+        shades: Of both, each of the shape (pairs, down, across).
+        tints: Of both, not fitted, each of the shape (pairs, 12, 12, 2).
         cuts: How the second was fitted (`pipelines.selection.fit.find_fit`).
         agreement: In thousandths, [pairs].
         sides: Pixels of the smaller picture's shorter side, [pairs].

@@ -78,7 +78,7 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     shares = {"max_black_share", "max_frozen_share", "max_silent_share"}
     later = {
         "select": {"blank", "semantic_cosine", "keep_both", *shares},
-        "models": {"precision"},
+        "models": {"device", "precision"},
         "rights": {"faces"},
     }
     sections = dict.fromkeys(("output", "withdrawal", "render", "captions", "quality"), True)
