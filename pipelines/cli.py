@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "demo": "create a small sample library with deals and run the whole pipeline offline",
     "check": "validate a deal, a catalogue and the models without touching media",
     "package": "build a delivery and its ledger from a catalogue and a deal",
+    "status": "show how a run stands: its step, counts and rate, and who holds it",
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "verify": "check a delivery from its published bytes alone",

@@ -7,6 +7,7 @@
 <output>/agency/log/…                     the agency's log, which can be given to anyone
 <output>/agency/books/…                   the records behind the log; private
 <output>/agency/work/<run_id>/…           receipts and plans of a run in progress
+<output>/agency/runs/<deal_id>/…          what the last run of each version did and took
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ FEATURES = f"{AGENCY}/features"
 AGENCY_LOG = f"{AGENCY}/log"
 BOOKS = f"{AGENCY}/books"
 RUN_RECORD = "run.json"
+STARTED = "started.json"  # of a work area: the command that continues the run
 TERMS = "terms.json"
 READING = "reading.json"
 UNDELIVERED = "undelivered.json"
@@ -99,6 +101,11 @@ def delivery_prefix(deal_id: str, version: str) -> str:
 def agency_prefix(deal_id: str, version: str) -> str:
     """Returns the key prefix of what stays with the agency."""
     return f"{version_prefix(deal_id, version)}/{AGENCY}"
+
+
+def run_record_path(deal_id: str, version: str) -> str:
+    """Returns the key of the record of the last run of a version (schemas.run_record)."""
+    return f"{AGENCY}/runs/{deal_id}/{version}.json"
 
 
 def notice_path(deal_id: str, notice_id: str) -> str:

@@ -38,7 +38,8 @@ from pipelines.report.defaults import (
     show_defaults,
     strict_defaults,
 )
-from pipelines.report.summary import notice_lines, show_unstated
+from pipelines.report.funnel import notice_lines
+from pipelines.report.summary import show_unstated
 from pipelines.rights.rules.personal import personal_texts
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.inspectors import check_inspectors

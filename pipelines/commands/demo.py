@@ -17,6 +17,7 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
+from pipelines.commands.logging_options import add_log_options, logging_to
 from pipelines.commands.packaging import package_with_progress, showing_undelivered
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
@@ -61,6 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="write only the tables of a library of any size, without media, and run nothing",
     )
     add_run_options(parser)
+    add_log_options(parser)
     add_general_options(parser)
 
 
@@ -111,10 +113,11 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
     )
     with (
         tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
+        logging_to(options, Path(folder)) as log,
         workers_to_come(options.workers, options.debug) as origin,
     ):
         path = Path(folder) / "progress"
-        prepared = prepare_job(replace(request, progress_path=str(path)))
+        prepared = prepare_job(replace(request, progress_path=str(path), log=log))
         load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(prepared, path, console, options.quiet)

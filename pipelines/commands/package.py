@@ -15,6 +15,7 @@ from pipelines.commands.common import (
     add_run_options,
     default_workers,
 )
+from pipelines.commands.logging_options import add_log_options
 from pipelines.steps.engine_options import ENGINES, engine_options
 from pipelines.steps.worker_origin import workers_to_come
 from schemas.errors import InputError
@@ -30,6 +31,7 @@ examples:
       --new-pool renewal-2027
   fairshard package --catalogue s3://agency/catalogue --deal acme.toml \\
       --out s3://agency/out --engine dask --scheduler tcp://scheduler:8786
+  fairshard package --catalogue library/ --deal acme.toml --log-json run.jsonl
 """
 
 
@@ -77,6 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_run_options(parser)
     parser.set_defaults(workers=None)
+    add_log_options(parser)
     add_general_options(parser)
 
 

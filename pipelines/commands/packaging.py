@@ -14,10 +14,11 @@ from rich.console import Console
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.log import open_log
 from pipelines.commands.common import consoles, parse_as_of, print_json
+from pipelines.commands.logging_options import logging_to
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
-from pipelines.report.summary import packaged_json, show_packaged, show_unstated
+from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
 from pipelines.rights.formatting import one_line
@@ -51,7 +52,10 @@ def run_package(
     """
     check_engine(beam_options)  # before anything is written
     results, progress = consoles(options)
-    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
+        logging_to(options, Path(folder)) as log,
+    ):
         path = Path(folder) / "progress"
         request = JobRequest(
             catalogue=seen_everywhere(options.catalogue)
@@ -72,6 +76,7 @@ def run_package(
             progress_path=str(path),
             new_pool=_new_pool(options.new_pool),
             choose=choose_by(origin),
+            log=log,
         )
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:
@@ -101,7 +106,6 @@ def run_package(
         print_json({**before, "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
-        show_unstated(results, packaged.reading)
         if not options.key:
             _show_key_file(results, default_key_path(prepared.job.output_uri))
         show_defaults(results, defaults)
@@ -165,7 +169,7 @@ def package_with_progress(
         for note in job.models.precision_notes:
             console.print(f"Model {note}.", markup=False, highlight=False, soft_wrap=True)
     with show_progress(path, console, quiet):
-        return package(job, prepared.log_key, take_over, replaced)
+        return package(job, prepared.log_key, take_over, replaced, prepared.command)
 
 
 @contextmanager

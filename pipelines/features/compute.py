@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from PIL import Image
 
 from pipelines.features.prepare import PreparedMedia
 from pipelines.run.job import Models
+from pipelines.storage.progress import note_amount, timing
 from pipelines.vision.caption_text import CaptionFailure
 from pipelines.vision.external import is_external
 from pipelines.vision.remembered_texts import remembered_texts
@@ -67,7 +69,8 @@ class LazyVisionModels:
         from pipelines.vision.embed import load_encoder
         from pipelines.vision.models import parse_model
 
-        encoder = load_encoder(parse_model(self.models.clip, self.models.clip_precision))
+        with timing("model_load_s"):
+            encoder = load_encoder(parse_model(self.models.clip, self.models.clip_precision))
         self._check(self.models.clip, encoder.identity, self.models.clip_id)
         return encoder
 
@@ -78,7 +81,8 @@ class LazyVisionModels:
 
         models = self.models
         ref = parse_model(models.captioner, models.captioner_precision)
-        captioner = load_captioner(ref)
+        with timing("model_load_s"):
+            captioner = load_captioner(ref)
         self._check(models.captioner, captioner.network.identity, models.captioner_id)
         return captioner
 
@@ -103,14 +107,21 @@ class LazyVisionModels:
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:
         """L2-normalised embeddings, [n, d]."""
-        return self._encoder.embed_images(list(images))
+        encoder = self._encoder
+        with _asking(len(images)):
+            return encoder.embed_images(list(images))
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """L2-normalised embeddings, [n, d]; a text that occurs again is not embedded again."""
         encoder = self._encoder
         if not texts:
             return encoder.embed_texts([])
-        return remembered_texts(encoder.identity).vectors(texts, encoder.embed_texts)
+
+        def ask(new: Sequence[str]) -> Vectors:
+            with _asking(len(new)):
+                return encoder.embed_texts(new)
+
+        return remembered_texts(encoder.identity).vectors(texts, ask)
 
     @cached_property
     def _external(self) -> ExternalCaptioner | None:
@@ -125,9 +136,9 @@ class LazyVisionModels:
 
     def caption(self, images: Sequence[Image.Image]) -> list[str | CaptionFailure]:
         """One caption an image, or why there is none."""
-        if self._external is not None:
-            return self._external.caption(list(images))
-        return [*self._captioner.caption(list(images))]
+        captioner = self._external or self._captioner
+        with _asking(len(images)):
+            return [*captioner.caption(list(images))]
 
     def embed_and_caption(
         self, images: Sequence[Image.Image]
@@ -137,8 +148,19 @@ class LazyVisionModels:
 
         if self._external is not None:
             return self.embed_images(images), self.caption(images)
-        vectors, captions = embed_and_caption(self._encoder, self._captioner, list(images))
+        encoder, captioner = self._encoder, self._captioner
+        with _asking(len(images)):
+            vectors, captions = embed_and_caption(encoder, captioner, list(images))
         return vectors, [*captions]
+
+
+@contextmanager
+def _asking(inputs: int) -> Iterator[None]:
+    """Notes a call of a model: its time, once the model is loaded, and how much it was given."""
+    note_amount("model_calls")
+    note_amount("model_inputs", inputs)
+    with timing("inference_s"):
+        yield
 
 
 def facts_row(prepared: PreparedMedia) -> FactsRow:

@@ -46,6 +46,7 @@ from pipelines.process.isolated import python_command
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
+from pipelines.storage.progress import note_amount, timing
 from schemas.errors import BadRecord, RunError
 from schemas.reasons import Reason
 from schemas.signal import Reading
@@ -325,13 +326,15 @@ class Guard:
         }
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._exchange(request, data, max_answer_bytes, trust)
+                with timing("decode_s"):
+                    return self._exchange(request, data, max_answer_bytes, trust)
             except (OSError, PipeMessageError) as error:
                 detail, took_too_long = self._autopsy(isinstance(error, TimeoutError), request)
                 # A child may die for another reason, such as low memory on the machine; if a fresh
                 # child dies too, the file is the cause.
                 if took_too_long or attempt == _ATTEMPTS:
                     raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
+                note_amount("decoder_retries")
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _exchange(

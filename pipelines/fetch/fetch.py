@@ -19,6 +19,7 @@ from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.response_head import ResponseHead
 from pipelines.fetch.uri_text import not_allowed
 from pipelines.signals.server.evidence import HttpEvidence
+from pipelines.storage.progress import note_amount
 from pipelines.storage.s3_client import (
     DEFAULT_S3,
     S3ErrorInfo,
@@ -155,6 +156,7 @@ def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
         yield chunk
     if total == 0:
         raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
+    note_amount("media_bytes", total)
 
 
 def _stream(

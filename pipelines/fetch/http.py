@@ -24,6 +24,7 @@ from pipelines.fetch.hosts import HttpLocation, may_reach
 from pipelines.fetch.pacing import MAX_WAIT_S, MAX_WAITS_S, Pacer, retry_after_s
 from pipelines.fetch.response_head import ResponseHead, response_head
 from pipelines.fetch.whole_head import require_whole_heads
+from pipelines.storage.progress import note_amount
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -91,6 +92,7 @@ _with_retries = Retrying(
     wait=wait_random_exponential(multiplier=1, max=4),
     retry=retry_if_exception_type(_TransientError),
     reraise=True,
+    before_sleep=lambda _: note_amount("fetch_retries"),
 )
 
 
@@ -164,6 +166,7 @@ def _patiently(
             waited_s += error.seconds
             if error.seconds > MAX_WAIT_S or waited_s > MAX_WAITS_S:
                 raise
+            note_amount("fetch_retries")
             _pacer.postpone(location.host, location.port, error.seconds)
 
 

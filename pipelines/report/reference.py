@@ -36,6 +36,7 @@ from schemas.deal_values import (
 from schemas.manifest import Manifest
 from schemas.notice import Notice, Reply
 from schemas.profiles import profile_names
+from schemas.run_record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -346,6 +347,7 @@ def json_schemas() -> dict[str, str]:
         "manifest": _published_schema(Manifest),
         "notice": _published_schema(Notice),
         "removal-reply": _published_schema(Reply),
+        "run": _published_schema(RunRecord),
     }
     return {
         f"schemas/jsonschema/{name}.json": json.dumps(

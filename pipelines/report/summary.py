@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.catalogue.account import Reading
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.report.funnel import show_counts
 from pipelines.report.versions import settlement_lines
-from pipelines.rights.rules.reasons import REASONS
-from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.steps.attribute import Attribution
 from pipelines.steps.package import PackageResult
 from schemas.money import format_amount
-from schemas.reasons import Outcome
 
 _PAIRS_SHOWN = 3
-_STEP_NAMES = {
-    "read": "Read catalogue",
-    "screen": "Screen rights",
-    "enrich": "Enrich assets",
-    "select": "Select samples",
-    "write": "Write shards",
-}
+_UNSTATED_WIDTH = 64  # of 80 columns, without the label
+_DATA_DOCS = "expectations/index.html"
 
 
 def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
@@ -41,6 +32,7 @@ def packaged_json(job: Job, packaged: PackageResult) -> dict[str, object]:
         "steps": {name: counts.to_json() for name, counts in packaged.steps.items()},
         "reported_rules": list(packaged.reported),
         "computed": packaged.computed,
+        **({} if packaged.run is None else {"attempt": packaged.run.attempt.model_dump()}),
         "catalogue": packaged.reading.to_json(),
         "personal_data": packaged.personal.to_json(),
         "sample_counts": packaged.samples.to_json(),
@@ -82,8 +74,12 @@ def verify_command(job: Job, vkey: str) -> str:
 
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary."""
-    show_counts(console, packaged.steps)
+    show_counts(console, packaged.steps, packaged.run)
     for name, text in packaged.reading.lines():
+        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
+    page = f"{job.output_uri}/{job.agency}/{_DATA_DOCS}"
+    for number, text in enumerate(unstated_summary(packaged.reading, page)):
+        name = "" if number else "not stated"
         console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     _show_delivery(console, job, packaged)
@@ -95,58 +91,35 @@ def show_unstated(console: Console, reading: Reading) -> None:
         console.print(f"Not stated: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def show_counts(console: Console, steps: dict[str, StepCounts]) -> None:
-    """Prints the counts per step and, if assets were excluded, the table of reasons."""
-    console.print()
-    console.print(_funnel(steps))
-    reasons = _reasons(steps)
-    if reasons.row_count:
-        console.print(reasons)
-        console.print(
-            "An asset may have several reasons, so the sum can exceed the excluded assets.\n"
-        )
-    for line in notice_lines(steps):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def unstated_summary(reading: Reading, page: str) -> list[str]:
+    """Returns the same in at most four lines, so that they do not push the result off the screen.
 
-
-def _funnel(steps: dict[str, StepCounts]) -> Table:
-    table = Table(title="From catalogue to delivery", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("step")
-    for name in ("in", "refused", "failed", "out"):
-        table.add_column(name, justify="right")
-    for name, counts in steps.items():
-        table.add_row(
-            _STEP_NAMES[name],
-            f"{counts.entered:,}",
-            f"{counts.refused_assets:,}",
-            f"{counts.failed_assets:,}",
-            f"{counts.passed:,}",
-        )
-    return table
-
-
-def _reasons(steps: dict[str, StepCounts]) -> Table:
-    table = Table(title="Excluded assets, by reason", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("assets", justify="right")
-    table.add_column("reason", no_wrap=True)
-    table.add_column("meaning")
-    found = count_reasons(steps.values())
-    for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
-        info = REASONS[code]
-        mark = " (failed asset)" if info.outcome is Outcome.FAILED else ""
-        table.add_row(f"{count:,}", code, info.sentence + mark)
-    return table
-
-
-def notice_lines(steps: Mapping[str, StepCounts]) -> list[str]:
-    """Returns how many assets were refused under which notices of removal, for people."""
-    found: Counter[str] = Counter()
-    for counts in steps.values():
-        found.update(counts.notices)
-    return [
-        f"Refused under notice {notice}: {count:,} asset{'' if count == 1 else 's'}"
-        for notice, count in sorted(found.items())
+    Args:
+        reading: What was read.
+        page: Where all of it is.
+    """
+    absent = [item.column for item in reading.unstated if item.is_absent]
+    partly = [item.column for item in reading.unstated if not item.is_absent]
+    # The lines after those of columns concern consents.
+    consents = len(reading.unstated_lines()) - len(absent) - bool(partly)
+    counted = [
+        _named_few(absent, "column is absent", "columns are absent"),
+        _named_few(partly, "column is partly empty", "columns are partly empty"),
+        [f"{consents:,} more about consents"] if consents else [],
     ]
+    lines = [line for part in counted for line in part]
+    return [*lines, f"what each is read as: {page}"] if lines else []
+
+
+def _named_few(columns: Sequence[str], one: str, many: str) -> list[str]:
+    if not columns:
+        return []
+    begin = f"{len(columns):,} {one if len(columns) == 1 else many}: "
+    shown, rest = list(columns), ""
+    while len(shown) > 1 and len(f"{begin}{', '.join(shown)}{rest}") > _UNSTATED_WIDTH:
+        shown.pop()
+        rest = f", and {len(columns) - len(shown):,} more"
+    return [f"{begin}{', '.join(shown)}{rest}"]
 
 
 def _other_currencies(job: Job, counts: Mapping[str, int]) -> str:
@@ -221,7 +194,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
     rows += [
         ("For the buyer", f"{base}/{job.delivery}"),
         ("For the agency", agency),
-        ("Data docs", f"{agency}/expectations/index.html"),
+        ("Data docs", f"{agency}/{_DATA_DOCS}"),
     ]
     for name, text in rows:
         facts.add_row(name, text)

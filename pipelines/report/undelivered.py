@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.report.summary import show_counts
+from pipelines.report.funnel import show_counts
 from pipelines.run.job import Job
 from pipelines.run.undelivered import Cost, Undelivered, UndeliveredError
 from schemas.deal import Deal

@@ -15,6 +15,7 @@ from pipelines.media.limits import MediaLimits
 from pipelines.media.renderer import film_renderer_id, renderer_id
 from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
 from pipelines.run.lease_record import LeaseRecord
+from pipelines.run.logs import NO_LOG, LogTarget
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from pipelines.vision.vocabulary import Vocabulary
@@ -96,6 +97,9 @@ class Job:
         replaces: Name of the version that is replaced, or "".
         removed: What notices of removal keep out.
         inspectors: What has models measure pictures.
+        begun_s: When this attempt at the run began, in seconds since 1970; nothing that is made
+            depends on it.
+        log: Where workers log what they do.
     """
 
     deal: Deal
@@ -120,6 +124,8 @@ class Job:
     replaces: str = ""
     removed: Removed = NOTHING_REMOVED
     inspectors: Inspectors = NO_INSPECTORS
+    begun_s: float = 0.0
+    log: LogTarget = NO_LOG
 
     @property
     def as_of_us(self) -> int:

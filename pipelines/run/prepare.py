@@ -6,7 +6,10 @@ The steps, numbered in the code: 1. the deal; 2. the catalogue's tables; 3. the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+import shlex
+import time
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from pipelines.ledger.payees import check_payees
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.inspectors import check_inspectors, resolve_inspectors
 from pipelines.run.job import Job, run_id
+from pipelines.run.logs import NO_LOG, LogTarget
 from pipelines.run.models import Choose, check_models, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
 from pipelines.run.renderers import check_renderers
@@ -34,6 +38,9 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.vision.precision import choose_precision
 from schemas.deal import load_deal
+
+_DASK = "--dask_client_address="
+_SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class JobRequest:
         choose: Chooses the precision of a model on this machine.
         made_before: Id of a published delivery that is made again, or "": removals that were
             recorded after it do not count.
+        log: Where the run is logged.
     """
 
     catalogue: str
@@ -76,6 +84,7 @@ class JobRequest:
     progress_path: str = field(default="", repr=False)
     new_pool: str = ""
     made_before: str = ""
+    log: LogTarget = NO_LOG
     choose: Choose = field(default=choose_precision, repr=False)
 
 
@@ -89,6 +98,7 @@ class PreparedJob:
         signer: The agency's key.
         version: Its version, and whether that is already complete.
         log_key: The key of the agency's log.
+        command: The command that continues the run if it is cut off.
     """
 
     job: Job
@@ -96,6 +106,42 @@ class PreparedJob:
     signer: AgencyKey
     version: Version
     log_key: LogKey
+    command: str = ""
+
+
+def continuing_command(request: JobRequest, job: Job) -> str:
+    """Returns the command that continues a run, from whatever folder and on whatever day.
+
+    Beam's options are given as they are, except for their values if they may be secret.
+    """
+    words = ["fairshard", "package", "--catalogue", _anywhere(request.catalogue)]
+    words += ["--deal", str(request.deal.absolute()), "--out", _anywhere(job.output_uri)]
+    words += ["--as-of", request.as_of.isoformat()]
+    for option, path in (("--mapping", request.mapping), ("--key", request.key)):
+        words += [option, str(Path(path).absolute())] if path else []
+    for root in request.roots:
+        words += ["--allow-root", _anywhere(root)]
+    for host in request.hosts:
+        words += ["--allow-host", host]
+    words += ["--user-agent", request.user_agent] if request.user_agent else []
+    if request.requests_per_minute:
+        words += ["--requests-per-minute", str(request.requests_per_minute)]
+    words += ["--new-pool", request.new_pool] if request.new_pool else []
+    scheduler = [o.removeprefix(_DASK) for o in request.beam_options if o.startswith(_DASK)]
+    if scheduler:
+        words += ["--engine", "dask", "--scheduler", scheduler[-1]]
+    else:
+        words += [f"--beam={_without_secrets(option)}" for option in request.beam_options]
+    return shlex.join(words)
+
+
+def _anywhere(uri: str) -> str:
+    return uri if "://" in uri else str(Path(uri).absolute())
+
+
+def _without_secrets(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    return f"{name}=…" if equals and _SECRET.search(name) else option
 
 
 def prepare_job(request: JobRequest) -> PreparedJob:
@@ -104,6 +150,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     Raises:
         InputError: If an input is invalid; it names the first one.
     """
+    begun_s = time.time()
     new_pool = check_pool_name(request.new_pool)
     client = http_client(request.user_agent, request.requests_per_minute, request.workers)
     deal = load_deal(request.deal)  # 1
@@ -156,5 +203,8 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         replaces=plan.replaces,
         removed=removed,
         inspectors=inspectors,
+        begun_s=begun_s,
     )
-    return PreparedJob(job, store, signer, version, keys)
+    log = replace(request.log, deal=deal.deal_id, run=job.run_id) if request.log.path else NO_LOG
+    job = replace(job, log=log)
+    return PreparedJob(job, store, signer, version, keys, continuing_command(request, job))

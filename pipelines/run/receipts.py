@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.references import ReachedReferences
+from pipelines.run.costs import Cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.sample_counts import SampleCounts
@@ -34,6 +35,7 @@ class BatchReceipt:
         empty: How many of the rows that passed say nothing in a column.
         excluded: How many of them have a keyword that the deal excludes.
         control_characters: Free texts with control characters, by column.
+        cost: What it took.
     """
 
     name: str
@@ -44,6 +46,7 @@ class BatchReceipt:
     empty: Counter[str]
     excluded: int
     control_characters: Counter[str]
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,28 @@ class ScreenReceipt:
         counts: Assets that entered, passed and were refused.
         blocks: For each unit with assets in the batch that were cleared, the block that holds
             their rows; likewise for assets whose refusal holds for copies of their files.
+        cost: What it took.
     """
 
     name: str
     counts: StepCounts
     blocks: tuple[tuple[int, RowBlock], ...]
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
+class ScreenSums:
+    """What is summed over all batches, without the blocks.
+
+    Attributes:
+        counts: Assets that entered, passed and were refused.
+        units: The units with rows of the batch: bit n stands for unit n.
+        cost: What it took.
+    """
+
+    counts: StepCounts
+    units: int
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,7 @@ class UnitReceipt:
         captioned: Number of captions that had to be computed.
         inspected: Number of media in which faces or text had to be looked for.
         personal: How many of its assets hold personal data.
+        cost: What it took, also in an earlier attempt at the run.
     """
 
     unit: int
@@ -96,6 +117,7 @@ class UnitReceipt:
     captioned: int
     inspected: int
     personal: PersonalCounts
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,7 @@ class ShardReceipt:
         files: Its other files as they were written, so that none is read again to be digested.
         personal: How many of its samples hold personal data as they are delivered.
         samples: How many of its samples have a rendition or a flagged caption.
+        cost: What it took, also in an earlier attempt at the run.
     """
 
     shard: ShardRecord
@@ -117,6 +140,7 @@ class ShardReceipt:
     files: tuple[FileRecord, ...]
     personal: PersonalCounts = field(default_factory=PersonalCounts)
     samples: SampleCounts = field(default_factory=SampleCounts)
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def tar(self) -> FileRecord:
@@ -139,6 +163,7 @@ class ShardReceipt:
             "files": [file.model_dump() for file in self.files],
             "personal": self.personal.to_json(),
             "samples": self.samples.to_json(),
+            "cost": self.cost.to_json(),
         }
 
     @classmethod
@@ -148,7 +173,8 @@ class ShardReceipt:
         personal = PersonalCounts.from_json(value.get("personal", {}))
         samples = SampleCounts.from_json(value.get("samples", {}))
         shard = ShardRecord(**value["shard"])
-        return cls(shard, value["index"], value["md5"], files, personal, samples)
+        cost = Cost.from_json(value.get("cost", {}))
+        return cls(shard, value["index"], value["md5"], files, personal, samples, cost)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.rights.formatting import one_line
+from pipelines.run.costs import Cost, Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
@@ -35,6 +36,7 @@ from pipelines.run.decisions import (
     write_part,
 )
 from pipelines.run.job import Job
+from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
@@ -107,7 +109,7 @@ def enrich_unit(
     commit = f"{job.work}/units/{name}.json"
     if store.exists(commit):  # 1
         return _receipt(unit, read_json(store, commit))
-    blocks = list(blocks)
+    watch, blocks = Stopwatch(), list(blocks)
     rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
     in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
     if job.deal.rights.strips_metadata:
@@ -147,7 +149,9 @@ def enrich_unit(
     )
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
-    return _commit(store, job, unit, commit, fetched_assets, unit_features, in_texts, refused)
+    return _commit(
+        store, job, unit, commit, fetched_assets, unit_features, in_texts, refused, watch
+    )
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
@@ -218,6 +222,7 @@ def _commit(
     unit_features: UnitFeatures,
     in_texts: Mapping[str, set[PersonalKind]],
     refused: RefusedFiles,
+    watch: Stopwatch,
 ) -> UnitReceipt:
     decisions: list[Decision] = []
     rows: list[UnitRow] = []
@@ -229,6 +234,7 @@ def _commit(
             rows.append(row)
         else:
             decisions.append(decision)
+    log_excluded("enrich", decisions)
     counts = StepCounts(entered=len(fetched_assets), passed=len(fetched_assets) - len(decisions))
     for decision in decisions:
         counts.add_decision(decision)
@@ -255,6 +261,7 @@ def _commit(
         "counts": counts.to_json(),
         **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
+        "cost": watch.cost().to_json(),
     }
     store.write_bytes(commit, json_bytes(record))  # 7
     return _receipt(unit, record)
@@ -264,6 +271,7 @@ def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
     decoded, embedded, captioned = (record[name] for name in ("decoded", "embedded", "captioned"))
-    # A unit that an earlier release committed has no such count.
+    # A unit that an earlier release committed has neither.
     inspected = record.get("inspected", 0)
-    return UnitReceipt(unit, counts, decoded, embedded, captioned, inspected, personal)
+    cost = Cost.from_json(record.get("cost", {}))
+    return UnitReceipt(unit, counts, decoded, embedded, captioned, inspected, personal, cost)

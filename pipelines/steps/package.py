@@ -23,16 +23,20 @@ from pipelines.catalogue.read import read_table
 from pipelines.ledger.payees import read_payees
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.corrected import after_removals
+from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
+from pipelines.run.lease_record import utc_now_text
 from pipelines.run.personal_counts import PersonalCounts, PersonalData
+from pipelines.run.record import Observed
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.sample_counts import SampleCounts
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
+from pipelines.steps.observe import observing, run_record
 from pipelines.steps.publish import (
     publish_agency,
     publish_counts,
@@ -53,9 +57,11 @@ from pipelines.steps.transforms import (
 )
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.errors import FairshardError, InputError, RunError
 from schemas.manifest import Manifest
+from schemas.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class PackageResult:
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
         faces: How many assets show more faces than people, if the deal asks for it.
         samples: How many samples have a rendition or a flagged caption.
+        run: What the run took.
     """
 
     manifest: Manifest
@@ -85,6 +92,7 @@ class PackageResult:
     likeness: dict[str, object] = field(default_factory=dict)
     faces: dict[str, int] = field(default_factory=dict)
     samples: SampleCounts = field(default_factory=SampleCounts)
+    run: RunRecord | None = None
 
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
@@ -104,7 +112,11 @@ def build_graph(root: beam.Pipeline, job: Job) -> None:
 
 
 def package(
-    job: Job, key: LogKey, take_over: bool = False, replaced: Replaced | None = None
+    job: Job,
+    key: LogKey,
+    take_over: bool = False,
+    replaced: Replaced | None = None,
+    command: str = "",
 ) -> PackageResult:
     """Runs a job to its end and holds the lease on its version meanwhile.
 
@@ -113,6 +125,7 @@ def package(
         key: The agency's key.
         take_over: Whether to treat a lease holder on another machine as dead.
         replaced: What `after_removals` returned, if the caller has read it.
+        command: The command that continues the run, for whoever finds it cut off.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
@@ -131,10 +144,12 @@ def package(
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
-        result = _run_and_publish(store, held, key.signer, lease, replaced, log)
-        record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
-        _check_removals(store, job, key, _REVOKE_AGAIN)
-        return result
+        with observing(store, held) as observed:
+            _begin(store, held, command)
+            result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
+            record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
+            _check_removals(store, job, key, _REVOKE_AGAIN)
+        return replace(result, run=run_record(held, observed))
 
 
 def _check_removals(store: Store, job: Job, key: LogKey, remedy: str) -> None:
@@ -165,9 +180,8 @@ def _frozen_gc() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _run_and_publish(
-    store: Store, job: Job, signer: Signer, lease: Lease, replaced: Replaced | None, log: AgencyLog
-) -> PackageResult:
+def _begin(store: Store, job: Job, command: str) -> None:
+    """Records whose version it is, and how to continue it."""
     more = {
         "pool": job.pool,
         "replaces": job.replaces,
@@ -177,12 +191,28 @@ def _run_and_publish(
     }
     begin_version(store, job.deal, job.version, job.run_id, job.first_run_id, job.retry, more)
     clear_outdated(store, job.work)
+    started = {"command": command, "workers": job.workers, "started": utc_now_text()}
+    store.write_bytes(f"{job.work}/{layout.STARTED}", json_bytes(started))
+
+
+def _run_and_publish(
+    store: Store,
+    job: Job,
+    signer: Signer,
+    lease: Lease,
+    replaced: Replaced | None,
+    log: AgencyLog,
+    observed: Observed,
+) -> PackageResult:
     try:
-        run_until_settled(store, job)
+        observed.beam_counters = run_until_settled(store, job)
     except InputError:
         _discard_run(store, job)
         raise
     counts = read_counts(store, job)
+    observed.steps, observed.computed = counts.ran, counts.computed
+    observed.costs |= counts.costs
+    watch = Stopwatch()
     if counts.stop is not None:
         ended = look_back(store, f"{job.work}/agency/decisions", counts.ran)
         _discard_run(store, job)
@@ -192,7 +222,9 @@ def _run_and_publish(
         reading = _reading(job, counts)
         publish_reading(store, job, reading, counts.reported)
         _check_worth_publishing(store, job, counts)
-        return _publish(store, job, signer, lease, counts, reading, replaced, log)
+        result = _publish(store, job, signer, lease, counts, reading, replaced, log, observed)
+        observed.costs["publish"] = watch.cost()
+        return result
     except UndeliveredError:
         raise
     except FairshardError as error:
@@ -208,9 +240,11 @@ def _publish(
     reading: Reading,
     replaced: Replaced | None,
     log: AgencyLog,
+    observed: Observed,
 ) -> PackageResult:
     receipts = read_receipts(store, job)
-    steps = reconcile(store, job, counts, receipts)
+    steps = observed.steps = reconcile(store, job, counts, receipts)
+    observed.costs["write"] = total_cost((one.cost for one in receipts), job.begun_s)
     personal = PersonalData(job.deal.rights.personal_data, counts.personal, PersonalCounts())
     samples = SampleCounts()
     for receipt in receipts:
@@ -238,6 +272,7 @@ def _publish(
     )
     attribution = record_attribution(store, job, signer, shards, replaced, payees, carried)
     manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
+    observed.delivered = manifest.end
     store.delete_prefix(job.work)
     return PackageResult(
         manifest,
@@ -269,25 +304,29 @@ def _reading(job: Job, counts: RunCounts) -> Reading:
     )
 
 
-def run_until_settled(store: Store, job: Job) -> None:
+def run_until_settled(store: Store, job: Job) -> dict[str, int] | None:
     """Runs the graph, and again while servers change media that it has read.
 
     Each round fails an asset or adds a statement about it, and an origin has few rounds.
+
+    Returns:
+        Beam's counters of the last round; None on engines without metrics.
     """
     start_over(store, job)  # an interrupted run may have left notes
-    run_pipeline(store, job)
+    counters = run_pipeline(store, job)
     while start_over(store, job):
-        run_pipeline(store, job)
+        counters = run_pipeline(store, job)
+    return counters
 
 
-def run_pipeline(store: Store, job: Job) -> None:
-    """Runs the graph to its end.
+def run_pipeline(store: Store, job: Job) -> dict[str, int] | None:
+    """Runs the graph to its end, and returns Beam's counters; None on engines without metrics.
 
     Raises:
         FairshardError: The error that a worker recorded, with its parts.
     """
     try:
-        run_graph(job, build_graph)
+        return run_graph(job, build_graph)
     except Exception as error:
         failure = recorded_failure(store, job.work, job.progress_path)
         if failure is None:

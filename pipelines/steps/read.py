@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pipelines.catalogue.suite import RuleSuite
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.rights.arrow import column
 from pipelines.rights.rules.selection import count_excluded
+from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
@@ -66,6 +67,7 @@ def ingest_part(
     store: Store, job: Job, part: TablePart, checks: CatalogueChecks
 ) -> Iterator[BatchReceipt]:
     """Reads a part in batches, applies the catalogue checks and stores the rows that passed."""
+    watch = Stopwatch()
     for batch in read_batches(part, job.catalogue.mapping):
         name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
         checked, reached = checks.check_batch(batch)
@@ -91,7 +93,9 @@ def ingest_part(
             empty,
             excluded,
             batch.notes.control_characters,
+            watch.cost(),
         )
+        watch = Stopwatch()
 
 
 def count_passed(table: pa.Table, deal: Deal) -> tuple[Counter[str], int]:
@@ -138,6 +142,7 @@ def judge_catalogue(
     store: Store, job: Job, checks: CatalogueChecks, receipts: list[BatchReceipt]
 ) -> CatalogueVerdict:
     """Returns the verdict on all batches, and writes it and the data docs to the work area."""
+    watch = Stopwatch()
     judgement = checks.judge(
         (receipt.gate for receipt in receipts), (receipt.reached for receipt in receipts)
     )
@@ -171,6 +176,9 @@ def judge_catalogue(
         },
         "empty": dict(empty),
         "control_characters": dict(sorted(controls.items())),
+        "cost": total_cost(
+            [*(one.cost for one in receipts), replace(watch.cost(), pieces=0, cpu_pieces=0)]
+        ).to_json(),
     }
     store.write_bytes(f"{job.work}/verdict.json", json_bytes(verdict))
     report_progress(job.progress_path, "read", 0, counts.entered)  # the total is known only now

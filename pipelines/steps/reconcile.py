@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.account import TableCount
+from pipelines.run.costs import Cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
@@ -41,6 +43,7 @@ class RunCounts:
         faces: How many assets show more faces than people, if the deal asks for it.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
+        costs: What each step took.
         personal: How many assets hold personal data.
     """
 
@@ -60,6 +63,7 @@ class RunCounts:
     personal: PersonalCounts = field(default_factory=PersonalCounts)
     reported: tuple[dict[str, object], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)
 
     @property
     def ran(self) -> dict[str, StepCounts]:
@@ -72,14 +76,17 @@ def read_counts(store: Store, job: Job) -> RunCounts:
     """Reads the counts that the graph left in the work area."""
     verdict = read_json(store, f"{job.work}/verdict.json")
     read = StepCounts.from_json(verdict["counts"])
+    costs = _costs({"read": verdict.get("cost")})
     if verdict["stop"] is not None:
         what, which, remedy = verdict["stop"]
         stop = (what, which, remedy)
-        return RunCounts(stop, {"read": read}, {}, read.failed_assets, False, 0)
+        return RunCounts(stop, {"read": read}, {}, read.failed_assets, False, 0, costs=costs)
+    screen = read_json(store, f"{job.work}/screen.json")
     plan = read_json(store, f"{job.work}/plan.json")
+    costs |= _costs({"screen": screen.get("cost"), **plan.get("costs", {})})
     steps = {
         "read": read,
-        "screen": StepCounts.from_json(read_json(store, f"{job.work}/screen.json")),
+        "screen": StepCounts.from_json(screen),
         "enrich": StepCounts.from_json(plan["enrich"]),
         "select": StepCounts.from_json(plan["select"]),
     }
@@ -102,7 +109,13 @@ def read_counts(store: Store, job: Job) -> RunCounts:
         joined_rows={
             name: TableCount(**count) for name, count in verdict.get("joined_rows", {}).items()
         },
+        costs=costs,
     )
+
+
+def _costs(values: Mapping[str, object]) -> dict[str, Cost]:
+    """Reads what steps took; an earlier release left nothing of it in a work area."""
+    return {name: Cost.from_json(value) for name, value in values.items() if value}
 
 
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:

@@ -17,6 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
 from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish
 from pipelines.steps.worker_processes import WorkerProcesses
@@ -30,13 +31,16 @@ _FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirect
 _ANSWER_S = 10.0
 
 
-def run_graph(job: Job, build: Graph) -> None:
+def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     """Builds the graph and runs it to its end.
 
     Args:
         job: The run. If `job.beam_options` names a runner, that one is used; otherwise the embedded
             one, with `job.workers` processes on this machine.
         build: Builds the graph.
+
+    Returns:
+        Beam's counters of the graph, by name; None on engines without metrics.
 
     Raises:
         InputError: If the options name an engine or a mode that must not be used.
@@ -48,7 +52,7 @@ def run_graph(job: Job, build: Graph) -> None:
         from pipelines.steps.dask_run import run_on_dask  # Dask is an extra
 
         run_on_dask(job, build, scheduler)
-        return
+        return None
     more = PORTABLE_OPTIONS if job.beam_options else ()
     options = RunOptions([*_embedded(job.workers), *more, *job.beam_options])
     # A single worker needs no other process: everything runs in this one.
@@ -61,7 +65,9 @@ def run_graph(job: Job, build: Graph) -> None:
     )
     try:
         build(pipeline, job)
-        finish(pipeline.run()) if isinstance(engine, str) else pipeline.run().wait_until_finish()
+        result = pipeline.run()
+        finish(result) if isinstance(engine, str) else result.wait_until_finish()
+        return beam_counters(result)
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
             raise died from error
@@ -75,6 +81,12 @@ def run_graph(job: Job, build: Graph) -> None:
     finally:
         if workers is not None:
             workers.close()
+
+
+def engine_name(beam_options: Sequence[str]) -> str:
+    """Returns the name of the runner that Beam's options ask for."""
+    asked = PipelineOptions([*beam_options]).get_all_options()["runner"]
+    return _full_name(asked).rpartition(".")[2] or _EMBEDDED
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.rules.detail import describe_refusals
 from pipelines.rights.rules.screen import ReasonMask, build_rights_index, reasons_of, screen_batch
+from pipelines.run.costs import Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import refusals_table
 from pipelines.run.job import Job
@@ -47,6 +48,7 @@ def screen_stored_batch(
     Stored are the cleared rows, and apart from them those whose refusal holds for copies too, also
     that of a row which cannot be read but says where its file is.
     """
+    watch = Stopwatch()
     batch = read_batch(store, job.work, name)
     hashes = np.asarray(column(batch, "hash"))
     mask = screen_batch(batch, index, job.deal, np.isin(hashes, verdict.repeated))
@@ -68,7 +70,7 @@ def screen_stored_batch(
         blocks += tuple(write_blocks(store, blocks_key(job, name), groups))
     report_progress(job.progress_path, "screen", counts.entered)
     report_progress(job.progress_path, "enrich", 0, counts.passed)
-    return ScreenReceipt(name, counts, blocks)
+    return ScreenReceipt(name, counts, blocks, watch.cost())
 
 
 def _by_unit(rows: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:

@@ -9,9 +9,11 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import Decision, write_decisions
 from pipelines.run.job import Job
+from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
@@ -44,6 +46,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     Returns:
         The shards to write; none if the run ends here because too many assets failed.
     """
+    watch = Stopwatch()
     counts, personal = StepCounts(), PersonalCounts()
     for receipt in receipts:
         counts.add(receipt.counts)
@@ -76,6 +79,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         for decision in selection.refusals:
             selected.add_decision(decision)
         selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
+        log_excluded("select", selection.refusals)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
         del candidates, evidence, selection  # the plan needs as much memory for the chosen
@@ -92,6 +96,10 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "dead_letters": failed,
         "stopped": stopped,
         "shards": len(planned),
+        "costs": {
+            "enrich": total_cost((one.cost for one in receipts), job.begun_s).to_json(),
+            "select": watch.cost().to_json(),
+        },
     }
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)

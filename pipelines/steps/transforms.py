@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
@@ -13,17 +13,19 @@ from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
 from pipelines.features.tags import Tagger
 from pipelines.fetch.origin_files import OriginFileCache
+from pipelines.run.costs import Cost, total_cost
 from pipelines.run.counts import StepCounts
-from pipelines.run.failures import record_failure
 from pipelines.run.job import Job
 from pipelines.run.receipts import (
     BatchReceipt,
     CatalogueVerdict,
     ScreenReceipt,
+    ScreenSums,
     ShardReceipt,
     ShardSpec,
     UnitReceipt,
 )
+from pipelines.steps.at_work import at_work
 from pipelines.steps.enrich import enrich_unit
 from pipelines.steps.gathering import GatherAll, SpreadByKey
 from pipelines.steps.read import checks_of_run, ingest_part, judge_catalogue
@@ -33,7 +35,8 @@ from pipelines.steps.select import plan_run
 from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
-from pipelines.storage.tables import RowBlock, json_bytes
+from pipelines.storage.tables import RowBlock, json_bytes, read_json
+from schemas.layout import unit_name
 
 
 class _IngestPart(beam.DoFn):
@@ -45,8 +48,11 @@ class _IngestPart(beam.DoFn):
         self._checks = checks_of_run(self._job)
 
     def process(self, element: TablePart) -> Iterator[BatchReceipt]:
-        with record_failure(self._store, self._job.work, self._job.progress_path):
-            yield from ingest_part(self._store, self._job, element, self._checks)
+        job = self._job
+        with at_work(self._store, job, "read") as piece:
+            for receipt in ingest_part(self._store, job, element, self._checks):
+                replace(piece, name=receipt.name).done(receipt.counts, receipt.cost)
+                yield receipt
 
 
 @dataclass
@@ -70,7 +76,7 @@ class _Judge(beam.DoFn):
 
     def process(self, element: list[BatchReceipt]) -> Iterator[CatalogueVerdict]:
         store = open_store(self._job.output_uri)
-        with record_failure(store, self._job.work, self._job.progress_path):
+        with at_work(store, self._job, "read"):
             yield judge_catalogue(store, self._job, checks_of_run(self._job), element)
 
 
@@ -100,8 +106,11 @@ class _ScreenBatch(beam.DoFn):
     def process(self, element: BatchReceipt, verdict: CatalogueVerdict) -> Iterator[ScreenReceipt]:
         if not verdict.stopped:
             job = self._job
-            with record_failure(self._store, job.work, job.progress_path):
-                yield screen_stored_batch(self._store, job, self._index, element.name, verdict)
+            with at_work(self._store, job, "screen", element.name) as piece:
+                name = element.name
+                receipt = screen_stored_batch(self._store, job, self._index, name, verdict)
+                piece.done(receipt.counts, receipt.cost)
+                yield receipt
 
 
 @dataclass
@@ -124,22 +133,27 @@ class ScreenRights(beam.PTransform):
 
 
 class _CountsOfBatch(beam.DoFn):
-    def process(self, element: ScreenReceipt) -> Iterator[StepCounts]:
-        yield element.counts
+    def process(self, element: ScreenReceipt) -> Iterator[ScreenSums]:
+        units = sum(1 << unit for unit in {unit for unit, _ in element.blocks})
+        yield ScreenSums(element.counts, units, element.cost)
 
 
 class _CountScreened(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def process(self, element: list[StepCounts]) -> Iterator[StepCounts]:
+    def process(self, element: list[ScreenSums]) -> Iterator[StepCounts]:
         counts = StepCounts()
+        units = 0
         for batch in element:
-            counts.add(batch)
+            counts.add(batch.counts)
+            units |= batch.units
         job = self._job
+        cost = total_cost(batch.cost for batch in element)
+        more = {"units": units.bit_count(), "cost": cost.to_json()}
         store = open_store(job.output_uri)
-        with record_failure(store, job.work, job.progress_path):
-            store.write_bytes(f"{job.work}/screen.json", json_bytes(counts.to_json()))
+        with at_work(store, job, "screen"):
+            store.write_bytes(f"{job.work}/screen.json", json_bytes({**counts.to_json(), **more}))
         yield counts
 
 
@@ -192,8 +206,8 @@ class _EnrichUnit(beam.DoFn):
     def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
         unit, locations = element
         blocks = [RowBlock(*location) for location in locations]
-        with record_failure(self._store, self._job.work, self._job.progress_path):
-            yield enrich_unit(
+        with at_work(self._store, self._job, "enrich", unit_name(unit)) as piece:
+            receipt = enrich_unit(
                 self._store,
                 self._features,
                 self._vision,
@@ -203,6 +217,8 @@ class _EnrichUnit(beam.DoFn):
                 unit,
                 blocks,
             )
+            piece.done(receipt.counts, receipt.cost)
+            yield receipt
 
 
 @dataclass
@@ -235,8 +251,13 @@ class _PlanRun(beam.DoFn):
         # If the verdict stopped the run, there are no receipts and nothing to select from.
         job = self._job
         store = open_store(job.output_uri)
-        with record_failure(store, job.work, job.progress_path):
-            yield from plan_run(store, job, element)
+        with at_work(store, job, "select") as piece:
+            shards = plan_run(store, job, element)
+            plan = read_json(store, f"{job.work}/plan.json")
+            if not plan["stopped"]:
+                cost = Cost.from_json(plan["costs"]["select"])
+                piece.done(StepCounts.from_json(plan["select"]), cost)
+            yield from shards
 
 
 @dataclass
@@ -281,11 +302,13 @@ class _WriteShard(beam.DoFn):
                 self._job.reader_id,
                 self._job.rendition_id,
             )
-        with record_failure(store, self._job.work, self._job.progress_path):
+        with at_work(store, self._job, "write", element.name) as piece:
             receipt = write_shard(
                 store, self._features, self._units, self._reader, self._job, element
             )
             if receipt is not None:
+                samples = receipt.shard.samples
+                piece.done(StepCounts(samples, samples), receipt.cost)
                 yield receipt
 
 

@@ -32,6 +32,7 @@ from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
+from pipelines.run.costs import Stopwatch
 from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
@@ -77,6 +78,7 @@ def write_shard(
     Raises:
         RunError: If a file on this machine changed since its unit was read.
     """
+    watch = Stopwatch()
     commit = f"{job.work}/shards/{spec.name}.json"
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
@@ -106,7 +108,9 @@ def write_shard(
         name=spec.name, family=spec.family, samples=len(table), bytes=tar.size, sha256=tar.sha256
     )
     personal, samples = count_delivered(rows), count_samples(rows)
-    receipt = ShardReceipt(shard, spec.index, tar.md5, tuple(files), personal, samples)
+    receipt = ShardReceipt(
+        shard, spec.index, tar.md5, tuple(files), personal, samples, watch.cost()
+    )
     store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt
 

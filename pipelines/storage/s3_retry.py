@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import HTTPError
 
+from pipelines.storage.progress import note_amount
 from pipelines.storage.s3_client import InvalidResponseError, S3Answer, S3Client, error_info
 
 _TRANSIENT_ERRORS = (
@@ -64,6 +65,7 @@ with_retries = Retrying(
     wait=wait_random_exponential(multiplier=0.5, max=8),
     retry=retry_if_exception(_is_transient),
     reraise=True,
+    before_sleep=lambda _: note_amount("store_retries"),
 )
 
 

@@ -109,7 +109,7 @@ def assert_reconciled(run: Run) -> None:
     units = {path.name.split("-")[0] for path in run.out.glob("agency/features/facts-*/*.parquet")}
     bits = run.library.bits
     assert units == {f"{unit << (64 - bits):016x}" for unit in enriched_units(run.library)}
-    assert folders(run.out / "agency") == {"books", "features", "log"}
+    assert folders(run.out / "agency") == {"books", "features", "log", "runs"}
 
 
 def assert_decided(run: Run, key: Key) -> None:

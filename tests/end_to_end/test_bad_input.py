@@ -311,7 +311,7 @@ def test_too_many_failed_assets_stop_the_run_until_fixed(demo: Demo, inputs: Inp
     assert len(tables(agency / "dead_letters")) > demo.key["rows"] / 50
     assert folders(out / "demo-strict") == {"v0001"}
     assert folders(agency.parent) == {"agency"}
-    assert folders(out / "agency") <= {"signing.key", "features"}
+    assert folders(out / "agency") <= {"signing.key", "features", "runs"}
     # After the media are added and the limit is raised, the same output accepts the deal.
     shutil.copytree(demo.catalogue / "media", Path(inputs.catalogue) / "media")
     inputs.replace('dead_letter_share = "0.01"', 'dead_letter_share = "0.50"')

@@ -55,6 +55,7 @@ def same(demo: Demo, deal_id: str, out: Path, how: str) -> None:
         "books",
         "features",
         "log",
+        "runs",
     }  # no work area, no claims, no key
 
 

@@ -92,3 +92,22 @@ def test_the_search_finds_names_wherever_they_are(tmp_path: Path) -> None:
         tar.addfile(member, BytesIO(png))
     places = found_in(tmp_path, {name, "somebody else"})
     assert places == {name: {*planted, "table.parquet", "shard.tar 1.png"}}
+
+
+@pytest.mark.long
+def test_no_name_is_in_a_runs_log(demo: Demo, tmp_path: Path) -> None:
+    """Nor a caption, an address or a key; at the level `debug`, assets' ids are."""
+    out, log = tmp_path / "out", tmp_path / "log.jsonl"
+    demo.copy_features(out)
+    words = ("--workers", 1, "--log-json", log, "--log-level", "debug")
+    ended = fairshard(*demo.package("demo-strict", out, *words))
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    without_ids = [{key: value for key, value in line.items() if key != "asset"} for line in lines]
+    said = json.dumps(without_ids, ensure_ascii=False)
+    assets = pq.read_table(demo.catalogue / "assets.parquet", columns=["title", "description"])
+    texts = {text for column in assets.columns for text in column.to_pylist() if text}
+    secret = demo.signing_key.read_text(encoding="utf-8").rpartition("+")[2].strip()
+    private = names_of(demo) | texts | {secret, str(tmp_path), str(demo.root)}
+    assert len(private) > 200 and {text for text in private if text in said} == set()
+    assert any("asset" in line for line in lines) and "@" not in said and "://" not in said

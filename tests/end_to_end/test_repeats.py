@@ -65,7 +65,7 @@ def test_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert tree(own) == tree(demo.out / deal_id / "v0001")
     assert folders(tmp_path / deal_id) == {"v0001"}
-    assert folders(tmp_path / "agency") == {"books", "features", "log"}
+    assert folders(tmp_path / "agency") == {"books", "features", "log", "runs"}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     (tmp_path / "agency" / "work").mkdir()
     again = fairshard(*[item for item in arguments if item not in ("--json", "--quiet")])
@@ -113,7 +113,7 @@ def test_bucket_output_has_the_bytes_of_a_folder(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(s3.get_object(Bucket=name, Key=item["Key"])["Body"].read())
     assert tree(tmp_path / "out" / "demo-strict") == tree(demo.out / "demo-strict")
-    assert folders(tmp_path / "out" / "agency") == {"books", "features", "log"}
+    assert folders(tmp_path / "out" / "agency") == {"books", "features", "log", "runs"}
     assert fairshard("verify", ended.json["delivery"], "--quiet", env=env).code == 0
     card = f"{ended.json['delivery']}/README.md".removeprefix(f"s3://{name}/")
     s3.put_object(Bucket=name, Key=card, Body=b"changed")

@@ -282,7 +282,7 @@ def stage(found: dict[str, ObjectState], expected: Expected) -> str:
         ("some shards", some("shards/", work) or some(f"{delivery}/shards/")),
         ("planned", some("plan/", work)),
         ("some units", some("units/", work)),
-        ("screened", bool(work)),
+        ("screened", any(name != "started.json" for name in work)),
         ("claimed", some("agency/claims/") or some(f"{agency}/run.json")),
     ):
         if reached:
