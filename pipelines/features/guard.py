@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PIL import Image
 
@@ -221,11 +221,8 @@ class Guard:
         }
         # No encoder takes more than the pixels themselves, and some for each row.
         most = len(data) + BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES
-        try:
-            _, blobs = self._ask(request, data, limits, most, trust)
-            return file_answer(blobs)
-        except BadRecord as bad:
-            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
+        with _failures_of_renditions():
+            return file_answer(self._ask(request, data, limits, most, trust)[1])
 
     def render_film(
         self,
@@ -251,10 +248,8 @@ class Guard:
             "timeout_s": limits.render_film_s,
         }
         most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES
-        try:
+        with _failures_of_renditions():
             return rendered_film_answer(*self._ask(request, data, limits, most, trust))
-        except BadRecord as bad:
-            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
 
     def silence(
         self, data: bytes, fmt: Format, setting: str, trust: TrustLists, limits: MediaLimits
@@ -270,11 +265,9 @@ class Guard:
             "setting": setting,
             "trust_sha256": trust.digest,
         }
-        try:
-            _, blobs = self._ask(request, data, limits, len(data) + _MAX_ADDED_BYTES, trust)
-            return file_answer(blobs)
-        except BadRecord as bad:
-            raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
+        most = len(data) + _MAX_ADDED_BYTES
+        with _failures_of_renditions():
+            return file_answer(self._ask(request, data, limits, most, trust)[1])
 
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
@@ -436,6 +429,15 @@ def _end(process: subprocess.Popen[bytes], owner: int) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def _failures_of_renditions() -> Iterator[None]:
+    """Turns the failure of an asset into `rendition.not_made`."""
+    try:
+        yield
+    except BadRecord as bad:
+        raise BadRecord(Reason.RENDITION_NOT_MADE, bad.detail) from bad
 
 
 def this_guard() -> Guard:

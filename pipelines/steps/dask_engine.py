@@ -64,7 +64,7 @@ class DaskEngine(DaskRunner):
         progress_path: Local file to which workers' progress is appended, or "".
     """
 
-    def __init__(self, client: Client, scheduler: str, progress_path: str = "") -> None:
+    def __init__(self, client: Client, scheduler: str, progress_path: str) -> None:
         super().__init__()
         self._client = client
         self._scheduler = scheduler

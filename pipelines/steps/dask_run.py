@@ -34,7 +34,7 @@ def run_on_dask(job: Job, build: Callable[[beam.Pipeline, Job], None], scheduler
         shared = replace(job, progress_path="", output_uri=seen_everywhere(job.output_uri))
         check_shared(client, shared)
         pipeline = beam.Pipeline(
-            runner=DaskEngine(client, job.progress_path), options=RunOptions([])
+            runner=DaskEngine(client, scheduler, job.progress_path), options=RunOptions([])
         )
         build(pipeline, shared)
         pipeline.run().wait_until_finish()

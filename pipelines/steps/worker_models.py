@@ -75,7 +75,7 @@ def load_if_new(prepared: PreparedJob, origin: ForkServer | None) -> None:
     """Has the models loaded before workers are forked, if the output has no features of them.
 
     Otherwise each worker loads them when it first meets a medium without features. An error is
-    left to the workers, which come upon it again.
+    left to the workers, which meet it again.
     """
     models = prepared.job.models
     if any(CUDA in one for one in (models.clip_precision, models.captioner_precision)):

@@ -140,7 +140,7 @@ def test_sound_that_comes_first_goes_too(guard: Guard) -> None:
 
 
 def test_texts_and_timecodes_stay(guard: Guard) -> None:
-    """They are no sound, and nothing says that they are."""
+    """They are not sound, and nothing says that they are."""
     data = _renamed(_renamed(_disguises()["tmcd"], 1, b"smhd", b"gmhd"), 1, b"mp4a", b"tmcd")
     assert guard.film(data, LIMITS).audio_codec == ""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
 import pytest
@@ -16,7 +18,8 @@ from distributed import Client, LocalCluster
 from distributed.comm.core import CommClosedError
 
 from pipelines.cli import main
-from pipelines.steps import dask_cluster
+from pipelines.run.job import Job
+from pipelines.steps import dask_cluster, dask_run
 from pipelines.steps.beam_defaults import RunOptions
 from pipelines.steps.dask_bundle import _KEYS, group, split_by_key
 from pipelines.steps.dask_cluster import check_workers
@@ -172,6 +175,31 @@ def test_progress_of_workers_reaches_the_command_s_file(client: Client, tmp_path
             return
         time.sleep(0.05)
     raise AssertionError(path.read_text())
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a run on a cluster uses of its job, when nothing checks the cluster."""
+
+    progress_path: str
+    output_uri: str = "out"
+    debug: bool = False
+
+
+def test_a_run_s_progress_reaches_the_command_s_file(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "progress"
+    monkeypatch.setattr(dask_run, "connected", lambda *_: nullcontext(client))
+    monkeypatch.setattr(dask_run, "check_workers", lambda *_: 2)
+    monkeypatch.setattr(dask_run, "check_shared", lambda *_: None)
+
+    def build(root: beam.Pipeline, _: Job) -> None:
+        root | beam.Create([1]) | beam.ParDo(_Reports())
+
+    dask_run.run_on_dask(cast(Job, _Run(str(path))), build, "tcp://somewhere:1")
+    await_that(path.exists)
+    assert '"enrich",1' in path.read_text().replace(" ", "")
 
 
 def await_that(ready: Any) -> None:
