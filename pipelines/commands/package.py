@@ -7,6 +7,7 @@ imports what they need while this one imports what it needs, so it must be start
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 
 from pipelines.commands.common import (
     add_deal_options,
@@ -19,6 +20,8 @@ from pipelines.commands.logging_options import add_log_options
 from pipelines.steps.engine_options import ENGINES, engine_options
 from pipelines.steps.worker_origin import workers_to_come
 from schemas.errors import InputError
+
+_BEAM = "apache_beam"
 
 EXAMPLES = """\
 examples:
@@ -36,7 +39,13 @@ examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's options."""
+    """Adds the command's options.
+
+    Raises:
+        ModuleNotFoundError: Beam, which is imported later, is not installed.
+    """
+    if find_spec(_BEAM) is None:
+        raise ModuleNotFoundError(f"No module named {_BEAM!r}", name=_BEAM)
     add_deal_options(parser)
     add_evaluation_options(parser)
     parser.add_argument(

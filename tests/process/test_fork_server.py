@@ -18,7 +18,8 @@ from schemas.errors import InputError, RunError
 ROOT = Path(__file__).parents[2]
 # The question is a text that is evaluated; a fork runs the text in its environment.
 PROGRAM = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the caller may ignore it
 sys.path.insert(0, {root!r})
 from multiprocessing.connection import Connection
 from pipelines.process.fork_loop import serve_forks
