@@ -7,6 +7,7 @@ IMG2DATASET := .venv-img2dataset
 CLIP_RETRIEVAL := .venv-clip-retrieval
 TRANSNET := .venv-transnet
 FUZZ_SECONDS ?= 300
+BENCH ?= bench.json
 BIN := $(VENV)/bin
 READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -16,8 +17,9 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 	tests/profiles tests/selection tests/structure
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
-.PHONY: demo test test-slow check unit coverage docs hooks bench bench-peers shots-env fuzz conformance-env \
-	dali-env quality-env swift-env prism dask-demo wheel setup lint types contracts schemas clean help
+.PHONY: demo test test-slow check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
+	shots-env fuzz conformance-env dali-env quality-env swift-env prism dask-demo wheel setup lint types \
+	contracts schemas clean help
 
 help:
 	@echo "make demo       draw a library, make a delivery and a ledger, verify it: demo-out/"
@@ -27,7 +29,9 @@ help:
 	@echo "make coverage   which lines the unit tests run"
 	@echo "make docs       the site: site/index.html"
 	@echo "make hooks      git runs the quick checks before each commit"
-	@echo "make bench      speed, as ratios in one run"
+	@echo "make bench      speed, as ratios in one run: a table, and BENCH=bench.json"
+	@echo "make bench-quick  the same in under three minutes"
+	@echo "make bench-compare OLD=… NEW=…  which ratios of two such files got worse"
 	@echo "make bench-peers  img2dataset and clip-retrieval, each in an environment of its own"
 	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
@@ -163,7 +167,14 @@ hooks: $(VENV)/.test
 	$(BIN)/pre-commit install
 
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --json $(BENCH)
+
+bench-quick: $(VENV)/.test
+	$(BIN)/python -m tests.bench --quick --json $(BENCH)
+
+# make bench-compare OLD=before.json NEW=after.json
+bench-compare: $(VENV)/.test
+	$(BIN)/python -m tests.bench.compare $(OLD) $(NEW)
 
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.fuzz_xmp -max_total_time=$(FUZZ_SECONDS)

@@ -27,6 +27,7 @@ from pipelines.features.prepare import prepare_media
 from pipelines.media.limits import MediaLimits
 from tests.bench.rounds import median_speedup
 from tests.bench.scale_watch import process_tree
+from tests.bench.suite import Figure, speedups
 
 _THREADS = 2  # as in pipelines/steps/enrich.py
 _GUARDED = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
@@ -101,6 +102,37 @@ def _round(
     return elapsed, _processor_s() - used
 
 
+Taken = dict[MediaLimits, list[tuple[float, float]]]  # clock and processor seconds of each round
+
+
+def measure_decoding(data: list[bytes], workers: int, repeats: int, rounds: int) -> Taken:
+    """Returns what each round of both sides took; see `bench_decoding`."""
+    spawn = multiprocessing.get_context("spawn")
+    sides: Taken = {_GUARDED: [], _UNGUARDED: []}
+    together = spawn.Barrier(workers)
+    with ProcessPoolExecutor(workers, spawn, _start_worker, (together, data)) as pool:
+        for limits in sides:
+            _round(pool, workers, limits, 2)
+        for number in range(rounds):
+            for limits in list(sides)[:: 1 if number % 2 else -1]:
+                sides[limits].append(_round(pool, workers, limits, repeats))
+    return sides
+
+
+def decoding_figures(megapixels: float, repeats: int, rounds: int) -> list[Figure]:
+    """Returns guarded decoding's speed to unguarded decoding's, for pictures of a size."""
+    data = make_pictures(8, megapixels)
+    sides = measure_decoding(data, os.cpu_count() or 1, repeats, rounds)
+    return [
+        speedups(
+            f"guarded to unguarded, {megapixels:g} MP, {name}",
+            [taken[at] for taken in sides[_UNGUARDED]],
+            [taken[at] for taken in sides[_GUARDED]],
+        )
+        for at, name in enumerate(("clock", "processor"))
+    ]
+
+
 def bench_decoding(data: list[bytes], workers: int, repeats: int, rounds: int) -> str:
     """Returns both sides' speed and their ratio, in words.
 
@@ -110,15 +142,7 @@ def bench_decoding(data: list[bytes], workers: int, repeats: int, rounds: int) -
         repeats: How often each picture is decoded in a round.
         rounds: Rounds of both sides.
     """
-    spawn = multiprocessing.get_context("spawn")
-    sides: dict[MediaLimits, list[tuple[float, float]]] = {_GUARDED: [], _UNGUARDED: []}
-    together = spawn.Barrier(workers)
-    with ProcessPoolExecutor(workers, spawn, _start_worker, (together, data)) as pool:
-        for limits in sides:
-            _round(pool, workers, limits, 2)
-        for number in range(rounds):
-            for limits in list(sides)[:: 1 if number % 2 else -1]:
-                sides[limits].append(_round(pool, workers, limits, repeats))
+    sides = measure_decoding(data, workers, repeats, rounds)
     by_clock, by_processor = (
         median_speedup(
             [taken[at] for taken in sides[_UNGUARDED]], [taken[at] for taken in sides[_GUARDED]]

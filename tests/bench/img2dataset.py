@@ -35,6 +35,7 @@ from tests.bench.img2dataset_sides import (
     server_rate,
 )
 from tests.bench.rounds import median_speedup
+from tests.bench.suite import Figure, speedups
 
 _THREADS_TRIED = (4, 16, 64)
 
@@ -63,8 +64,24 @@ def has_peer() -> bool:
     return (ROOT / PEER / "bin" / "img2dataset").is_file()
 
 
-def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) -> None:
-    """Measures both sides.
+def img2dataset_figures(folder: Path, pictures: int, rounds: int, processes: int) -> list[Figure]:
+    """Returns our speed to img2dataset's in its default mode; see `bench_img2dataset`."""
+    calls, commands = bench_img2dataset(folder, pictures, rounds, processes)
+    return [
+        speedups(
+            f"to img2dataset, {what}, {name}",
+            [getattr(one, taken) for one in sides[0].timings],
+            [getattr(one, taken) for one in sides[-1].timings],
+        )
+        for what, sides in (("warm call", calls), ("whole command", commands))
+        for name, taken in (("clock", "clock_s"), ("processor", "processor_s"))
+    ]
+
+
+def bench_img2dataset(
+    folder: Path, pictures: int, rounds: int, processes: int
+) -> tuple[list[TimedSide], list[TimedSide]]:
+    """Measures both sides, and returns them for the call in a warm process and whole commands.
 
     Args:
         folder: Folder for all files: three times the pictures, 1.3 GB for 2,000.
@@ -101,6 +118,7 @@ def bench_img2dataset(folder: Path, pictures: int, rounds: int, processes: int) 
         _show("the whole command", commands, pictures)
     ours.verify()
     print(f"  both packed {pictures:,} samples each time; ours verifies")
+    return calls, commands
 
 
 def _peer_call(peer: Img2datasetSide, process: Popen[str], mode: Img2datasetMode) -> TimedSide:

@@ -33,6 +33,7 @@ from tests.bench.measure import Measured, measure
 from tests.bench.screening_assets import write_assets
 from tests.bench.screening_library import AS_OF_US, LibrarySize, bench_deal, write_small_tables
 from tests.bench.screening_sql import cleared_query, connect
+from tests.bench.suite import Figure, speedups
 
 WORKERS = 2
 DUCKDB_MEMORY = "3GB"
@@ -222,6 +223,24 @@ def compare(folder: Path, ours: ScreeningResult) -> None:
     if not same_cleared(folder):
         raise SystemExit("The two cleared different assets")
     print("    cleared  the same assets", flush=True)
+
+
+def screening_figures(base: Path, assets: int, rounds: int) -> list[Figure]:
+    """Returns screening's speed to DuckDB's on one library, by the clock and in processor time."""
+    with library(LibrarySize(assets), base) as folder:
+        sides = []
+        for _ in range(rounds):
+            shutil.rmtree(folder / "ours", ignore_errors=True)
+            ours = measure(screen_library, folder).answer
+            sides.append((ours, measure(ask_duckdb, folder).answer))
+            if not same_cleared(folder):
+                raise SystemExit("The two cleared different assets")
+    clock = [(theirs[0], ours.wall_s) for ours, theirs in sides]
+    processor = [(theirs[1], ours.cpu_s) for ours, theirs in sides]
+    return [
+        speedups(f"to DuckDB, {name}", *zip(*pairs, strict=True))
+        for name, pairs in (("clock", clock), ("processor", processor))
+    ]
 
 
 def bench(assets: int, more: int, base: Path | None) -> None:
