@@ -117,8 +117,8 @@ def _show_changed(console: Console, changed: list[str]) -> None:
     if changed:
         more = f" and {len(changed) - _MAX_NAMED:,} more" if len(changed) > _MAX_NAMED else ""
         console.print(
-            f"{counted(len(changed), 'asset')} {'has' if len(changed) == 1 else 'have'} other files "
-            f"than an earlier version was made from: "
+            f"{counted(len(changed), 'asset')} {'has' if len(changed) == 1 else 'have'} other "
+            f"files than an earlier version was made from: "
             f"{', '.join(map(one_line, changed[:_MAX_NAMED]))}{more}",
             soft_wrap=True,
             markup=False,
