@@ -2,7 +2,7 @@
 
 There are two separate families: `InputError` and `RunError` end a command with a clear message and
 an exit code; `BadRecord` concerns one asset or row, is caught by the step that handles it and
-becomes a failed asset.
+becomes a failed asset. `counted` puts numbers into messages.
 """
 
 from __future__ import annotations
@@ -61,3 +61,18 @@ class BadRecord(Exception):  # noqa: N818  (it becomes a result, and is not an e
 
     def __reduce__(self) -> tuple[type[BadRecord], tuple[str, str]]:
         return (type(self), (self.reason, self.detail))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Returns a number of things in words.
+
+    Args:
+        number: How many.
+        noun: What one of them is called.
+        plural: What several are called, if not the noun with an s.
+
+    Example:
+        >>> counted(1, "sample"), counted(1200, "sample"), counted(2, "delivery", "deliveries")
+        ('1 sample', '1,200 samples', '2 deliveries')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -16,7 +16,12 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     REFUSED = "refused"
-    FAILED = "dead_letter"
+    FAILED = "dead_letter"  # in tables and keys; people are told `in_words`
+
+    @property
+    def in_words(self) -> str:
+        """What people are told."""
+        return "failed asset" if self is Outcome.FAILED else self.value
 
 
 class Stage(StrEnum):
@@ -518,7 +523,7 @@ class Reason(StrEnum):
     )
     SELECT_NOT_MEASURED = _select(
         "select.not_measured",
-        "The deal asks for a measure that the asset does not have: no model may see it, or failed.",
+        "The deal requires a measure that the asset does not have: no model may see it, or failed.",
         "quality.max_nsfw",
         "Get consent to inference, or leave the key out of the deal.",
         "consents, assets.media_uri",

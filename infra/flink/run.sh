@@ -10,7 +10,7 @@ if [ $# -lt 2 ]; then
     exit 2
 fi
 if [ ! -f "${FLINK_JOB_SERVER_JAR:-}" ]; then
-    echo "FLINK_JOB_SERVER_JAR=${FLINK_JOB_SERVER_JAR:-} is no file; name the official job server's jar" >&2
+    echo "FLINK_JOB_SERVER_JAR=${FLINK_JOB_SERVER_JAR:-} is not a file; name the official job server's jar" >&2
     exit 2
 fi
 master=$1

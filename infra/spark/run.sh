@@ -9,7 +9,7 @@ if [ $# -lt 2 ]; then
     exit 2
 fi
 if [ ! -f "${SPARK_JOB_SERVER_JAR:-}" ]; then
-    echo "SPARK_JOB_SERVER_JAR=${SPARK_JOB_SERVER_JAR:-} is no file; name the official job server's jar" >&2
+    echo "SPARK_JOB_SERVER_JAR=${SPARK_JOB_SERVER_JAR:-} is not a file; name the official job server's jar" >&2
     exit 2
 fi
 master=$1

@@ -32,7 +32,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from pipelines.verify.statement import check_statement, read_statement
 from schemas import layout
-from schemas.errors import InputError, RunError
+from schemas.errors import InputError, RunError, counted
 from schemas.money import format_amount
 
 
@@ -275,7 +275,8 @@ def contributor_account(
     if not found and (money is None or not money["balances"]):
         raise InputError(
             "The contributor has no line in the period",
-            f"{contributor_id!a} in {len(accounts)} deliveries of {period.name}"[:300],
+            f"{contributor_id!a} in "[:250]
+            + f"{counted(len(accounts), 'delivery', 'deliveries')} of {period.name}",
             "Check the id and the period; a delivery's date is its run's as_of.",
         )
     first, last = (day.isoformat() if day else "" for day in (period.first, period.last))

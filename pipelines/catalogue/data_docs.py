@@ -35,6 +35,7 @@ from pipelines.catalogue.suite import (
     Rule,
     RuleSuite,
 )
+from schemas.errors import counted
 
 _EFFECTS = {
     STOP: "stops the run",
@@ -169,8 +170,9 @@ def write_data_docs(
     document = ValidationResultsPageRenderer().render(report).to_json_dict()
     document["page_title"] = f"Catalogue checks: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
     note = (
-        f"{summary.rows} rows were checked and {summary.diverted} of them became failed "
-        f"assets. Great Expectations {gx.__version__}."
+        f"{counted(summary.rows, 'row')} checked, "
+        f"{counted(summary.diverted, 'failed asset')} among them. "
+        f"Great Expectations {gx.__version__}."
     )
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"

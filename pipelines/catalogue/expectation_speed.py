@@ -1,6 +1,6 @@
 """Spares Great Expectations work that it repeats; the results are the same.
 
-An expectation makes its configuration anew, with a copy of all its settings, each time that one of
+An expectation makes its configuration again, with a copy of all its settings, each time that one of
 them is asked for: some fifty times per rule and batch, which is half of the time of a small batch.
 """
 

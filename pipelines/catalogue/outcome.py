@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.catalogue.suite import STOP, RuleSuite
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 MAX_EXAMPLES = 3
 
@@ -110,7 +110,8 @@ def stop_error(summary: GateSummary, suite: RuleSuite) -> InputError | None:
             for example in outcome.examples
         )
         lines.append(
-            f"\n  {rule.name}: {outcome.failed} of {summary.rows} rows. {shown}. {rule.remedy}"
+            f"\n  {rule.name}: {outcome.failed} of {counted(summary.rows, 'row')}. {shown}. "
+            f"{rule.remedy}"
         )
     remedy = "\n  Or let screening refuse these rows: list the rules in the deal's gate.divert"
     return InputError(

@@ -8,7 +8,6 @@ import math
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     in_delivery,
     print_json,
 )
@@ -16,7 +15,7 @@ from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shar
 from pipelines.media.limits import MediaLimits
 from pipelines.storage.open import open_store
 from schemas.deal_terms import LimitTerms
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 EXAMPLES = """\
 examples:

@@ -181,16 +181,6 @@ def refuse_public_folder(target: str | Path, what: str) -> None:
         )
 
 
-def counted(number: int, noun: str) -> str:
-    """Returns a number of things in words.
-
-    Example:
-        >>> counted(1, "sample"), counted(1200, "sample")
-        ('1 sample', '1,200 samples')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _is_key(target: str) -> bool:
     """Returns whether there is a private key at a local path."""
     path = Path(target)

@@ -16,7 +16,7 @@ from pipelines.commands.books import (
     one_line,
     open_books,
 )
-from pipelines.commands.common import add_general_options, consoles, counted, print_json
+from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.commands.money_options import (
     add_revenue_options,
     read_agency_share,
@@ -24,7 +24,7 @@ from pipelines.commands.money_options import (
     read_source_country,
 )
 from pipelines.commands.revenue import credits_json, division_in_words, print_credits
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.money import format_amount, parse_amount
 
 EXAMPLES = """\

@@ -35,7 +35,7 @@ from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
 from pipelines.steps.worker_models import choose_by, load_if_new
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 _MAX_NAMED = 3
 
@@ -117,7 +117,8 @@ def _show_changed(console: Console, changed: list[str]) -> None:
     if changed:
         more = f" and {len(changed) - _MAX_NAMED:,} more" if len(changed) > _MAX_NAMED else ""
         console.print(
-            f"{len(changed):,} assets have other files than an earlier version was made from: "
+            f"{counted(len(changed), 'asset')} {'has' if len(changed) == 1 else 'have'} other "
+            f"files than an earlier version was made from: "
             f"{', '.join(map(one_line, changed[:_MAX_NAMED]))}{more}",
             soft_wrap=True,
             markup=False,

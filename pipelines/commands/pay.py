@@ -24,7 +24,7 @@ from pipelines.commands.books import (
     one_line,
     open_books,
 )
-from pipelines.commands.common import add_general_options, consoles, counted, print_json
+from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.commands.money_options import (
     add_revenue_options,
     read_agency_share,
@@ -36,7 +36,7 @@ from pipelines.ledger.use import AssetIndex, MatchedUse, Unmatched, UnmatchedRow
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas.catalogue import USE
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.money import format_amount, parse_amount
 
 EXAMPLES = """\
@@ -135,7 +135,7 @@ def _matched_use(
     if statement.failed:
         raise InputError(
             "Rows of the statement of use cannot be read",
-            f"{len(statement.failed):,} rows; the first: {statement.failed[0].detail}",
+            f"{counted(len(statement.failed), 'row')}; the first: {statement.failed[0].detail}",
             "Nothing was recorded. Correct the file or its mapping.",
         )
     matched = match_use(statement.tables, AssetIndex(_assets(store, deal_id, version, secrets)))
@@ -143,7 +143,7 @@ def _matched_use(
         first = "".join(f"; the first: {_in_words(row)}" for row in matched.unmatched[:1])
         raise InputError(
             "No row of the statement of use leads to a use of a delivered asset",
-            f"{options.use}: {matched.rows:,} rows{first}",
+            f"{options.use}: {counted(matched.rows, 'row')}{first}",
             "Nothing was recorded. Check --delivery, and the columns in --use-mapping.",
         )
     return matched
@@ -212,7 +212,10 @@ def _show(console: Console, done: RecordedPayment, matched: MatchedUse | None) -
 
 
 def _show_use(console: Console, matched: MatchedUse) -> None:
-    lines = [f"{matched.matched_rows:,} of {matched.rows:,} rows of the statement of use count."]
+    lines = [
+        f"{matched.matched_rows:,} of {counted(matched.rows, 'row')} of the statement of use "
+        "counted."
+    ]
     lines += [f"  {_in_words(row)}" for row in matched.unmatched[:_SHOWN]]
     if len(matched.unmatched) > _SHOWN:
         lines.append(f"  and {len(matched.unmatched) - _SHOWN:,} more; --json lists all")

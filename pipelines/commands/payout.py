@@ -34,14 +34,13 @@ from pipelines.commands.books import (
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     print_json,
     refuse_public_folder,
 )
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.ledger.payable import Payee
 from pipelines.statements.money_page import UNPAID
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.money import format_amount
 from schemas.payout_terms import PayoutTerms, load_payout_terms
 

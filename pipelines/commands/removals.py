@@ -16,7 +16,6 @@ from pipelines.commands.books import add_books_options, open_books
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     parse_as_of,
     print_json,
 )
@@ -25,7 +24,7 @@ from pipelines.removal.replies import AcceptedReply, BuyerKey, accept_reply
 from pipelines.removal.states import NoticeState, NoticeStatus, notice_statuses
 from pipelines.run.signing_key import load_key
 from pipelines.storage.store import Store
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 EXAMPLES = """\
 examples:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.accounts.pools import BookedPool
-from pipelines.commands.common import counted
+from schemas.errors import counted
 from schemas.money import format_amount
 
 _SHOWN = 10  # contributors

@@ -18,7 +18,6 @@ from pipelines.commands.books import add_books_options
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     parse_as_of,
     positive_int,
     print_json,
@@ -28,7 +27,7 @@ from pipelines.removal.revoke import Agency, Removal, revoke
 from pipelines.removal.search import Wanted
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.manifest import RemovalWay
 from schemas.money import format_amount
 from schemas.notice import MoneyEffect, RecurringEffect, RemovalReason

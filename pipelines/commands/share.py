@@ -15,7 +15,6 @@ from pipelines.accounts.share import GroupBy, compute_share
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     positive_int,
     print_json,
 )
@@ -23,7 +22,7 @@ from pipelines.report.share import share_csv, share_json, show_share
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 EXAMPLES = """\
 examples:

@@ -18,7 +18,6 @@ from pipelines.commands.common import (
     add_as_of_option,
     add_general_options,
     consoles,
-    counted,
     parse_as_of,
     print_json,
     refuse_public_folder,
@@ -27,7 +26,7 @@ from pipelines.explain.asset import DecisionInputs, open_decision_inputs
 from pipelines.removal.sweep import DealSweep, sweep
 from pipelines.storage.tables import json_bytes
 from schemas.deal import load_deal
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.notice import RemovalReason
 
 EXAMPLES = """\

@@ -15,7 +15,7 @@ from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
-from schemas.errors import RunError
+from schemas.errors import RunError, counted
 from schemas.manifest import FileRecord
 
 _CHUNK_BYTES = 1 << 20
@@ -80,7 +80,7 @@ def _difference(store: Store, key: str, file: FileRecord, must_read: bool) -> st
     try:
         digest, size = _digest_and_size(store, key) if must_read else ("", store.size(key))
         if size != file.bytes:
-            return f"{size} bytes, {file.bytes} were written"
+            return f"{counted(size, 'byte')}, {file.bytes:,} written"
         if must_read and digest != file.sha256:
             return f"sha256 {digest}, {file.sha256} was written"
     except FileNotFoundError:

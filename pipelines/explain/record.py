@@ -86,7 +86,7 @@ def _row(row_trace: RowTrace) -> Json:
                 "sentence": finding.info.sentence,
                 "seen": list(finding.evidence),
                 "where": finding.info.source,
-                "cure": finding.info.remedy,
+                "how_to_fix": finding.info.remedy,
             }
             for finding in row_trace.findings
         ],

@@ -1,4 +1,4 @@
-"""Has models look at what pictures show, for the deals that ask for it: scores, faces, text.
+"""Has models look at what pictures show, for the deals that require it: scores, faces, text.
 
 Scores come from the stored embedding, so they need no second look at the picture. Faces and text
 are found in a guarded child process, with limits on time and memory. What a detector fails on is

@@ -71,7 +71,7 @@ def read_refused(
 ) -> RefusedMedia:
     """Returns what copies of a refused asset's file are recognised by.
 
-    The file is read only if the deal asks for that, and decoded only if the deal's deduplication
+    The file is read only if the deal requires that, and decoded only if the deal's deduplication
     compares looks. What was read before and has not changed since is recalled.
 
     Args:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.ledger.statement_form import Payee
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import ContributorRow
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.money import EXPONENTS
 from schemas.price_terms import PriceTerms
 
@@ -145,4 +145,4 @@ def _named(values: Mapping[str, str]) -> str:
     names = sorted(values)
     shown = ", ".join(f"{name!r} ({values[name]!r})" for name in names[:_MAX_NAMED])
     more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-    return f"{len(names):,} contributor{'' if len(names) == 1 else 's'}: {shown}{more}"
+    return f"{counted(len(names), 'contributor')}: {shown}{more}"

@@ -232,6 +232,6 @@ def _reason_node(code: str) -> JsonNode:
         "code": code,
         "sentence": info.sentence,
         "foundIn": info.source,
-        "cure": info.remedy,
+        "howToFix": info.remedy,
         "stage": info.stage.value,
     }

@@ -68,7 +68,7 @@ CONTEXT: JsonNode = {
     **{
         name: f"fs:{name}"
         for name in (
-            "termsSha256 verifierKey outcome stage detail code sentence foundIn cure "
+            "termsSha256 verifierKey outcome stage detail code sentence foundIn howToFix "
             "assetId commitment decisionSha256 shard key"
         ).split()
     },
@@ -98,7 +98,7 @@ _PROPERTY_TEXTS = {
     "code": "Code of a reason; codes are stable.",
     "sentence": "What a reason means.",
     "foundIn": "The column, table or signal at fault.",
-    "cure": "What would clear it.",
+    "howToFix": "What would clear it.",
     "assetId": "The agency's id of the Asset.",
     "commitment": "Salted commitment to the agency's id of the Asset.",
     "decisionSha256": "Digest of the decision that delivers the Asset.",

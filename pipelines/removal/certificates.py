@@ -119,7 +119,7 @@ def check_certificate(
         if digest in wanted:
             why = "still has the samples"
         elif digest not in shards:
-            why = "is no shard of a published version"
+            why = "is not a shard of a published version"
         elif versions.has_removed(digest):
             why = "still has the samples"
         if why:

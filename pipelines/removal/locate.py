@@ -28,7 +28,7 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_rows
 from schemas import layout
-from schemas.errors import RunError
+from schemas.errors import RunError, counted
 from schemas.manifest import FileRecord, ShardRecord
 from schemas.shard_table import SAMPLES_SCHEMA, ShardRow
 
@@ -182,7 +182,9 @@ def locate(
     missing = sorted(wanted - {(one.shard, one.asset_commitment) for one in samples})
     if missing:
         shard, commitment = missing[0]
-        which = f"{len(missing):,} samples, one of them of {found[shard][commitment].asset_id}"
+        which = (
+            f"{counted(len(missing), 'sample')}, one of them of {found[shard][commitment].asset_id}"
+        )
         raise _damaged(store, published, f"it lacks {which} in {shard}")
     return samples
 

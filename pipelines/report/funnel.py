@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
+from schemas.errors import counted
 from schemas.reasons import Outcome
 from schemas.run_record import AttemptRecord, RunRecord, StepTime
 
@@ -103,7 +104,7 @@ def seconds_text(seconds: float) -> str:
 def work_lines(attempt: AttemptRecord) -> list[str]:
     """Returns what the work took, for people; at most 80 characters a line with the indent."""
     work = attempt.work
-    on = f"{attempt.engine}, {attempt.workers:,} worker{'' if attempt.workers == 1 else 's'}"
+    on = f"{attempt.engine}, {counted(attempt.workers, 'worker')}"
     lines = [f"{seconds_text(attempt.elapsed_s)} in all, on {on}"]
     if work.media_bytes or work.decode_s or work.model_calls:
         lines.append(
@@ -140,6 +141,6 @@ def notice_lines(steps: Mapping[str, StepCounts]) -> list[str]:
     for counts in steps.values():
         found.update(counts.notices)
     return [
-        f"Refused under notice {notice}: {count:,} asset{'' if count == 1 else 's'}"
+        f"Refused under notice {notice}: {counted(count, 'asset')}"
         for notice, count in sorted(found.items())
     ]

@@ -228,7 +228,7 @@ def reasons_table() -> str:
         _table_row(*["---"] * 7),
     ]
     for reason, info in REASONS.items():
-        outcome = info.outcome.replace("_", " ")
+        outcome = info.outcome.in_words
         source, keys = f"`{info.source}`", ", ".join(f"`{key}`" for key in info.governed_by)
         lines.append(
             _table_row(f"`{reason}`", info.stage, outcome, info.sentence, source, keys, info.remedy)

@@ -15,6 +15,7 @@ from pipelines.report.versions import settlement_lines
 from pipelines.run.job import Job
 from pipelines.steps.attribute import Attribution
 from pipelines.steps.package import PackageResult
+from schemas.errors import counted
 from schemas.money import format_amount
 
 _PAIRS_SHOWN = 3
@@ -160,8 +161,8 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ("Delivery", f"{packaged.manifest.delivery}, rights as of {job.as_of.isoformat()}"),
         (
             "Shards",
-            f"{end.shards:,} with {end.samples:,} samples; {end.files:,} files, "
-            f"{end.bytes:,} bytes",
+            f"{end.shards:,} with {counted(end.samples, 'sample')}; "
+            f"{counted(end.files, 'file')}, {counted(end.bytes, 'byte')}",
         ),
         (
             "Computed",

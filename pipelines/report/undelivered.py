@@ -11,6 +11,7 @@ from pipelines.run.job import Job
 from pipelines.run.undelivered import Cost, Undelivered, UndeliveredError
 from schemas.deal import Deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
+from schemas.errors import counted
 from schemas.reasons import Outcome, Stage
 
 _TITLES = ("", "The rule that excluded most assets", "The two rules that excluded most assets")
@@ -59,7 +60,7 @@ def _lines(cost: Cost, deal: Deal) -> list[str]:
 
 
 def _how_many(cost: Cost) -> str:
-    assets = f"{cost.assets:,} asset{'' if cost.assets == 1 else 's'}"
+    assets = counted(cost.assets, "asset")
     if cost.info.outcome is Outcome.FAILED:
         return f"{assets} that could not be read"
     if cost.alone is None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pipelines.verify.report import RepairSummary, Report
 from pipelines.verify.signer import SignedBy
+from schemas.errors import counted
 from schemas.manifest import PatchRecord
 
 
@@ -90,7 +91,7 @@ def _patch_lines(patches: PatchRecord) -> Iterator[tuple[str, str]]:
     yield "patches", f"{patches.delivery}, manifest sha256 {patches.manifest_sha256}"
     if patches.original != patches.delivery:
         yield "", f"packaged as {patches.original}"
-    many = f"{len(patches.shards):,} shard{'' if len(patches.shards) == 1 else 's'}"
+    many = counted(len(patches.shards), "shard")
     gone = f"; {len(patches.dropped):,} dropped so far" if patches.dropped else ""
     how = "written again" if patches.way == "patch" else "overwritten in place"
     yield "way", f"{patches.way}, {many} {how}{gone}"

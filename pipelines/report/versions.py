@@ -13,6 +13,7 @@ from pipelines.run.changes import KnownChanges
 from pipelines.run.job import Job
 from pipelines.run.pools import PastVersion
 from pipelines.steps.settle import Settlement
+from schemas.errors import counted
 from schemas.money import format_amount
 
 
@@ -108,9 +109,10 @@ def settlement_lines(settlement: Settlement, currency: str) -> list[str]:
         f"{settlement.replaces}, whose credits stand; owed now is only the difference: "
         f"{_signed(totals.added_minor, currency)} to {totals.more:,}, "
         f"{_signed(-totals.taken_minor, currency)} from {totals.less:,}, nothing to "
-        f"{totals.same:,} contributors; together "
+        f"{counted(totals.same, 'contributor')}; together "
         f"{format_amount(totals.difference_minor, currency)} {currency}, agency {agency}",
-        f"{totals.joined:,} contributors joined, {totals.left:,} left; {assets.added:,} assets "
+        f"{counted(totals.joined, 'contributor')} joined, {totals.left:,} left; "
+        f"{counted(assets.added, 'asset')} "
         f"added, {assets.removed:,} removed, {assets.changed:,} with another file, "
         f"{assets.kept:,} kept",
     ]

@@ -27,7 +27,7 @@ class Decision:
 
     Attributes:
         asset_id: The asset, or the place of a row whose id cannot be read.
-        outcome: Delivered, refused or dead letter.
+        outcome: Delivered, refused or failed.
         stage: The step that decided.
         reasons: Codes of `pipelines.rights.rules.reasons.REASONS`; none where it was delivered.
         detail: The values seen, in one line, for people.

@@ -51,7 +51,7 @@ def prompts_model(clip_id: str) -> str:
 
 
 def check_inspectors(deal: Deal) -> None:
-    """Checks that what the deal asks for can be measured, without loading anything.
+    """Checks that what the deal requires can be measured, without loading anything.
 
     Raises:
         InputError: If the deal's model knows no prompts, or a detector is not installed.
@@ -59,7 +59,7 @@ def check_inspectors(deal: Deal) -> None:
     if deal.quality.needs_prompts and not _knows_prompts(deal):
         key = "max_nsfw" if deal.quality.max_nsfw != 1 else "min_aesthetics"
         raise InputError(
-            "The demonstration model cannot tell what the deal asks for",
+            "The demonstration model cannot tell what the deal requires",
             f"quality.{key} needs a CLIP model that knows the words of the prompts; "
             f"models.clip is {deal.models.clip!r}, which knows only drawn scenes",
             "Give a trained model, as docs/models.md says, or leave the key out of the deal.",

@@ -1,7 +1,7 @@
 """Which models a run uses, and in which precision: decided once for an output, then recorded there.
 
 A worker or a later run on another machine could decide otherwise, and would then compute all
-features anew. So the command decides, workers are told, and later runs read the record.
+features again. So the command decides, workers are told, and later runs read the record.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _recorded(store: Store, key: str) -> ChosenPrecision:
         raise RunError(
             "The record of a model's precision is damaged",
             f"{store.uri}/{key}: {error}"[:300],
-            "Remove this file, and the next run decides anew; or give models.precision, so that "
+            "Remove this file, and the next run decides again; or give models.precision, so that "
             "features that are stored in it are used.",
         ) from error
     return ChosenPrecision(precision, f"chosen by the first run in this output, since {why}")

@@ -58,7 +58,7 @@ class ProgramKey:
             raise self._failed(f"exit code {done.returncode}, {said}")
         if not parse_vkey(self.vkey).has_signed(message, done.stdout):
             raise self._failed(
-                f"its {len(done.stdout)} bytes are no signature by the key {self.name}"
+                f"its {len(done.stdout)} bytes are not a signature by the key {self.name}"
             )
         return done.stdout
 

@@ -54,7 +54,7 @@ class Cost:
             "alone": self.alone,
             "meaning": info.sentence,
             "found_in": info.source,
-            "cure": info.remedy,
+            "how_to_fix": info.remedy,
             "governed_by": {key: json_value(deal, key) for key in info.governed_by},
         }
 

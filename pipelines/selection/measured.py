@@ -113,7 +113,7 @@ _LIMITS = (
 
 
 def is_judged(terms: QualityTerms) -> bool:
-    """Tells whether a deal asks for anything that assets are judged by here."""
+    """Tells whether a deal requires anything that assets are judged by here."""
     return terms != QualityTerms()
 
 

@@ -52,7 +52,7 @@ def select_samples(
 
     1. Rights: no copy of a refused asset's file, and no file that several contributors claim.
     2. Quality: the shorter side has enough pixels, there is something to see, a film is not black,
-       frozen or silent for too long, and the measures are what the deal asks for.
+       frozen or silent for too long, and the measures are what the deal requires.
     3. Exact duplicates: of assets with the same bytes one is kept.
     4. Near-duplicates: of assets that show the same one is kept.
     5. Semantic duplicates: of assets with nearly the same embedding one is kept.
@@ -64,7 +64,7 @@ def select_samples(
         evidence: What possible near-duplicates are confirmed by.
         refused: The refused files (schemas.refused.REFUSED_FILES_SCHEMA), in the order of ids.
         rulings: The agency's rulings on owners.
-        unmet: The candidates whose measures are not what the deal asks for, by index.
+        unmet: The candidates whose measures are not what the deal requires, by index.
     """
     if refused is None:
         refused = REFUSED_FILES_SCHEMA.empty_table()
@@ -132,7 +132,7 @@ class _Chooser:
             self._refuse(refused, rule.reason, details)
 
     def refuse_unmet(self, unmet: Mapping[int, Unmet]) -> None:
-        """Refuses assets whose measures are not what the deal asks for."""
+        """Refuses assets whose measures are not what the deal requires."""
         is_unmet = np.isin(self.ranked, np.fromiter(unmet, np.intp, len(unmet)))
         refused = self.ranked[is_unmet]
         self.refusals.extend(

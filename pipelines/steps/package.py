@@ -77,7 +77,7 @@ class PackageResult:
         reported: Rules on references that failed and do not stop the run, with the first ids.
         personal: What was found of personal data.
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
-        faces: How many assets show more faces than people, if the deal asks for it.
+        faces: How many assets show more faces than people, if the deal requires it.
         samples: How many samples have a rendition or a flagged caption.
         run: What the run took.
     """

@@ -120,7 +120,7 @@ def publish_counts(
         likeness: How many pairs of assets show the same.
         personal: How many assets hold personal data.
         samples: How many samples have a rendition or a flagged caption.
-        faces: How many assets show more faces than people, if the deal asks for it.
+        faces: How many assets show more faces than people, if the deal requires it.
     """
     record = {
         "run_id": job.run_id,

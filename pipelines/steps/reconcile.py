@@ -30,7 +30,7 @@ class RunCounts:
         stop: The error's what, which and remedy, if the catalogue checks stopped the run.
         steps: Counts of read, screen, enrich and select; of read alone if the run stopped there.
         computed: How many media were decoded, embedded and captioned in this run, and in how many
-            faces or text were looked for, if the deal asks for that.
+            faces or text were looked for, if the deal requires that.
         failed_assets: Number of failed assets in all steps.
         too_many_failed: Whether they exceed the deal's limit.
         shards: Number of planned shards.
@@ -40,7 +40,7 @@ class RunCounts:
         control_characters: Free texts with control characters, by column.
         copies: How copies of refused assets were looked for.
         likeness: How many pairs of assets show the same, and what became of the deal's pairs.
-        faces: How many assets show more faces than people, if the deal asks for it.
+        faces: How many assets show more faces than people, if the deal requires it.
         reported: Rules on references that failed and do not stop the run, with the first ids.
         joined_rows: The rows of each joined file, by its name.
         costs: What each step took.

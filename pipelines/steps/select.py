@@ -158,7 +158,7 @@ def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table
 
 
 def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unmet]:
-    """Returns the candidates whose measures are not what the deal asks for, by index."""
+    """Returns the candidates whose measures are not what the deal requires, by index."""
     unmet: dict[int, Unmet] = {}
     if not is_judged(job.deal.quality):
         return unmet

@@ -13,6 +13,7 @@ from pipelines.storage.tables import read_parquet
 from pipelines.verify.report import ProblemReporter
 from pipelines.verify.shard import CheckedShard
 from schemas import layout
+from schemas.errors import counted
 from schemas.shard_table import SHOTS_TABLE_SCHEMA
 
 SHOTS_KEY = ("key", "shot", "first_frame", "end_frame", "caption")
@@ -63,7 +64,9 @@ def _metadata_fault(store: Store, path: str, shard: CheckedShard) -> str:
 def _vectors_fault(store: Store, path: str, shard: CheckedShard) -> str:
     vectors = np.load(io.BytesIO(store.read_bytes(path)), allow_pickle=False)
     count = len(shard.embedded)
-    return "" if len(vectors) == count else f"{len(vectors)} vectors for {count} samples"
+    if len(vectors) == count:
+        return ""
+    return f"{counted(len(vectors), 'vector')} for {counted(count, 'sample')}"
 
 
 def _check_shots(

@@ -21,7 +21,7 @@ from pipelines.ledger.tiles import (
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
 from schemas import layout
-from schemas.errors import FairshardError
+from schemas.errors import FairshardError, counted
 from schemas.manifest import Manifest
 
 _MAX_NAMED = 20
@@ -152,7 +152,9 @@ def report_wrong_entries(
             )
         if len(wrong) > _MAX_NAMED or len(leaves) != len(hashes):
             report_problem(
-                path, f"{len(leaves)} entries, {len(wrong)} of them wrong, expected {len(hashes)}"
+                path,
+                f"{counted(len(leaves), 'entry', 'entries')}, {len(wrong):,} of them wrong, "
+                f"expected {len(hashes):,}",
             )
 
 

@@ -28,7 +28,7 @@ from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS
 from pipelines.verify.report import Report, SampleSummary
 from pipelines.verify.shard import SampleCheck, open_shard_table
 from schemas import layout
-from schemas.errors import FairshardError, InputError
+from schemas.errors import FairshardError, InputError, counted
 from schemas.manifest import Manifest, ShardRecord
 from schemas.shard_table import ShardRow
 
@@ -212,7 +212,10 @@ def _check_entries(
         _report_log_file(store, files, log, error, report)
         return found
     if len(found) != len(row["contributors"]):
-        text = f"{len(found)} ledger entries for {len(row['contributors'])} contributors"
+        text = (
+            f"{counted(len(found), 'ledger entry', 'ledger entries')} for "
+            f"{counted(len(row['contributors']), 'contributor')}"
+        )
         report.add_problem(f"shards/{record.name}.tar", text, key=key)
     return found
 

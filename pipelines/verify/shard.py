@@ -28,6 +28,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS, MemberProblem, pinpoint
 from pipelines.verify.report import ProblemReporter
+from schemas.errors import counted
 from schemas.manifest import ShardRecord
 from schemas.profiles.file_fields import file_columns
 from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
@@ -127,7 +128,9 @@ def open_shard_table(
         return checked, None, []
     live = [row for row in rows if row["status"] != REMOVED]
     if len(live) != record.samples:
-        report_problem(default_path, f"{len(live)} samples, the manifest says {record.samples}")
+        report_problem(
+            default_path, f"{counted(len(live), 'sample')}, the manifest says {record.samples}"
+        )
     try:
         places = places_of(rows)
     except PlacesError as error:
@@ -211,7 +214,7 @@ def _check_tar(
     if len(undamaged) > MAX_MEMBER_PROBLEMS:
         report_problem(tar, f"{len(undamaged) - MAX_MEMBER_PROBLEMS:,} more samples are invalid")
     if places and not comparison.faults and count != record.samples:
-        report_problem(tar, f"{count} samples, the manifest says {record.samples}")
+        report_problem(tar, f"{counted(count, 'sample')}, the manifest says {record.samples}")
         return False
     return not (digest_fault or problems or undamaged)
 

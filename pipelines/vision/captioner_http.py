@@ -242,7 +242,7 @@ def _caption_in(data: bytes) -> str | CaptionFailure:
         if not isinstance(text, str):
             raise TypeError("content is not text")
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        return CaptionFailure(f"the answer is no chat completion ({type(error).__name__})")
+        return CaptionFailure(f"the answer is not a chat completion ({type(error).__name__})")
     if choice.get("finish_reason") == "length":
         return CaptionFailure("the caption was cut off; raise captions.endpoint.max_tokens")
     return clean_caption(text)

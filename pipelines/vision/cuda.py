@@ -32,7 +32,7 @@ def cuda_available() -> bool:
 
 
 def check_cuda(device: str, available: Callable[[], bool] = cuda_available) -> None:
-    """Checks that there is a GPU if a deal asks for one.
+    """Checks that there is a GPU if a deal requires one.
 
     Args:
         device: The deal's `models.device`.
@@ -43,7 +43,7 @@ def check_cuda(device: str, available: Callable[[], bool] = cuda_available) -> N
     """
     if device == CUDA and not available():
         raise InputError(
-            "The deal asks for a GPU, and torch finds none on this machine",
+            "The deal requires a GPU, and torch finds none on this machine",
             'models.device = "cuda"',
             "Run it where there is an NVIDIA GPU with its driver and a CUDA build of torch, or use "
             '"auto" or "cpu".',
@@ -89,7 +89,7 @@ def _ask(*arguments: str) -> str:
         raise RunError(
             "The GPU cannot be used",
             lines[-1][:300],
-            'Mend the driver or the build of torch, or give models.device = "cpu".',
+            'Fix the driver or the build of torch, or give models.device = "cpu".',
         )
     return done.stdout.strip().splitlines()[-1]
 

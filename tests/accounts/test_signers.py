@@ -104,8 +104,8 @@ def test_a_key_file_hands_over_to_a_program_and_back(log: Log, tmp_path: Path) -
     [
         ("exit 3", "exit code 3, ''"),
         ("echo no token in the slot >&2; exit 1", "exit code 1, 'no token in the slot'"),
-        ("exit 0", "its 0 bytes are no signature by the key agency.example"),
-        ("head -c 64 /dev/zero", "its 64 bytes are no signature by the key agency.example"),
+        ("exit 0", "its 0 bytes are not a signature by the key agency.example"),
+        ("head -c 64 /dev/zero", "its 64 bytes are not a signature by the key agency.example"),
     ],
 )
 def test_a_program_that_fails_is_named(log: Log, tmp_path: Path, script: str, said: str) -> None:
@@ -125,7 +125,7 @@ def test_a_program_that_fails_is_named(log: Log, tmp_path: Path, script: str, sa
 
 def test_a_program_with_another_key_or_none_is_refused(tmp_path: Path) -> None:
     program = service(tmp_path / "service", NEXT)
-    with pytest.raises(RunError, match="no signature by the key"):
+    with pytest.raises(RunError, match="not a signature by the key"):
         ProgramKey(SIGNER.vkey, (str(program),), SIGNER.secret).sign(b"message")
     with pytest.raises(RunError, match="The signing program failed"):
         ProgramKey(SIGNER.vkey, (str(tmp_path / "none"),), SIGNER.secret).sign(b"message")

@@ -56,7 +56,7 @@ def test_changed_shards_are_named_and_lose_their_receipts(store: Store) -> None:
     with pytest.raises(RunError) as refused:
         recheck_shards(store, JOB, [good, cut, gone, flipped, *tables], reread=True)
     message = refused.value.which
-    assert "shards/b.tar: 7 bytes, 8 were written" in message
+    assert "shards/b.tar: 7 bytes, 8 written" in message
     assert "shards/c.tar: it is gone" in message and "shards/e.parquet: it is gone" in message
     assert "shards/d.tar: sha256" in message and "shards/f.parquet: sha256" in message
     assert message.count(";") == 4 and "a." not in message
@@ -68,7 +68,7 @@ def test_local_shards_are_checked_by_size_only(store: Store) -> None:
     store.write_bytes("d/shards/s.tar", b"12345679")
     recheck_shards(store, JOB, [receipt])  # `verify` finds this damage
     store.write_bytes("d/shards/s.tar", b"1")
-    with pytest.raises(RunError, match=r"s\.tar: 1 bytes, 8 were written"):
+    with pytest.raises(RunError, match=r"s\.tar: 1 byte, 8 written"):
         recheck_shards(store, JOB, [receipt])
 
 

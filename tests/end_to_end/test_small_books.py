@@ -84,15 +84,15 @@ def records(folder: Path) -> list[str]:
         ("asset_id\n", "0 rows"),
         (
             "asset_id\nelsewhere\n",
-            "1 rows; the first: row 2, not in the delivery: asset_id 'elsewhere'",
+            "1 row; the first: row 2, not in the delivery: asset_id 'elsewhere'",
         ),
         (
             "asset_id,quantity\na-0,0\n",
-            "1 rows; the first: row 2, without a quantity: asset_id 'a-0'",
+            "1 row; the first: row 2, without a quantity: asset_id 'a-0'",
         ),
         (
             "asset_id\na-\x070\n",
-            "1 rows; the first: row 2, an id has a control character: asset_id 'a-\\x070'",
+            "1 row; the first: row 2, an id has a control character: asset_id 'a-\\x070'",
         ),
     ],
 )

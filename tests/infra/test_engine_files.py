@@ -66,7 +66,7 @@ def test_script_refuses_a_missing_jar(name: str, jar: str) -> None:
     words = [str(INFRA / name / "run.sh"), "localhost:8081", "--deal"]
     ended = subprocess.run(words, capture_output=True, text=True, env=variables)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"{jar}_JOB_SERVER_JAR=/nowhere.jar is no file")
+    assert ended.stderr.startswith(f"{jar}_JOB_SERVER_JAR=/nowhere.jar is not a file")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

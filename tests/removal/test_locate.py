@@ -124,7 +124,7 @@ def test_a_table_that_lacks_a_sample_is_refused(demo: Demo, tmp_path: Path) -> N
     (record,) = (file for file in published.manifest.files if file.path == path.name)
     check_table(store, published, record)
     pq.write_table(table.slice(0, len(table) - 1), path)
-    with pytest.raises(RunError, match="it lacks 1 samples"):
+    with pytest.raises(RunError, match="it lacks 1 sample,"):
         locate(store, published, output.assets())
     with pytest.raises(RunError, match="sha256"):
         check_table(store, published, record)

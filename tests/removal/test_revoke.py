@@ -235,7 +235,7 @@ LIES: list[tuple[str, Change]] = [
         "still has the samples",
         lambda reply: reply["shards"][0].update(replacement_sha256=reply["shards"][0]["sha256"]),
     ),
-    ("is no shard of", lambda reply: reply["shards"][0].update(replacement_sha256="1" * 64)),
+    ("is not a shard of", lambda reply: reply["shards"][0].update(replacement_sha256="1" * 64)),
     (
         "no notice names",
         lambda reply: reply["shards"].append({**reply["shards"][0], "sha256": "2" * 64}),

@@ -91,7 +91,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_the_run(
     name: str, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deal = deal_with(clip=name, device="cuda")
-    with pytest.raises(InputError, match="asks for a GPU, and torch finds none"):
+    with pytest.raises(InputError, match="requires a GPU, and torch finds none"):
         resolve_models(deal, store, never, gpu(False))
     monkeypatch.setattr("pipelines.vision.cuda._DRIVERS", ())
     with pytest.raises(InputError, match=r'models\.device = "cuda"'):

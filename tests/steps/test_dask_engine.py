@@ -215,11 +215,11 @@ def no_tasks(client: Client) -> bool:
 
 def test_error_of_a_worker_ends_the_run_and_cancels_the_rest(client: Client) -> None:
     def fail(number: int) -> int:
-        raise RunError("This one is broken", str(number), "Mend it.")
+        raise RunError("This one is broken", str(number), "Fix it.")
 
     root = pipeline(client)
     root | beam.Create([7]) | beam.Map(fail) | beam.Map(see)
-    with pytest.raises(RunError, match=r"This one is broken: 7\. Mend it\."):
+    with pytest.raises(RunError, match=r"This one is broken: 7\. Fix it\."):
         root.run().wait_until_finish()
     await_that(lambda: no_tasks(client))
     assert SEEN == []

@@ -24,7 +24,7 @@ class AssetBatch:
         assets: The rows (schemas.catalogue.ASSETS_SCHEMA).
         index: The other tables.
         deal: The deal.
-        repeated: Where an asset id stands in more than one row of the whole catalogue, [rows].
+        repeated: Where an asset id is in more than one row of the whole catalogue, [rows].
     """
 
     assets: pa.Table

@@ -110,7 +110,7 @@ def _covers_too_many_days(releases: ReleaseBatch) -> BoolArray:
 
 
 def _lacks_independent_witness(releases: ReleaseBatch) -> BoolArray:
-    """Where the witness is the subject, or is missing though the deal asks for one."""
+    """Where the witness is the subject, or is missing though the deal requires one."""
     if releases.deal.rights.witness == "any":
         return np.zeros(len(releases), np.bool_)
     witness = releases.folded("witness_ref")
@@ -226,7 +226,7 @@ RULES = (
     _rule(
         "release.biometric_missing",
         ReleaseFault(("biometric_rider",), alone=_lacks_rider),
-        "The deal asks for a biometric rider that a needed release lacks.",
+        "The deal requires a biometric rider that a needed release lacks.",
         "releases.biometric_rider",
         "Have the rider signed.",
         governed_by=("rights.people",),

@@ -81,7 +81,7 @@ def screen_batch(
         assets: The batch.
         index: The other tables, from `build_rights_index`.
         deal: The deal.
-        repeated: Where an asset id stands in more than one row of the whole catalogue, [rows].
+        repeated: Where an asset id is in more than one row of the whole catalogue, [rows].
 
     Returns:
         One mask per row.

@@ -92,7 +92,7 @@ def count_excluded(assets: pa.Table, deal: Deal) -> int:
 def _said(traced: TracedRow) -> str:
     kind = one_line(traced.row["media_type"])
     if not _asks_for_keywords(traced.deal):
-        return f"{kind}; the deal asks for no keywords"
+        return f"{kind}; the deal requires no keywords"
     words = traced.row["keywords"] or []
     more = f" and {len(words) - _MAX_KEYWORDS} more" if len(words) > _MAX_KEYWORDS else ""
     return f"{kind}; keywords {comma_list(words[:_MAX_KEYWORDS]) or 'none'}{more}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.signal import raw_sha256
 
 _MAX_FILE_BYTES = 8 << 20
@@ -102,7 +102,7 @@ def _certificates(path: Path) -> str:
     if not blocks or data.count(b"-----BEGIN ") != len(blocks):
         raise InputError(
             "A trust list must hold certificates and nothing else",
-            f"{path}: {len(blocks)} complete certificate{'' if len(blocks) == 1 else 's'}",
+            f"{path}: {counted(len(blocks), 'complete certificate')}",
             "Give a PEM file that has only BEGIN CERTIFICATE blocks.",
         )
     for number, block in enumerate(blocks, start=1):

@@ -91,7 +91,7 @@ def _check_empty(data: bytes, fmt: Format, kept: Kept, trust: TrustLists) -> Non
     is_empty = not texts and not others and all(block.data in allowed for block in exif)
     claims = [claim for claim in reading.claims if claim.kind is not AssertionKind.UNJUDGED]
     if not is_empty or claims or reading.signals or reading.faults:
-        raise CannotStripError("metadata stand in a part of the file that must stay")
+        raise CannotStripError("metadata are in a part of the file that must stay")
 
 
 def check_rights(before: Reading, after: Reading, removes_personal: bool) -> None:
@@ -114,7 +114,7 @@ def check_rights(before: Reading, after: Reading, removes_personal: bool) -> Non
         raise CannotStripError("what remains of the metadata cannot be read")
     personal = sorted({c.value for c in after.claims if c.kind is AssertionKind.PERSONAL})
     if personal and removes_personal:
-        raise CannotStripError(f"personal data stand in statements about rights: {personal[0]}")
+        raise CannotStripError(f"personal data are in statements about rights: {personal[0]}")
 
 
 def _rights(reading: Reading) -> set[tuple[str, ...]]:
