@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.vision import demo_network
+from pipelines.vision.architectures import architecture_config, architectures
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.weights import (
     digest_files,
@@ -178,9 +179,7 @@ def _config(ref: ModelRef) -> dict[str, object]:
         return directory_config(Path(ref.weights))
     if ref.kind == "demo":
         return demo_network.config()
-    demo_network.register()
-    open_clip = import_open_clip()
-    known: list[str] = open_clip.list_models()
+    known = architectures()
     if ref.architecture not in known:
         raise InputError(
             "Unknown model architecture",
@@ -189,8 +188,7 @@ def _config(ref: ModelRef) -> dict[str, object]:
         )
     if ref.kind == "tag":
         _tag_config(ref)
-    config: dict[str, object] = open_clip.get_model_config(ref.architecture)
-    return config
+    return architecture_config(ref.architecture)
 
 
 def _tag_config(ref: ModelRef) -> dict[str, object]:
@@ -222,8 +220,7 @@ def _suggestions(title: str, wanted: str, known: Iterable[str]) -> str:
 
 
 def _captioning_architectures() -> list[str]:
-    open_clip = import_open_clip()
-    return [name for name in open_clip.list_models() if name.startswith("coca_ViT")]
+    return [name for name in architectures() if name.startswith("coca_ViT")]
 
 
 def _require_transformers(ref: ModelRef) -> None:

@@ -1,0 +1,84 @@
+"""Imports modules when they are first used, although others import them at once."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+_WAITING, _RUNS = "_fairshard_lock", "_fairshard_runs"
+
+
+def postpone(*names: str) -> None:
+    """Has modules run when something in them is first asked for, and not when they are imported.
+
+    `importlib.util.LazyLoader` does not help with what others import: in Python 3.11 a second
+    `import` of such a module runs it.
+
+    Args:
+        names: Full names of modules; those that have been imported, or are not installed, are left
+            alone.
+    """
+    sys.meta_path.insert(0, _Finder(frozenset(names)))
+
+
+class _Finder:
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, _: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in self._names:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Waiting(spec.loader)
+        return spec
+
+
+class _Waiting(Loader):
+    """Makes a module and leaves it to the module's first use to run it."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is None:
+            raise AssertionError("a module that is imported has a spec")
+        module.__spec__.loader = module.__loader__ = self._loader
+        module.__dict__[_WAITING] = threading.RLock()
+        module.__class__ = _Postponed
+
+
+class _Postponed(ModuleType):
+    """A module that has not run yet; asking for a name that it does not have runs it."""
+
+    def __getattr__(self, name: str) -> object:
+        own = self.__dict__
+        lock = own.get(_WAITING)
+        if lock is not None:
+            with lock:  # other threads wait here until the module has run
+                if _RUNS in own:  # what it imports asks for a name that it does not have yet
+                    raise AttributeError(f"module {self.__name__!r} has no {name!r} yet")
+                _run(self)  # which may have changed its class meanwhile
+        return getattr(self, name)  # of an ordinary module
+
+
+def _run(module: ModuleType) -> None:
+    own = module.__dict__
+    if _WAITING not in own:  # another thread has run it
+        return
+    own[_RUNS] = True
+    try:
+        own["__spec__"].loader.exec_module(module)
+    finally:
+        del own[_RUNS]
+    module.__class__ = ModuleType
+    del own[_WAITING]

@@ -1,0 +1,101 @@
+"""Postponed modules run when they are first used, once, and are like others then."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pipelines.process.postponed import postpone
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A postponed package that counts how often it runs, and has a module that asks for it."""
+    folder = tmp_path / "later_here"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import sys, time\n"
+        "sys.later_runs = getattr(sys, 'later_runs', 0) + 1\n"
+        "time.sleep(0.05)\n"
+        "from later_here import part\n"
+        "name = part.name\n"
+    )
+    (folder / "part.py").write_text("import later_here\nname = 'a part'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(sys, "later_runs", 0, raising=False)
+    postpone("later_here", "later_nowhere")
+    yield "later_here"
+    for name in ("later_here", "later_here.part"):
+        sys.modules.pop(name, None)
+
+
+def _runs() -> int:
+    return int(getattr(sys, "later_runs"))  # noqa: B009  (mypy does not know it)
+
+
+def test_a_postponed_module_runs_when_a_name_is_asked_for(package: str) -> None:
+    later = importlib.import_module(package)
+    assert importlib.import_module(package) is later
+    assert _runs() == 0
+    assert later.name == "a part"
+    assert (_runs(), type(later)) == (1, ModuleType)
+    assert later.__loader__ is later.__spec__.loader  # type: ignore[union-attr]
+    with pytest.raises(AttributeError, match="nothing"):
+        later.nothing  # noqa: B018
+
+
+def test_a_part_of_a_postponed_package_can_be_imported_first(package: str) -> None:
+    importlib.import_module(package)
+    assert importlib.import_module(f"{package}.part").name == "a part"
+    assert importlib.import_module(package).name == "a part"
+    assert _runs() == 1
+
+
+def test_threads_wait_until_a_postponed_module_has_run(package: str) -> None:
+    later, found = importlib.import_module(package), []
+    threads = [threading.Thread(target=lambda: found.append(later.name)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (found, _runs()) == (["a part"] * 8, 1)
+
+
+def test_an_error_of_a_postponed_module_arrives_where_it_is_used(
+    package: str, tmp_path: Path
+) -> None:
+    source = tmp_path / package / "__init__.py"
+    source.write_text("raise ValueError('broken')\n")
+    later = importlib.import_module(package)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="broken"):
+            later.name  # noqa: B018
+
+
+def test_modules_that_are_not_installed_stay_missing(package: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match="later_nowhere"):
+        importlib.import_module("later_nowhere")
+
+
+def test_a_command_starts_without_what_few_runs_need() -> None:
+    code = (
+        "import sys; import pipelines.commands.packaging\n"
+        "from pipelines.vision.models import check_model, parse_model\n"
+        f"check_model(parse_model('coca_ViT-B-32:{__file__}'), 'captioner')\n"
+        "absent = ('torch', 'open_clip', 'scipy.stats._stats_py', 'altair.vegalite')\n"
+        "assert not [name for name in absent if name in sys.modules]\n"
+        "from scipy import stats; assert stats.norm.cdf(0) == 0.5\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
