@@ -11,12 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from pipelines.storage.s3_client import S3Options
-from pipelines.storage.s3_presign import presigned_url
 from schemas.errors import InputError, RunError
 
-# S3's own addresses are signed here and cost nothing, so that they need not live long.
-_S3_LIFE_S = 3_600
 _COMMAND_TIMEOUT_S = 60
 _MAX_URL_CHARS = 16_384
 
@@ -85,26 +81,6 @@ class SignedAddresses:
         url, life_s = self.sign(path)
         self._known[path] = (url, time.monotonic() + life_s)
         return url
-
-
-@dataclass
-class S3Addresses(SignedAddresses):
-    """Objects of a bucket; addresses are signed with the credentials that boto3 finds.
-
-    Attributes:
-        bucket: The bucket.
-        prefix: Key prefix, empty or ending in a slash.
-        options: Which S3 service.
-    """
-
-    bucket: str
-    prefix: str
-    options: S3Options
-
-    def sign(self, path: str) -> tuple[str, float]:
-        """See `SignedAddresses.sign`."""
-        url = presigned_url(self.options, self.bucket, f"{self.prefix}{path}", _S3_LIFE_S)
-        return url, _S3_LIFE_S / 2
 
 
 @dataclass

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pipelines.pull.folder_origin import FolderOrigin
 from pipelines.pull.origin import Origin
+from pipelines.pull.web import open_web
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
@@ -29,7 +30,4 @@ def open_origin(uri: str, stall_s: float, sign_command: str = "") -> Origin:
         store = open_store(uri)
         assert isinstance(store, LocalStore)  # noqa: S101  (for the type checker)
         return FolderOrigin(store.root)
-    # What speaks HTTP and S3 takes a third of a second to import, and a folder does not need it.
-    from pipelines.pull.web import open_web
-
     return open_web(uri, stall_s, sign_command)

@@ -17,7 +17,6 @@ from pathlib import Path
 from pipelines.pull.part_file import file_digest
 from pipelines.pull.state import PullState, write_durably, write_state
 from pipelines.storage.local_file import (
-    TEMPORARY_PREFIX,
     make_folder,
     sync_folder,
     translate_write_errors,
@@ -123,7 +122,7 @@ def switch(
         for folder in sorted(folders):
             if folder.is_dir():
                 sync_folder(folder)
-    write_durably(delivery / layout.MANIFEST, manifest)
+    write_durably(delivery / layout.MANIFEST, manifest, inner)
     state.files = {**right, **{path: _seen(delivery / path, wanted[path]) for path in placed}}
     write_state(inner, state)
     return placed, removed
@@ -161,7 +160,7 @@ def _move_in(
         touched.add(target.parent)
         left[digest] -= 1
         if left[digest]:  # several files have these bytes
-            name = target.parent / f"{TEMPORARY_PREFIX}{digest[:16]}"
+            name = parts / f"{digest}.copy"
             copy_durably(parts / digest, name)
             name.replace(target)
         else:

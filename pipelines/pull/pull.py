@@ -24,7 +24,12 @@ from pipelines.pull.place import Known, copies_there, copy_durably, refuse_stran
 from pipelines.pull.selection import EVERYTHING, Selection, listed_files
 from pipelines.pull.side_records import pull_side_records
 from pipelines.pull.state import PullState, locked, read_state, write_state
-from pipelines.storage.local_file import make_folder, sync_folder, translate_write_errors
+from pipelines.storage.local_file import (
+    TEMPORARY_PREFIX,
+    make_folder,
+    sync_folder,
+    translate_write_errors,
+)
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import FileRecord
@@ -156,6 +161,8 @@ def _parts_folder(inner: Path, missing: Mapping[str, FileRecord]) -> Path:
     parts = inner / _PARTS
     with translate_write_errors(parts):
         make_folder(parts)
+        for left in inner.glob(f"{TEMPORARY_PREFIX}*"):
+            left.unlink()
         digests = {record.sha256 for record in missing.values()}
         for left in parts.iterdir():
             if left.name.partition(".")[0] not in digests:

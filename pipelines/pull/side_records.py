@@ -10,8 +10,7 @@ from pipelines.format.signed_record import open_signed
 from pipelines.pull.download import DownloadSettings
 from pipelines.pull.head import Head, read_small
 from pipelines.pull.origin import Origin
-from pipelines.pull.state import write_durably
-from pipelines.storage.local_file import make_folder, translate_write_errors
+from pipelines.pull.state import INNER, write_durably
 from pipelines.storage.store import check_key
 from schemas import layout
 from schemas.errors import RunError
@@ -52,8 +51,8 @@ def pull_side_records(
                 f"{path}: {changes.delivery}",
                 "The delivery itself is right. Ask the agency.",
             )
-        write_durably(folder / layout.CHANGES, data)
-    write_durably(folder / layout.LATEST, head.latest_data)
+        write_durably(folder / layout.CHANGES, data, folder / INNER)
+    write_durably(folder / layout.LATEST, head.latest_data, folder / INNER)
     return new
 
 
@@ -74,9 +73,7 @@ def _pull_notices(
                 "The delivery itself is right. Pull again, and ask the agency if this stays.",
             )
         open_notice(data)
-        with translate_write_errors(folder):
-            make_folder(folder)
-        write_durably(there, data)
+        write_durably(there, data, folder.parent / INNER)
         new.append(record.notice)
     return new
 

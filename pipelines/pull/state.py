@@ -25,7 +25,7 @@ from pipelines.storage.local_file import (
 )
 from schemas.errors import InputError, RunError
 
-FOLDER = ".pull"
+INNER = ".pull"
 _STATE = "state.json"
 
 
@@ -60,7 +60,7 @@ def locked(folder: Path) -> Iterator[Path]:
     Raises:
         InputError: If another process holds it.
     """
-    inner = folder / FOLDER
+    inner = folder / INNER
     with translate_write_errors(inner):
         make_folder(inner)
         descriptor = os.open(inner / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -97,12 +97,20 @@ def read_state(inner: Path) -> PullState:
 
 def write_state(inner: Path, state: PullState) -> None:
     """Writes what a copy remembers, durably."""
-    write_durably(inner / _STATE, state.model_dump_json().encode())
+    write_durably(inner / _STATE, state.model_dump_json().encode(), inner)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes a file: first its bytes reach the disk, then its name."""
-    with temporary_file(path, private=False) as (sink, name), translate_write_errors(path):
+def write_durably(path: Path, data: bytes, inner: Path) -> None:
+    """Writes a file: first its bytes reach the disk, then its name.
+
+    Args:
+        path: The file.
+        data: Its bytes.
+        inner: Where it is written at first, so that a crash leaves nothing beside it.
+    """
+    staged = temporary_file(inner / path.name, private=False)
+    with staged as (sink, name), translate_write_errors(path):
+        make_folder(path.parent)
         sink.write(data)
         sync_and_close(sink)
         name.replace(path)

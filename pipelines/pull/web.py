@@ -8,12 +8,9 @@ from pipelines.pull.addresses import (
     Addresses,
     CommandAddresses,
     PlainAddresses,
-    S3Addresses,
     check_web_address,
 )
 from pipelines.pull.http_origin import HttpOrigin
-from pipelines.storage.s3_client import DEFAULT_S3
-from pipelines.storage.s3_store import S3Store
 from schemas.errors import InputError
 
 
@@ -21,6 +18,11 @@ def open_web(uri: str, stall_s: float, sign_command: str) -> HttpOrigin:
     """Returns the place at an address; see `open_origin`."""
     addresses: Addresses
     if uri.startswith("s3://"):
+        # boto3 takes a third of a second to import, and a web server does not need it.
+        from pipelines.pull.s3_addresses import S3Addresses
+        from pipelines.storage.s3_client import DEFAULT_S3
+        from pipelines.storage.s3_store import S3Store
+
         store = S3Store.from_uri(uri, DEFAULT_S3)
         prefix = f"{store.prefix}/" if store.prefix else ""
         addresses, shown = S3Addresses(store.bucket, prefix, store.options), store.uri
