@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "status": "show how a run stands: its step, counts and rate, and who holds it",
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
+    "pull": "get a delivery, or what changed of it, checked file by file",
     "verify": "check a delivery from its published bytes alone",
     "prove": "prove that an asset or contributor is, or is not, in the agency's deliveries",
     "check-proof": "check a proof offline and say what it shows",
@@ -56,9 +57,9 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
-        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. verify, "
-        "prove, check-proof, witness, anchor and clean run on the base install; the others, and "
-        "verify --repair, need pip install 'fairshard[package]'.",
+        epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
+        "verify, prove, check-proof, witness, anchor and clean run on the base install; the others "
+        "and verify --repair need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():

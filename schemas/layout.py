@@ -2,7 +2,9 @@
 
 <output>/<deal_id>/<version>/delivery/…   what the buyer gets
 <output>/<deal_id>/<version>/agency/…     what the buyer never gets
+<output>/<deal_id>/<version>/CHANGES.json what it changed since the version before, for the buyer
 <output>/<deal_id>/notices/<id>.json      notices of removal, for the buyer
+<output>/<deal_id>/latest.json            which version is the latest, for the buyer
 <output>/agency/features/…                features of media, shared by all deals
 <output>/agency/log/…                     the agency's log, which can be given to anyone
 <output>/agency/books/…                   the records behind the log; private
@@ -18,6 +20,8 @@ AGENCY = "agency"
 DELIVERY = "delivery"
 MANIFEST = "MANIFEST.json"
 SHA256SUMS = "SHA256SUMS"
+LATEST = "latest.json"
+CHANGES = "CHANGES.json"
 CHECKPOINT = "checkpoint"
 LOG_VKEY = "log.vkey"
 FEATURES = f"{AGENCY}/features"
@@ -106,6 +110,16 @@ def agency_prefix(deal_id: str, version: str) -> str:
 def run_record_path(deal_id: str, version: str) -> str:
     """Returns the key of the record of the last run of a version (schemas.run_record)."""
     return f"{AGENCY}/runs/{deal_id}/{version}.json"
+
+
+def latest_path(deal_id: str) -> str:
+    """Returns the key of what says which version of a deal is the latest."""
+    return f"{deal_id}/{LATEST}"
+
+
+def changes_path(deal_id: str, version: str) -> str:
+    """Returns the key of what a version changed since the one before."""
+    return f"{version_prefix(deal_id, version)}/{CHANGES}"
 
 
 def notice_path(deal_id: str, notice_id: str) -> str:

@@ -82,7 +82,7 @@ class InvalidResponseError(Exception):
     """The service's response lacks a field that it always has: it was truncated."""
 
 
-_clients: dict[tuple[int, S3Options], S3Client] = {}
+_clients: dict[tuple[int, S3Options, str], S3Client] = {}
 _lock = threading.Lock()
 
 
@@ -92,23 +92,32 @@ def s3_client(options: S3Options) -> S3Client:
     Creating one takes some 100 ms. A client that outlives a fork would share sockets with its
     parent, hence the process id in the key.
     """
-    key = (os.getpid(), options)
+    return _cached_client(options, "")
+
+
+def presigning_client(options: S3Options) -> S3Client:
+    """Returns a client for signing addresses, for which boto3's default is an older form."""
+    return _cached_client(options, "s3v4")
+
+
+def _cached_client(options: S3Options, signature: str) -> S3Client:
+    key = (os.getpid(), options, signature)
     client = _clients.get(key)
     if client is None:
         with _lock:
             client = _clients.get(key)
             if client is None:
-                client = _clients[key] = _make_client(options)
+                client = _clients[key] = _make_client(options, signature)
     return client
 
 
-def _make_client(options: S3Options) -> S3Client:
+def _make_client(options: S3Options, signature: str) -> S3Client:
     try:
-        client = _build_client(options, "auto")
+        client = _build_client(options, "auto", signature)
         if is_aws(client):
             return client
         # Other services rarely have a wildcard host name for buckets.
-        return _build_client(options, "path")
+        return _build_client(options, "path", signature)
     except (BotoCoreError, ValueError) as error:
         raise InputError(
             "The S3 client cannot be set up",
@@ -123,8 +132,11 @@ def is_aws(client: S3Client) -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
-def _build_client(options: S3Options, addressing: Literal["auto", "path"]) -> S3Client:
+def _build_client(
+    options: S3Options, addressing: Literal["auto", "path"], signature: str
+) -> S3Client:
     config = Config(
+        signature_version=signature or None,
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         # See pipelines/storage/s3_retry.py.

@@ -1,0 +1,184 @@
+"""`fairshard pull`: gets a delivery, or what changed of it, checked, into a folder."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.commands.common import (
+    add_general_options,
+    consoles,
+    counted,
+    positive_int,
+    print_json,
+)
+from pipelines.pull.download import DownloadSettings
+from pipelines.pull.open import open_origin
+from pipelines.pull.pull import Pulled, PullRequest, pull
+from pipelines.pull.selection import Selection
+from pipelines.report.progress import show_progress
+from pipelines.storage.progress import report_progress
+from pipelines.verify.signer import read_pinned_keys
+
+EXAMPLES = """\
+examples:
+  the latest version of a deal; the same again later, for what changed:
+    fairshard pull s3://agency/out/acme-2026-01 acme/ --key agency.vkey
+  one version from a web server, pictures alone:
+    fairshard pull https://data.example.com/acme-2026-01/v0001/delivery acme/ \\
+        --key agency.vkey --families image
+  addresses that a command signs, one call for each file:
+    fairshard pull https://data.example.com/acme-2026-01 acme/ \\
+        --key agency.vkey --sign-command 'portal sign --deal acme-2026-01'
+"""
+
+_MIB = 1 << 20
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument(
+        "uri",
+        metavar="URI",
+        help="folder of a deal, or delivery/ of a version: a path, s3:// or https://",
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="where to; the delivery is DIR/delivery"
+    )
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY|FILE",
+        help="pin the agency's verifier key: a key, or a file with one key per line, old and new; "
+        "may be repeated. DIR remembers it",
+    )
+    parser.add_argument(
+        "--allow-unpinned",
+        action="store_true",
+        help="trust the key that comes with the first pull, and only that one later",
+    )
+    part_group = parser.add_argument_group("a part of the delivery (default: all of it)")
+    for name, text in (
+        ("shards", "names of shards"),
+        ("families", "families of shards, such as image"),
+    ):
+        part_group.add_argument(
+            f"--{name}", nargs="+", action="extend", default=[], metavar="NAME", help=text
+        )
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help="do not read again files in DIR that were not touched since they were checked",
+    )
+    how.add_argument(
+        "--connections",
+        type=positive_int,
+        default=DownloadSettings.lanes,
+        metavar="N",
+        help=f"requests at a time (default: {DownloadSettings.lanes})",
+    )
+    how.add_argument(
+        "--stall",
+        type=positive_int,
+        default=int(DownloadSettings.stall_s),
+        metavar="SECONDS",
+        help="break off and repeat a transfer that brings nothing for so long "
+        f"(default: {DownloadSettings.stall_s:.0f})",
+    )
+    how.add_argument(
+        "--sign-command",
+        default="",
+        metavar="COMMAND",
+        help="prints the address of the file whose path is its last argument; called again when "
+        "the server refuses an address",
+    )
+    add_general_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    results, progress = consoles(options)
+    origin = open_origin(options.uri, float(options.stall), options.sign_command)
+    request = PullRequest(
+        options.folder,
+        read_pinned_keys(options.key),
+        options.allow_unpinned,
+        Selection(frozenset(options.shards), frozenset(options.families)),
+        options.quick,
+        DownloadSettings(options.connections, float(options.stall)),
+    )
+    with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+        path = Path(folder) / "progress"
+        with show_progress(path, progress, options.quiet):
+            done = pull(origin, request, datetime.now(UTC), _Reporter(path))
+    if options.json:
+        print_json(_json(done))
+    else:
+        _show(results, done, options)
+    return 0
+
+
+class _Reporter:
+    """Reports bytes as whole MiB, so that the line of a progress file stays for many bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._done = self._told = self._total = self._total_told = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Adds bytes that are done, and bytes that are to be done."""
+        self._done += done
+        self._total += total
+        now, of = self._done // _MIB, -(-self._total // _MIB)
+        if self._total and self._done >= self._total:
+            now = of
+        if (now, of) != (self._told, self._total_told):
+            report_progress(self._path, "pull", now - self._told, of - self._total_told)
+            self._told, self._total_told = now, of
+
+
+def _json(done: Pulled) -> dict[str, object]:
+    latest = done.head.latest
+    return {
+        "delivery": done.head.manifest.delivery,
+        "signed_by": done.head.signer.vkey,
+        "pinned": done.head.signer.pinned,
+        "files": done.files,
+        "bytes": done.size,
+        "placed": done.placed,
+        "removed": done.removed,
+        "received_bytes": done.totals.received_bytes,
+        "repeated_bytes": done.totals.repeated_bytes,
+        "faults": done.totals.faults,
+        "notices": done.notices,
+        "sequence": latest.sequence if latest else None,
+        "expires_at": latest.expires_at if latest else None,
+    }
+
+
+def _show(console: Console, done: Pulled, options: argparse.Namespace) -> None:
+    head = done.head
+    lines = [
+        f"{head.manifest.delivery} is in {options.folder / 'delivery'}",
+        f"  {counted(done.files, 'file')}, {done.size / 1e6:,.1f} MB, every sha256 checked",
+        f"  new or changed: {len(done.placed):,}, removed: {len(done.removed):,}, "
+        f"received: {done.totals.received_bytes / 1e6:,.1f} MB",
+    ]
+    if done.totals.faults:
+        lines.append(f"  faults that were repeated: {done.totals.faults:,}")
+    how = "a pinned key" if head.signer.pinned else "a key that is not pinned"
+    lines.append(f"  signed with {how}, {head.signer.name}+{head.signer.key_id}")
+    if head.latest is not None:
+        lines.append(
+            f"  latest.json: number {head.latest.sequence}, until {head.latest.expires_at[:10]}"
+        )
+    for notice in done.notices:
+        lines.append(f"  new notice of removal: {options.folder / 'notices' / notice}.json")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

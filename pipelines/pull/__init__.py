@@ -1,0 +1,1 @@
+"""Pulling a delivery: what changed, over several connections, checked, and then put in place."""

@@ -1,0 +1,25 @@
+"""Signs addresses by which anyone can read an object for a time."""
+
+from __future__ import annotations
+
+from pipelines.storage.s3_client import S3Options, presigning_client, translate_s3_errors
+
+
+def presigned_url(options: S3Options, bucket: str, name: str, expires_s: int) -> str:
+    """Returns an address of an object; nothing is sent, and whether it exists is not looked up.
+
+    Args:
+        options: Which S3 service.
+        bucket: Its bucket.
+        name: Its key.
+        expires_s: For how long it may be used, in seconds; at most a week.
+
+    Raises:
+        InputError: If there are no credentials.
+    """
+    with translate_s3_errors(bucket, name):
+        return str(
+            presigning_client(options).generate_presigned_url(
+                "get_object", Params={"Bucket": bucket, "Key": name}, ExpiresIn=expires_s
+            )
+        )

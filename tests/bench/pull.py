@@ -1,0 +1,137 @@
+"""How fast a delivery is pulled, beside boto3's parallel downloads: `python -m tests.bench.pull`.
+
+Both get the same files from the same server on this machine, over S3's protocol, with the same
+number of connections and the same length of a part, in turn; each time is the best of some rounds.
+boto3's transfers, which `aws s3 cp` rests on as well, neither digest nor sync what they write; a
+pull does both. Files are in memory (`--dir`), since the disk is not what is compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from s3transfer.manager import TransferConfig, TransferManager
+
+from pipelines.pull.download import DownloadSettings
+from pipelines.pull.open import open_origin
+from pipelines.pull.part_file import PART_BYTES
+from pipelines.pull.pull import PullRequest, pull
+from tests.pull.deals import SIGNER, publish
+
+LANES = 8
+BUCKET = "bench"
+SMALL_FILES, SMALL_BYTES = 40, 100_000
+
+
+def make(folder: Path, shards: int, shard_bytes: int) -> Path:
+    """Writes a delivery below the bucket, and returns its folder."""
+    block = os.urandom(1 << 20)
+    files = {f"small/{n:03d}": block[n : n + SMALL_BYTES] for n in range(SMALL_FILES)}
+    for n in range(shards):
+        files[f"shards/d-{n:05d}.tar"] = n.to_bytes(8, "big") + block * (shard_bytes >> 20)
+    publish(folder / BUCKET / "acme", "v0001", files)
+    return folder / BUCKET / "acme" / "v0001" / "delivery"
+
+
+def by_pull(target: Path) -> None:
+    origin = open_origin(f"s3://{BUCKET}/acme/v0001/delivery", 30.0)
+    request = PullRequest(target, (SIGNER.vkey,), settings=DownloadSettings(LANES))
+    pull(origin, request, datetime.now(UTC), lambda done, total: None)
+
+
+def by_boto3(source: Path, target: Path, endpoint: str) -> None:
+    config = Config(max_pool_connections=LANES, s3={"addressing_style": "path"})
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=config)
+    manager = TransferManager(
+        client,
+        TransferConfig(
+            max_request_concurrency=LANES,
+            multipart_chunksize=PART_BYTES,
+            multipart_threshold=PART_BYTES,
+        ),
+    )
+    with manager:
+        for path in sorted(source.rglob("*")):
+            if path.is_file():
+                name = path.relative_to(source).as_posix()
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                manager.download(BUCKET, f"acme/v0001/delivery/{name}", str(target / name))
+
+
+def timed(work: Callable[[Path], None], parent: Path) -> tuple[float, float]:
+    """Returns the seconds and the CPU seconds of this process that a download takes."""
+    target = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        start, cpu = time.perf_counter(), time.process_time()
+        work(target)
+        return time.perf_counter() - start, time.process_time() - cpu
+    finally:
+        shutil.rmtree(target)
+
+
+def main() -> None:
+    """Prints both speeds and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dir", type=Path, default=Path("/dev/shm"))
+    parser.add_argument("--shards", type=int, default=3)
+    parser.add_argument("--mib", type=int, default=256, help="of a shard")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.dir) as name:
+        folder = Path(name)
+        source = make(folder, options.shards, options.mib << 20)
+        total = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.range_server", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None and server.stdin is not None
+        endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        os.environ.update(
+            AWS_ENDPOINT_URL_S3=endpoint,
+            AWS_ACCESS_KEY_ID="x",
+            AWS_SECRET_ACCESS_KEY="y",
+            AWS_EC2_METADATA_DISABLED="true",
+        )
+        ways: dict[str, Callable[[Path], None]] = {
+            "pull": by_pull,
+            "boto3": lambda target: by_boto3(source, target, endpoint),
+        }
+        times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(options.rounds):
+            for way, work in ways.items():
+                times[way].append(timed(work, folder))
+        server.stdin.close()
+        server.wait()
+    best = {way: min(wall for wall, _ in found) for way, found in times.items()}
+    cpu = {way: min(spent for _, spent in found) for way, found in times.items()}
+    print(
+        json.dumps(
+            {
+                "mib": round(total / (1 << 20)),
+                "mib_per_s": {way: round(total / (1 << 20) / best[way]) for way in ways},
+                "cpu_s": {way: round(cpu[way], 2) for way in ways},
+                "speed_ratio": round(best["boto3"] / best["pull"], 2),
+                "rounds": {way: [round(wall, 2) for wall, _ in times[way]] for way in ways},
+            },
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

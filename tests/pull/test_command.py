@@ -1,0 +1,46 @@
+"""`fairshard pull` as it is called: what it prints, at 80 columns, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import fairshard
+from tests.end_to_end.small_library import in_process
+from tests.pull.deals import SIGNER, content, publish, say_latest, tree
+
+FILES = {"README.md": b"read me\n", "shards/d-00000.tar": content(1, 3 << 20)}
+
+
+@pytest.fixture
+def deal(tmp_path: Path) -> Path:
+    publish(tmp_path / "acme", "v0001", FILES)
+    say_latest(tmp_path / "acme", 1, expires_at="2999-01-01T00:00:00+00:00")
+    return tmp_path / "acme"
+
+
+def test_pull_says_what_it_did(deal: Path, tmp_path: Path) -> None:
+    done = fairshard("pull", deal, tmp_path / "copy", "--key", SIGNER.vkey)
+    assert done.code == 0 and "Pull (MiB)" in done.err and "4/4" in done.err
+    assert "new or changed: 2, removed: 0, received: 3.1 MB" in done.out
+    assert "a pinned key, an-agency+" in done.out and "number 1, until 2999-01-01" in done.out
+    paths = (str(tmp_path / "copy"), str(deal))
+    assert all(
+        len(line) <= 80 for line in done.out.splitlines() if not any(p in line for p in paths)
+    )
+    assert tree(tmp_path / "copy" / "delivery") == tree(deal / "v0001" / "delivery")
+    again = in_process("pull", deal, tmp_path / "copy", "--json", "--quiet")
+    told = json.loads(again.out)
+    assert (again.code, told["placed"], told["received_bytes"], told["sequence"]) == (0, [], 0, 1)
+
+
+def test_pull_says_what_is_wrong(deal: Path, tmp_path: Path) -> None:
+    done = in_process("pull", deal, tmp_path / "copy", "--quiet")
+    assert done.code == 2 and "Give the agency's key with --key" in done.err
+    done = in_process("pull", tmp_path, tmp_path / "copy", "--quiet", "--key", SIGNER.vkey)
+    assert done.code == 2 and "There is no delivery here" in done.err
+    (deal / "v0001" / "delivery" / "README.md").write_bytes(b"read it\n")
+    done = in_process("pull", deal, tmp_path / "copy", "--quiet", "--key", SIGNER.vkey)
+    assert done.code == 1 and "not the one that the manifest lists" in done.err
