@@ -68,33 +68,53 @@ def match_columns(
             "A column appears twice", f"{origin}: {', '.join(repeated)}", "Rename one."
         )
     open_names = [name for name in present if name not in mapping.ignore]
+    _refuse_two_variants(table, open_names, mapping, origin)
     found = find_columns(table, open_names, mapping)
+    sources = mapping.derived.found_sources(open_names)
+    known = found.keys() | _made(mapping, open_names)
     required = [name for name in _required(table, mapping) if name not in mapping.given_elsewhere]
     for ours in [*required, *dict(mapping.columns)]:
-        if ours not in found:
+        if ours not in known:
             raise _missing_column_error(table, ours, mapping, present, origin)
-    unread = sorted(set(open_names) - set(found.values()))
-    _refuse_near(table, unread, found, mapping, origin)
+    unread = sorted(set(open_names) - set(found.values()) - {name for _, name in sources})
+    of_interest = [name for name in unread if not mapping.derived.is_unused(name)]
+    _refuse_near(table, of_interest, found, mapping, origin)
     inexact = tuple(
         (ours, theirs) for ours, theirs in found.items() if theirs != mapping.agency_column(ours)
     )
     ignored = set(present) & set(mapping.ignore)
-    return ColumnMatch(tuple(sorted(found.items())), tuple(sorted({*unread, *ignored})), inexact)
+    columns = (*sorted(found.items()), *sources)
+    return ColumnMatch(columns, tuple(sorted({*unread, *ignored})), inexact)
 
 
 def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dict[str, str]:
     """Returns the file's column for each of ours that is there: the same name, or the only one
-    with the same plain form.
+    with the same plain form. A variant of one of our columns is not read as another of them.
     """
+    variants = mapping.derived.found_variants(names)
+    found_sources = mapping.derived.found_sources(names)
+    named = {name for alike in variants.values() for name in alike}
+    named |= {name for _, name in found_sources}
+    elsewhere = mapping.hidden | {ours for ours, _ in found_sources} | variants.keys()
     wanted = {
         ours: mapping.agency_column(ours)
         for ours in table_schema(table).names
-        if ours not in mapping.given_elsewhere
+        if ours not in elsewhere
     }
-    found = {ours: theirs for ours, theirs in wanted.items() if theirs in names}
+    found = {
+        ours: alike[0]
+        for ours, alike in variants.items()
+        if len(alike) == 1 and ours not in mapping.hidden
+    }
+    stated = dict(mapping.columns)
+    found |= {
+        ours: theirs
+        for ours, theirs in wanted.items()
+        if theirs in names and (ours in stated or theirs not in named)
+    }
     by_plain: dict[str, list[str]] = {}
     for name in names:
-        if name not in found.values():
+        if name not in found.values() and name not in named:
             by_plain.setdefault(plain_form(name), []).append(name)
     for ours, theirs in wanted.items():
         alike = by_plain.get(plain_form(theirs), [])
@@ -106,8 +126,38 @@ def find_columns(table: str, names: Sequence[str], mapping: TableMapping) -> dic
 def has_required(table: str, names: Sequence[str], mapping: TableMapping) -> bool:
     """Whether a header has all required columns of a table, and one if none is required."""
     found = find_columns(table, names, mapping)
-    known = found.keys() | mapping.given_elsewhere
+    known = found.keys() | mapping.given_elsewhere | _made(mapping, names)
     return bool(known) and all(name in known for name in _required(table, mapping))
+
+
+def _made(mapping: TableMapping, names: Sequence[str]) -> frozenset[str]:
+    """Returns our columns that are made of columns of a header, or of the file's name."""
+    derived = mapping.derived
+    return frozenset(ours for ours, _ in derived.found_sources(names)) | {*derived.from_file_name}
+
+
+def _refuse_two_variants(
+    table: str, names: Sequence[str], mapping: TableMapping, origin: str
+) -> None:
+    """Refuses a header in which two columns may be one of ours, or one that is joined too."""
+    given = mapping.derived.found_variants(names)
+    sources = mapping.derived.found_sources(names)
+    for ours, theirs in (*((o, found[0]) for o, found in given.items()), *sources):
+        if ours in mapping.joined and ours in mapping.hidden:
+            raise InputError(
+                f"The table {table} and a file that is joined to it both say {ours}",
+                f"{origin}: {theirs}",
+                f'Leave it out of one: [{mapping.where}] ignore = ["{theirs}"] in mapping.toml, '
+                "or take the column out of the joined file.",
+            )
+    for ours, alike in given.items():
+        if len(alike) > 1 and ours not in mapping.hidden:
+            raise InputError(
+                f"Two columns of the table {table} may be {ours}",
+                f"{origin}: {', '.join(alike)}",
+                f'Say which in mapping.toml: [{mapping.where}.columns] {ours} = "{alike[0]}", and '
+                f'[{mapping.where}] ignore = ["{alike[1]}"].',
+            )
 
 
 def _required(table: str, mapping: TableMapping) -> Sequence[str]:

@@ -45,6 +45,44 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
     Raises:
         InputError: If its dialect is not certain, or its columns do not fit the table.
     """
+    head = read_head(table, file, mapping)
+    names = head.names
+    partitions = partition_columns(file.name) if "/" in file.name else ()
+    match = _match(table, names, partitions, mapping, file.uri)
+    return InspectedFile(
+        head.format,
+        match.columns,
+        match.unread,
+        match.inexact,
+        partitions,
+        head.dialect,
+        head.row_groups,
+    )
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """What the beginning of a file says, or for JSON all of it.
+
+    Attributes:
+        format: As in `InspectedFile`.
+        names: The names of its columns; None for JSON without a readable object.
+        dialect: How a CSV file is written.
+        row_groups: As in `InspectedFile`.
+    """
+
+    format: str
+    names: list[str] | None
+    dialect: Dialect
+    row_groups: tuple[int, ...] | None
+
+
+def read_head(table: str, file: CatalogueFile, mapping: TableMapping) -> FileHead:
+    """Reads how a file is written and what its columns are called, without judging them.
+
+    Raises:
+        InputError: If its dialect is not certain.
+    """
     kind = format_of(file)
     if kind is None:
         raise ValueError(f"{file.name} is not a table")  # `find_tables` refuses it
@@ -69,11 +107,7 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
             else:
                 keys = formats.json_columns(stream, kind, file.uri)
                 names = None if keys is None else sorted(keys)
-    partitions = partition_columns(file.name) if "/" in file.name else ()
-    match = _match(table, names, partitions, mapping, file.uri)
-    return InspectedFile(
-        kind, match.columns, match.unread, match.inexact, partitions, dialect, row_groups
-    )
+    return FileHead(kind, names, dialect, row_groups)
 
 
 def _match(

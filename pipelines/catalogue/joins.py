@@ -19,13 +19,17 @@ from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.convert import convert_column
 from pipelines.catalogue.formats import RawBatch
 from pipelines.catalogue.join_watch import JoinWatch
+from pipelines.catalogue.made_columns import derive_columns
 from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.mapping_tables import COMBINED
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, Join, TablePart
 from pipelines.catalogue.rows import convert_rows, raw_values
 from pipelines.catalogue.values import shorten
+from pipelines.catalogue.vocabulary import respell
+from pipelines.storage.columns import Column
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
@@ -92,8 +96,9 @@ def _load(join: Join, versions: tuple[str, ...]) -> JoinedRows:
     notes, blank = CellNotes(), 0
     for part in join.parts:
         mapping = replace(join.mapping, columns=part.columns)
-        for raw in raw_batches(part, mapping, one_line_rows=True):
-            rows = convert_rows(raw, part.name, join.table, mapping, schema)
+        for read in raw_batches(part, mapping, one_line_rows=True):
+            raw, made = derive_columns(read, mapping, join.table)
+            rows = convert_rows(raw, part.name, join.table, made, schema)
             if rows.failed_rows:
                 raise InputError(
                     f"A row of {join.name}, which is joined to {join.table}, cannot be read",
@@ -174,10 +179,48 @@ def add_joined(
         )
         for name in join.columns:
             theirs = f"\0{number} {name}"  # no column of a file has this name
-            columns[theirs] = joined.column(name).combine_chunks().take(rows)
+            column = joined.column(name).combine_chunks().take(rows)
+            if name in COMBINED and name in dict(mapping.columns):
+                column = _combined(raw, name, mapping, part, column, join.name)
+            columns[theirs] = column
             names.append((name, theirs))
     given = tuple(name for join in part.joins for name in join.columns)
     return replace(raw, columns=columns), replace(mapping, columns=tuple(names), joined=given)
+
+
+def _combined(
+    raw: RawBatch,
+    name: str,
+    mapping: TableMapping,
+    part: TablePart,
+    joined: Column,
+    file: str,
+) -> Column:
+    """Returns what the table says in a column, or else a joined file.
+
+    Releases are put together. Two different texts become one that is no value of the column.
+    """
+    field = TABLES[part.table].field(name).with_nullable(True)
+    values = raw_values(raw, field, mapping, Origin(part.table, part.name, raw.positions))
+    own, bad = convert_column([] if values is None else values, field, table=part.table)
+    if bad:
+        raise InputError(
+            f"A value of the table {part.table} cannot be read",
+            f"{part.name}:{raw.positions[bad[0].row]}: {name} = '{shorten(bad[0].value)}'",
+            f"Correct it, or take the column {name} out of {part.name} or {file}.",
+        )
+    if pa.types.is_list(field.type):
+        pairs = zip(own.to_pylist(), joined.to_pylist(), strict=True)
+        lists = [list(dict.fromkeys([*(one or ()), *(two or ())])) or None for one, two in pairs]
+        together: Column = pa.array(lists, field.type)
+        return together
+    own = respell(own, name)[0]
+    texts = [
+        f"{one} in {part.name}, {two} in {file}" if one and two and one != two else one or two
+        for one, two in zip(own.to_pylist(), joined.to_pylist(), strict=True)
+    ]
+    said: Column = pa.array(texts, field.type)
+    return said
 
 
 def watch_joins(

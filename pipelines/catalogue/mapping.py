@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.mapping_derived import DERIVED_SECTIONS, parse_derived
 from pipelines.catalogue.mapping_form import FORM_SECTIONS, parse_form
 from pipelines.catalogue.mapping_tables import CatalogueMapping, JoinMapping, TableMapping
 from pipelines.catalogue.mapping_values import (
@@ -35,8 +36,9 @@ __all__ = [
 MAPPING_FILE = "mapping.toml"
 _SECTIONS = ("columns", "values", "constants")
 _OF_FILES = ("files", "file", "sheet", "ignore")
-_ALLOWED = (*_SECTIONS, *_OF_FILES, "codes", "joins", *FORM_SECTIONS)
-_ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *FORM_SECTIONS)
+_ALLOWED = (*_SECTIONS, *_OF_FILES, "codes", "joins", *FORM_SECTIONS, *DERIVED_SECTIONS)
+_OF_JOIN = ("variants", "base_names")
+_ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *_OF_JOIN, *FORM_SECTIONS)
 _ALLOWED_IN_CODES = ("columns", *_OF_FILES, "csv")
 _ALLOWED_IN_USE = ("columns", "sheet", "ignore", *FORM_SECTIONS)
 
@@ -117,6 +119,7 @@ def _parse_table(
         text_value(raw["sheet"], f"{where}.sheet") if "sheet" in raw else "",
         parse_names(raw.get("ignore", []), f"{where}.ignore"),
         parse_form(raw, table_schema(table), where),
+        parse_derived(raw, table_schema(table), where),
         _parse_codes(codes, table, f"{where}.codes"),
         _parse_joins(raw.get("joins", []), table, f"{where}.joins"),
         where=where,
@@ -175,7 +178,12 @@ def _with_files(mapping: TableMapping) -> TableMapping:
     return mapping
 
 
-def _load_toml(source: bytes, origin: str) -> dict[str, object]:
+def load_toml(source: bytes, origin: str) -> dict[str, object]:
+    """Reads TOML.
+
+    Raises:
+        InputError: If it is not valid.
+    """
     try:
         return tomllib.loads(source.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -192,7 +200,23 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
     Raises:
         InputError: If it is not valid TOML, or a key or value is unknown.
     """
-    document = _load_toml(source, origin)
+    return parse_document(load_toml(source, origin), source, origin)
+
+
+def parse_document(
+    document: dict[str, object], source: bytes, origin: str, preset: str = ""
+) -> CatalogueMapping:
+    """Parses a mapping whose TOML was read.
+
+    Args:
+        document: What the TOML says.
+        source: The bytes that stand for it in the catalogue's digest.
+        origin: Its path or address, for messages.
+        preset: The preset that is part of it, or "".
+
+    Raises:
+        InputError: If a key or value is unknown.
+    """
     try:
         for key in document:
             check_known(key, ["mapping", "files"], key)
@@ -210,7 +234,7 @@ def parse_mapping(source: bytes, origin: str) -> CatalogueMapping:
         )
     except InputError as error:
         raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error
-    return CatalogueMapping(source, parsed, ignored_files)
+    return CatalogueMapping(source, parsed, ignored_files, preset)
 
 
 def load_use_mapping(path: Path) -> TableMapping:
@@ -219,7 +243,7 @@ def load_use_mapping(path: Path) -> TableMapping:
     Raises:
         InputError: If it cannot be read, or a key or value is unknown.
     """
-    document = _load_toml(_read_file(path), str(path))
+    document = load_toml(read_mapping_file(path), str(path))
     try:
         for key in document:
             check_known(key, [USE], key)
@@ -234,10 +258,15 @@ def load_mapping(path: Path) -> CatalogueMapping:
     Raises:
         InputError: If it cannot be read, or `parse_mapping` refuses it.
     """
-    return parse_mapping(_read_file(path), str(path))
+    return parse_mapping(read_mapping_file(path), str(path))
 
 
-def _read_file(path: Path) -> bytes:
+def read_mapping_file(path: Path) -> bytes:
+    """Reads the bytes of a mapping.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

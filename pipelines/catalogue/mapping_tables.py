@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.catalogue.mapping_derived import NOTHING_DERIVED, DerivedColumns
 from pipelines.catalogue.mapping_form import NOTHING_STATED, TableForm
+
+#: Columns of which an export may say a part and a joined file the rest; where both speak, they
+#: must agree.
+COMBINED = frozenset({"licence_class", "digital_source_type", "release_ids"})
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class TableMapping:
         sheet: Which sheet of its workbook; empty for the only one, or the one with its name.
         ignore: The agency's columns that are not read on purpose.
         form: How its text files and cells are written.
+        derived: How columns are made of the agency's own.
         codes: By our column, the file that has its values as pairs of the agency's and ours.
         joins: Files that add columns to it.
         required: The columns that must be there; None for those that the table requires.
@@ -34,6 +40,7 @@ class TableMapping:
     sheet: str = ""
     ignore: tuple[str, ...] = ()
     form: TableForm = NOTHING_STATED
+    derived: DerivedColumns = NOTHING_DERIVED
     codes: tuple[tuple[str, TableMapping], ...] = ()
     joins: tuple[JoinMapping, ...] = ()
     required: tuple[str, ...] | None = None
@@ -55,8 +62,19 @@ class TableMapping:
 
     @property
     def given_elsewhere(self) -> frozenset[str]:
-        """Returns our columns that the table's own files must not have."""
+        """Returns our columns that something else than the table's own files gives."""
         return frozenset(dict(self.constants)) | frozenset(self.joined)
+
+    @property
+    def combined(self) -> frozenset[str]:
+        """Returns our joined columns that the table's own files may give too."""
+        made = {ours for ours, _ in (*self.derived.variants, *self.derived.sources)}
+        return COMBINED & made & frozenset(self.joined)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Returns our columns that the table's own files must not have."""
+        return self.given_elsewhere - self.combined
 
 
 @dataclass(frozen=True)
@@ -93,11 +111,13 @@ class CatalogueMapping:
         source: The bytes of the file, which the catalogue's digest covers.
         tables: The mappings, by table.
         ignored_files: Names or patterns of files that are not part of the catalogue.
+        preset: The preset that it is based on, or "".
     """
 
     source: bytes = b""
     tables: tuple[tuple[str, TableMapping], ...] = ()
     ignored_files: tuple[str, ...] = ()
+    preset: str = ""
 
     def for_table(self, table: str) -> TableMapping:
         """Returns the mapping of a table; empty if the file does not mention the table."""

@@ -163,7 +163,8 @@ class _Opener:
         for file in table.files:
             found = inspect_file(table.table, file, mapping)
             for join in joins:
-                if join.key not in {*dict(found.columns), *dict(mapping.constants)}:
+                made = mapping.derived.from_file_name
+                if join.key not in {*dict(found.columns), *dict(mapping.constants), *made}:
                     raise InputError(
                         f"The table {table.table} lacks the key of a joined file",
                         f"{file.uri}: {join.key}, by which {join.name} is joined",
@@ -213,9 +214,9 @@ def _check_joins(
                 f"{join.name} to {join.table}",
                 f"Add the table {join.table}.",
             )
-        own = mapping.for_table(join.table)
+        own = replace(mapping.for_table(join.table), joined=join.columns)
         for column in join.columns:
-            if column in own.stated_columns:
+            if column in own.stated_columns - own.combined:
                 raise InputError(
                     "The mapping speaks of a joined column in the section of its table",
                     f"{own.where}: {column}, which {join.name} has",

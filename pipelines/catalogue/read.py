@@ -14,19 +14,22 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
-from pipelines.catalogue.files import list_catalogue, open_file, read_blocks
+from pipelines.catalogue.choice import AS_FOUND, MappingChoice, choose_mapping
+from pipelines.catalogue.datelines import contradict_creative
+from pipelines.catalogue.file_name_ids import refuse_repeated_names
+from pipelines.catalogue.files import list_catalogue
 from pipelines.catalogue.inventory import count_files, split_ignored
 from pipelines.catalogue.joins import add_joined
-from pipelines.catalogue.listing import CatalogueFile
-from pipelines.catalogue.mapping import MAPPING_FILE, CatalogueMapping, parse_mapping
+from pipelines.catalogue.made_columns import derive_columns
+from pipelines.catalogue.mapping import CatalogueMapping
 from pipelines.catalogue.notes import CellNotes
-from pipelines.catalogue.opening import open_tables
+from pipelines.catalogue.opening import OpenedTables, open_tables
 from pipelines.catalogue.part_rows import BATCH_ROWS, raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
 from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.catalogue.workbooks import split_workbooks
-from pipelines.storage.columns import values_of
+from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
@@ -64,22 +67,25 @@ class TableBatch:
     blank_rows: int
 
 
-def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalogue:
+def open_catalogue(uri: str, mapping: CatalogueMapping | MappingChoice = AS_FOUND) -> Catalogue:
     """Opens a catalogue: finds its tables and checks their columns without reading rows.
 
     Args:
         uri: A folder or s3://bucket/prefix.
-        mapping: How its columns are mapped; by default `mapping.toml` next to the tables.
+        mapping: How its columns are mapped, or which mapping a command chose; by default
+            `mapping.toml` next to the tables.
 
     Raises:
         InputError: If it cannot be listed or read, or a required table or column is missing.
     """
     listing = list_catalogue(uri)
-    if mapping is None:
-        mapping = _find_mapping(listing.files)
+    if isinstance(mapping, MappingChoice):
+        mapping = choose_mapping(mapping, listing.files, uri)
     kept, ignored_files = split_ignored(listing.files, mapping.ignored_files)
     files, ignored_books, sheets = split_workbooks(kept, mapping.ignored_files)
     opened = open_tables(files, mapping, uri)
+    if names_are_ids(opened):
+        refuse_repeated_names(lambda: _asset_ids(opened.parts, opened.mapping), uri)
     files_counted = count_files(
         listing,
         [(table.table, table.files) for table in opened.tables],
@@ -101,12 +107,21 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | None = None) -> Catalog
     )
 
 
-def _find_mapping(files_found: Iterable[CatalogueFile]) -> CatalogueMapping:
-    for file in files_found:
-        if file.name == MAPPING_FILE:
-            with open_file(file.uri, file.version) as stream:
-                return parse_mapping(b"".join(read_blocks(stream)), file.uri)
-    return CatalogueMapping()
+def names_are_ids(opened: OpenedTables) -> bool:
+    """Whether assets have no other id than the names of their files."""
+    if "asset_id" not in opened.mapping.for_table("assets").derived.from_file_name:
+        return False
+    given = {ours for part in opened.parts if part.table == "assets" for ours, _ in part.columns}
+    given |= {name for join in opened.joins if join.table == "assets" for name in join.columns}
+    return "asset_id" not in given
+
+
+def _asset_ids(parts: Iterable[TablePart], mapping: CatalogueMapping) -> Iterator[Column]:
+    for part in parts:
+        if part.table == "assets":
+            for batch in read_batches(part, mapping):
+                for table in (batch.table, batch.unread):
+                    yield table.column("asset_id").combine_chunks().drop_null()
 
 
 def _media_uris(parts: Iterable[TablePart], mapping: CatalogueMapping) -> Iterator[str]:
@@ -135,12 +150,16 @@ def read_batches(
     own = replace(own, columns=part.columns)
     found = raw_batches(part, own, part.table != "assets", batch_rows)
     for index, read in enumerate(found):
-        raw, table_mapping = add_joined(read, part, own)
+        read, table_mapping = derive_columns(read, own, part.table)
+        raw, table_mapping = add_joined(read, part, table_mapping)
         rows = convert_rows(raw, part.name, part.table, table_mapping)
         if rows.failed_rows and part.table != "assets":
             raise _row_error(part.table, rows.failed_rows[0])
+        table = rows.table
+        if own.derived.editorial_captions:
+            table = contradict_creative(table, rows.notes)
         yield TableBatch(
-            rows.table,
+            table,
             rows.failed_rows,
             part.index,
             index,

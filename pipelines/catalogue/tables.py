@@ -66,6 +66,11 @@ def _is_hidden(name: str) -> bool:
     return name.rpartition("/")[2].startswith(("_", "."))
 
 
+def belongs_to_table(table: str, name: str) -> bool:
+    """Whether a file belongs to a table by its name or folder."""
+    return _placement(table, name) is not None
+
+
 def _placement(table: str, name: str) -> str | None:
     """Returns how a file belongs to a table: alone, as a piece, in a folder, or None."""
     folder, slash, inner = name.partition("/")

@@ -6,7 +6,6 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.console import Console
 
@@ -18,8 +17,8 @@ from pipelines.catalogue.checks import (
     no_assets_error,
     prepare_checks,
 )
-from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.outcome import GateSummary
+from pipelines.catalogue.preset_needs import find_unknown
 from pipelines.catalogue.read import Catalogue, TableBatch, open_catalogue, read_batches
 from pipelines.catalogue.references import ReachedReferences
 from pipelines.catalogue.suite import check_divert, load_suite
@@ -31,6 +30,7 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.payees import check_payees
 from pipelines.report.defaults import (
     personal_line,
@@ -130,8 +130,7 @@ def run(options: argparse.Namespace) -> int:
     results, _ = consoles(options)
     deal = load_deal(options.deal)
     check_divert(load_suite("assets"), deal.gate.divert)
-    mapping = load_mapping(Path(options.mapping)) if options.mapping else None
-    catalogue = open_catalogue(options.catalogue, mapping)
+    catalogue = open_catalogue(options.catalogue, mapping_choice(options))
     as_of_us = round(parse_as_of(options.as_of).timestamp() * 1_000_000)
     checks = prepare_checks(catalogue, deal, as_of_us)
     check_rulings(deal, checks.contributors)
@@ -161,6 +160,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         listed = [item.to_json() for item in defaults]
         more = {"reading": reading.to_json(), "strict_defaults": listed}
+        if catalogue.mapping.preset:
+            more["unknown"] = [fact.to_json() for fact in find_unknown(catalogue)]
         if options.out:
             more["refused_by_notice"] = dict(sorted(screened.steps["screen"].notices.items()))
         print_json({"deal_id": deal.deal_id, **counts, **more})
@@ -182,6 +183,7 @@ def _counts(
         "diverted": judgement.summary.diverted,
         "ignored_columns": list(checks.catalogue.ignored_columns),
         **checks.notes.to_json(),
+        **checks.notes.captions_json(),
         "personal_texts": dict(sorted(found.personal.items())),
         "reported": judgement.reported,
         "other_references": {
@@ -207,6 +209,9 @@ def _show(
         text = f"{ours} is read from {theirs!r}"
         results.print(f"  {'column':<18} {text}", markup=False, highlight=False, soft_wrap=True)
     show_unstated(results, reading)
+    for fact in find_unknown(catalogue):
+        text = f"  {'unknown':<18} {fact.line}"
+        results.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(value: object) -> str:

@@ -16,6 +16,7 @@ from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from schemas import layout
 from schemas.errors import InputError
+from schemas.presets import PRESETS
 
 OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # options can be added to either
 _MAX_WORKERS = 8
@@ -81,7 +82,24 @@ def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
         "--catalogue", required=required, metavar="URI", help="folder or s3:// prefix"
     )
     parser.add_argument("--deal", required=required, type=Path, metavar="FILE", help="deal in TOML")
+    add_mapping_options(parser)
+
+
+def add_mapping_options(parser: OptionsParent) -> None:
+    """Adds the options that say how a catalogue is mapped."""
     parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    parser.add_argument(
+        "--preset",
+        default="",
+        metavar="NAME",
+        help="read an agency's own export, on which the mapping may build: " + ", ".join(PRESETS),
+    )
+    parser.add_argument(
+        "--media-prefix",
+        default="",
+        metavar="URI",
+        help="folder or prefix of the media, before every media_uri: photos/ or s3://bucket/media/",
+    )
 
 
 def add_as_of_option(parser: OptionsParent) -> None:

@@ -14,6 +14,7 @@ from pipelines.commands.common import (
     parse_as_of,
     print_json,
 )
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.explain.asset import explain_asset, open_decision_inputs
 from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         options.catalogue,
         deal,
         parse_as_of(options.as_of),
-        options.mapping,
+        mapping_choice(options),
         tuple(options.allow_root),
         tuple(options.allow_host),
         http_client(options.user_agent, options.requests_per_minute, 1),

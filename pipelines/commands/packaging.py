@@ -15,6 +15,7 @@ from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.log import open_log
 from pipelines.commands.common import consoles, parse_as_of, print_json
 from pipelines.commands.logging_options import logging_to
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.progress import show_progress
@@ -64,7 +65,7 @@ def run_package(
             deal=options.deal,
             as_of=parse_as_of(options.as_of),
             output=options.out,
-            mapping=options.mapping,
+            mapping=mapping_choice(options),
             key=options.key,
             roots=tuple(options.allow_root),
             hosts=tuple(options.allow_host),

@@ -22,7 +22,7 @@ from pipelines.accounts.payouts import (
     unpaid_table,
 )
 from pipelines.accounts.pools import contributors_of
-from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.choice import AS_FOUND
 from pipelines.catalogue.read import open_catalogue, read_table
 from pipelines.commands.books import (
     add_books_options,
@@ -33,10 +33,12 @@ from pipelines.commands.books import (
 )
 from pipelines.commands.common import (
     add_general_options,
+    add_mapping_options,
     consoles,
     print_json,
     refuse_public_folder,
 )
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.ledger.payable import Payee
 from pipelines.statements.money_page import UNPAID
@@ -69,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="whose table contributors has names, countries, currencies and payee references",
     )
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_mapping_options(parser)
     parser.add_argument(
         "--name", default="", metavar="NAME", help="names the payout (default: its day)"
     )
@@ -119,15 +121,15 @@ def run(options: argparse.Namespace) -> int:
 def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[str, Payee] | None:
     """Returns what the catalogue says of contributors as payees; None without a catalogue."""
     if options.catalogue is None:
-        if options.mapping:
+        if mapping_choice(options) != AS_FOUND:
             raise InputError(
-                "--mapping was given without --catalogue",
-                options.mapping,
+                "--mapping, --preset or --media-prefix was given without --catalogue",
+                " ".join((options.mapping, options.preset, options.media_prefix)).strip(),
                 "Nothing was recorded. Give the catalogue with --catalogue, or leave it out.",
             )
         return None
-    mapping = load_mapping(Path(options.mapping)) if options.mapping else None
-    table = read_table(open_catalogue(options.catalogue, mapping), "contributors")
+    catalogue = open_catalogue(options.catalogue, mapping_choice(options))
+    table = read_table(catalogue, "contributors")
     payees = read_payees(table)
     if not payees:
         raise InputError(

@@ -17,11 +17,13 @@ from pipelines.commands.books import add_books_options, open_books
 from pipelines.commands.common import (
     add_as_of_option,
     add_general_options,
+    add_mapping_options,
     consoles,
     parse_as_of,
     print_json,
     refuse_public_folder,
 )
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.explain.asset import DecisionInputs, open_decision_inputs
 from pipelines.removal.sweep import DealSweep, sweep
 from pipelines.storage.tables import json_bytes
@@ -48,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="folder or s3:// prefix, as it is now; needs --deal",
     )
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_mapping_options(parser)
     parser.add_argument(
         "--deal",
         action="append",
@@ -100,7 +102,8 @@ def _inputs(options: argparse.Namespace, as_of: datetime) -> dict[str, DecisionI
             raise InputError(
                 "Two deals have the same id", f"{path}: {deal.deal_id}", "Give each deal once."
             )
-        found[deal.deal_id] = open_decision_inputs(options.catalogue, deal, as_of, options.mapping)
+        chosen = mapping_choice(options)
+        found[deal.deal_id] = open_decision_inputs(options.catalogue, deal, as_of, chosen)
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.commands.common import parse_as_of
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.repair.rebuild import repair_version
 from pipelines.repair.version import PublishedVersion
@@ -61,7 +62,7 @@ def verify_and_repair(
         deal=options.deal,
         as_of=_repair_as_of(options, published, pinned),
         output=published.output,
-        mapping=options.mapping,
+        mapping=mapping_choice(options),
         key=options.key,
         roots=tuple(options.allow_root),
         hosts=tuple(options.allow_host),

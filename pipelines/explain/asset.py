@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.choice import AS_FOUND, MappingChoice
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.read import (
     Catalogue,
@@ -129,7 +129,7 @@ def open_decision_inputs(
     catalogue: str,
     deal: Deal,
     as_of: datetime,
-    mapping: str = "",
+    mapping: MappingChoice = AS_FOUND,
     roots: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     client: HttpClient = DEFAULT_CLIENT,
@@ -140,7 +140,7 @@ def open_decision_inputs(
         catalogue: Folder or s3:// prefix.
         deal: The deal.
         as_of: The instant at which rights are judged, UTC.
-        mapping: Path of a column mapping, or "".
+        mapping: How the columns of the catalogue are mapped.
         roots: Further roots that media may lie under.
         hosts: Further hosts that they may come from.
         client: How web servers are asked.
@@ -148,11 +148,12 @@ def open_decision_inputs(
     Raises:
         InputError: If an input is invalid; it names the first one.
     """
+    media_root = [mapping.media_root] if mapping.media_root else []
     return DecisionInputs(
         deal=deal,
-        catalogue=open_catalogue(catalogue, load_mapping(Path(mapping)) if mapping else None),
+        catalogue=open_catalogue(catalogue, mapping),
         as_of=as_of,
-        policy=source_policy(deal, roots, hosts, client),
+        policy=source_policy(deal, (*roots, *media_root), hosts, client),
         limits=media_limits(deal),
         trust=load_trust_lists(
             [Path(path).absolute() for path in deal.sources.trust_lists],

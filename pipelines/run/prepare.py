@@ -16,7 +16,7 @@ from pathlib import Path
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.checks import prepare_checks
-from pipelines.catalogue.mapping import load_mapping
+from pipelines.catalogue.choice import AS_FOUND, MappingChoice
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
@@ -52,7 +52,7 @@ class JobRequest:
         deal: Path of the deal.
         as_of: The time at which rights are evaluated.
         output: Address of the output store, or "" for the deal's own output.
-        mapping: Path of a column mapping, or "".
+        mapping: How the columns of the catalogue are mapped.
         key: Path of the signing key, or "" for the agency's own.
         roots: Additional roots that media may lie under.
         hosts: Additional hosts that media may be fetched from.
@@ -72,7 +72,7 @@ class JobRequest:
     deal: Path
     as_of: datetime
     output: str = ""
-    mapping: str = ""
+    mapping: MappingChoice = AS_FOUND
     key: str = ""
     roots: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -117,8 +117,11 @@ def continuing_command(request: JobRequest, job: Job) -> str:
     words = ["fairshard", "package", "--catalogue", _anywhere(request.catalogue)]
     words += ["--deal", str(request.deal.absolute()), "--out", _anywhere(job.output_uri)]
     words += ["--as-of", request.as_of.isoformat()]
-    for option, path in (("--mapping", request.mapping), ("--key", request.key)):
+    for option, path in (("--mapping", request.mapping.path), ("--key", request.key)):
         words += [option, str(Path(path).absolute())] if path else []
+    words += ["--preset", request.mapping.preset] if request.mapping.preset else []
+    prefix = request.mapping.media_prefix
+    words += ["--media-prefix", prefix] if prefix else []
     for root in request.roots:
         words += ["--allow-root", _anywhere(root)]
     for host in request.hosts:
@@ -155,8 +158,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     client = http_client(request.user_agent, request.requests_per_minute, request.workers)
     deal = load_deal(request.deal)  # 1
     check_divert(load_suite("assets"), deal.gate.divert)
-    mapping = load_mapping(Path(request.mapping)) if request.mapping else None
-    catalogue = open_catalogue(request.catalogue, mapping)  # 2
+    catalogue = open_catalogue(request.catalogue, request.mapping)  # 2
     checks = prepare_checks(catalogue, deal, round(request.as_of.timestamp() * 1_000_000))
     check_rulings(deal, checks.contributors)
     check_payees(deal.price, checks.contributors)
@@ -181,6 +183,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         deal, catalogue, request.as_of, models, salt, trust, new_pool, removed, inspectors
     )
     version = find_version(store, deal, current_run_id)  # 6
+    media_root = [request.mapping.media_root] if request.mapping.media_root else []
     plan = plan_pool(store, deal, version.name, new_pool)
     job = Job(
         deal=deal,
@@ -190,7 +193,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         output_uri=output,
         version=version.name,
         salt=salt,
-        policy=source_policy(deal, request.roots, request.hosts, client),
+        policy=source_policy(deal, (*request.roots, *media_root), request.hosts, client),
         limits=media_limits(deal),
         trust=trust,
         progress_path=request.progress_path,

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from pipelines.catalogue.choice import MappingChoice
 from pipelines.cli import build_parser
 from pipelines.commands.common import parse_as_of
 from pipelines.run.job import Job
@@ -25,7 +26,7 @@ def test_it_parses_to_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         catalogue="s3://agency/a catalogue",
         deal=Path("deals/acme.toml"),
         as_of=AS_OF,
-        mapping="ours.toml",
+        mapping=MappingChoice("ours.toml", "adobe", "s3://bucket/media/"),
         key="keys/agency.key",
         roots=("/archive", "more"),
         hosts=("media.example.com",),
@@ -41,6 +42,7 @@ def test_it_parses_to_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (read.catalogue, read.out) == (request.catalogue, str(tmp_path / "out"))
     assert read.deal == tmp_path / "deals/acme.toml"
     assert (read.mapping, read.key) == (str(tmp_path / "ours.toml"), str(tmp_path / request.key))
+    assert (read.preset, read.media_prefix) == ("adobe", "s3://bucket/media/")
     assert read.allow_root == ["/archive", str(tmp_path / "more")]
     assert (read.allow_host, read.user_agent) == (["media.example.com"], request.user_agent)
     assert (read.requests_per_minute, read.new_pool) == (30, "renewal-2027")
