@@ -12,6 +12,8 @@ from license_expression import (
     get_spdx_licensing,
 )
 
+from schemas.licences import is_known_share_alike
+
 _SHARE_ALIKE_CATEGORIES = ("Copyleft", "Copyleft Limited")
 
 
@@ -65,12 +67,11 @@ def licence_parts(code: str) -> frozenset[str] | None:
 def is_share_alike(code: str) -> bool:
     """Whether a licence in an expression asks that what is made of the work be shared alike.
 
-    SPDX has no such fact; ScanCode's index of the same identifiers does: copyleft, limited or not
-    (GPL, LGPL, AGPL, MPL, EUPL, OSL, GFDL, ODbL, CDLA-Sharing, CC BY-SA, LAL). A part SA or
-    Sharing counts too (CC BY-NC-SA), and so does SSPL.
+    SPDX has no such fact. It is one if the table in `schemas.licences` says so, or ScanCode's index
+    of the same identifiers: copyleft, limited or not (GPL, LGPL, AGPL, MPL, EUPL, OSL, GFDL, ODbL,
+    CDLA-Sharing, CC BY-SA, LAL). So a release of the index that drops one changes nothing.
     """
     ids = licence_ids(code)
     if ids is None:
         return False
-    parts = {part for one in ids for part in one.split("-")}
-    return bool(parts & {"SA", "SHARING", "SSPL"}) or bool(ids & _copyleft_keys())
+    return any(map(is_known_share_alike, ids)) or bool(ids & _copyleft_keys())
