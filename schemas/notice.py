@@ -33,12 +33,13 @@ REPLY_TYPE = "application/vnd.fairshard.removal-reply+json"
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _check_day(text: str) -> str:
-    date.fromisoformat(text)  # refuses a day that no calendar has
+def check_day(text: str) -> str:
+    """Returns an ISO 8601 date as it is; raises ValueError for a day that no calendar has."""
+    date.fromisoformat(text)
     return text
 
 
-_Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_check_day)]
+_Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(check_day)]
 
 
 class _Record(BaseModel):

@@ -1,0 +1,66 @@
+"""Writes lists of what was removed in canonical form, signs them, and checks them when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
+from schemas.canonical import canonical_json
+from schemas.errors import InputError, RunError
+from schemas.removal_list import RemovalList
+
+
+class RemovalListError(RunError):
+    """Raised when a list of removals is malformed, altered, or signed by another key."""
+
+
+def sign_removal_list(removals: RemovalList, signer: Signer) -> RemovalList:
+    """Returns the list with its signature; `removals.vkey` must be the signer's."""
+    text = _signed_text(removals)
+    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
+    return removals.model_copy(update={"signature": line})
+
+
+def removal_list_bytes(removals: RemovalList) -> bytes:
+    """Returns the list as it is sent: RFC 8785 canonical JSON."""
+    return canonical_json(removals.model_dump(mode="json"))
+
+
+def open_removal_list(data: bytes, pinned: tuple[str, ...]) -> RemovalList:
+    """Reads a list and checks its form and its signature.
+
+    Args:
+        data: The file's bytes.
+        pinned: The agency's keys, one of which must have signed.
+
+    Raises:
+        RemovalListError: If it is not canonical JSON of a list, or not signed by one of the keys.
+    """
+    try:
+        removals = RemovalList.model_validate(json.loads(data))
+        ours = removal_list_bytes(removals)
+    except (ValueError, RecursionError) as error:
+        raise RemovalListError("The list of removals cannot be read", ascii(data[:60])) from error
+    if ours != data or removals.assets != sorted(set(removals.assets)):
+        raise RemovalListError(
+            "The list of removals was altered", "its bytes are not in the canonical form"
+        )
+    if removals.vkey not in pinned:
+        raise RemovalListError(
+            "The list of removals is signed by another key than the pinned ones",
+            f"{removals.vkey[:200]!a}, pinned: {', '.join(pinned)}",
+            "Do not use it before the agency has confirmed its key.",
+        )
+    try:
+        open_note(f"{_signed_text(removals)}\n{removals.signature}\n", parse_vkey(removals.vkey))
+    except (NoteError, InputError) as error:
+        raise RemovalListError(
+            "The signature of the list of removals is not valid", str(error)
+        ) from error
+    return removals
+
+
+def _signed_text(removals: RemovalList) -> str:
+    unsigned = removal_list_bytes(removals.model_copy(update={"signature": ""}))
+    return f"fairshard removals v1\n{hashlib.sha256(unsigned).hexdigest()}\n"
