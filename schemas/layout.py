@@ -50,6 +50,7 @@ MEDIA = "media"  # a folder: the files that were read, with their digests
 RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is
+SIZES = "shards/sizes.json"  # how many samples each tar has
 
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
@@ -175,6 +176,11 @@ def tar_index_path(shard: str) -> str:
     return f"{tar_path(shard)}.idx"
 
 
+def dali_index_path(shard: str) -> str:
+    """Returns the path of DALI's index of a shard's tar."""
+    return f"shards/{shard}.idx"
+
+
 def image_embeddings_path(index: int) -> str:
     """Returns the path of the `index`-th shard's image embeddings, relative to the delivery."""
     return f"img_emb/img_emb_{index}.npy"
@@ -202,7 +208,7 @@ def shard_paths(name: str, index: int) -> list[str]:
         name: Base name of the shard.
         index: Its position in the manifest.
     """
-    named_paths = (tar_path, tar_index_path, shard_table_path, shard_stats_path)
+    named_paths = (tar_path, tar_index_path, dali_index_path, shard_table_path, shard_stats_path)
     indexed_paths = (image_embeddings_path, text_embeddings_path, metadata_path, shots_path)
     return [*(path(name) for path in named_paths), *(path(index) for path in indexed_paths)]
 

@@ -9,9 +9,21 @@ import pyarrow as pa
 from schemas.file_facts import FILE_FACTS_FIELDS
 from schemas.measures import MEASURE_FIELDS, Measures
 from schemas.profiles.file_fields import FileColumns
+from schemas.profiles.index_columns import INDEX_FIELDS, IndexColumns
+
+#: What a sample is for, by the name of its shards as well.
+SPLITS = ("train", "validation")
 
 
-class SampleRow(FileColumns, Measures):
+class PlannedColumns(TypedDict):
+    """What the plan says of a sample."""
+
+    split: str
+    group_id: str | None
+    duplicate_cluster: str | None
+
+
+class SampleRow(FileColumns, Measures, IndexColumns, PlannedColumns):
     """A row of SHARD_TABLE_SCHEMA without the columns that locate the sample in the tar."""
 
     key: str
@@ -49,6 +61,7 @@ class SampleRow(FileColumns, Measures):
     error_message: str | None
     duration_ms: int
     motion_milli: int
+    phash: str | None
 
 
 class MemberColumns(TypedDict):
@@ -87,7 +100,8 @@ class ShotRow(TypedDict):
     embedding: list[float]
 
 
-SHARD_TABLE_SCHEMA = pa.schema(
+#: The table in deliveries of FORMAT_VERSION 10.
+SHARD_TABLE_SCHEMA_10 = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("shard", pa.string(), nullable=False),
@@ -145,6 +159,19 @@ SHARD_TABLE_SCHEMA = pa.schema(
         *MEASURE_FIELDS,
     ]
 )
+SHARD_TABLE_SCHEMA = pa.schema(
+    [
+        *SHARD_TABLE_SCHEMA_10,
+        *INDEX_FIELDS,
+        pa.field("phash", pa.string()),  # 256 bits, hex
+        # Salted commitments, hex; null where it was not asked for or found out.
+        pa.field("duplicate_cluster", pa.string()),
+        pa.field("group_id", pa.string()),
+        pa.field("split", pa.string(), nullable=False),
+    ]
+)
+#: The tables that can be read and verified, newest first.
+SHARD_TABLE_SCHEMAS = (SHARD_TABLE_SCHEMA, SHARD_TABLE_SCHEMA_10)
 
 # One row per shot of a shard's films, stored beside the other embeddings; joined to samples by key.
 _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
@@ -163,13 +190,22 @@ _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
 ]
 SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)
 
-# One row per sample of the whole delivery, in the order of the tars' names and of their rows.
-SAMPLES_SCHEMA = pa.schema(
-    [
-        *SHARD_TABLE_SCHEMA,
-        pa.field("shard_index", pa.int32(), nullable=False),  # as in img_emb_<index>.npy
-        pa.field("embedding_row", pa.int32()),  # from 0; null without embeddings
-        pa.field("first_shot_row", pa.int32()),  # of the sample's shots, which are consecutive
-        pa.field("shots", pa.int32(), nullable=False),
-    ]
-)
+# Where a sample's rows in other tables are.
+_PLACE_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("shard_index", pa.int32(), nullable=False),  # as in img_emb_<index>.npy
+    pa.field("embedding_row", pa.int32()),  # from 0; null without embeddings
+    pa.field("first_shot_row", pa.int32()),  # of the sample's shots, which are consecutive
+    pa.field("shots", pa.int32(), nullable=False),
+]
+
+
+def samples_schema(shard_table: pa.Schema) -> pa.Schema:
+    """Returns the columns of `samples.parquet` for those of the shards' tables.
+
+    It has one row per sample of the whole delivery, in the order of the tars' names and of their
+    rows.
+    """
+    return pa.schema([*shard_table, *_PLACE_FIELDS])
+
+
+SAMPLES_SCHEMA = samples_schema(SHARD_TABLE_SCHEMA)

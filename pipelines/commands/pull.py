@@ -12,7 +12,6 @@ from rich.console import Console
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     positive_int,
     print_json,
 )

@@ -81,6 +81,7 @@ _TYPES: dict[pa.DataType, str] = {
     pa.int32(): "cr:Int32",
     pa.int64(): "cr:Int64",
     pa.float32(): "cr:Float32",
+    pa.date32(): "sc:Date",
 }
 
 
@@ -197,9 +198,13 @@ def _record_set(family: str) -> Node:
         "@type": "cr:RecordSet",
         "@id": family,
         "name": family,
-        "description": f"One record for each {family} sample.",
+        "description": f"One record for each {family} sample. The tables have the column captions "
+        "as well: all captions with their sources and scores.",
         "key": {"@id": f"{family}/key"},
-        "field": [_field(family, field) for field in SHARD_TABLE_SCHEMA],
+        # Croissant 1.1 has no type for a list of records in a column of a table.
+        "field": [
+            _field(family, field) for field in SHARD_TABLE_SCHEMA if field.name != "captions"
+        ],
     }
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pipelines.media.renderer import is_encoded_film
-from schemas.profiles.file_fields import FILM_FILE_FIELDS, PICTURE_FILE_FIELDS, SHARED_FILE_FIELDS
+from schemas.profiles.file_fields import (
+    FILM_FILE_FIELDS,
+    PICTURE_FILE_FIELDS,
+    SHARED_FILE_FIELDS,
+    is_encoded_film,
+)
 from schemas.unit import UnitRow
 
 # Of every film that was encoded again; codecs and bit rate are in its row.

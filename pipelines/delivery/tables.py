@@ -20,11 +20,13 @@ from schemas.features import ShotCaptions
 from schemas.measures import MEASURE_NAMES
 from schemas.profiles.common import CommonSample
 from schemas.profiles.file_fields import file_columns
+from schemas.profiles.index_columns import index_columns
 from schemas.sample import CONSIDERED_ASSETS_SCHEMA, DELIVERED_ASSETS_SCHEMA
 from schemas.shard_table import (
     SHARD_TABLE_SCHEMA,
     SHOTS_TABLE_SCHEMA,
     MemberColumns,
+    PlannedColumns,
     SampleRow,
     ShardRow,
     ShotRow,
@@ -39,8 +41,13 @@ SHARD_COLUMNS = (
     "decision_sha256 duration_ms"
 ).split()
 
+#: Of samples in a delivery without a validation split, whose duplicates were not looked for.
+UNPLANNED = PlannedColumns(split="train", group_id=None, duplicate_cluster=None)
 
-def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> SampleRow:
+
+def shard_row(
+    job: Job, shard: str, sample: CommonSample, row: UnitRow, planned: PlannedColumns = UNPLANNED
+) -> SampleRow:
     """Returns a sample's shard table row, without the columns known once the tar is complete."""
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     columns: dict[str, object] = {
@@ -53,6 +60,9 @@ def shard_row(job: Job, shard: str, sample: CommonSample, row: UnitRow) -> Sampl
         "clip_score": clip_score(sample, row),
         **rights_commitments(job.salt, delivery, row),
         **file_columns(sample),
+        **index_columns(sample),
+        "phash": row["phash"] or None,
+        **planned,
         "original_width": row["stored_width"],
         "original_height": row["stored_height"],
         "status": "success",

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.format.energon_media import MEDIA_TABLES, media_metadata
 from pipelines.format.tar import BLOCK
 from pipelines.storage.tables import json_bytes
 from schemas import layout
@@ -151,9 +152,13 @@ class SampleDatabase:
     """Builds `index.sqlite` one shard at a time, in the memory of one shard's rows.
 
     The database is a temporary file, which is deleted when the `with` block ends.
+
+    Args:
+        media: Whether it has tables of media metadata, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, media: bool = False) -> None:
+        self._tables = _TABLES + (MEDIA_TABLES if media else "")
         self._folder = tempfile.TemporaryDirectory(prefix="fairshard-")
         self._path = Path(self._folder.name, "index.sqlite")
         self._database = sqlite3.connect(self._path, isolation_level=None)
@@ -164,7 +169,7 @@ class SampleDatabase:
         for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.execute("BEGIN")
-        self._execute(_TABLES)
+        self._execute(self._tables)
         return self
 
     def __exit__(
@@ -193,7 +198,13 @@ class SampleDatabase:
         )
         self._database.executemany(
             "INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)",
-            ((number, *part) for part in _parts(extents)),
+            ((number, *part) for part in member_places(extents)),
+        )
+
+    def add_media(self, rows: pa.Table) -> None:
+        """Adds the media metadata of a shard's table."""
+        self._database.executemany(
+            "INSERT INTO media_metadata VALUES (?, ?, ?)", media_metadata(rows)
         )
 
     def content(self) -> Iterator[bytes]:
@@ -214,7 +225,7 @@ class SampleDatabase:
             self._database.execute(" ".join(statement.split()))
 
 
-def _parts(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
+def member_places(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
     """Yields every member in order: sample number, extension, and its data's offset and length."""
     rows = zip(*(extents[name].to_pylist() for name in EXTENT_COLUMNS[1:]), strict=True)
     for at, (member, *places) in enumerate(rows):

@@ -31,10 +31,5 @@ def film_renderer_id(deal: Deal) -> str:
     return SOUNDLESS if deal.drops_sound else ""
 
 
-def is_encoded_film(rendition: str) -> bool:
-    """Whether a rendition, as samples state it, is of a film that was encoded again."""
-    return rendition.startswith("films=transcode ")
-
-
 def _versions(libraries: tuple[str, ...]) -> str:
     return " ".join(f"{name}-{version(name)}" for name in libraries)

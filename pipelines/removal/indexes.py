@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.delivery.card import (
     CardFacts,
@@ -53,7 +52,7 @@ class _Croissant(TypedDict):
 
 def is_index(path: str) -> bool:
     """Returns whether a file of a delivery is about the delivery as a whole."""
-    whole = (*CARDS, layout.SAMPLES_TABLE)
+    whole = (*CARDS, layout.SAMPLES_TABLE, layout.SIZES)
     return path in whole or path.startswith(("wids-", "energon-", f"{ENERGON}/"))
 
 
@@ -67,9 +66,9 @@ def tar_digests(before: Predecessor) -> dict[str, str]:
     }
 
 
-def _films_in(samples: bytes) -> str:
+def _films_in(samples: pa.Table) -> str:
     """Returns the deal's `render.films`, by the table of a delivery's samples."""
-    found = pq.read_table(io.BytesIO(samples), columns=["rendition"])["rendition"]
+    found = samples["rendition"]
     films = [one for one in values_of(pc.unique(found), str) if one.startswith("films=")]
     return films[0].partition(" ")[0].removeprefix("films=") if films else "native"
 
@@ -91,6 +90,7 @@ def write_whole_indexes(
         as_of: When the patch is made.
     """
     before, deal = output.before, output.before.manifest.deal
+    table = before.table(layout.SAMPLES_TABLE)
     shards = [item.shard for item in receipts]
     facts = CardFacts(
         deal_id=deal.deal_id,
@@ -103,7 +103,7 @@ def write_whole_indexes(
         judged_on=before.manifest.as_of[:10],
         demonstration=before.manifest.models.demonstration,
         note=_NOTES[way].format(before=before.version),
-        films=_films_in(before.read(layout.SAMPLES_TABLE)),
+        films=_films_in(table),
     )
     output.write("README.md", delivery_card(facts, shards).encode())
     output.write("shards/README.md", tables_card(facts, shards).encode())
@@ -112,8 +112,9 @@ def write_whole_indexes(
         output.write(f"wids-{family}.json", json_bytes(index))
     numbered = [(item.index, item.shard) for item in receipts]
     paths = frozenset(output.files)
-    with open_samples(output.store, output.delivery, numbered, paths) as samples:
-        for path, chunks in index_files(output.store, output.delivery, shards, samples):
+    place, loaders = (output.store, output.delivery), layout.SIZES in before.listed
+    with open_samples(*place, numbered, paths, table.schema) as samples:
+        for path, chunks in index_files(*place, shards, samples, loaders):
             if path not in output.files:  # the index of an unchanged tar is kept
                 output.write_chunks(path, chunks)
     _add_samples(output)

@@ -264,12 +264,13 @@ def _rows_of(
             table = read_rows(file, values_of(rows, int), _SAMPLE_COLUMNS)
         assets = values_of(names["asset"].take(rows), str)
         return table, assets, [int(at) for at in numbers - starts]
-    parts, places = [SAMPLES_SCHEMA.empty_table()], []
+    columns = ["asset", *_SAMPLE_COLUMNS]
+    parts, places = [SAMPLES_SCHEMA.empty_table().select(columns)], []
     for index, shard in numbered_shards(published.manifest):
         if shard.name in found:
             part = samples_of_shard(store, published.delivery, index, shard, paths)
             here = pc.indices_nonzero(_is_in(part["asset"], commitments))
-            parts.append(part.take(here))
+            parts.append(part.take(here).select(columns))
             places += values_of(here, int)
     joined = pa.concat_tables(parts)
     return joined.select(_SAMPLE_COLUMNS), values_of(joined["asset"], str), places

@@ -42,7 +42,7 @@ from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.errors import InputError, RunError
 from schemas.manifest import EndRecord, Manifest, PatchRecord, RemovalWay
-from schemas.shard_table import SHARD_TABLE_SCHEMA
+from schemas.shard_table import SHARD_TABLE_SCHEMAS
 
 
 class PatchedMeanwhileError(RunError):
@@ -148,11 +148,12 @@ def make_patch(
 
 
 def _check_columns(before: Predecessor, shard: str) -> None:
-    """Checks, before anything is written, that a shard's table has the columns of this release."""
+    """Checks, before anything is written, that a shard's table has columns of a known release."""
     path = layout.shard_table_path(shard)
-    found, wanted = set(before.table(path).column_names), set(SHARD_TABLE_SCHEMA.names)
-    if found != wanted:
-        others = sorted(found ^ wanted)
+    found = set(before.table(path).column_names)
+    known = [set(schema.names) for schema in SHARD_TABLE_SCHEMAS]
+    if found not in known:
+        others = min((sorted(found ^ wanted) for wanted in known), key=len)
         raise OtherReleaseError(
             "The version to be patched was made by another release",
             f"{before.store.uri}/{before.delivery}/{path}: differs in {', '.join(others[:5])}",

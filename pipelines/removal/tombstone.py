@@ -27,7 +27,7 @@ from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.tables import json_bytes, parquet_bytes
 from schemas import layout
 from schemas.manifest import FileRecord, ShardRecord
-from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
+from schemas.shard_table import ShardRow
 
 _CHUNK_BYTES = 1 << 20
 # `caption_model` tells which samples have rows in the tables of embeddings.
@@ -39,15 +39,16 @@ def overwrite_shard(
 ) -> ShardReceipt | None:
     """Writes a shard again with some samples overwritten; see `shards.patch_shard`."""
     before, gone = output.before, frozenset(removed)
-    rows = rows_of(before.table(layout.shard_table_path(record.name)), ShardRow)
+    found = before.table(layout.shard_table_path(record.name))
+    rows = rows_of(found, ShardRow)
     names = {
         row["key"]: tombstone_name(number, at) for at, row in enumerate(rows) if row["key"] in gone
     }
     check_found(record, len(names), removed)
-    blank = [_tombstone(row, names[row["key"]]) for row in rows if row["key"] in gone]
+    blank = [_tombstone(row, names[row["key"]], found.schema) for row in rows if row["key"] in gone]
     by_name = {row["key"]: row for row in blank}
     rows = [by_name[names[row["key"]]] if row["key"] in gone else row for row in rows]
-    table = pa.Table.from_pylist(rows, schema=SHARD_TABLE_SCHEMA)
+    table = pa.Table.from_pylist(rows, schema=found.schema)
     live = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
     if not len(live):
         return None
@@ -62,11 +63,11 @@ def overwrite_shard(
     return ShardReceipt(shard, number, md5, tuple(files))
 
 
-def _tombstone(row: ShardRow, name: str) -> ShardRow:
-    """Returns the row of an overwritten sample."""
+def _tombstone(row: ShardRow, name: str, schema: pa.Schema) -> ShardRow:
+    """Returns the row of an overwritten sample in a table of these columns."""
     start = row["media_offset"]
     end = row["json_offset"] + row["json_length"] + -row["json_length"] % BLOCK
-    blank = {field.name: _blank_value(field.type) for field in SHARD_TABLE_SCHEMA}
+    blank = {field.name: _blank_value(field.type) for field in schema}
     digest = filler_sha256(end - start)
     made = blank | {
         **{column: value for column, value in row.items() if column in _KEPT},
@@ -88,6 +89,8 @@ def _blank_value(kind: pa.DataType) -> object:
     """Returns what a column of a type has for an overwritten sample."""
     if pa.types.is_list(kind):
         return []
+    if pa.types.is_date(kind):
+        return None
     if pa.types.is_string(kind):
         return ""
     return False if pa.types.is_boolean(kind) else 0

@@ -79,8 +79,8 @@ DEAL_KEY_MEANINGS = {
     "rights.unknown_source": "assets with no information on how they were made",
     "rights.non_commercial": "licence codes with NC",
     "rights.no_derivatives": "licence codes with ND",
-    "rights.share_alike": "licence codes that ask for the same licence in return (SA, GPL, ODbL and "
-    "others), which require a review",
+    "rights.share_alike": "licence codes that ask for the same licence in return (SA, GPL, ODbL "
+    "and others), which require a review",
     "rights.ends_early": "rights that end before the deal; `until` accepts and dates them",
     "rights.shoot_range": "a release's shoot dates; they must include the asset's `created_at`",
     "rights.max_shoot_days": "maximum number of days that a release may cover",

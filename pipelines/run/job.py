@@ -27,7 +27,7 @@ from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 # Increase it when the table of renditions gets other columns.
 _RENDITIONS = "renditions-v2"
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines

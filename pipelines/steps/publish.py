@@ -225,7 +225,7 @@ def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list
 
 def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
     """Returns the files that may exist in the folders that shards write to, by folder."""
-    paths = ["shards/README.md"]
+    paths = ["shards/README.md", layout.SIZES]
     for receipt in receipts:
         paths += layout.shard_paths(receipt.shard.name, receipt.index)
     folders = ("shards", "img_emb", "text_emb", "metadata", "shots")

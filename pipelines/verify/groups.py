@@ -18,7 +18,7 @@ class FileGroups:
         shards: Tar, table, stats, embeddings and shots, by the shard's name.
         tars: The tars among them.
         log: Checkpoint, key, tiles and entries.
-        index: Files of Energon's index, and the table of all samples.
+        index: Files of loaders' indexes, and the table of all samples.
         ungrouped: Files that are checked alone.
     """
 
@@ -40,8 +40,8 @@ def group_files(manifest: Manifest) -> FileGroups:
         path
         for path in listed
         if path.startswith((f"{ENERGON}/", "energon-"))
-        or path.endswith(".tar.idx")
-        or path == layout.SAMPLES_TABLE
+        or (path.startswith("shards/") and path.endswith(".idx"))
+        or path in (layout.SAMPLES_TABLE, layout.SIZES)
     }
     log = {
         path

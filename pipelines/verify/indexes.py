@@ -9,13 +9,13 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.format.indexes import SampleIndex, index_files
+from pipelines.format.indexes import MixedTablesError, SampleIndex, index_files
 from pipelines.format.manifest import numbered_shards
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
 from schemas import layout
 from schemas.manifest import Manifest
-from schemas.shard_table import SAMPLES_SCHEMA
+from schemas.shard_table import SHARD_TABLE_SCHEMAS, samples_schema
 
 
 def check_indexes(
@@ -25,7 +25,7 @@ def check_indexes(
     report_problem: ProblemReporter,
     prefix: str = "",
 ) -> None:
-    """Rebuilds Energon's index and the table of samples, and compares them with the published ones.
+    """Rebuilds loaders' indexes and the table of samples, and compares them with what is published.
 
     Args:
         store: The delivery.
@@ -36,15 +36,20 @@ def check_indexes(
     """
     if any(layout.shard_table_path(item.name) in damaged for item in manifest.shards):
         return
-    with _comparing_samples(store, manifest, damaged, report_problem, prefix) as samples:
-        for path, chunks in index_files(store, prefix, manifest.shards, samples):
-            if path in damaged:
-                continue
-            key = f"{prefix}/{path}" if prefix else path
-            if not store.exists(key):
-                report_problem(path, "missing")
-            elif not _has_bytes(store, key, chunks):
-                report_problem(path, "it is not the index of these shards")
+    loaders = any(file.path == layout.SIZES for file in manifest.files)
+    try:
+        with _comparing_samples(store, manifest, damaged, report_problem, prefix) as samples:
+            for path, chunks in index_files(store, prefix, manifest.shards, samples, loaders):
+                if path in damaged:
+                    continue
+                key = f"{prefix}/{path}" if prefix else path
+                if not store.exists(key):
+                    report_problem(path, "missing")
+                elif not _has_bytes(store, key, chunks):
+                    report_problem(path, "it is not the index of these shards")
+    except MixedTablesError as error:
+        table = layout.shard_table_path(str(error))
+        report_problem(table, "it has other columns than the tables of the other shards")
 
 
 @contextmanager
@@ -86,7 +91,8 @@ class _SamplesComparison:
         except (pa.ArrowException, OSError, ValueError) as error:
             self._difference = _unreadable(error)
             return
-        if not self._file.schema_arrow.equals(SAMPLES_SCHEMA):
+        known = map(samples_schema, SHARD_TABLE_SCHEMAS)
+        if not any(map(self._file.schema_arrow.equals, known)):
             self._difference = "it has other columns than the table of samples"
 
     def compare(self, group: pa.Table) -> None:

@@ -31,12 +31,20 @@ from pipelines.verify.report import ProblemReporter
 from schemas.errors import counted
 from schemas.manifest import ShardRecord
 from schemas.profiles.file_fields import file_columns
-from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
+from schemas.profiles.index_columns import index_columns
+from schemas.shard_table import SHARD_TABLE_SCHEMAS, ShardRow
 
 # The fields that a sample's JSON and its row in the table have in common.
 _COMPARED_FIELDS = (
     "key asset profile media_sha256 media_type deal_id width height caption caption_source "
-    "caption_model decision_sha256 duration_ms"
+    "caption_model decision_sha256 duration_ms title licence_model licence_class licence_code "
+    "digital_source_type ai_generated alteration_constraints file_constraints "
+    "duplication_constraints usable_until"
+).split()
+# What a row of a removed sample may not say.
+_REMOVED_FIELDS = (
+    "asset caption title decision_sha256 contributors consents releases description keywords "
+    "category language created_at captions tags phash duplicate_cluster group_id"
 ).split()
 
 
@@ -149,8 +157,7 @@ def _tombstone_fault(row: ShardRow) -> str:
     """Returns what is wrong with the row of a removed sample; "" if it has nothing of one."""
     if row["media_sha256"] != filler_sha256(row["media_length"]):
         return "does not have the digest of overwritten bytes"
-    texts = ("asset", "caption", "title", "decision_sha256", "contributors", "consents", "releases")
-    left = [name for name in texts if row[name]]  # type: ignore[literal-required]
+    left = [name for name in _REMOVED_FIELDS if row.get(name)]
     return f"still has {', '.join(left)}" if left else ""
 
 
@@ -167,7 +174,7 @@ def _read_rows(
             default_path, "missing" if missing else f"cannot be read: {_first_line(error)}"
         )
         return None
-    if not table.schema.equals(SHARD_TABLE_SCHEMA):
+    if not any(table.schema.equals(known) for known in SHARD_TABLE_SCHEMAS):
         report_problem(default_path, "does not have the columns of a shard's table")
         return None
     return rows_of(table, ShardRow)
@@ -312,8 +319,9 @@ class SampleCheck:
             if row is not None and getattr(read, name) != row[name]
         ]
         if row is not None:
-            facts = file_columns(read).items()
-            mismatches += [name for name, value in facts if value != row[name]]
+            # Tables of earlier releases have fewer columns.
+            facts = {**file_columns(read), **index_columns(read)}.items()
+            mismatches += [name for name, value in facts if name in row and value != row[name]]
         if mismatches:
             other = f"its table has different values for {', '.join(mismatches)}"
             yield "json", f"the sample does not match the profile {self.profile.name}: {other}"

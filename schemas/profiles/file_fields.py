@@ -99,3 +99,8 @@ def file_columns(sample: BaseModel) -> FileColumns:
         **dict.fromkeys(("pixel_aspect_num", "pixel_aspect_den"), 1),
     }
     return cast("FileColumns", neutral | found)
+
+
+def is_encoded_film(rendition: str) -> bool:
+    """Whether a rendition, as samples state it, is of a film that was encoded again."""
+    return rendition.startswith("films=transcode ")

@@ -183,6 +183,8 @@ def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:
         # Beyond ASCII, since readers decode it.
         "title": None if number == DESCRIBED else f"{words} – № {number} “{family}”",
         "description": words,
+        "keywords": [family, "drawn"][:number],
+        "created_at": None if number == TITLED else f"2024-05-{number + 1:02}",
         "people_count": 0,
         "minors": False,
         "property": False,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tarfile
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -31,9 +32,13 @@ EVERY_PROFILE = pytest.mark.parametrize("profile", profile_names())
 
 
 def rows_of(family: Family) -> list[dict[str, Any]]:
-    """A family's tables, one after another."""
+    """A family's tables, one after another; dates as text, since readers print JSON."""
     tables = [pq.read_table(tar.with_suffix(".parquet")) for tar in family.tars]
-    return [row for table in tables for row in table.to_pylist()]
+    return [_printed(row) for table in tables for row in table.to_pylist()]
+
+
+def _printed(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, date) else value for name, value in row.items()}
 
 
 def caption_sources(family: Family) -> set[str]:

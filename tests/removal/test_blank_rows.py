@@ -18,12 +18,14 @@ _MADE = (
 
 def test_a_row_of_the_shards_table_is_blank() -> None:
     full: dict[str, Any] = {
-        field.name: pa.scalar("1").cast(field.type).as_py()
-        if not pa.types.is_list(field.type)
-        else ["x"]
+        field.name: ["x"]
+        if pa.types.is_list(field.type)
+        else "2026-01-01"
+        if pa.types.is_date(field.type)
+        else pa.scalar("1").cast(field.type).as_py()
         for field in SHARD_TABLE_SCHEMA
     }
-    made = _tombstone(cast("ShardRow", full), "__removed-00000-00000__")
+    made = _tombstone(cast("ShardRow", full), "__removed-00000-00000__", SHARD_TABLE_SCHEMA)
     [row] = pa.Table.from_pylist([made], schema=SHARD_TABLE_SCHEMA).to_pylist()
     assert not any(value for name, value in row.items() if name not in _MADE)
     assert row["key"] == "__removed-00000-00000__" and row["status"] == "removed"

@@ -12,6 +12,7 @@ import pytest
 from pipelines.storage.columns import rows_of
 from schemas import catalogue, decision, features, likeness, sample, shard_table, signal, unit
 from schemas.catalogue import GrantColumn, grant_column
+from schemas.profiles import index_columns
 from schemas.rights import PURPOSES
 
 ROWS: dict[type, pa.Schema | pa.StructType] = {
@@ -38,6 +39,8 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,
     shard_table.ShardRow: shard_table.SHARD_TABLE_SCHEMA,
+    index_columns.CaptionRow: index_columns.CAPTION_TYPE,
+    index_columns.IndexColumns: pa.schema(index_columns.INDEX_FIELDS),
     shard_table.ShotRow: shard_table.SHOTS_TABLE_SCHEMA,
     signal.SignalRow: signal.SIGNALS_SCHEMA,
     unit.Agreement: unit.AGREEMENT_TYPE,
@@ -103,7 +106,8 @@ def test_row_type_matches_its_schema(row: type) -> None:
 
 
 def test_every_row_type_is_compared() -> None:
-    modules = (catalogue, decision, features, likeness, sample, shard_table, signal, unit)
+    modules = [catalogue, decision, features, likeness, sample, shard_table, signal, unit]
+    modules.append(index_columns)
     declared = {
         kind
         for module in modules
@@ -118,6 +122,7 @@ def test_every_row_type_is_compared() -> None:
         features.ScoredText,
         features.TagFields,
         shard_table.SampleRow,
+        shard_table.PlannedColumns,
         shard_table.MemberColumns,
         unit.UnitShot,
         unit.UnitCaption,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ def plain(value: Any) -> Any:
         return value.decode()
     if isinstance(value, list):
         return [plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()[:10]  # of a day's first instant
     return value.item() if hasattr(value, "item") else value
 
 

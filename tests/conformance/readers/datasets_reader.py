@@ -60,7 +60,7 @@ def main() -> None:
     for folder, families in deliveries.items():
         if what != "shots" or "mp4" in families:
             found[folder] = read(what, folder, families, way == "streaming")
-    json.dump(found, sys.stdout)
+    json.dump(found, sys.stdout, default=str)  # dates
 
 
 if __name__ == "__main__":
