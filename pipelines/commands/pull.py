@@ -22,6 +22,7 @@ from pipelines.pull.selection import Selection
 from pipelines.report.progress import show_progress
 from pipelines.storage.progress import report_progress
 from pipelines.verify.signer import read_pinned_keys
+from schemas.errors import counted
 
 EXAMPLES = """\
 examples:
