@@ -34,6 +34,7 @@ STEPS = {
     "write": "Write shards",
     "publish": "Publish",
     "verify": "Verify",
+    "pictures": "Make thumbnails",
 }
 _POLL_S = 0.2
 _LINE_INTERVAL_S = 5.0
