@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "check": "validate a deal, a catalogue and the models without touching media",
     "package": "build a delivery and its ledger from a catalogue and a deal",
     "status": "show how a run stands: its step, counts and rate, and who holds it",
+    "report": "write pages about a run, for the agency, and about a delivery, for the buyer",
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",
     "pull": "get a delivery, or what changed of it, checked file by file",

@@ -35,6 +35,7 @@ STEPS = {
     "publish": "Publish",
     "verify": "Verify",
     "pull": "Pull (MiB)",
+    "pictures": "Make thumbnails",
 }
 _POLL_S = 0.2
 _LINE_INTERVAL_S = 5.0

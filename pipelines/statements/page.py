@@ -1,29 +1,23 @@
 """Renders a statement as one HTML page that needs no server and checks itself in the browser.
 
-Everything is inline: styles, the script, the chart and the record that the script checks. The
-page's content security policy names the digests of its own style and script and allows nothing
-else, so neither an id nor a name can load or run anything.
+Everything is inline: styles, the script, the chart and the record that the script checks.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from importlib.resources import files
-
-import orjson
 
 from pipelines.ledger.pool_sums import open_sum
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.statements.account import Account, AccountDelivery, LoggedSum, ReplacedTotal
 from pipelines.statements.chart import bars
+from pipelines.statements.inline import embedded_json, inline_file, page_head
 from pipelines.statements.money_page import REASONS, balance_parts, money_parts
 from pipelines.statements.text import escape, shown
 from schemas.money import EXPONENTS, format_amount
 
 _MAX_BARS = 24
+_PACKAGE = "pipelines.statements"
 _SCRIPTS = ("proofs.js", "money.js", "page.js")
 
 
@@ -41,17 +35,9 @@ def account_page(account: Account) -> bytes:
 
 
 def _parts(account: Account) -> Iterator[str]:
-    style, script = _inline("page.css"), "".join(map(_inline, _SCRIPTS))
-    yield (
-        '<!doctype html>\n<html lang="en" data-verdict="none">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="'
-        f"default-src 'none'; script-src '{_source(script)}'; style-src '{_source(style)}'; "
-        "base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>Statement of earnings, {escape(_period(account))}</title>\n"
-        f"<style>{style}</style>\n</head>\n<body>\n"
-    )
+    style = inline_file(_PACKAGE, "page.css")
+    script = "".join(inline_file(_PACKAGE, name) for name in _SCRIPTS)
+    yield page_head(f"Statement of earnings, {_period(account)}", style, script, verdict="none")
     yield from _summary(account)
     if account["money"] is not None:
         yield from money_parts(account["money"])
@@ -61,9 +47,9 @@ def _parts(account: Account) -> Iterator[str]:
             yield from _delivery(number, delivery)
         yield "</section>\n"
     yield from _about(account)
-    yield f'<script type="application/json" id="account">{_embedded(account)}</script>\n'
-    yield f'<script type="application/json" id="decimals">{_embedded(EXPONENTS)}</script>\n'
-    yield f'<script type="application/json" id="reasons">{_embedded(REASONS)}</script>\n'
+    yield f'<script type="application/json" id="account">{embedded_json(account)}</script>\n'
+    yield f'<script type="application/json" id="decimals">{embedded_json(EXPONENTS)}</script>\n'
+    yield f'<script type="application/json" id="reasons">{embedded_json(REASONS)}</script>\n'
     yield f"<script>{script}</script>\n</body>\n</html>\n"
 
 
@@ -260,22 +246,3 @@ def _percent(share_bp: int) -> str:
 
 def _text(text: str) -> str:
     return escape(shown(text))
-
-
-def _embedded(value: object) -> str:
-    """Returns JSON that cannot end its script element or begin a comment in it."""
-    text = orjson.dumps(value).decode()
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text
-
-
-@lru_cache
-def _inline(name: str) -> str:
-    return files("pipelines.statements").joinpath(name).read_text(encoding="utf-8")
-
-
-def _source(text: str) -> str:
-    """Returns a content security policy's source that is exactly this text."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,0 +1,1 @@
+"""Pages about a run and about a delivery: one file each, for people, which needs no server."""
