@@ -19,7 +19,7 @@ from pipelines.run.job import Job
 from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
 from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
-from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish
+from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
@@ -65,8 +65,13 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     )
     try:
         build(pipeline, job)
-        result = pipeline.run()
-        finish(result) if isinstance(engine, str) else result.wait_until_finish()
+        if not isinstance(engine, str):
+            result = pipeline.run()
+            result.wait_until_finish()
+            return beam_counters(result)
+        with nothing_left_at_work():
+            result = pipeline.run()
+            finish(result)
         return beam_counters(result)
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
