@@ -51,11 +51,12 @@ def serve_workers(connection: Connection) -> None:
     import_for_workers()
     from apache_beam.runners.worker import sdk_worker_main
 
-    from pipelines.steps.beam_defaults import end_stages_promptly
+    from pipelines.steps.beam_defaults import end_stages_promptly, look_for_state_once
     from pipelines.steps.worker_models import answer
 
     if not serve_forks(connection, answer):
         os._exit(0)  # a normal exit takes long and frees only memory
     end_stages_promptly()
+    look_for_state_once()
     sdk_worker_main.main(["worker"])
     report_requests(os.environ[PROGRESS_VARIABLE])
