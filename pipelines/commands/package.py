@@ -95,6 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     beam_options = engine_options(options.engine, options.scheduler, options.beam)
+    options.as_many_workers_as_help = options.workers is None
     if options.workers is None:
         options.workers = default_workers()
     elif options.scheduler:

@@ -32,6 +32,7 @@ from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.engine_options import seen_everywhere
+from pipelines.steps.few_workers import with_workers_needed
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
@@ -92,6 +93,8 @@ def run_package(
             return _say_complete(prepared, options.json, results)
         _show_changed(progress if options.json else results, changed)
         money = look_at_versions(prepared, progress if options.json else results)
+        if options.as_many_workers_as_help:
+            prepared = with_workers_needed(prepared)
         load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(

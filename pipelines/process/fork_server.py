@@ -9,13 +9,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from io import FileIO
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
 
 from pipelines.process.fork_loop import Answered, Ask, Ended, Fork, Kill, Started
-from pipelines.process.watched import Death, Watched
+from pipelines.process.forked import ForkedHere
+from pipelines.process.watched import Child, Death, Watched
 from schemas.errors import RunError
 
 _END_S = 5.0
@@ -50,17 +53,33 @@ class Forked:
         self._ended.set()
 
 
+def _start(command: Sequence[str], handle: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*command, str(handle)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        pass_fds=(handle,),
+    )
+
+
 class ForkServer:
     """A process from which others are forked, so that what they need is imported only once.
 
     Args:
         name: Its name in messages.
-        command: Its command line, to which the descriptor of its connection is added. It must call
-            `serve_forks`.
+        command: Its command line, to which the descriptor of its connection is added; or what a
+            fork of this process does with its connection. It must call `serve_forks`.
         echo: Whether to copy its output to stderr.
     """
 
-    def __init__(self, name: str, command: Sequence[str], echo: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str] | Callable[[Connection], None],
+        echo: bool = False,
+    ) -> None:
         self._name = name
         self._lock = threading.Lock()
         self._forked: dict[int, Forked] = {}
@@ -69,15 +88,11 @@ class ForkServer:
         self._lost: Death | None = None
         self._told: Callable[[Death], None] | None = None
         self._connection, theirs = Pipe()
-        handle = theirs.fileno()
-        process = subprocess.Popen(
-            [*command, str(handle)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            pass_fds=(handle,),
-        )
+        process: Child
+        if callable(command):
+            process = ForkedHere(partial(command, theirs), [self._connection.fileno()])
+        else:
+            process = _start(command, theirs.fileno())
         theirs.close()
         self._process = Watched(name, process, self._lose, echo)
         self._reader = threading.Thread(target=self._read, name=f"hear-{name}", daemon=True)

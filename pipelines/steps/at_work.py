@@ -13,6 +13,7 @@ from pipelines.run.failures import record_failure
 from pipelines.run.job import Job
 from pipelines.run.logs import log, start_logging
 from pipelines.steps.beam_metrics import count_in_beam
+from pipelines.steps.pieces import PIECES
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError
 
@@ -77,7 +78,7 @@ def at_work(store: Store, job: Job, step: str, name: str = "") -> Iterator[Piece
     """
     start_logging(job.log)
     piece = Piece(step, name)
-    with record_failure(store, job.work, job.progress_path):
+    with PIECES.working(), record_failure(store, job.work, job.progress_path):
         try:
             yield piece
         except Exception as error:

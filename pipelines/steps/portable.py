@@ -8,11 +8,13 @@ on every task manager: `localhost:50000` is then the pool beside each.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -22,12 +24,14 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from pipelines.steps.pieces import PIECES
 from pipelines.steps.program import program_digest
 from schemas.errors import RunError
 
 PROGRAM = "fairshard_program"
 # A list of all packages, which takes a second to make; workers compare the program itself.
 PORTABLE_OPTIONS = ("--experiments=disable_logging_submission_environment",)
+INTERRUPTED = 130  # the exit status that shells expect
 _TOGETHER = 2
 _CANCEL_S = 30.0
 _POLL_S = 0.1
@@ -106,6 +110,29 @@ def finish(result: PipelineResult) -> None:
         if not isinstance(error, Exception):
             _cancel(result)
         raise
+
+
+@contextmanager
+def nothing_left_at_work() -> Iterator[None]:
+    """Lets an error leave the block only when nothing of the run is at work in this process.
+
+    With `LOOPBACK`, threads of this process do the work, and cannot be ended. If they do not end in
+    time, the process does, which leaves the lease to whoever finds it dead.
+    """
+    PIECES.allow()
+    try:
+        yield
+    except BaseException as error:
+        ended = False
+        with suppress(KeyboardInterrupt):  # a second one, for those who will not wait
+            ended = PIECES.end(_CANCEL_S)
+        if ended:
+            raise
+        interrupted = not isinstance(error, Exception)
+        what = "interrupted" if interrupted else _reason(str(error))
+        print(f"{what}; run the same command again to continue", file=sys.stderr)  # noqa: T201
+        sys.stderr.flush()
+        os._exit(INTERRUPTED if interrupted else 1)
 
 
 def _cancel(result: PipelineResult) -> None:

@@ -16,10 +16,15 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
-from pipelines.steps.beam_defaults import RunOptions, disable_timed_output, end_stages_promptly
+from pipelines.steps.beam_defaults import (
+    RunOptions,
+    disable_timed_output,
+    end_stages_promptly,
+    look_for_state_once,
+)
 from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
-from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish
+from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
@@ -48,6 +53,7 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     """
     disable_timed_output()
     end_stages_promptly()
+    look_for_state_once()
     if scheduler := dask_scheduler(job.beam_options):
         from pipelines.steps.dask_run import run_on_dask  # Dask is an extra
 
@@ -65,8 +71,13 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     )
     try:
         build(pipeline, job)
-        result = pipeline.run()
-        finish(result) if isinstance(engine, str) else result.wait_until_finish()
+        if not isinstance(engine, str):
+            result = pipeline.run()
+            result.wait_until_finish()
+            return beam_counters(result)
+        with nothing_left_at_work():
+            result = pipeline.run()
+            finish(result)
         return beam_counters(result)
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:

@@ -8,6 +8,7 @@ errors in its own words; `--debug` shows the workers' output as well.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from pipelines.storage.s3_requests import report_requests
 
 #: The environment variable by which a worker learns where to report what it sent to S3 in the end.
 PROGRESS_VARIABLE = "FAIRSHARD_WORKER_PROGRESS"
+_BEAM_WORKER = "apache_beam.runners.worker.sdk_worker_main"
 
 
 def worker_command(debug: bool) -> list[str]:
@@ -35,15 +37,26 @@ def main() -> None:
     if "--debug" not in sys.argv:
         logging.disable(logging.CRITICAL)
     connection = Connection(int(sys.argv.pop()))
-    # Imported after logging is set up, since some of Beam's modules log during import.
+    serve_workers(connection)
+
+
+def import_for_workers() -> None:
+    """Imports what a worker needs; after logging is set up, since some modules of Beam's log."""
+    importlib.import_module(_BEAM_WORKER)
+    importlib.import_module("pipelines.steps.worker_models").import_steps()
+
+
+def serve_workers(connection: Connection) -> None:
+    """Forks workers on request, and returns in each of them when it has done its work."""
+    import_for_workers()
     from apache_beam.runners.worker import sdk_worker_main
 
-    from pipelines.steps.beam_defaults import end_stages_promptly
-    from pipelines.steps.worker_models import answer, import_steps
+    from pipelines.steps.beam_defaults import end_stages_promptly, look_for_state_once
+    from pipelines.steps.worker_models import answer
 
-    import_steps()
     if not serve_forks(connection, answer):
         os._exit(0)  # a normal exit takes long and frees only memory
     end_stages_promptly()
-    sdk_worker_main.main(sys.argv)
+    look_for_state_once()
+    sdk_worker_main.main(["worker"])
     report_requests(os.environ[PROGRESS_VARIABLE])

@@ -1,12 +1,18 @@
-"""Keeps the process that workers are forked from: started early, used by the run, then ended."""
+"""Keeps the process that workers are forked from: started early, used by the run, then ended.
+
+It is forked itself from a command that has just begun, so that what both need is imported once.
+Where other threads run, it is a process of its own.
+"""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.process.fork_server import ForkServer
-from pipelines.steps.worker import worker_command
+from pipelines.process.forked import can_fork
+from pipelines.steps.worker import import_for_workers, serve_workers, worker_command
 
 _NAME = "the process that starts workers"
 _kept: list[ForkServer] = []
@@ -26,13 +32,36 @@ def workers_to_come(workers: int, debug: bool = False) -> Iterator[ForkServer | 
     if workers < 2:
         yield None
         return
-    server = start_origin(debug)
+    server = _forked_origin(debug) or start_origin(debug)
     _kept.append(server)
     try:
         yield server
     finally:
         _kept.remove(server)
         server.close()
+
+
+def _forked_origin(debug: bool) -> ForkServer | None:
+    """Forks the process from this one; returns None if this one does not suit."""
+    if not can_fork():
+        return None
+    with collecting_no_garbage():
+        import_for_workers()
+    if not can_fork():
+        return None
+    return ForkServer(_NAME, serve_workers, debug)
+
+
+@contextmanager
+def collecting_no_garbage() -> Iterator[None]:
+    """Has the block collect no garbage: imports leave none, and looking for it takes a fifth."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def kept_origin() -> ForkServer | None:

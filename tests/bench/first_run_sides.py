@@ -159,12 +159,12 @@ def _none() -> Vectors:
 
 
 def _timed(work: Callable[[], Vectors]) -> Part:
-    before = _tree_processor_s()
+    before = tree_processor_s()
     vectors = work()
-    return Part(_tree_processor_s() - before, vectors)
+    return Part(tree_processor_s() - before, vectors)
 
 
-def _tree_processor_s() -> float:
+def tree_processor_s() -> float:
     """Returns the processor time that this process and its descendants have used."""
     # Linux's clock of another process, see clock_getcpuclockid(3); /proc counts only centiseconds.
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in process_tree(os.getpid()))

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.steps import worker
 from tests.end_to_end.command import environment
 from tests.faults.zygote import RunRequest
 
@@ -70,8 +69,8 @@ class CommandRun:
 
     def workers(self) -> list[int]:
         """Returns its worker processes that have not ended; each was forked from another one."""
-        alike = [pid for pid in self.members() if worker.__name__ in command_of(pid).split()]
-        return [pid for pid in alike if parent_of(pid) in alike]
+        origins = [pid for pid in self.members() if parent_of(pid) == self.pid]
+        return [pid for pid in self.members() if parent_of(pid) in origins]
 
     def output_text(self) -> str:
         """What it wrote to stdout and stderr."""

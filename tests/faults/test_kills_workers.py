@@ -159,18 +159,25 @@ def test_command_ends_soon_after_a_worker_is_killed(
     print(f"  undisturbed workers lived {lived_s:.1f} s; seconds from kill to end: {took}")
 
 
-def test_worker_that_cannot_start_is_reported(library: ShardedLibrary, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forked", [True, False])
+def test_worker_that_cannot_start_is_reported(
+    forked: bool, library: ShardedLibrary, tmp_path: Path
+) -> None:
+    """A command that runs another thread starts the process, and any other forks it from itself."""
     root, output = tmp_path / "tree", library.warm(tmp_path / "out")
     for name in ("pipelines", "schemas"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, root / name, ignore=skipped)
     module = root.joinpath(*worker.__name__.split(".")).with_suffix(".py")
     text, mark = module.read_text(), root / "mark"
-    assert text.count("def main() -> None:\n") == 1
+    start = f"def {'serve_workers(connection: Connection)' if forked else 'main()'} -> None:\n"
+    assert text.count(start) == 1
     broken = f"    open({str(mark)!r}, 'w').close()\n    import no_such_module\n"
-    module.write_text(text.replace("def main() -> None:\n", f"def main() -> None:\n{broken}"))
+    module.write_text(text.replace(start, start + broken))
     script = root / "script.py"
-    script.write_text("import sys\nfrom pipelines.cli import main\nsys.exit(main())\n")
+    thread = "" if forked else "threading.Thread(target=time.sleep, args=[99], daemon=True).start()"
+    imports = "import sys, threading, time\nfrom pipelines.cli import main\n"
+    script.write_text(f"{imports}{thread}\nsys.exit(main())\n")
     done = subprocess.run(
         [sys.executable, str(script), *map(str, library.package(output.uri, "--workers", 2))],
         cwd=root,

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
+import apache_beam as beam
 import grpc
 import pytest
+from apache_beam.coders import VarIntCoder
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import metrics_pb2
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.worker import sdk_worker, statesampler
+from apache_beam.transforms import userstate
+from apache_beam.transforms.core import CallableWrapperDoFn
+from apache_beam.transforms.timeutil import TimeDomain
 
+from pipelines.steps import beam_defaults
 from pipelines.steps.beam_defaults import (
     disable_timed_output,
     end_stages_promptly,
+    look_for_state_once,
     name_metrics_apart,
     silence_lost_connections,
     start_workers_by,
@@ -38,6 +47,42 @@ def test_stages_are_sampled_often(monkeypatch: pytest.MonkeyPatch) -> None:
     assert statesampler.StateSampler("before", None).sampling_period_ms == 200
     end_stages_promptly()
     assert statesampler.StateSampler("after", None).sampling_period_ms == 2
+
+
+class _Plain(beam.DoFn):
+    def process(self, element: int) -> Iterator[int]:
+        yield element
+
+
+SEEN = beam.DoFn.StateParam(userstate.ReadModifyWriteStateSpec("seen", VarIntCoder()))
+LATER = beam.DoFn.TimerParam(userstate.TimerSpec("later", TimeDomain.WATERMARK))
+
+
+class _Stateful(beam.DoFn):
+    def process(self, element: int, seen: Any = SEEN, later: Any = LATER) -> Iterator[int]:
+        yield element
+
+
+def test_state_is_looked_for_once_in_a_class_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    find, looked = beam_defaults._find_specs, list[Any]()
+
+    def look(step: Any) -> Any:
+        looked.append(step)
+        return find(step)
+
+    monkeypatch.setattr(userstate, "get_dofn_specs", find)
+    monkeypatch.setattr(beam_defaults, "_specs_by_class", {})
+    monkeypatch.setattr(beam_defaults, "_find_specs", look)
+    look_for_state_once()
+    kinds: tuple[Any, ...] = (_Plain, _Stateful, _Plain, _Stateful)
+    steps = [kind() for kind in kinds]
+    wrapping: Any = CallableWrapperDoFn
+    wrapped = [wrapping(str), wrapping(int)]
+    for step in [*steps, *wrapped, *steps]:
+        assert userstate.get_dofn_specs(step) == find(step)
+        assert userstate.is_stateful_dofn(step) == isinstance(step, _Stateful)
+    assert [step for step in looked if step in steps] == steps[:2]
+    assert [step for step in looked if step in wrapped] == [wrapped[0]] * 2 + [wrapped[1]] * 2
 
 
 def test_workers_name_metrics_apart(monkeypatch: pytest.MonkeyPatch) -> None:
