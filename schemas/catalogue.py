@@ -193,6 +193,8 @@ CONSENTS_SCHEMA = pa.schema(
 # exact.
 GIVEN_PRECISION = "given_precision"
 EXACT, NO_ZONE, NO_TIME = 0, 1, 2
+# Whether a consent is the mapping's default; a column that is there only if there is a default.
+BY_DEFAULT = "by_default"
 
 
 class ReleaseRow(TypedDict):

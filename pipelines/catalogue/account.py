@@ -138,6 +138,12 @@ class Reading:
         named = dict(self.rows.get("consents", TableCount()).named)
         later = named.get("denials_after_as_of", 0)
         lines += basis_lines(named)
+        if "by_default" in named:
+            objecting = named["by_default_with_a_no"]
+            lines.append(
+                f"consents: {named['by_default']:,} contributors say yes by the mapping's default; "
+                f"{objecting:,} of them also said no to something, which counts"
+            )
         if later:
             lines.append(
                 f"consents.given_at: {later:,} that do not say yes are dated after the as-of time "

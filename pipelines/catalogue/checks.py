@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.agreement_references import find_agreement_references
 from pipelines.catalogue.consent_basis import count_bases
+from pipelines.catalogue.consent_default import count_defaults
 from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
 from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
@@ -122,8 +123,8 @@ def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Catalogue
     rows: dict[str, TableCount] = {}
     contributors, consents, releases, agreements = read_small_tables(catalogue, notes, rows)
     later = {"denials_after_as_of": count_later_denials(consents, as_of_us)}
-    named_counts = tuple((later | count_bases(consents, as_of_us)).items())
-    rows["consents"] = replace(rows["consents"], named=named_counts)
+    named_counts = later | count_bases(consents, as_of_us) | count_defaults(consents)
+    rows["consents"] = replace(rows["consents"], named=tuple(named_counts.items()))
     named = find_agreement_references(contributors, consents, agreements, deal)
     small = {
         "contributors": contributors,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.consent_default import ConsentDefault, parse_consent_default
 from pipelines.catalogue.mapping_derived import DERIVED_SECTIONS, parse_derived
 from pipelines.catalogue.mapping_form import FORM_SECTIONS, parse_form
 from pipelines.catalogue.mapping_tables import CatalogueMapping, JoinMapping, TableMapping
@@ -36,7 +37,8 @@ __all__ = [
 MAPPING_FILE = "mapping.toml"
 _SECTIONS = ("columns", "values", "constants")
 _OF_FILES = ("files", "file", "sheet", "ignore")
-_ALLOWED = (*_SECTIONS, *_OF_FILES, "codes", "joins", *FORM_SECTIONS, *DERIVED_SECTIONS)
+_OTHER = ("codes", "joins", "default")
+_ALLOWED = (*_SECTIONS, *_OF_FILES, *_OTHER, *FORM_SECTIONS, *DERIVED_SECTIONS)
 _OF_JOIN = ("variants", "base_names")
 _ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *_OF_JOIN, *FORM_SECTIONS)
 _ALLOWED_IN_CODES = ("columns", *_OF_FILES, "csv")
@@ -122,8 +124,17 @@ def _parse_table(
         parse_derived(raw, table_schema(table), where),
         _parse_codes(codes, table, f"{where}.codes"),
         _parse_joins(raw.get("joins", []), table, f"{where}.joins"),
+        _parse_default(raw, table, f"{where}.default"),
         where=where,
     )
+
+
+def _parse_default(raw: dict[str, object], table: str, where: str) -> ConsentDefault | None:
+    if "default" not in raw:
+        return None
+    if table != "consents":
+        raise InputError("The mapping has an unknown key", where, "Only consents have a default.")
+    return parse_consent_default(raw["default"], where)
 
 
 def _parse_files(raw: dict[str, object], where: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.catalogue.consent_default import ConsentDefault
 from pipelines.catalogue.mapping_derived import NOTHING_DERIVED, DerivedColumns
 from pipelines.catalogue.mapping_form import NOTHING_STATED, TableForm
 
@@ -27,6 +28,7 @@ class TableMapping:
         derived: How columns are made of the agency's own.
         codes: By our column, the file that has its values as pairs of the agency's and ours.
         joins: Files that add columns to it.
+        default: Of consents, what every contributor consents to by contract.
         required: The columns that must be there; None for those that the table requires.
         joined: Columns that joined files give; known once these are opened.
         code_tables: By our column, what its file of codes holds; likewise.
@@ -43,6 +45,7 @@ class TableMapping:
     derived: DerivedColumns = NOTHING_DERIVED
     codes: tuple[tuple[str, TableMapping], ...] = ()
     joins: tuple[JoinMapping, ...] = ()
+    default: ConsentDefault | None = None
     required: tuple[str, ...] | None = None
     joined: tuple[str, ...] = ()
     code_tables: tuple[tuple[str, CodeTable], ...] = ()

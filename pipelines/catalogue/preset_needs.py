@@ -106,6 +106,6 @@ def find_unknown(catalogue: Catalogue) -> list[UnknownFact]:
     facts += [
         UnknownFact(table, table, f"{table}: nothing says {what}. A table {table} would.")
         for table, what in _TABLES.items()
-        if not catalogue.parts(table)
+        if not catalogue.parts(table) and catalogue.mapping.for_table(table).default is None
     ]
     return facts

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.choice import AS_FOUND, MappingChoice, choose_mapping
+from pipelines.catalogue.consent_default import add_default
 from pipelines.catalogue.datelines import contradict_creative
 from pipelines.catalogue.file_name_ids import refuse_repeated_names
 from pipelines.catalogue.files import list_catalogue
@@ -188,6 +189,8 @@ def read_table(
 ) -> pa.Table:
     """Reads a whole small table; an absent optional table is returned empty.
 
+    If the mapping has a default of consents, it is added for every contributor.
+
     Args:
         catalogue: The catalogue.
         name: The table.
@@ -215,4 +218,9 @@ def read_table(
             blank_rows += batch.blank_rows
     if counts is not None:
         counts[name] = TableCount(rows, 0, blank_rows, empty=tuple(empty.items()))
-    return pa.concat_tables(tables) if tables else TABLES[name].empty_table()
+    table = pa.concat_tables(tables) if tables else TABLES[name].empty_table()
+    default = catalogue.mapping.for_table(name).default
+    if default is None:
+        return table
+    people = read_table(catalogue, "contributors").column("contributor_id").combine_chunks()
+    return add_default(table, values_of(people, str), default)

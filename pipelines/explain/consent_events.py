@@ -13,7 +13,7 @@ from pipelines.rights.arrow import as_integers, column
 from pipelines.rights.formatting import one_line
 from pipelines.rights.releases import DAY_US
 from pipelines.storage.columns import rows_of
-from schemas.catalogue import ConsentRow
+from schemas.catalogue import BY_DEFAULT, ConsentRow
 from schemas.rights import ALL_PURPOSES, Basis, Permission, Purpose
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +32,9 @@ class ConsentEvent:
         notice_at: The day of the notice, ISO 8601, or "".
         window_days: The days after it, or None.
         by_silence: Whether it is read as a yes by silence.
-        counts_from: Of a yes by silence when it counts, ISO 8601; "" if never.
+        counts_from: Of a yes by silence or default when it counts, ISO 8601; "" if never.
+        by_default: Whether it is the mapping's default for every contributor.
+        agreement: The agreement that a default names, or "".
     """
 
     purpose: str
@@ -44,10 +46,12 @@ class ConsentEvent:
     window_days: int | None
     by_silence: bool
     counts_from: str
+    by_default: bool = False
+    agreement: str = ""
 
     def note(self, explicit_only: bool) -> str:
         """Returns what it rests on; "" if it does not say, unless that counts against a yes."""
-        is_stated = self.basis or self.by_silence
+        is_stated = self.basis or self.by_silence or self.by_default
         if not is_stated and not (explicit_only and self.value == Permission.ALLOW):
             return ""
         text = f"{self.value} of {self.given_at}"
@@ -57,6 +61,8 @@ class ConsentEvent:
         basis = self.basis or Basis.SILENCE.value
         if self.by_silence and basis != Basis.SILENCE:
             basis += ", read as silence"
+        if self.by_default:
+            text += f", by default under {self.agreement}"
         text += f", basis {basis}"
         if self.by_silence:
             window = "no window" if self.window_days is None else f"{self.window_days} days"
@@ -76,7 +82,11 @@ def consent_events(events: pa.Table, who: str | None, purpose: Purpose) -> Itera
     bases = consent_bases(events)
     given = as_integers(column(events, "given_at"), NEVER)
     notices = as_integers(column(events, "notice_at"), NEVER)
-    names = ("contributor_id", "purpose", "value", "asset_id", "basis", "window_days")
+    names = ["contributor_id", "purpose", "value", "asset_id", "basis", "window_days"]
+    names.append("agreement_ref")
+    by_default = [False] * len(events)
+    if BY_DEFAULT in events.schema.names:
+        by_default = [bool(value) for value in column(events, BY_DEFAULT).to_pylist()]
     for i, row in enumerate(rows_of(events.select(names), ConsentRow)):
         if row["contributor_id"] != who or row["purpose"] not in (purpose, ALL_PURPOSES):
             continue
@@ -91,12 +101,21 @@ def consent_events(events: pa.Table, who: str | None, purpose: Purpose) -> Itera
             notice_at="" if notices[i] == NEVER else iso_instant(int(notices[i]) * DAY_US),
             window_days=row["window_days"],
             by_silence=silent,
-            counts_from=iso_instant(max(int(given[i]), end)) if silent and end != NEVER else "",
+            counts_from=_counts_from(int(given[i]), end if silent else None, by_default[i]),
+            by_default=by_default[i],
+            agreement=one_line(row["agreement_ref"] or "") if by_default[i] else "",
         )
 
 
-def silence_began(events: Sequence[ConsentEvent], narrowed: bool) -> str:
-    """Returns since when a yes by silence holds that is about an asset, or is general."""
+def _counts_from(given_us: int, window_end: int | None, by_default: bool) -> str:
+    """Returns when a yes by silence, whose window is given, or by default counts."""
+    if window_end is not None:
+        return "" if window_end == NEVER else iso_instant(max(given_us, window_end))
+    return iso_instant(given_us) if by_default else ""
+
+
+def undated_began(events: Sequence[ConsentEvent], narrowed: bool) -> str:
+    """Returns since when a yes by silence or default holds that is about an asset, or general."""
     ends = (event.counts_from for event in events if event.narrowed == narrowed)
     return min(filter(None, ends), default="")
 

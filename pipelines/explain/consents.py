@@ -14,10 +14,10 @@ from pipelines.explain.consent_events import (
     ConsentEvent,
     consent_events,
     iso_instant,
-    silence_began,
+    undated_began,
 )
 from pipelines.rights.arrow import as_integers, column, is_present, one_of
-from pipelines.rights.consent_timelines import MIN_TIME
+from pipelines.rights.consent_timelines import DEFAULT_TIME
 from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
 from pipelines.rights.consents import (
     ALLOW,
@@ -228,8 +228,8 @@ def _agreement_ref(index: RightsIndex, ref: int) -> str:
 
 def _since(states: ConsentStates, i: int, narrowed: bool, on_record: Sequence[ConsentEvent]) -> str:
     """Returns since when a state holds, ISO 8601."""
-    if int(states.since[i]) == MIN_TIME:  # a yes by silence
-        return silence_began(on_record, narrowed)
+    if int(states.since[i]) <= DEFAULT_TIME:  # a yes by silence or by default
+        return undated_began(on_record, narrowed)
     return iso_instant(int(states.since[i]))
 
 

@@ -20,6 +20,7 @@ from pipelines.rights.agreements import ListedAgreements
 from pipelines.rights.arrow import (
     BoolArray,
     IntArray,
+    as_bools,
     as_integers,
     column,
     equals,
@@ -27,7 +28,7 @@ from pipelines.rights.arrow import (
     one_of,
     positions_in,
 )
-from pipelines.rights.consent_timelines import MAX_TIME, MIN_TIME, ConsentEvents
+from pipelines.rights.consent_timelines import DEFAULT_TIME, MAX_TIME, MIN_TIME, ConsentEvents
 from pipelines.rights.consents import (
     ALLOW,
     CONDITIONAL,
@@ -40,7 +41,7 @@ from pipelines.rights.consents import (
 from pipelines.rights.lookup import PairIndex, StringIndex
 from pipelines.rights.releases import DAY_US
 from pipelines.storage.columns import Column
-from schemas.catalogue import EXACT, GIVEN_PRECISION, NO_TIME, NO_ZONE
+from schemas.catalogue import BY_DEFAULT, EXACT, GIVEN_PRECISION, NO_TIME, NO_ZONE
 from schemas.rights import ALL_PURPOSES, Permission, Purpose
 
 _STATE_BY_VALUE = {
@@ -144,6 +145,8 @@ def _sort_events(
     times = _times_in_order(table, states == ALLOW)
     silent = (bases.codes == SILENCE) & (states == ALLOW)
     counts_from = _counts_from(times, silent, bases)
+    if BY_DEFAULT in table.schema.names:
+        times = np.where(as_bools(column(table, BY_DEFAULT)), DEFAULT_TIME, times)
     times = np.where(silent, MIN_TIME, times)
     order = _order(timelines, times, states, refs)
     purposes = column(table, "purpose").take(order)

@@ -21,6 +21,7 @@ from pipelines.storage.columns import Column
 from schemas.rights import ALL_PURPOSES, Purpose
 
 MIN_TIME = np.iinfo(np.int64).min
+DEFAULT_TIME = MIN_TIME + 1
 MAX_TIME = np.iinfo(np.int64).max
 
 
@@ -29,10 +30,12 @@ class ConsentEvents:
     """Consent events sorted by line, then time; at one instant the one that applies comes last.
 
     A yes by silence comes first in its line: it gives way to whatever else was said, even before
-    the notice, since who has answered is not silent.
+    the notice, since who has answered is not silent. A yes by the mapping's default comes after it,
+    and before all that contributors said themselves: a no beats the default, however old it is.
 
     Attributes:
-        times: When each was said, in µs since 1970; of a yes by silence the beginning of time.
+        times: When each was said, in µs since 1970; of a yes by silence the beginning of time,
+            and of one by default the moment after it.
         counts_from: The same, but of a yes by silence the end of its window.
         bases: What each rests on, as `ConsentBases.codes`.
         signatures: Where the agreement that each names is listed for its contributor, or -1.
