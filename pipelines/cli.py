@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "pay": "share later revenue of a delivery among its contributors",
     "fund": "share revenue of many deals together, by their deliveries",
     "payout": "settle all balances that are due on a day, and write the payment run",
+    "export": "write a delivery's samples as Lance, Parquet or MDS, every digest checked",
     "clips": "cut the films of a delivery at their shots",
     "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "removals": "list notices of removal and what became of them; take buyers' replies",
@@ -59,7 +60,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
-        "verify, prove, check-proof, witness, anchor and clean run on the base install; the others "
+        "verify, export, prove, check-proof, witness, anchor and clean run on the base install; the others "
         "and verify --repair need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

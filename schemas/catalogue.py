@@ -85,6 +85,8 @@ class AssetDescription(TypedDict):
     digital_source_type: str | None
     duration_ms: int | None
     weight: int | None
+    credit: str | None
+    source_url: str | None
 
 
 class AssetRow(AssetDescription):
@@ -133,6 +135,9 @@ ASSETS_SCHEMA = pa.schema(
         pa.field("height", pa.int32()),  # pixels
         pa.field("duration_ms", pa.int64()),
         pa.field("weight", pa.int64()),  # for weighted allocation; absent = 1
+        # For licences that ask for it: the author's name as it may be shown, and where the work is.
+        pa.field("credit", pa.string()),
+        pa.field("source_url", pa.string()),
     ]
 )
 

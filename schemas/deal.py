@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.canonical import canonical_json
+from schemas.deal_agency import AgencyTerms
 from schemas.deal_captions import CaptionTerms, EndpointTerms
 from schemas.deal_render import RenderTerms
 from schemas.deal_terms import (
@@ -44,6 +45,7 @@ _LATER_SELECT_KEYS = (
     *("blank", "semantic_cosine", "keep_both"),
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
+_LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
 
@@ -60,6 +62,7 @@ class Deal(DealSection):
     media: list[Literal["image", "video"]] = Field(
         default=["image"], min_length=1, validate_default=True
     )
+    agency: AgencyTerms = AgencyTerms()
     rights: RightsTerms = RightsTerms()
     agreements: list[Agreement] = Field(default=[])
     rulings: list[Ruling] = Field(default=[])
@@ -239,10 +242,10 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision and device,
-        `rights.faces` and the later keys of `[select]` and `[render]` are part of it unless they
-        are the defaults: a deal that says nothing of them has the digest that it had before they
-        existed.
+        Withdrawal and quality terms, `[agency]`, `[render]`, `[captions]`, the models' precision
+        and device, and the later keys of `[rights]`, `[select]` and `[render]` are part of it
+        unless they are the defaults: a deal that says nothing of them has the digest that it had
+        before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
@@ -255,8 +258,9 @@ class Deal(DealSection):
             excluded["render"] = True
         if self.quality == QualityTerms():
             excluded["quality"] = True
-        if self.rights.faces == "ignore":
-            excluded["rights"] = {"faces"}
+        excluded["rights"] = _at_defaults(self.rights, RightsTerms(), _LATER_RIGHTS_KEYS)
+        if self.agency == AgencyTerms():
+            excluded["agency"] = True
         if self.captions == CaptionTerms():
             excluded["captions"] = True
         excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))

@@ -79,11 +79,21 @@ class RightsTerms(DealSection):
     # than people are reported to the agency; "refuse": the asset is refused. Not the strictest,
     # since a detector makes mistakes and is no part of the base install.
     faces: Literal["ignore", "report", "refuse"] = "ignore"
+    # Assets under a licence that asks to name the author, where no name may be shown.
+    missing_credit: _RefuseOrAccept = "refuse"
+    # What rules for a sample where its licence code and the deal differ. "stricter": a use must be
+    # permitted by both.
+    precedence: Literal["stricter", "deal", "licence"] = "stricter"
 
     @property
     def demands_explicit(self) -> bool:
         """Whether a yes counts only if it is explicit."""
         return self.consent_basis == "explicit"
+
+    @property
+    def may_name_authors(self) -> bool:
+        """Whether authors may be named to the buyer where a licence asks for it."""
+        return self.personal_data in ("keep", "rights-only")
 
     @property
     def strips_metadata(self) -> bool:

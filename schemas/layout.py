@@ -51,6 +51,14 @@ RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is
 SIZES = "shards/sizes.json"  # how many samples each tar has
+RIGHTS_TERMS = "rights/terms.json"  # its digest is the manifest's `terms_sha256`
+RIGHTS_TEXT = "rights/TERMS.md"  # the same for people
+RIGHTS_POLICY = "rights/deal.jsonld"  # the same in ODRL
+RIGHTS_PROFILE = "rights/profile.jsonld"  # the terms of that policy that are not ODRL's own
+ATTRIBUTION_TABLE = "rights/attribution.parquet"
+ATTRIBUTION_CSV = "rights/attribution.csv"
+ATTRIBUTION_FILES = (ATTRIBUTION_TABLE, ATTRIBUTION_CSV)
+RIGHTS_FILES = (RIGHTS_TERMS, RIGHTS_TEXT, RIGHTS_POLICY, RIGHTS_PROFILE, *ATTRIBUTION_FILES)
 
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.

@@ -20,7 +20,7 @@ class _Record(BaseModel):
 
 
 class DealRecord(_Record):
-    """The deal's terms as the buyer knows them, without the price."""
+    """The deal's terms in short, without the price; `rights/terms.json` has them all."""
 
     deal_id: str
     buyer: str
@@ -29,7 +29,7 @@ class DealRecord(_Record):
     starts: str  # ISO 8601 date
     ends: str
     profile: str
-    terms_sha256: str  # a salted commitment, hex; the agency has the opening
+    terms_sha256: str  # of rights/terms.json, hex; without that file, a salted commitment
 
 
 class ModelRecord(_Record):

@@ -35,6 +35,17 @@ class Basis(StrEnum):
 
 PURPOSES: tuple[Purpose, ...] = tuple(Purpose)
 
+#: What each purpose means in a deal; part of the terms of every delivery.
+PURPOSE_MEANINGS: dict[Purpose, str] = {
+    Purpose.TRAIN_GEN: "training of models whose outputs are media or text of the samples' kind",
+    Purpose.TRAIN_NONGEN: "training of models that classify, embed, find or measure, and whose "
+    "outputs are no media",
+    Purpose.INFERENCE: "giving samples to trained models; captions and embeddings are inference",
+    Purpose.DATA_MINING: "analysis of samples by machine for patterns, trends and correlations",
+    Purpose.INDEX: "recording samples in an index",
+    Purpose.SEARCH: "answering searches with samples or links to them",
+}
+
 # In a consent event, this stands for every purpose.
 ALL_PURPOSES = "all"
 

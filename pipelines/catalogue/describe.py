@@ -28,6 +28,9 @@ _COLUMN_NOTES = {
     "width": "pixels",
     "height": "pixels",
     "weight": "for the allocations `weighted` and `two_factor`; absent = 1",
+    "credit": "the author's name as the licence lets it be shown; needed where `licence_code` asks "
+    "for attribution ([delivery.md](delivery.md#attribution))",
+    "source_url": "where the work is published, `http://` or `https://`; for the same licences",
     "purpose": "one of the [six](deal.md#purposes), or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",

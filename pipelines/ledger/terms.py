@@ -1,7 +1,9 @@
 """Commits to a deal's terms in what the buyer gets, and keeps what opens the commitment.
 
-Terms have what is not for the buyer, such as the agency's share, and most of them are known or easy
-to guess. A digest without a salt could be found by trying; the salt is in the agency's files alone.
+What the buyer may know of the terms is a file of the delivery, whose digest is `terms_sha256`.
+Other terms, such as the agency's share, are in that file as a salted commitment: most of them are
+known or easy to guess, and a digest without a salt could be found by trying. The salt is in the
+agency's files alone.
 """
 
 from __future__ import annotations
@@ -9,16 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 
+from pydantic import ValidationError
+
 from pipelines.ledger.commitments import Domain, commit, item_salt, opens, text_value
 from pipelines.ledger.merkle import ProofError
+from schemas.buyer_terms import TERMS_VERSION, BuyerTerms, TermsFile
 from schemas.canonical import canonical_json
 
 #: Version of the file that opens a commitment. Changing a field requires a new version.
-OPENING_VERSION = "fairshard/terms/v1"
+OPENING_VERSION = TERMS_VERSION
+# In deliveries of earlier builds, `terms_sha256` is the salted commitment itself.
+_COMMITMENT_ALONE = "fairshard/terms/v1"
 
 
 def terms_commitment(salt: bytes, deal_id: str, terms: bytes) -> str:
-    """Returns the commitment to a deal's terms, hex: `terms_sha256` of manifest and leaves.
+    """Returns the salted commitment to all of a deal's terms, hex.
 
     Args:
         salt: The deal's salt, from `commitments.deal_salt`.
@@ -28,13 +35,39 @@ def terms_commitment(salt: bytes, deal_id: str, terms: bytes) -> str:
     return commit(Domain.TERMS, _salt(salt, deal_id), text_value(terms.decode()))
 
 
-def terms_opening(salt: bytes, deal_id: str, terms: bytes) -> bytes:
-    """Returns the file that opens the commitment: canonical JSON. It stays with the agency."""
+def terms_file(salt: bytes, terms: bytes, public: BuyerTerms, text: str) -> bytes:
+    """Returns `rights/terms.json` of a delivery, of which `terms_sha256` is the digest.
+
+    Args:
+        salt: The deal's salt.
+        terms: All its terms as canonical JSON.
+        public: What the buyer may know of them.
+        text: The same as readable text.
+    """
+    file = TermsFile(
+        version="fairshard/terms/v2",
+        terms=public,
+        text_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        all_terms=terms_commitment(salt, public.deal_id, terms),
+    )
+    return canonical_json(file.model_dump(mode="json"))
+
+
+def terms_opening(salt: bytes, deal_id: str, terms: bytes, file: bytes) -> bytes:
+    """Returns the file that opens `terms_sha256`: canonical JSON. It stays with the agency.
+
+    Args:
+        salt: The deal's salt.
+        deal_id: The deal.
+        terms: All its terms as canonical JSON.
+        file: The delivery's file, from `terms_file`.
+    """
     return canonical_json(
         {
             "version": OPENING_VERSION,
             "deal_id": deal_id,
-            "commitment": terms_commitment(salt, deal_id, terms),
+            "commitment": hashlib.sha256(file).hexdigest(),
+            "delivered": file.decode(),
             "salt": _salt(salt, deal_id).hex(),
             "terms": terms.decode(),
         }
@@ -42,10 +75,10 @@ def terms_opening(salt: bytes, deal_id: str, terms: bytes) -> bytes:
 
 
 def open_terms(data: bytes, commitment: str) -> str:
-    """Returns the digest of the terms that a commitment is to, hex: that of `Deal.terms_sha256`.
+    """Returns the digest of the terms that `terms_sha256` is of, hex: that of `Deal.terms_sha256`.
 
     Args:
-        data: The file from `terms_opening`.
+        data: The file from `terms_opening`, also one of an earlier build.
         commitment: What the delivery states, hex.
 
     Raises:
@@ -54,13 +87,40 @@ def open_terms(data: bytes, commitment: str) -> str:
     try:
         found = json.loads(data)
         terms, salt = found["terms"], bytes.fromhex(found["salt"])
-        is_known = found["version"] == OPENING_VERSION
-        is_opened = opens(commitment, Domain.TERMS, salt, text_value(terms))
+        inner = _salted(found, commitment)
+        is_opened = inner is not None and opens(inner, Domain.TERMS, salt, text_value(terms))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProofError("the opening of a deal's terms is malformed", str(error)[:200]) from error
-    if not is_known or not is_opened:
+    if not is_opened:
         raise ProofError("the opening is of other terms", f"commitment {commitment[:80]}")
     return hashlib.sha256(terms.encode()).hexdigest()
+
+
+def read_terms_file(data: bytes) -> TermsFile:
+    """Reads `rights/terms.json`.
+
+    Raises:
+        ProofError: If it is not such a file, or not in its one form.
+    """
+    try:
+        file = TermsFile.model_validate_json(data)
+    except (ValidationError, ValueError) as error:
+        raise ProofError("the terms are malformed", str(error)[:200]) from error
+    if canonical_json(file.model_dump(mode="json")) != data:
+        raise ProofError("the terms are not in their one form", "canonical JSON, RFC 8785")
+    return file
+
+
+def _salted(opening: dict[str, str], commitment: str) -> str | None:
+    """Returns the salted commitment behind `terms_sha256`; None if the opening is of another."""
+    if opening["version"] == _COMMITMENT_ALONE:
+        return commitment
+    if opening["version"] != OPENING_VERSION:
+        return None
+    delivered = opening["delivered"].encode()
+    if hashlib.sha256(delivered).hexdigest() != commitment:
+        return None
+    return str(json.loads(delivered)["all_terms"])
 
 
 def _salt(salt: bytes, deal_id: str) -> bytes:

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 
 from pipelines.odrl.records import DeliveredDecision, PolicyScope, UsageLimits
 from pipelines.odrl.terms import (
-    ACTIONS,
     CONTEXT,
-    COUNTRY_BASE,
     CURRENCY_BASE,
     PLUS_BASE,
     PROFILE,
@@ -29,6 +27,7 @@ from pipelines.run.decisions import Decision
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.odrl import ACTIONS, COUNTRY_BASE
 from schemas.reasons import Outcome
 from schemas.rights import PURPOSES
 
@@ -123,7 +122,7 @@ def _rule_nodes(scope: PolicyScope, target: str, limits: UsageLimits) -> JsonNod
     """Returns a permission for each of the deal's purposes, and a prohibition for all others."""
     licensed = [purpose for purpose in PURPOSES if purpose in scope.deal.purposes]
     terms: JsonNode = {"constraint": _deal_constraints(scope.deal, limits)}
-    if scope.deal.price.pool_minor:
+    if scope.with_price and scope.deal.price.pool_minor:
         terms["duty"] = [_payment_duty(scope)]
     permissions = [
         {**_rule_node("Permission", scope, target), "action": ACTIONS[purpose], **terms}

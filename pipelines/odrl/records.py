@@ -32,7 +32,8 @@ class PolicyScope:
         vkey: The agency's verifier key.
         version: The delivery's version, such as `v0001`.
         as_of: The instant at which rights were judged, ISO 8601.
-        terms_sha256: The commitment to the deal's terms, as the delivery states it.
+        terms_sha256: Digest of the deal's terms, as the delivery states it.
+        with_price: Whether the price is stated; deliveries are without it.
     """
 
     deal: Deal
@@ -40,6 +41,7 @@ class PolicyScope:
     version: str
     as_of: str
     terms_sha256: str
+    with_price: bool = True
 
     # Cached, because every policy of a run uses them.
 

@@ -1,5 +1,6 @@
 """The vocabulary of the ODRL export: context, profile and IRIs. docs/odrl.md explains each.
 
+Actions of purposes and IRIs of countries are in `schemas.odrl`, since the verifier reads them too.
 Terms of ODRL 2.2's own vocabulary are used where their meaning fits. ODRL has no terms for
 training, inference, mining and search, so our profile defines them; generative and non-generative
 training are two separate actions.
@@ -8,8 +9,6 @@ training are two separate actions.
 from __future__ import annotations
 
 from urllib.parse import quote
-
-from schemas.rights import Purpose
 
 JsonNode = dict[str, object]
 
@@ -23,19 +22,9 @@ _VCARD = "http://www.w3.org/2006/vcard/ns#"
 PROFILE = "https://fairshard.invalid/ns/odrl"
 TERM_BASE = f"{PROFILE}#"
 ID_BASE = "https://fairshard.invalid/id/"
-# One IRI for each ISO 3166-1 alpha-2 code (OMG LCC) and ISO 4217 code (EU Publications Office).
-COUNTRY_BASE = "https://www.omg.org/spec/LCC/Countries/ISO3166-1-CountryCodes-Adjunct/"
+# One IRI for each ISO 4217 code (EU Publications Office).
 CURRENCY_BASE = "http://publications.europa.eu/resource/authority/currency/"
 PLUS_BASE = "http://ns.useplus.org/ldf/vocab/"
-
-ACTIONS: dict[Purpose, str] = {
-    Purpose.TRAIN_GEN: "fs:trainGenerative",
-    Purpose.TRAIN_NONGEN: "fs:trainNonGenerative",
-    Purpose.INFERENCE: "fs:infer",
-    Purpose.DATA_MINING: "fs:mineData",
-    Purpose.INDEX: "index",  # ODRL: "To record the Asset in an index."
-    Purpose.SEARCH: "fs:search",
-}
 
 _IRI_TYPE = {"@type": "@id"}  # the value is an IRI or a node
 _VOCABULARY_TYPE = {"@type": "@vocab"}  # the value is a term of this context

@@ -27,7 +27,12 @@ from pipelines.format.manifest import (
 )
 from pipelines.ledger.signed_note import Signer
 from pipelines.removal.entries import write_entries
-from pipelines.removal.indexes import is_index, tar_digests, write_whole_indexes
+from pipelines.removal.indexes import (
+    is_index,
+    tar_digests,
+    write_attributions,
+    write_whole_indexes,
+)
 from pipelines.removal.locate import FoundSample
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor, open_predecessor
@@ -256,6 +261,7 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]
     delivery_id = layout.delivery_id(before.deal_id, name)
     ledger = write_entries(output, patch.assets, delivery_id, signer, secrets)  # 5
     write_whole_indexes(output, name, receipts, patch.way, patch.as_of)  # 6
+    write_attributions(output, {key for keys in patch.removed.values() for key in keys})
     ordered = sorted(output.files.values(), key=lambda file: file.path)
     output.write(layout.SHA256SUMS, checksums(ordered))
     files = sorted(output.files.values(), key=lambda file: file.path)

@@ -34,6 +34,7 @@ from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.package import run_until_settled
 from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
+from pipelines.steps.rights_files import write_rights
 from pipelines.storage.store import Store, join_uri
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.groups import group_files
@@ -160,6 +161,7 @@ class _Repair:
         names = [receipt.shard.name for receipt in receipts]
         attribution = self._attribution(names)
         write_indexes(self.store, self.job, receipts)
+        write_rights(self.store, self.job, self.prepared.signer.vkey, receipts)
         rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
         recheck_shards(self.store, self.job, rebuilt_shards)
         rebuilt = self._rebuilt_files(rebuilt_shards)

@@ -20,6 +20,7 @@ from pipelines.catalogue import describe
 from pipelines.profiles.base import schema_text
 from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
+from schemas.deal_agency import OptionalContact, OptionalName
 from schemas.deal_faults import section_model
 from schemas.deal_values import (
     ByteSize,
@@ -48,6 +49,8 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (CalendarDate, "date"),
     (Keyword, "texts"),
     (OneLine, "text"),
+    (OptionalName, 'text, or `""`'),
+    (OptionalContact, 'e-mail or `https://` address, or `""`'),
     (Colour, 'colour: red, green and blue in hex, such as `"#ffffff"`'),
     (IdPair, "two ids"),
     (PixelLimit, "whole number; 0 for no limit"),
@@ -65,6 +68,10 @@ DEAL_KEY_MEANINGS = {
     "ends": "last day of the term, after `starts`",
     "profile": "intended use, which decides what a sample has: [profiles.md](profiles.md)",
     "media": "kinds of asset to include",
+    "agency.legal_name": "the agency's name as in contracts, on one line; without it, a delivery "
+    "says that it is not stated",
+    "agency.removal_contact": "whom the buyer asks about removals: an e-mail or `https://` "
+    "address; without it, a delivery says that it is not stated",
     "rights.editorial": "editorial material",
     "rights.ai_generated": "AI-generated material; `label` accepts it and marks each sample",
     "rights.minors": "minors; `guardian-release` accepts them with a guardian's release",
@@ -95,6 +102,10 @@ DEAL_KEY_MEANINGS = {
     "rights statements as their only metadata, or with none; `refuse` refuses the assets",
     "rights.faces": "more faces in the picture than the catalogue's `people_count`: do not look, "
     "report them to the agency, or refuse the assets; needs `fairshard[quality]`",
+    "rights.missing_credit": "assets under a licence that asks to name the author, where the "
+    "catalogue gives no name that may be shown ([delivery.md](delivery.md#attribution))",
+    "rights.precedence": "what rules where a sample's licence code and the deal differ; with "
+    "`stricter`, both must permit a use",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
     "agreements.purposes": "purposes that it grants",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.rights.attribution import attribution_fault
 from pipelines.rights.cleared_rights import agreements_by_purpose, deal_agreement
 from pipelines.rights.file_assertions import assertion_conflicts, file_source_types
 from pipelines.rights.file_licences import licence_conflicts
@@ -83,6 +84,8 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
     if not all(purpose in agreements for purpose in deal.needed_purposes):
         for reason, note in licence_conflicts(row, reading.claims):  # 21
             refuse(reason, note)
+    if not notes and (note := attribution_fault(row, deal)):  # 21
+        refuse(Reason.LICENCE_ATTRIBUTION, note)
     reasons = tuple(sorted(notes, key=_REASON_ORDER.__getitem__))
     detail = "; ".join(dict.fromkeys(note for reason in reasons for note in notes[reason]))
     constraints = {

@@ -10,7 +10,8 @@ from functools import cached_property
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.read import Catalogue
 from pipelines.fetch.locate import SourcePolicy
-from pipelines.ledger.terms import terms_commitment
+from pipelines.format.terms_text import terms_text
+from pipelines.ledger.terms import terms_file
 from pipelines.media.limits import MediaLimits
 from pipelines.media.renderer import film_renderer_id, renderer_id
 from pipelines.run.inspectors import NO_INSPECTORS, Inspectors
@@ -20,6 +21,7 @@ from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from pipelines.vision.vocabulary import Vocabulary
 from schemas import layout
+from schemas.buyer_terms import buyer_terms
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.deal_captions import EndpointTerms
@@ -134,8 +136,19 @@ class Job:
 
     @cached_property
     def terms_sha256(self) -> str:
-        """Commitment to the deal's terms, hex, which is stated in every sample's decision."""
-        return terms_commitment(self.salt, self.deal.deal_id, self.deal.terms_json())
+        """Digest of `terms_file`, hex, which is stated in every sample's decision."""
+        return hashlib.sha256(self.terms_file).hexdigest()
+
+    @property
+    def terms_text(self) -> str:
+        """The deal's terms as text for the buyer: `rights/TERMS.md`."""
+        return terms_text(buyer_terms(self.deal))
+
+    @cached_property
+    def terms_file(self) -> bytes:
+        """The deal's terms as the buyer gets them: `rights/terms.json`."""
+        terms, public = self.deal.terms_json(), buyer_terms(self.deal)
+        return terms_file(self.salt, terms, public, self.terms_text)
 
     @cached_property
     def run_id(self) -> str:

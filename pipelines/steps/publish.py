@@ -22,6 +22,7 @@ from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
+from pipelines.steps.rights_files import write_rights
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import ObjectInfo, Store
@@ -158,9 +159,11 @@ def publish_delivery(
     """
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
+    write_rights(store, job, signer.vkey, receipts)
     recheck_shards(store, job, receipts)
     files = write_checksums(store, job, _list_files(store, job, receipts))
-    opening = terms_opening(job.salt, job.deal.deal_id, job.deal.terms_json())
+    terms = job.deal.terms_json()
+    opening = terms_opening(job.salt, job.deal.deal_id, terms, job.terms_file)
     store.write_bytes(f"{job.agency}/{layout.TERMS}", opening, private=True)
     signed = make_manifest(job, signer, receipts, attribution, files)
     if confirm is not None:

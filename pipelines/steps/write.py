@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.delivery.credits import shard_attributions
 from pipelines.delivery.sample import make_sample, sample_json, sample_key
 from pipelines.delivery.tables import (
     delivered_table,
@@ -30,6 +31,7 @@ from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
+from pipelines.format.attribution import SAMPLE_COLUMNS
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
 from pipelines.run.costs import Stopwatch
@@ -38,6 +40,7 @@ from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
 from pipelines.steps.personal import count_delivered, count_samples
+from pipelines.steps.rights_files import attribution_key
 from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
@@ -266,7 +269,7 @@ def _npy_bytes(vectors: Vectors) -> bytes:
 def _record_delivered(
     store: Store, job: Job, spec: ShardSpec, rows: pa.Table, samples: pa.Table
 ) -> None:
-    """Writes the rows of the shard's assets that the ledger and the decisions need.
+    """Writes what ledger, decisions and attributions need of the shard's assets.
 
     If other files are delivered than the agency's, it also gets the digests of both of each asset.
     """
@@ -276,6 +279,9 @@ def _record_delivered(
         names |= {"media_sha256": "delivered_sha256", "bytes": "delivered_bytes"}
         pairs = rows.select(list(names)).rename_columns(list(names.values()))
         write_table(store, f"{job.work}/agency/renditions/{spec.name}.parquet", pairs)
+    attributions = shard_attributions(rows, samples, job.deal.rights)
+    if len(attributions):
+        write_table(store, attribution_key(job, spec.name), attributions)
     write_table(store, _delivered_key(job, spec), delivered_table(rows, samples))
 
 
@@ -289,7 +295,8 @@ def _keep_published(store: Store, job: Job, spec: ShardSpec, rows: pa.Table) -> 
     That it holds nothing else is checked by the counts.
     """
     path = f"{job.delivery}/{layout.shard_table_path(spec.name)}"
-    published = read_parquet(store, path, ["shard", "key", "media_sha256", "decision_sha256"])
+    columns = [*SAMPLE_COLUMNS, "decision_sha256"]
+    published = read_parquet(store, path, columns)
     places = {key: at for at, key in enumerate(published["key"].to_pylist())}
     digests = published["media_sha256"].to_pylist()
     found = []

@@ -27,6 +27,7 @@ from pipelines.verify.ledger import check_ledger, logged_media, report_wrong_ent
 from pipelines.verify.lost_table import places_without_table
 from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
+from pipelines.verify.rights_files import check_rights
 from pipelines.verify.sample import SampleDraw, check_sample
 from pipelines.verify.shard import CheckedShard, check_shard, report_missing_tar, shard_from_table
 from pipelines.verify.signer import signed_by
@@ -126,7 +127,7 @@ class _FullVerification:
     trusted: frozenset[str] = frozenset()
 
     def check(self) -> None:
-        """Runs steps 3 to 6 of the verification."""
+        """Runs steps 3 to 7 of the verification."""
         groups = self.groups
         report_progress(self.progress_path, "verify", 0, len(self.files.listed))
         self._check_other_files()  # 3
@@ -147,6 +148,12 @@ class _FullVerification:
                 check_indexes(
                     self.store, self.manifest, self.report.damaged, self.report.add_problem
                 )  # 6
+
+        if not self.trusted.issuperset([*groups.rights, layout.SAMPLES_TABLE]):
+            with self._remembering(groups.rights):
+                check_rights(
+                    self.store, self.manifest, self.report.damaged, self.report.add_problem
+                )  # 7
 
     def _check_other_files(self) -> None:
         """Checks every file except the tars, whose digests are computed with their members."""

@@ -19,6 +19,7 @@ class FileGroups:
         tars: The tars among them.
         log: Checkpoint, key, tiles and entries.
         index: Files of loaders' indexes, and the table of all samples.
+        rights: Terms and attributions, which are compared with the manifest and the samples.
         ungrouped: Files that are checked alone.
     """
 
@@ -26,11 +27,13 @@ class FileGroups:
     tars: frozenset[str]
     log: list[str]
     index: list[str]
+    rights: list[str]
     ungrouped: list[str]
 
     def all_groups(self) -> list[list[str]]:
         """Returns every group, in the order in which they are checked."""
-        return [*([path] for path in self.ungrouped), *self.shards.values(), self.log, self.index]
+        alone = ([path] for path in self.ungrouped)
+        return [*alone, *self.shards.values(), self.log, self.index, self.rights]
 
 
 def group_files(manifest: Manifest) -> FileGroups:
@@ -52,6 +55,9 @@ def group_files(manifest: Manifest) -> FileGroups:
         record.name: sorted(listed.intersection(shard_paths(record.name, number)) - index)
         for number, record in numbered_shards(manifest)
     }
-    ungrouped = listed - index - log - {path for group in shards.values() for path in group}
+    rights = {path for path in listed if path.startswith("rights/")}
+    in_shards = {path for group in shards.values() for path in group}
+    ungrouped = listed - index - log - rights - in_shards
     tars = frozenset(f"shards/{record.name}.tar" for record in manifest.shards)
-    return FileGroups(shards, tars, sorted(log), sorted(index), sorted(ungrouped))
+    whole = (sorted(log), sorted(index), sorted(rights))
+    return FileGroups(shards, tars, *whole, sorted(ungrouped))

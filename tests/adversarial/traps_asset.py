@@ -105,7 +105,7 @@ def _licence() -> list[Trap]:
         ),
         column_trap("rights managed", "", "class", licence_model="RM"),
         *(
-            column_trap(f"code {code!r}", reasons, "code", licence_code=code)
+            column_trap(f"code {code!r}", reasons, "code", licence_code=code, credit="A. Author")
             for code, reasons in codes.items()
         ),
     ]

@@ -79,9 +79,10 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     later = {
         "select": {"blank", "semantic_cosine", "keep_both", *shares},
         "models": {"device", "precision"},
-        "rights": {"faces"},
+        "rights": {"faces", "missing_credit", "precedence"},
     }
-    sections = dict.fromkeys(("output", "withdrawal", "render", "captions", "quality"), True)
+    left_out = ("output", "withdrawal", "render", "captions", "quality", "agency")
+    sections = dict.fromkeys(left_out, True)
     fields = deal.model_dump(mode="json", exclude={**sections, **later})
     canonical = json_text(fields)
     manifest = demo.manifest(deal_id)
@@ -90,7 +91,10 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     assert (opening["terms"], opening["commitment"]) == (canonical, terms)
     preimage = b"terms\0" + bytes.fromhex(opening["salt"]) + b"\0"
     preimage += len(canonical.encode()).to_bytes(4, "big") + canonical.encode()
-    assert hashlib.sha256(preimage).hexdigest() == terms
+    delivered = (demo.delivery(deal_id) / "rights/terms.json").read_bytes()
+    assert delivered == opening["delivered"].encode()
+    assert hashlib.sha256(delivered).hexdigest() == terms
+    assert hashlib.sha256(preimage).hexdigest() == json.loads(delivered)["all_terms"]
     unsalted = hashlib.sha256(canonical.encode()).hexdigest().encode()
     for folder in (demo.delivery(deal_id), demo.out / "agency/log"):
         for path in folder.rglob("*"):

@@ -24,8 +24,6 @@ from pipelines.odrl.records import (
     read_usage_limits,
 )
 from pipelines.odrl.terms import (
-    ACTIONS,
-    COUNTRY_BASE,
     CURRENCY_BASE,
     ID_BASE,
     PROFILE,
@@ -39,6 +37,7 @@ from pipelines.storage.tables import json_bytes
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
 from schemas.money import EXPONENTS
+from schemas.odrl import ACTIONS, COUNTRY_BASE
 from schemas.reasons import Outcome, Stage
 from schemas.rights import PURPOSES, Purpose
 from schemas.territory import COUNTRIES

@@ -64,7 +64,7 @@ def test_rule_18_people(shown: str, counted: int | None, conflict: bool) -> None
     ],
 )
 def test_rule_21_licences(named: str, code: str | None, conflict: bool) -> None:
-    found = resolved_codes(make_assertion(LICENCE, named), licence_code=code)
+    found = resolved_codes(make_assertion(LICENCE, named), licence_code=code, credit="A. Author")
     assert found == (["conflict.licence"] if conflict else [])
 
 

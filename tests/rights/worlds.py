@@ -173,6 +173,7 @@ def _asset(rng: random.Random, name: str, oddity: float) -> Row:
     return {
         "title": "write to ann@bell.example" if own.random() < 0.02 else "A cat",
         "description": "ann@bell.example, or call" if own.random() < 0.01 else None,
+        "credit": None if own.random() < 0.4 else "A. Author",
         "asset_id": name,
         "media_uri": f"{name}.jpg",
         "media_type": pick(rng.choice(("image", "image", "video")), "audio"),

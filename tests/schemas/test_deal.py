@@ -67,6 +67,8 @@ def test_defaults_are_strict() -> None:
         "copies_of_refused": "refuse",
         "personal_data": "keep",
         "faces": "ignore",
+        "missing_credit": "refuse",
+        "precedence": "stricter",
     }
     assert deal.agreements == [] == deal.rulings
     assert (deal.sources.roots, deal.sources.hosts, deal.gate.divert) == ([], [], [])

@@ -246,7 +246,7 @@ def test_empty_deal_lists_all_required_keys() -> None:
         "people, unknown_people_count, sensitive, inference, consent_basis, unknown_property, "
         "unknown_source, non_commercial, no_derivatives, share_alike, ends_early, shoot_range, "
         "max_shoot_days, witness, copyright_conflicts, unjudged_content, denial_phrases, "
-        "copies_of_refused, personal_data, faces",
+        "copies_of_refused, personal_data, faces, missing_credit, precedence",
         "price: required, and missing",
     ]
 

@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines.delivery.sample import decision_sha256
 from pipelines.format.manifest import manifest_bytes
+from pipelines.format.terms_text import terms_text
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.ledger.leaf import leaf_bytes
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.ledger.terms import open_terms
+from pipelines.ledger.terms import open_terms, read_terms_file
 from pipelines.ledger.tiles import entries_path, tile_path
 from pipelines.verify.report import Report
+from schemas.buyer_terms import buyer_terms
 from schemas.deal import parse_deal
 from schemas.ledger import LedgerEntry
 from schemas.manifest import Manifest
@@ -127,11 +129,17 @@ def test_page_terms_digest_is_correct() -> None:
     preimage = b"terms\0" + bytes.fromhex(found[1]) + b"\0"
     preimage += len(terms.encode()).to_bytes(4, "big") + terms.encode()
     assert hashlib.sha256(preimage).hexdigest() == found[2]
-    assert json.loads(example("decision"))["deal"] == found[2]
     deal = parse_deal(example("deal"), "docs/verify.md")
     assert deal.terms_json() == terms.encode()
-    opening = {"version": "fairshard/terms/v1", "salt": found[1], "terms": terms}
-    assert open_terms(json.dumps(opening).encode(), found[2]) == deal.terms_sha256()
+    file = example("terms file")
+    assert f"These {len(file)} bytes have the SHA-256 `{sha256(file)}`" in PAGE
+    said = read_terms_file(file.encode())
+    assert (said.all_terms, said.terms) == (found[2], buyer_terms(deal))
+    assert said.text_sha256 == sha256(terms_text(said.terms))
+    assert json.loads(example("decision"))["deal"] == sha256(file)
+    opening = {"version": "fairshard/terms/v2", "salt": found[1], "terms": terms}
+    opened = json.dumps(opening | {"delivered": file}).encode()
+    assert open_terms(opened, sha256(file)) == deal.terms_sha256()
 
 
 def test_page_decision_digest_is_correct() -> None:

@@ -65,7 +65,17 @@ STANDING_ROLES = (
     ),
     Role("code_sa", all_deals("licence.share_alike"), {"licence_code": "CC-BY-SA-4.0"}),
     Role("code_unknown", all_deals("licence.unknown_code"), {"licence_code": "Agency Standard 9"}),
-    Role("code_free", {}, {"licence_code": "CC-BY-4.0"}, essential=False, per_thousand=6),
+    Role(
+        "code_free",
+        {},
+        {
+            "licence_code": "CC-BY-4.0",
+            "credit": "A. N. Author",
+            "source_url": "https://example.org/works/17",
+        },
+        essential=False,
+        per_thousand=6,
+    ),
 )
 
 TERM_ROLES = (

@@ -1,0 +1,184 @@
+"""Checks the files of `rights/`: that the terms are the manifest's, and who is to be named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.format.attribution import (
+    DERIVED,
+    SAMPLE_COLUMNS,
+    attribution_csv,
+    listed_samples,
+)
+from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.terms import read_terms_file
+from pipelines.storage.store import Store
+from pipelines.storage.tables import read_parquet
+from pipelines.verify.report import ProblemReporter
+from schemas import layout
+from schemas.attribution import ATTRIBUTION_SCHEMA
+from schemas.buyer_terms import BuyerTerms
+from schemas.manifest import Manifest
+from schemas.odrl import ACTIONS, COUNTRY_BASE
+from schemas.rights import PURPOSES
+from schemas.territory import WORLD
+
+
+def check_rights(
+    store: Store, manifest: Manifest, damaged: Collection[str], report_problem: ProblemReporter
+) -> None:
+    """Checks what a delivery states of its rights against the manifest and the samples.
+
+    Deliveries of earlier releases have no such files.
+
+    Args:
+        store: The delivery.
+        manifest: Its manifest, which was checked.
+        damaged: Paths of files that are missing or not the manifest's.
+        report_problem: Called with each problem.
+    """
+    listed = {file.path for file in manifest.files}
+    if not any(path.startswith("rights/") for path in listed):
+        return
+    for path in layout.RIGHTS_FILES:
+        if path not in listed:
+            report_problem(path, "not listed in the manifest, which has other files of rights")
+    usable = listed - set(damaged)
+    terms = None
+    if layout.RIGHTS_TERMS in usable:
+        terms = _check_terms(store, manifest, usable, report_problem)
+    if terms is not None and layout.RIGHTS_POLICY in usable:
+        fault = policy_fault(store.read_bytes(layout.RIGHTS_POLICY), terms, manifest)
+        if fault:
+            report_problem(layout.RIGHTS_POLICY, fault)
+    if usable.issuperset((layout.ATTRIBUTION_TABLE, layout.SAMPLES_TABLE)):
+        _check_attributions(store, terms, usable, report_problem)
+
+
+def _check_terms(
+    store: Store, manifest: Manifest, usable: Collection[str], report_problem: ProblemReporter
+) -> BuyerTerms | None:
+    """Checks terms and their text; returns the terms if they are the manifest's."""
+    path, data = layout.RIGHTS_TERMS, store.read_bytes(layout.RIGHTS_TERMS)
+    if hashlib.sha256(data).hexdigest() != manifest.deal.terms_sha256:
+        report_problem(path, "its digest is not the manifest's terms_sha256")
+        return None
+    try:
+        file = read_terms_file(data)
+    except ProofError as error:
+        report_problem(path, f"{error.what}: {error.which}")
+        return None
+    terms, deal = file.terms, manifest.deal
+    pairs = {
+        "deal_id": (terms.deal_id, deal.deal_id),
+        "buyer": (terms.buyer, deal.buyer),
+        "purposes": (set(terms.licensed), set(deal.purposes)),
+        "territory": (terms.territory, deal.territory),
+        "starts": (terms.starts, deal.starts),
+        "ends": (terms.ends, deal.ends),
+        "profile": (terms.profile, deal.profile),
+    }
+    for name, (here, there) in pairs.items():
+        if here != there:
+            report_problem(path, f"its {name} is not the manifest's")
+    if set(terms.licensed) & set(terms.not_licensed):
+        report_problem(path, "a purpose is licensed and not licensed")
+    if layout.RIGHTS_TEXT in usable:
+        text = store.read_bytes(layout.RIGHTS_TEXT)
+        if hashlib.sha256(text).hexdigest() != file.text_sha256:
+            report_problem(layout.RIGHTS_TEXT, f"it is not the text that {path} has the digest of")
+    return terms
+
+
+def policy_fault(data: bytes, terms: BuyerTerms, manifest: Manifest) -> str:
+    """Returns what of a policy in ODRL is not what the terms say, or ""."""
+    try:
+        policy = json.loads(data)
+        parties = {name: policy[name]["uid"] for name in ("assigner", "assignee")}
+        shared = {**parties, "target": policy["target"]["uid"]}
+        found = [policy["permission"], policy.get("prohibition", [])]
+        facts = (policy["@type"], policy["termsSha256"], policy["conflict"], policy["uid"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"it is no policy of a deal: {error}"[:200]
+    digest = manifest.deal.terms_sha256
+    if facts != ("Agreement", digest, "prohibit", f"{str(facts[3]).rpartition(':')[0]}:{digest}"):
+        return "it is not the agreement under the manifest's terms_sha256"
+    if found != _rules(terms, shared, str(policy["uid"])):
+        return "it permits or prohibits something else than the terms"
+    return ""
+
+
+def _rules(terms: BuyerTerms, shared: dict[str, Any], agreement: str) -> list[list[dict[str, Any]]]:
+    """Returns the permissions and the prohibitions that terms are in ODRL."""
+    relying = _constraint("fs:relyingOn", "eq", {"@id": agreement})
+    permissions = [
+        {"@type": "Permission", **shared, "action": ACTIONS[purpose], "constraint": _limits(terms)}
+        for purpose in PURPOSES
+        if purpose in terms.licensed
+    ]
+    prohibitions = [
+        {"@type": "Prohibition", **shared, "action": ACTIONS[purpose], "constraint": [relying]}
+        for purpose in PURPOSES
+        if purpose not in terms.licensed
+    ]
+    return [permissions, prohibitions]
+
+
+def _limits(terms: BuyerTerms) -> list[dict[str, Any]]:
+    days = [("gteq", terms.starts), ("lteq", terms.ends)]
+    term = [
+        _constraint("dateTime", operator, {"@value": day, "@type": "xsd:date"})
+        for operator, day in days
+    ]
+    if terms.territory == [WORLD]:
+        return term
+    places = [{"@id": COUNTRY_BASE + code} for code in sorted(terms.territory)]
+    return [_constraint("spatial", "isAnyOf", places), *term]
+
+
+def _constraint(left: str, operator: str, right: object) -> dict[str, Any]:
+    names = {"leftOperand": left, "operator": operator, "rightOperand": right}
+    return {"@type": "odrl:Constraint", **names}
+
+
+def _check_attributions(
+    store: Store,
+    terms: BuyerTerms | None,
+    usable: Collection[str],
+    report_problem: ProblemReporter,
+) -> None:
+    """Checks that exactly the samples are listed whose licences ask for it, and both files."""
+    path = layout.ATTRIBUTION_TABLE
+    try:
+        table = read_parquet(store, path)
+        samples = read_parquet(store, layout.SAMPLES_TABLE, list(SAMPLE_COLUMNS))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        report_problem(path, f"it cannot be compared with the samples: {error}"[:200])
+        return
+    if not table.schema.equals(ATTRIBUTION_SCHEMA):
+        report_problem(path, "it has other columns than a table of attributions")
+        return
+    csv_path = layout.ATTRIBUTION_CSV
+    if csv_path in usable and store.read_bytes(csv_path) != attribution_csv(table):
+        report_problem(csv_path, f"it does not say what {path} says")
+    rows = table.to_pylist()
+    found = {row["key"]: {name: row[name] for name in DERIVED} for row in rows}
+    wanted = {row["key"]: row for row in listed_samples(samples)}
+    if len(found) != len(rows):
+        report_problem(path, "it lists a sample twice")
+    for key in sorted(wanted.keys() - found.keys())[:1]:
+        report_problem(path, f"it lacks {key}, whose licence asks to name the author")
+    for key in sorted(found.keys() - wanted.keys())[:1]:
+        report_problem(path, f"it lists {key}, which needs no attribution or was removed")
+    for key in sorted(key for key in found.keys() & wanted.keys() if found[key] != wanted[key])[:1]:
+        report_problem(path, f"it differs from the sample {key}")
+    must_name = terms is not None and terms.rights.get("missing_credit") != "accept"
+    for row in rows:
+        if must_name and not row["author"]:
+            report_problem(path, f"it names no author of {row['key']}")
+            break
