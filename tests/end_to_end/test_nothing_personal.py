@@ -106,10 +106,9 @@ def test_no_name_is_in_a_runs_log(demo: Demo, tmp_path: Path) -> None:
     without_ids = [{key: value for key, value in line.items() if key != "asset"} for line in lines]
     said = json.dumps(without_ids, ensure_ascii=False)
     assets = pq.read_table(demo.catalogue / "assets.parquet", columns=["title", "description"])
-    texts = {
-        text for column in assets.columns for text in column.to_pylist() if text and len(text) > 3
-    }
+    texts = {text for column in assets.columns for text in column.to_pylist() if text}
     secret = demo.signing_key.read_text(encoding="utf-8").rpartition("+")[2].strip()
     private = names_of(demo) | texts | {secret, str(tmp_path), str(demo.root)}
+    private = {text for text in private if len(text) > 3}  # "f" is in every log
     assert len(private) > 200 and {text for text in private if text in said} == set()
     assert any("asset" in line for line in lines) and "@" not in said and "://" not in said

@@ -121,7 +121,7 @@ def assert_nothing_left(run: Run, ended: CommandResult) -> None:
     assert ended.err.startswith("fairshard package: Nothing is left to deliver"), ended.err
     assert_decided(run, answer_key(run.library))
     assert folders(run.version) == {"agency"}
-    assert folders(run.out / "agency") <= {"features"}
+    assert folders(run.out / "agency") <= {"features", "runs"}
 
 
 @pytest.mark.parametrize("library", NOTHING.values(), ids=NOTHING)

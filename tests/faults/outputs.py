@@ -125,7 +125,7 @@ def record_expected(output: RunOutput, deal_id: str, took_s: float) -> Expected:
     """Records the output of a run that has just ended as what other runs must leave."""
     found = output.snapshot()
     ours = {key: seen.sha256 for key, seen in found.items() if key.startswith(f"{deal_id}/v0001/")}
-    rest = frozenset(key for key in found if key not in ours and not _is_feature(key))
+    rest = frozenset(key for key in found if key not in ours and not _is_kept_apart(key))
     assert not [key for key in found if TEMPORARY in key]
     totals = ledger_totals(output, f"{deal_id}/v0001")
     expected = Expected(deal_id, ours, totals, rest, took_s)
@@ -133,8 +133,9 @@ def record_expected(output: RunOutput, deal_id: str, took_s: float) -> Expected:
     return expected
 
 
-def _is_feature(key: str) -> bool:
-    return key.startswith("agency/features/")
+def _is_kept_apart(key: str) -> bool:
+    """Features and records of runs also stay from runs that were cut off."""
+    return key.startswith(("agency/features/", "agency/runs/"))
 
 
 def ledger_totals(output: RunOutput, version: str) -> dict[str, tuple[int, int]]:
@@ -200,7 +201,7 @@ def check_ended(output: RunOutput, expected: Expected) -> int:
     ours = {key for key in found if key.startswith(f"{expected.version}/")} - temporary_keys
     assert ours == set(expected.objects), sorted(ours ^ set(expected.objects))
     assert ledger_totals(output, expected.version) == expected.totals
-    rest = {key for key in found if key not in ours and not _is_feature(key)} - temporary_keys
+    rest = {key for key in found if key not in ours and not _is_kept_apart(key)} - temporary_keys
     # The claims of a run that was killed after publishing stay until `clean` removes them.
     claims = {key for key in rest if key.startswith("agency/claims/")}
     assert rest - claims == expected.clean, sorted(rest ^ expected.clean)

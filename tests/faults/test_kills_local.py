@@ -186,8 +186,9 @@ def test_clean_removes_leftovers_of_a_killed_run(
     assert cleaned.wait() == 0
     kinds = {item["kind"] for item in cleaned.json()["found"]}
     assert kinds >= {"unpublished version"} and cleaned.json()["removed"] >= len(left) + 1
-    # Only the features are left, and a run that uses them makes the same delivery.
-    assert all(key.startswith("agency/features/") for key in output.snapshot()), output.snapshot()
+    # Only features and records are left, and a run that uses them makes the same delivery.
+    kept = ("agency/features/", "agency/runs/")
+    assert all(key.startswith(kept) for key in output.snapshot()), output.snapshot()
     run = runs.start(*arguments)
     assert run.wait() == 0, run.output_text()
     assert check_ended(output, expected) == 0
