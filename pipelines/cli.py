@@ -60,8 +60,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
-        "verify, export, prove, check-proof, witness, anchor and clean run on the base install; the others "
-        "and verify --repair need pip install 'fairshard[package]'.",
+        "verify, export, prove, check-proof, witness, anchor and clean run on the base install; "
+        "the others and verify --repair need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():

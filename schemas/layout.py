@@ -5,6 +5,7 @@
 <output>/<deal_id>/<version>/CHANGES.json what it changed since the version before, for the buyer
 <output>/<deal_id>/notices/<id>.json      notices of removal, for the buyer
 <output>/<deal_id>/latest.json            which version is the latest, for the buyer
+<output>/<deal_id>/notices/removals.json  everything that notices name, for the buyer's readers
 <output>/agency/features/…                features of media, shared by all deals
 <output>/agency/log/…                     the agency's log, which can be given to anyone
 <output>/agency/books/…                   the records behind the log; private
@@ -134,6 +135,11 @@ def changes_path(deal_id: str, version: str) -> str:
 def notice_path(deal_id: str, notice_id: str) -> str:
     """Returns the key of a notice of removal, as the buyer is given it."""
     return f"{deal_id}/notices/{notice_id}.json"
+
+
+def removal_list_path(deal_id: str) -> str:
+    """Returns the key of a deal's list of removals, as the buyer is given it."""
+    return f"{deal_id}/notices/removals.json"
 
 
 def work_prefix(run_id: str) -> str:

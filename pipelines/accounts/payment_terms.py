@@ -38,7 +38,7 @@ def _as_options(terms: PoolRecord) -> dict[str, str]:
     rule, currency = terms["rule"], terms["currency"]
     deductions = cast("list[dict[str, str | None]]", rule["deductions"])
     taken = (f"{item['name']}={item['amount'] or item['share']}" for item in deductions)
-    use = rule["use_sha256"]
+    use, exposure = (rule.get(f"{kind}_sha256") for kind in ("use", "exposure"))
     return {
         "--amount": f"{format_amount(terms['gross_minor'], currency)} {currency}",
         "--delivery": terms["delivery"],
@@ -48,4 +48,5 @@ def _as_options(terms: PoolRecord) -> dict[str, str]:
         "--source-country": terms["source_country"] or "(none)",
         "--deduct": ", ".join(taken) or "(none)",
         "--use": f"FILE with the sha256 {use}" if use else "(none)",
+        "--exposure": f"FILE with the sha256 {exposure}" if exposure else "(none)",
     }

@@ -12,6 +12,7 @@ from fractions import Fraction
 import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.exposures import EXPOSURE_PARTS, check_unpaid
 from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.log import AgencyLog
@@ -44,6 +45,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
 from schemas import layout
 from schemas.errors import InputError
+from schemas.exposure import ExposurePart
 from schemas.money import MAX_MINOR, format_amount, round_half_down
 from schemas.price_terms import Deduction, deduct
 
@@ -64,7 +66,8 @@ class Payment:
         source_country: Where it comes from, ISO 3166-1 alpha-2, or "".
         deductions: What is taken before the division.
         uses: Uses by asset id, if the revenue is shared by use and not by the frozen weights.
-        uses_source: Digest of the statement of use, hex, or "".
+        uses_source: Digest of the statement of use or the report of exposure, hex, or "".
+        exposure: What the report of exposure is about, if `uses` are its counts.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Payment:
     deductions: tuple[Deduction, ...] = ()
     uses: Mapping[str, int] | None = None
     uses_source: str = ""
+    exposure: tuple[ExposurePart, ...] = ()
 
     @property
     def delivery(self) -> str:
@@ -99,10 +103,16 @@ class Payment:
             "rule": {
                 "agency_share": f"{self.agency_share.normalize():f}",  # 0.40 and 0.4 are the same
                 "deductions": [item.model_dump(mode="json") for item in self.deductions],
-                "weights": "use" if self.uses is not None else "delivery",
-                "use_sha256": self.uses_source or None,
+                **self._counted(),
             },
         }
+
+    def _counted(self) -> dict[str, object]:
+        """Returns what the weights are, and the digest of what states them."""
+        if self.exposure:
+            return {"weights": "per_exposure", "exposure_sha256": self.uses_source}
+        weights = "use" if self.uses is not None else "delivery"
+        return {"weights": weights, "use_sha256": self.uses_source or None}
 
 
 @dataclass(frozen=True)
@@ -144,19 +154,23 @@ def record_payment(
     Raises:
         InputError: If the amount is zero or too large, the delivery is not in the books, nobody has
             a weight, or the name is taken by a payment with other terms.
+        ExposureError: If some of its exposure was paid already.
         RunError: If the books are damaged.
     """
     _check_amount(payment)
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
+        check_unpaid(log, payment.delivery, payment.exposure)
         pools = booked_pools(log)
         weights, stopped = _weights(log, store, payment, pools, recorded_at)
         pool = _divided(log, payment, pools, weights)
         lines = log.books.write_lines(parquet_bytes(pool_lines(pool)))
         private = {**payment.terms(), **_outcome(pool), "replaces": None, "lines_sha256": lines}
         canonical = in_canonical_form(private)
-        more = {"stopped": len(stopped)} if stopped else {}
+        more: dict[str, object] = {"stopped": len(stopped)} if stopped else {}
+        if payment.exposure:
+            more[EXPOSURE_PARTS] = [part.model_dump(mode="json") for part in payment.exposure]
         proved = credit_sum_fields(log.salt, event, pool.division.credits, payment.gross_minor)
         public = {"delivery": payment.delivery, **proved}
         return NewRecord(public, {"pool": canonical, **more}, sets)
@@ -225,6 +239,8 @@ def _weights(
         uses = {asset: count for asset, count in payment.uses.items() if asset not in stopped}
         stopped &= payment.uses.keys()
         found = uses_by_contributor(store, payment.deal_id, payment.version, log.openers, uses)
+        if payment.exposure and not any(found.values()):
+            raise _nobody_left(payment)
         return found, stopped
     lines = lines_of(log, price)
     counted = map(int, values_of(lines["weight"], str))
@@ -234,12 +250,16 @@ def _weights(
         weights = without_parts(weights, removed_parts(log, store, price, stopped, gone))
     weights = {who: 0 if who in gone else weight for who, weight in weights.items()}
     if not any(weights.values()):
-        raise InputError(
-            "Nobody is left to share in this revenue",
-            f"{payment.delivery}: all assets and contributors with a weight were removed",
-            "Nothing was recorded. The notices say that removed assets do not share in it.",
-        )
+        raise _nobody_left(payment)
     return weights, stopped
+
+
+def _nobody_left(payment: Payment) -> InputError:
+    return InputError(
+        "Nobody is left to share in this revenue",
+        f"{payment.delivery}: all assets and contributors with a weight were removed",
+        "Nothing was recorded. The notices say that removed assets do not share in it.",
+    )
 
 
 def price_of(delivery: str, pools: Sequence[BookedPool]) -> BookedPool:

@@ -39,9 +39,13 @@ def open_books(options: argparse.Namespace) -> tuple[Store, AgencyLog]:
         InputError: If the key cannot be read.
         RunError: If the log was forked, rolled back or altered, or is signed by another key.
     """
-    store = open_store(options.out)
-    path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
+    store, path = open_store(options.out), signing_key_path(options)
     return store, open_log(store, log_key(load_key(path), path))
+
+
+def signing_key_path(options: argparse.Namespace) -> Path:
+    """Returns where the signing key is: as given, or the output's own."""
+    return Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
 
 
 def open_books_to_read(options: argparse.Namespace) -> tuple[Store, ReadableLog | None]:
@@ -54,8 +58,7 @@ def open_books_to_read(options: argparse.Namespace) -> tuple[Store, ReadableLog 
         NoteError: If the log is not signed by the key beside it.
         RunError: If the log is damaged, forked or rolled back.
     """
-    store = open_store(options.out)
-    path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
+    store, path = open_store(options.out), signing_key_path(options)
     log = read_log(store)
     if log is None or not (options.key or path.exists()):
         return store, log

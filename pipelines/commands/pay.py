@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.accounts.exposures import exposed_assets
 from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import read_ledger_rows
 from pipelines.accounts.payments import Payment, RecordedPayment, price_of, record_payment
@@ -25,6 +26,7 @@ from pipelines.commands.books import (
     open_books,
 )
 from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.commands.exposure import exposure_in_words, exposure_json, read_exposure
 from pipelines.commands.money_options import (
     add_revenue_options,
     read_agency_share,
@@ -50,6 +52,11 @@ examples:
         --amount 900.00 --currency USD --agency-share 0.40 --source "use" \\
         --period 2026-Q3 \\
         --deduct "legal fee=30.00" --use Q3.csv --use-mapping use.toml
+  by what a buyer's training was handed, as its readers counted and it signed:
+    fairshard pay --out out/ --delivery acme-2026-01/v0001 --name seen-2026-q3 \\
+        --amount 5000.00 --currency USD --agency-share 0.40 \\
+        --source "training" --period 2026-Q3 \\
+        --exposure exposure.json --buyer-key buyer.vkey
 """
 _SHOWN = 10  # rows without an asset
 _UNMATCHED = {
@@ -74,6 +81,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     use = parser.add_argument_group("sharing by use (default: by the delivery's weights)")
     use.add_argument("--use", type=Path, metavar="FILE", help="the buyer's statement of use")
     use.add_argument("--use-mapping", type=Path, metavar="FILE", help="its columns, in TOML")
+    seen = parser.add_argument_group("sharing by exposure (rule per_exposure)")
+    seen.add_argument(
+        "--exposure", type=Path, metavar="FILE", help="the buyer's signed report of exposure"
+    )
+    seen.add_argument(
+        "--buyer-key", type=Path, metavar="FILE", help="the buyer's verifier key, one line"
+    )
     add_date_option(parser)
     add_general_options(parser)
 
@@ -84,8 +98,12 @@ def run(options: argparse.Namespace) -> int:
     _, recorded_at = event_day(options)
     deal_id, _, version = options.delivery.partition("/")
     store, log = open_books(options)
-    matched = None
-    if options.use is not None:
+    matched, exposure = None, None
+    _check_sources(options)
+    if options.exposure is not None:
+        price_of(pool_holder(options.delivery, patched_deliveries(log)), booked_pools(log))
+        exposure = read_exposure(options.exposure, options.buyer_key, log, deal_id)
+    elif options.use is not None:
         # Refuses a delivery that is not in the books.
         price_of(pool_holder(options.delivery, patched_deliveries(log)), booked_pools(log))
         matched = _matched_use(options, store, deal_id, version, log.openers)
@@ -95,6 +113,10 @@ def run(options: argparse.Namespace) -> int:
             str(options.use_mapping),
             "Nothing was recorded. Give the statement of use with --use, or leave it out.",
         )
+    uses, source = (None, "") if matched is None else (matched.quantities, _digest(options.use))
+    if exposure is not None:
+        uses = exposed_assets(store, options.delivery, log.openers, exposure)
+        source = _digest(options.exposure)
     payment = Payment(
         name=one_line(options.name, "--name"),
         deal_id=deal_id,
@@ -106,15 +128,35 @@ def run(options: argparse.Namespace) -> int:
         period=one_line(options.period, "--period"),
         source_country=read_source_country(options.source_country),
         deductions=tuple(read_deduction(text, options.currency) for text in options.deduct),
-        uses=None if matched is None else matched.quantities,
-        uses_source="" if matched is None else _digest(options.use),
+        uses=uses,
+        uses_source=source,
+        exposure=() if exposure is None else tuple(exposure.parts),
     )
     done = record_payment(log, store, payment, recorded_at)
     if options.json:
-        print_json(_payment_json(done, matched))
+        seen = None if exposure is None else exposure_json(exposure)
+        print_json(_payment_json(done, matched) | {"exposure": seen})
     else:
         _show(results, done, matched)
+        if exposure is not None:
+            results.print(exposure_in_words(exposure), markup=False, highlight=False)
     return 0
+
+
+def _check_sources(options: argparse.Namespace) -> None:
+    """Refuses options that exclude each other, or have no effect."""
+    if (options.exposure is None) != (options.buyer_key is None):
+        raise InputError(
+            "--exposure and --buyer-key need each other",
+            f"{options.exposure or options.buyer_key}",
+            "Nothing was recorded. The buyer's key must be known from elsewhere than the report.",
+        )
+    if options.exposure is not None and (options.use or options.use_mapping):
+        raise InputError(
+            "--exposure and --use exclude each other",
+            f"{options.exposure}, {options.use or options.use_mapping}",
+            "Nothing was recorded. Share the revenue by one of them.",
+        )
 
 
 def _digest(path: Path) -> str:

@@ -1,10 +1,11 @@
-"""`fairshard removals`: lists notices of removal by deal, and takes buyers' replies to them."""
+"""`fairshard removals`: lists notices by deal, takes buyers' replies, signs lists for readers."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.removals import RecordedNotice, all_notices
-from pipelines.commands.books import add_books_options, open_books
+from pipelines.commands.books import add_books_options, open_books, signing_key_path
 from pipelines.commands.common import (
     add_general_options,
     consoles,
@@ -20,6 +21,7 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.removal.buyer_keys import PinnedKey, pinned_keys, short_name
+from pipelines.removal.lists import publish_removal_list
 from pipelines.removal.replies import AcceptedReply, BuyerKey, accept_reply
 from pipelines.removal.states import NoticeState, NoticeStatus, notice_statuses
 from pipelines.run.signing_key import load_key
@@ -33,6 +35,8 @@ examples:
   a buyer's acknowledgement or certificate, with the buyer's verifier key:
     fairshard removals --out out/ --accept certificate.json \\
         --buyer-key buyer.vkey
+  the list of everything removed, for the buyer's readers, signed anew:
+    fairshard removals --out out/ --list acme-2026-01
 """
 
 
@@ -60,6 +64,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="keys that versions were packaged with before",
     )
+    parser.add_argument(
+        "--list",
+        dest="deal_id",
+        metavar="DEAL",
+        help="sign the list of all removals of a deal as of the day, for the buyer's readers; do "
+        "so before the last one ends",
+    )
     add_general_options(parser)
 
 
@@ -79,7 +90,14 @@ def run(options: argparse.Namespace) -> int:
             "without --accept",
             "Nothing was recorded. Give the reply with --accept, or leave them out.",
         )
+    if options.accept is not None and options.deal_id is not None:
+        raise InputError(
+            "--accept and --list exclude each other", options.deal_id, "Nothing was recorded."
+        )
     store, log = open_books(options)
+    if options.deal_id is not None:
+        _sign_list(options, store, log, as_of, results)
+        return 0
     if options.accept is not None:
         accepted = _accept(options, store, log, as_of.isoformat())
         if options.json:
@@ -103,6 +121,19 @@ def run(options: argparse.Namespace) -> int:
         _show(results, statuses, keys, day)
         _show_standing(results, standing)
     return 0
+
+
+def _sign_list(
+    options: argparse.Namespace, store: Store, log: AgencyLog, as_of: datetime, console: Console
+) -> None:
+    signer = load_key(signing_key_path(options))
+    key, made = publish_removal_list(store, log, signer, options.deal_id, as_of)
+    if options.json:
+        print_json({"file": key, **made.model_dump(mode="json")})
+        return
+    notices, assets = counted(len(made.notices), "notice"), counted(len(made.assets), "asset")
+    _print(console, f"Signed: {key}, {notices} with {assets}")
+    _print(console, f"  readers take it until {made.valid_until}: give it to the buyer")
 
 
 def _accept(

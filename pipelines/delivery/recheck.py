@@ -7,33 +7,18 @@ a byte that flipped on its disk with status 200.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
+from pipelines.storage.digests import digest_and_size
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from schemas.errors import RunError, counted
 from schemas.manifest import FileRecord
 
-_CHUNK_BYTES = 1 << 20
 _READ_THREADS = 4
-
-
-def object_sha256(store: Store, key: str) -> str:
-    """Returns the sha256 of an object's bytes, in hex, using bounded memory."""
-    return _digest_and_size(store, key)[0]
-
-
-def _digest_and_size(store: Store, key: str) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    with store.open_read(key) as source:
-        while chunk := source.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
 
 
 def recheck_shards(
@@ -78,7 +63,7 @@ def recheck_shards(
 
 def _difference(store: Store, key: str, file: FileRecord, must_read: bool) -> str:
     try:
-        digest, size = _digest_and_size(store, key) if must_read else ("", store.size(key))
+        digest, size = digest_and_size(store, key) if must_read else ("", store.size(key))
         if size != file.bytes:
             return f"{counted(size, 'byte')}, {file.bytes:,} written"
         if must_read and digest != file.sha256:

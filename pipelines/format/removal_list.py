@@ -27,12 +27,12 @@ def removal_list_bytes(removals: RemovalList) -> bytes:
     return canonical_json(removals.model_dump(mode="json"))
 
 
-def open_removal_list(data: bytes, pinned: tuple[str, ...]) -> RemovalList:
+def open_removal_list(data: bytes, pinned: tuple[str, ...] | None) -> RemovalList:
     """Reads a list and checks its form and its signature.
 
     Args:
         data: The file's bytes.
-        pinned: The agency's keys, one of which must have signed.
+        pinned: The agency's keys, one of which must have signed; None for the key that it names.
 
     Raises:
         RemovalListError: If it is not canonical JSON of a list, or not signed by one of the keys.
@@ -46,7 +46,7 @@ def open_removal_list(data: bytes, pinned: tuple[str, ...]) -> RemovalList:
         raise RemovalListError(
             "The list of removals was altered", "its bytes are not in the canonical form"
         )
-    if removals.vkey not in pinned:
+    if pinned is not None and removals.vkey not in pinned:
         raise RemovalListError(
             "The list of removals is signed by another key than the pinned ones",
             f"{removals.vkey[:200]!a}, pinned: {', '.join(pinned)}",

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 
 from pipelines.accounts.ledgers import open_ledger
 from pipelines.accounts.published import Published
-from pipelines.delivery.recheck import object_sha256
 from pipelines.delivery.sample import sample_key
 from pipelines.format.indexes import samples_of_shard
 from pipelines.format.manifest import numbered_shards
 from pipelines.format.tar_comparison import MemberPlace, places_of_row
 from pipelines.storage.columns import values_of
+from pipelines.storage.digests import object_sha256
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_rows
 from schemas import layout

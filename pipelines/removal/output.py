@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pipelines.delivery.recheck import object_sha256
 from pipelines.removal.predecessor import Predecessor
+from pipelines.storage.digests import object_sha256
 from pipelines.storage.store import Sink, Store
 from schemas.manifest import FileRecord
 

@@ -2,9 +2,9 @@
 
 Every step is recorded or found to be done already, so that a removal that was killed is completed
 by the same command. The numbers mark these steps in the code: 1. find the samples; 2. record one
-notice for each deal; 3. write it for the buyer; 4. take money back, if that is asked for; 5. patch
-the versions that no other one replaces; 6. record the patched versions; 7. record what was asked
-for and is in no notice to a buyer.
+notice for each deal; 3. write it for the buyer, and the list of all that was removed; 4. take money
+back, if that is asked for; 5. patch the versions that no other one replaces; 6. record the patched
+versions; 7. record what was asked for and is in no notice to a buyer.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pipelines.accounts.removals import (
     removed_parts,
 )
 from pipelines.ledger.ed25519 import AgencyKey
+from pipelines.removal.lists import publish_removal_list
 from pipelines.removal.looks import looks_of
 from pipelines.removal.notices import (
     NoticeTerms,
@@ -248,6 +249,9 @@ def _revoke_in_deal(
             differences.append(f"{notice.notice_id} keeps the money, and names further assets")
         differences += _differences(notice, removal)
         _patch(agency, notice, patched, emptied)
+    publish_removal_list(  # 3
+        agency.store, log, agency.signer, deal_id, removal.recorded_at, renew=False
+    )
     return DealRemoval(
         deal_id,
         tuple(notices),

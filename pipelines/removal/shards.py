@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.delivery.tables import shard_stats
+from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import Member, TarWriter
 from pipelines.format.tar_comparison import KINDS, REMOVED, places_of_row
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
-from pipelines.run.receipts import ShardReceipt
+from pipelines.run.shard_receipt import ShardReceipt
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.tables import json_bytes, parquet_bytes
 from schemas import layout

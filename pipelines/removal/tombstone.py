@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.delivery.tables import shard_stats
+from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import BLOCK, FILLER, header, tombstone_name
 from pipelines.format.tar_comparison import REMOVED, filler_sha256
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.removal.shards import check_found, npy_bytes, read_vectors
-from pipelines.run.receipts import ShardReceipt
+from pipelines.run.shard_receipt import ShardReceipt
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.tables import json_bytes, parquet_bytes
 from schemas import layout

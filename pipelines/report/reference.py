@@ -34,9 +34,11 @@ from schemas.deal_values import (
     ProfileName,
     TerritoryCode,
 )
+from schemas.exposure import Exposure
 from schemas.manifest import Manifest
 from schemas.notice import Notice, Reply
 from schemas.profiles import profile_names
+from schemas.removal_list import RemovalList
 from schemas.run_record import RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -359,6 +361,8 @@ def json_schemas() -> dict[str, str]:
         "manifest": _published_schema(Manifest),
         "notice": _published_schema(Notice),
         "removal-reply": _published_schema(Reply),
+        "removal-list": _published_schema(RemovalList),
+        "exposure": _published_schema(Exposure),
         "run": _published_schema(RunRecord),
     }
     return {

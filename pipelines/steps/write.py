@@ -23,7 +23,6 @@ from pipelines.delivery.tables import (
     delivered_table,
     metadata_table,
     shard_row,
-    shard_stats,
     shard_table,
     shots_table,
 )
@@ -32,6 +31,7 @@ from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.attribution import SAMPLE_COLUMNS
+from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
 from pipelines.run.costs import Stopwatch

@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.accounts.deliveries import record_delivery
-from pipelines.delivery.recheck import object_sha256
 from pipelines.delivery.sample import sample_json, sample_key
-from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row, shard_stats
+from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row
 from pipelines.format.indexes import index_files, open_samples
 from pipelines.format.manifest import manifest_bytes
+from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import Member, TarWriter
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
@@ -35,6 +35,7 @@ from pipelines.run.receipts import ShardReceipt
 from pipelines.run.signing_key import log_key, save_key
 from pipelines.steps.attribute import record_attribution
 from pipelines.steps.publish import make_manifest, publish_delivery
+from pipelines.storage.digests import object_sha256
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, write_table
 from schemas import layout
