@@ -25,6 +25,7 @@ from schemas.deal_terms import (
     SelectTerms,
     ShardTerms,
     SourceTerms,
+    SplitTerms,
     WithdrawalTerms,
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
@@ -44,6 +45,7 @@ _LATER_SELECT_KEYS = (
     *("blank", "semantic_cosine", "keep_both"),
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
+_LATER_SHARD_KEYS = ("min_shards", "counts")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
 
@@ -70,6 +72,7 @@ class Deal(DealSection):
     captions: CaptionTerms = CaptionTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
+    split: SplitTerms = Field(default=SplitTerms(), validate_default=True)
     output: OutputTerms = OutputTerms()
     sources: SourceTerms = SourceTerms()
     gate: GateTerms = GateTerms()
@@ -239,20 +242,23 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[render]`, `[captions]`, the models' precision and device,
-        `rights.faces` and the later keys of `[select]` and `[render]` are part of it unless they
-        are the defaults: a deal that says nothing of them has the digest that it had before they
-        existed.
+        Withdrawal and quality terms, `[render]`, `[split]`, `[captions]`, the models' precision and
+        device, `rights.faces` and the later keys of `[select]`, `[shards]` and `[render]` are part
+        of it unless they are the defaults: a deal that says nothing of them has the digest that it
+        had before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
             "select": _at_defaults(self.select, SelectTerms(), _LATER_SELECT_KEYS),
             "render": _at_defaults(self.render, RenderTerms(), _LATER_RENDER_KEYS),
+            "shards": _at_defaults(self.shards, ShardTerms(), _LATER_SHARD_KEYS),
         }
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
         if self.render == RenderTerms():
             excluded["render"] = True
+        if self.split == SplitTerms():
+            excluded["split"] = True
         if self.quality == QualityTerms():
             excluded["quality"] = True
         if self.rights.faces == "ignore":
