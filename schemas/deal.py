@@ -243,14 +243,15 @@ class Deal(DealSection):
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
         Withdrawal and quality terms, `[render]`, `[split]`, `[captions]`, the models' precision and
-        device, `rights.faces` and the later keys of `[select]`, `[shards]` and `[render]` are part
-        of it unless they are the defaults: a deal that says nothing of them has the digest that it
-        had before they existed.
+        device, `rights.faces` and the later keys of `[select]`, `[captions]`, `[shards]` and
+        `[render]` are part of it unless they are the defaults: a deal that says nothing of them has
+        the digest that it had before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
             "select": _at_defaults(self.select, SelectTerms(), _LATER_SELECT_KEYS),
             "render": _at_defaults(self.render, RenderTerms(), _LATER_RENDER_KEYS),
+            "captions": _at_defaults(self.captions, CaptionTerms(), ("p_synthetic_bp",)),
             "shards": _at_defaults(self.shards, ShardTerms(), _LATER_SHARD_KEYS),
         }
         if self.withdrawal == WithdrawalTerms():

@@ -148,6 +148,9 @@ DEAL_KEY_MEANINGS = {
     "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
     'refuse their assets; `keep` leaves them out, too, unless `rights.personal_data` is `"keep"`; '
     "see [models.md](models.md#flagged-captions)",
+    "captions.p_synthetic_bp": "how often the recommended caption is the model's, of 10,000 "
+    "samples that also have a title or description; see "
+    "[models.md](models.md#the-recommended-caption)",
     "captions.language": "the language that the captioner writes, BCP 47",
     "captions.endpoint.hosts": "hosts that pictures may be sent to for captions; see "
     "[models.md](models.md#an-endpoint)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import DatasetCard
 
+from pipelines.profiles import load_profile
+from pipelines.verify.shard import SampleCheck
 from pipelines.verify.splits import SplitCheck
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
@@ -20,6 +23,9 @@ _DEAL = """
 [shards]
 min_shards = 2
 counts = "equal"
+
+[captions]
+p_synthetic_bp = 5000
 
 [split]
 validation_bp = 4000
@@ -57,6 +63,38 @@ def test_it_verifies_and_no_group_is_in_two_splits(delivery: Path) -> None:
     for split in ("train", "validation"):
         sizes = [len(keys) for (one, _), keys in counts.items() if one == split]
         assert len(sizes) == 2 and max(sizes) - min(sizes) <= 1
+
+
+def test_captions_are_drawn(delivery: Path) -> None:
+    """`verify`, above, has repeated the draws; here they are repeated by other means."""
+    rows = pq.read_table(delivery / "samples.parquet").to_pylist()
+    for row in rows:
+        drawn = hashlib.sha256(b"fairshard/caption\0" + row["asset"].encode()).digest()[:8]
+        model_s = int.from_bytes(drawn, "big") % 10_000 < 5_000
+        assert row["caption_source"] == ("model" if model_s else "title")
+        assert {one["source"] for one in row["captions"]} >= {"model", "title"}
+        data = (delivery / "shards" / f"{row['shard']}.tar").read_bytes()
+        text = data[row["txt_offset"] : row["txt_offset"] + row["txt_length"]]
+        assert text.decode() == row["caption"]
+    assert {row["caption_source"] for row in rows} == {"model", "title"}
+
+
+def test_another_caption_is_reported(delivery: Path) -> None:
+    row = pq.read_table(delivery / "samples.parquet").to_pylist()[0]
+    data = (delivery / "shards" / f"{row['shard']}.tar").read_bytes()
+    sample = json.loads(data[row["json_offset"] : row["json_offset"] + row["json_length"]])
+    other = next(
+        one
+        for one in sample["captions"]
+        if one["source"] == ("title" if row["caption_source"] == "model" else "model")
+    )
+    sample |= {"caption": other["text"], "caption_source": other["source"]}
+    sample |= {"clip_score_bp": other["score_bp"]}
+    check = SampleCheck("jpg", load_profile("image-text"))
+    members = {"jpg": b"", "txt": other["text"].encode(), "json": json.dumps(sample).encode()}
+    said = {**row, "caption": other["text"], "caption_source": other["source"]}
+    faults = [message for _, message in check.faults_of(row["key"], members, said)]
+    assert len(faults) == 1 and "but the draw says" in faults[0]
 
 
 def test_loaders_are_told_of_the_splits(delivery: Path) -> None:
