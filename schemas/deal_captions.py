@@ -37,6 +37,9 @@ class CaptionTerms(DealSection):
     # contributor's texts do not. "keep": they are delivered with a flag, and not recommended;
     # "drop": they are not delivered; "refuse": their assets are refused.
     flagged: Literal["keep", "drop", "refuse"] = "keep"
+    # How often the recommended caption is the model's, of 10,000 samples that have a model's
+    # caption and a title or description.
+    p_synthetic_bp: int = Field(default=9_500, ge=0, le=10_000)
     # The language that the captioner writes, BCP 47.
     language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")
     endpoint: EndpointTerms = EndpointTerms()

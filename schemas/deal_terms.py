@@ -195,6 +195,30 @@ class ShardTerms(DealSection):
     """How the delivery is divided into shards."""
 
     target_bytes: ByteSize = 512 * 2**20
+    # Of each family and split, as far as there are so many samples: ranks, times workers of each.
+    min_shards: int = Field(default=1, ge=1, le=100_000)
+    # "equal": all shards of a family have the same number of samples, or one more, and their number
+    # is a multiple of `min_shards`.
+    counts: Literal["by-bytes", "equal"] = "by-bytes"
+
+
+class SplitTerms(DealSection):
+    """How samples are divided into training and validation, and what stays together."""
+
+    validation_bp: int = Field(default=0, ge=0, le=5_000)
+    # "publish": each sample says its group, so that buyers can divide samples themselves. It tells
+    # which samples share a contributor, which they cannot know otherwise.
+    groups: Literal["private", "publish"] = "private"
+    # What is never in both: all samples of a contributor, or those that one made on a day.
+    together: Literal["contributor", "shoot"] = "contributor"
+
+    @field_validator("together")
+    @classmethod
+    def _check_together(cls, value: str, info: ValidationInfo) -> str:
+        used = info.data.get("validation_bp") or info.data.get("groups") == "publish"
+        if value != "contributor" and not used:
+            raise ValueError('is used only with validation_bp above 0 or groups = "publish"')
+        return value
 
 
 class OutputTerms(DealSection):

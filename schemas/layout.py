@@ -147,9 +147,21 @@ def work_prefix(run_id: str) -> str:
     return f"{AGENCY}/work/{run_id}"
 
 
-def shard_name(deal_id: str, family: str, number: int) -> str:
-    """Returns a shard's base name, unique across deals because readers cache by base name."""
-    return f"{deal_id}-{family}-{number:05d}"
+_VALIDATION = "-val"
+
+
+def shard_name(deal_id: str, family: str, number: int, split: str = "train") -> str:
+    """Returns a shard's base name, unique across deals because readers cache by base name.
+
+    A shard has samples of one split (schemas.shard_table.SPLITS), and its name says of which.
+    """
+    part = _VALIDATION if split == "validation" else ""
+    return f"{deal_id}-{family}{part}-{number:05d}"
+
+
+def shard_split(name: str) -> str:
+    """Returns the split of a shard's samples, by its base name."""
+    return "validation" if name.rpartition("-")[0].endswith(_VALIDATION) else "train"
 
 
 def delivery_id(deal_id: str, version: str) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.delivery.loading import (
+    default_family,
+    loading_section,
+    train_pattern,
+    validation_pattern,
+)
 from pipelines.media.formats import media_type_of, parse_format
 from pipelines.profiles import profile_for
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
+from schemas import layout
 from schemas.manifest import ShardRecord
 
 DEMONSTRATION_NOTICE = (
@@ -33,6 +41,8 @@ class CardFacts:
         demonstration: Whether a model is the demonstration model.
         note: A paragraph about this version, or "".
         films: The deal's `render.films`.
+        loaders: Whether there are all files that loaders want; a delivery of FORMAT_VERSION 10 that
+            is patched has fewer.
     """
 
     deal_id: str
@@ -46,6 +56,7 @@ class CardFacts:
     demonstration: bool
     note: str = ""
     films: str = "native"
+    loaders: bool = True
 
     @classmethod
     def of_job(cls, job: Job) -> CardFacts:
@@ -75,30 +86,46 @@ def delivered_families(receipts: Sequence[ShardReceipt]) -> list[str]:
     return families_of([receipt.shard for receipt in receipts])
 
 
-def wids_index(deal_id: str, family: str, receipts: Sequence[ShardReceipt]) -> dict[str, object]:
-    """Returns the wids index of one family; its URLs are relative to the delivery's folder."""
+def wids_indexes(deal_id: str, receipts: Sequence[ShardReceipt]) -> dict[str, dict[str, object]]:
+    """Returns the wids indexes, by path; their URLs are relative to the delivery's folder.
+
+    There is one for each family, and one more for its samples for validation, if it has any.
+    """
+    parts: dict[str, list[ShardReceipt]] = {}
+    for receipt in receipts:
+        validation = layout.shard_split(receipt.shard.name) == "validation"
+        part = f"{receipt.shard.family}-val" if validation else receipt.shard.family
+        parts.setdefault(part, []).append(receipt)
     return {
-        "__kind__": "wids-shard-index-v1",
-        "wids_version": 1,
-        "name": f"{deal_id}-{family}",
-        "shardlist": [
-            {
-                "url": receipt.tar.path,
-                "nsamples": receipt.shard.samples,
-                "md5sum": receipt.md5,
-                "filesize": receipt.shard.bytes,
-            }
-            for receipt in receipts
-            if receipt.shard.family == family
-        ],
+        f"wids-{part}.json": {
+            "__kind__": "wids-shard-index-v1",
+            "wids_version": 1,
+            "name": f"{deal_id}-{part}",
+            "shardlist": [
+                {
+                    "url": receipt.tar.path,
+                    "nsamples": receipt.shard.samples,
+                    "md5sum": receipt.md5,
+                    "filesize": receipt.shard.bytes,
+                }
+                for receipt in own
+            ],
+        }
+        for part, own in parts.items()
     }
 
 
 def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     """Returns the delivery's README: a dataset card that `datasets.load_dataset` understands."""
     families = families_of(shards)
-    paths = {family: f"shards/{facts.deal_id}-{family}-*.tar" for family in families}
-    lines = [*_configs(paths), "", f"# Delivery {facts.deal_id}/{facts.version}", ""]
+    paths = {
+        family: {
+            split: [f"shards/{path}"] for split, path in _patterns(facts, family, shards).items()
+        }
+        for family in families
+    }
+    configs = _configs(paths, default=default_family(shards))
+    lines = [*configs, "", f"# Delivery {facts.deal_id}/{facts.version}", ""]
     if facts.demonstration:
         lines += [f"> **Demonstration model.** {DEMONSTRATION_NOTICE}", ""]
     if facts.note:
@@ -107,30 +134,60 @@ def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
         f"Licensed for {', '.join(facts.purposes)} in {', '.join(facts.territory)}, "
         f"{facts.starts} to {facts.ends}. Rights were judged as of {facts.judged_on}.",
         "",
-        "| family | shards | samples | bytes |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for family in families:
-        own = [shard for shard in shards if shard.family == family]
-        samples, size = sum(item.samples for item in own), sum(item.bytes for item in own)
-        lines.append(f"| {family} | {len(own):,} | {samples:,} | {size:,} |")
-    lines += [
+        "| family | split | shards | samples | samples of a shard | bytes |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+        *_table(shards),
         "",
+        *_readers_notes(shards),
         *_profile_notes(facts.profile, families),
         *_film_notes(facts.films, families),
         *_loading_notes(families),
         "A sample is `<key>.<family>`, `<key>.txt` (the recommended caption) and `<key>.json`",
         "(everything else). Beside each tar lies a Parquet table with the same facts, digests and",
-        "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables).",
-        "Megatron-Energon opens `energon-<family>.yaml`, wids `wids-<family>.json`, mlcroissant",
+        "byte ranges (`datasets.load_dataset` on the folder `shards/` opens the tables), and",
+        "`samples.parquet` has the rows of all. wids opens `wids-<family>.json`, mlcroissant",
         "`croissant.json`. `MANIFEST.json` lists every file with its sha256 and is signed;",
-        "`checkpoint` and `tile/` are the ledger's transparency log. Check it all with the key",
-        "that the agency gave you apart from this delivery:",
+        "`checkpoint` and `tile/` are the ledger's transparency log.",
         "",
-        "    fairshard verify . --vkey agency.vkey",
-        "",
+        *(loading_section(facts.deal_id, shards) if facts.loaders else ()),
     ]
     return "\n".join(lines)
+
+
+def _patterns(facts: CardFacts, family: str, shards: Sequence[ShardRecord]) -> dict[str, str]:
+    """Returns the globs of a family's tars, by split."""
+    own = {layout.shard_split(shard.name) for shard in shards if shard.family == family}
+    patterns = {
+        "train": train_pattern(facts.deal_id, family),
+        "validation": validation_pattern(facts.deal_id, family),
+    }
+    return {split: path for split, path in patterns.items() if split in own}
+
+
+def _table(shards: Sequence[ShardRecord]) -> list[str]:
+    """Returns a line for each family and split."""
+    parts: dict[tuple[str, str], list[ShardRecord]] = {}
+    for shard in shards:
+        parts.setdefault((shard.family, layout.shard_split(shard.name)), []).append(shard)
+    lines = []
+    for (family, split), own in sorted(parts.items()):
+        counts = [shard.samples for shard in own]
+        least, most = min(counts), max(counts)
+        each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        size = sum(shard.bytes for shard in own)
+        lines.append(f"| {family} | {split} | {len(own):,} | {sum(counts):,} | {each} | {size:,} |")
+    return lines
+
+
+def _readers_notes(shards: Sequence[ShardRecord]) -> list[str]:
+    """Returns how many readers a family can be divided among."""
+    train = Counter(shard.family for shard in shards if layout.shard_split(shard.name) == "train")
+    most = ", ".join(f"{count:,} of {family}" for family, count in sorted(train.items()))
+    return [
+        "A reader takes whole shards, so the largest world size (ranks, times workers of each) at",
+        f"which every reader gets one is, for training: {most or 'none'}.",
+        "",
+    ]
 
 
 def _profile_notes(profile_name: str, families: Sequence[str]) -> list[str]:
@@ -175,10 +232,18 @@ def tables_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
 
     It is a separate card because `datasets` reads all configs of one card in one format.
     """
-    paths = {"all": "*.parquet"}
-    paths |= {family: f"{facts.deal_id}-{family}-*.parquet" for family in families_of(shards)}
+    paths: dict[str, dict[str, list[str]]] = {}
+    for family in families_of(shards):
+        paths[family] = {
+            split: [f"{path.removesuffix('.tar')}.parquet"]
+            for split, path in _patterns(facts, family, shards).items()
+        }
+    together: dict[str, list[str]] = {}
+    for by_split in paths.values():
+        for split, own in by_split.items():
+            together.setdefault(split, []).extend(own)
     lines = [
-        *_configs(paths, default="all"),
+        *_configs({"all": together, **paths}, default="all"),
         "",
         f"# Tables of delivery {facts.deal_id}/{facts.version}",
         "",
@@ -189,12 +254,17 @@ def tables_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
     return "\n".join(lines)
 
 
-def _configs(paths: Mapping[str, str], default: str = "") -> list[str]:
-    """Returns a card's YAML header: a config for each name, with the files that it opens."""
+def _configs(paths: Mapping[str, Mapping[str, Sequence[str]]], default: str) -> list[str]:
+    """Returns a card's YAML header: a config for each name, with the files of each split."""
     lines = ["---", "configs:"]
-    for name, path in paths.items():
-        lines += [f"- config_name: {name}", "  data_files:", "  - split: train"]
-        lines.append(f'    path: "{path}"')
+    for name, by_split in paths.items():
+        lines += [f"- config_name: {name}", "  data_files:"]
+        for split, globs in sorted(by_split.items()):
+            lines.append(f"  - split: {split}")
+            if len(globs) == 1:
+                lines.append(f'    path: "{globs[0]}"')
+            else:
+                lines += ["    path:", *(f'    - "{one}"' for one in globs)]
         if name == default:
             lines.append("  default: true")
     return [*lines, "---"]

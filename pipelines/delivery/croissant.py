@@ -148,10 +148,11 @@ def _rai(job: Job) -> Node:
             f"Least short side: {job.deal.select.min_short_side} pixels.",
         ],
         "rai:dataAnnotationProtocol": [
-            "One recommended caption a sample, the best by CLIP score. Column caption_source says "
-            "whose words it is: model, the contributor's title, description or keywords, or "
-            "zero-shot, which is made of tags. The samples' JSON has all captions, each with its "
-            "source, model, language and score."
+            "One recommended caption a sample: of models' and contributors' captions, the kind is "
+            "drawn, and the best by CLIP score is taken. Column caption_source says whose "
+            "words it is: model, the contributor's title, description or keywords, or zero-shot, "
+            "which is made of tags. The samples' JSON has all captions, each with its source, "
+            "model, language and score."
         ],
         "rai:machineAnnotationTools": [models.captioner_id, models.clip_id],
         "rai:dataUseCases": [str(purpose) for purpose in job.deal.purposes],

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from pipelines.delivery.card import (
     CardFacts,
-    delivered_families,
     delivery_card,
     tables_card,
-    wids_index,
+    wids_indexes,
 )
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
@@ -37,9 +36,8 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
     """
     prefix = job.delivery
     _remove_stale_indexes(store, prefix, receipts)
-    for family in delivered_families(receipts):
-        index = json_bytes(wids_index(job.deal.deal_id, family, receipts))
-        store.write_bytes(f"{prefix}/wids-{family}.json", index)
+    for path, index in wids_indexes(job.deal.deal_id, receipts).items():
+        store.write_bytes(f"{prefix}/{path}", json_bytes(index))
     facts, shards = CardFacts.of_job(job), [item.shard for item in receipts]
     store.write_bytes(f"{prefix}/README.md", delivery_card(facts, shards).encode())
     store.write_bytes(f"{prefix}/shards/README.md", tables_card(facts, shards).encode())
@@ -55,7 +53,7 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
 
 def _remove_stale_indexes(store: Store, prefix: str, receipts: Sequence[ShardReceipt]) -> None:
     """Removes indexes of families left by an earlier, interrupted attempt at this version."""
-    wanted = {INDEX_DATABASE, *(f"wids-{family}.json" for family in delivered_families(receipts))}
+    wanted = {INDEX_DATABASE, *wids_indexes("", receipts)}
     wanted |= {path for path, _ in metadata_files([item.shard for item in receipts])}
     for found in store.list(prefix):
         path = found.key.removeprefix(f"{prefix}/")

@@ -10,7 +10,12 @@ from pipelines.delivery.file_fields import file_fields
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
-from pipelines.profiles.captions import recommended, sample_caption, score_bp
+from pipelines.profiles.captions import (
+    choose_caption,
+    sample_caption,
+    score_bp,
+    share_of_synthetic,
+)
 from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
@@ -67,13 +72,27 @@ def make_sample(row: UnitRow, job: Job) -> CommonSample:
     if profile is None:
         raise AssertionError("a deal takes no media that its profile does not")
     try:
-        return profile.make_sample(_common(row, job), row)
+        return _with_drawn_caption(profile.make_sample(_common(row, job), row), row, job)
     except SampleError as error:
         raise RunError(
             "A sample is not what its profile's schema says",
             f"asset {row['asset_id']!r}, profile {profile.name}: {error}",
             "Correct the catalogue, or let the profile's `need` refuse such assets.",
         ) from error
+
+
+def _with_drawn_caption(sample: CommonSample, row: UnitRow, job: Job) -> CommonSample:
+    """Returns a sample with the caption that the deal's draw recommends."""
+    share_bp = job.deal.captions.p_synthetic_bp
+    chosen = sample_caption(choose_caption(row["captions"], share_bp, sample.asset))
+    changes: dict[str, object] = {
+        "caption": chosen.text,
+        "caption_source": chosen.source,
+        "clip_score_bp": chosen.score_bp,
+    }
+    if "p_synthetic_bp" in type(sample).model_fields:
+        changes["p_synthetic_bp"] = share_of_synthetic(row["captions"], share_bp)
+    return sample.model_copy(update=changes)
 
 
 def _common(row: UnitRow, job: Job) -> dict[str, object]:
@@ -144,4 +163,9 @@ def is_embedded(sample: CommonSample) -> bool:
 
 def clip_score(sample: CommonSample, row: UnitRow) -> float:
     """Returns the cosine of media and recommended caption; 0 if none was computed."""
-    return float(recommended(row)["score"]) if is_embedded(sample) else 0.0
+    if not is_embedded(sample):
+        return 0.0
+    said = (sample.caption_source, sample.caption)
+    return next(
+        float(one["score"]) for one in row["captions"] if (one["source"], one["text"]) == said
+    )

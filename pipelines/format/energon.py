@@ -77,6 +77,12 @@ splits:
     split_part: {family}
     dataset_config: {config}
 """
+_FAMILY_VALIDATION = """\
+  val:
+    path: .
+    split_part: {family}-val
+    dataset_config: {config}
+"""
 
 
 def sample_offsets(extents: pa.Table) -> npt.NDArray[np.int64]:
@@ -127,17 +133,34 @@ def metadata_files(shards: Sequence[ShardRecord]) -> Iterator[tuple[str, bytes]]
         config = f"dataset-{family}.yaml" if family in image_families else _RAW_CONFIG
         if family in image_families:
             yield f"{ENERGON}/{config}", _CAPTIONING.format(image=family).encode()
-        yield f"energon-{family}.yaml", _FAMILY.format(family=family, config=config).encode()
+        form = _FAMILY + (_FAMILY_VALIDATION if _of_split(shards, "validation", family) else "")
+        yield f"energon-{family}.yaml", form.format(family=family, config=config).encode()
 
 
 def _split(shards: Sequence[ShardRecord]) -> str:
-    """Returns `split.yaml`: `train` has all shards, and a part per family has only its shards."""
-    paths = [layout.tar_path(shard.name) for shard in shards]
-    lines = ["split_parts:", "  train:", *(f"  - {path}" for path in paths)]
-    for family in sorted({shard.family for shard in shards}):
-        own = [path for path, shard in zip(paths, shards, strict=True) if shard.family == family]
-        lines += [f"  {family}:", *(f"  - {path}" for path in own)]
+    """Returns `split.yaml`: `train` has all shards for training, and a part per family its own.
+
+    `val`, and `<family>-val`, have the shards for validation, if there are any.
+    """
+    parts = {"train": _of_split(shards, "train")}
+    families = sorted({shard.family for shard in shards})
+    parts |= {family: _of_split(shards, "train", family) for family in families}
+    if validation := _of_split(shards, "validation"):
+        parts["val"] = validation
+        parts |= {f"{family}-val": _of_split(shards, "validation", family) for family in families}
+    lines = ["split_parts:"]
+    for name, paths in parts.items():
+        lines += [f"  {name}:", *(f"  - {path}" for path in paths)] if paths else []
     return "\n".join([*lines, "exclude: []", ""])
+
+
+def _of_split(shards: Sequence[ShardRecord], split: str, family: str = "") -> list[str]:
+    """Returns the paths of a split's tars, of one family or of all."""
+    return [
+        layout.tar_path(shard.name)
+        for shard in shards
+        if layout.shard_split(shard.name) == split and family in ("", shard.family)
+    ]
 
 
 def _index_uuid(shards: Sequence[ShardRecord]) -> uuid.UUID:

@@ -41,6 +41,8 @@ class Domain(StrEnum):
     RECORD = "record"
     TOTAL = "total"
     TERMS = "terms"
+    GROUP = "group"
+    CLUSTER = "cluster"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}

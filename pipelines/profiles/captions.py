@@ -1,15 +1,21 @@
 """Reads an asset's captions from its row, and recommends one of them.
 
-Captions of different sources are never mixed. The recommended one is the one with the highest CLIP
-score, in ten-thousandths. Of captions with equal scores, the first in the order title, description,
-keywords, model is recommended; so is it where no model may see the asset, since then every score
-is 0. A flagged caption (`pipelines.signals.caption_flags`) is recommended only if there is no
-other. So is a zero-shot caption: its words were chosen by the very score, which is therefore no
-evidence for it.
+Captions of different sources are never mixed. If an asset has a model's caption that is not flagged
+and a title or description, a draw decides which of the two kinds is recommended (`choose_caption`):
+scores of the two are not compared, since the model that gives them favours captions like its own.
+The draw depends on the asset's commitment alone, so that anyone can repeat it.
+
+Within a kind, and where there are not both kinds, the recommended caption is the one with the
+highest CLIP score, in ten-thousandths. Of captions with equal scores, the first in the order title,
+description, keywords, model is recommended; so is it where no model may see the asset, since then
+every score is 0. A flagged caption (`pipelines.signals.caption_flags`) is recommended only if there
+is no other. So is a zero-shot caption: its words were chosen by the very score, which is therefore
+no evidence for it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TypedDict, cast
 
@@ -66,6 +72,43 @@ def recommend(captions: Sequence[UnitCaption]) -> UnitCaption:
     """Returns the caption to recommend; flagged ones only if there are no others."""
     # The first of equals.
     return max(captions, key=_rank)
+
+
+def share_of_synthetic(captions: Sequence[UnitCaption], p_synthetic_bp: int) -> int:
+    """Returns how often the model's caption is recommended, of 10,000 such assets.
+
+    It is the deal's share, but 0 or 10,000 if the asset lacks one of the two kinds.
+    """
+    has_own = any(one["source"] in _OWN_WORDS for one in captions)
+    has_model_s = any(_is_model_s(one) for one in captions)
+    if not has_model_s:
+        return 0
+    return p_synthetic_bp if has_own else BASIS_POINTS
+
+
+def draws_synthetic(asset: str, p_synthetic_bp: int) -> bool:
+    """Returns whether the draw of an asset, named by its commitment, is for the model's caption."""
+    digest = hashlib.sha256(b"fairshard/caption\x00" + asset.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % BASIS_POINTS < p_synthetic_bp
+
+
+def choose_caption(captions: Sequence[UnitCaption], p_synthetic_bp: int, asset: str) -> UnitCaption:
+    """Returns the caption to recommend.
+
+    Args:
+        captions: The asset's captions; at least one.
+        p_synthetic_bp: The deal's share of models' captions.
+        asset: Commitment to the asset, hex.
+    """
+    if draws_synthetic(asset, share_of_synthetic(captions, p_synthetic_bp)):
+        kind = [one for one in captions if _is_model_s(one)]
+    else:
+        kind = [one for one in captions if one["source"] in _OWN_WORDS]
+    return recommend(kind or captions)
+
+
+def _is_model_s(caption: UnitCaption) -> bool:
+    return caption["source"] == CaptionSource.MODEL and not caption["flags"]
 
 
 def _rank(caption: UnitCaption) -> tuple[bool, bool, int]:

@@ -41,7 +41,7 @@ class ImageText(PictureSample):
     """"" where the captioner writes no dense captions."""
     dense_caption_score_bp: ScoreBp
     p_synthetic_bp: Annotated[int, Field(ge=0, le=10_000)]
-    """How often to use the synthetic caption, of 10000 times; 0 or 10000 if one is missing."""
+    """How often the synthetic caption is recommended, of 10000; 0 or 10000 if one is missing."""
 
 
 def _fields(row: Row) -> dict[str, object]:
@@ -67,7 +67,8 @@ PROFILE = Profile(
     find_unmet=find_missing_caption,
     fields=_fields,
     card=(
-        "Contributors' and synthetic captions are apart. Mix them when sampling: take the\n"
-        "synthetic one with the probability `p_synthetic_bp` / 10000 (0.95 where there are both)."
+        "Contributors' and synthetic captions are apart in the JSON. `<key>.txt` is one of them,\n"
+        "drawn once for each sample: the synthetic one with the probability `p_synthetic_bp` /\n"
+        "10000. Whoever mixes them anew in each epoch draws with the same probability."
     ),
 )

@@ -15,7 +15,7 @@ from pipelines.delivery.card import (
     delivery_card,
     families_of,
     tables_card,
-    wids_index,
+    wids_indexes,
 )
 from pipelines.delivery.croissant import file_object
 from pipelines.format.attribution import attribution_csv, without_samples
@@ -91,7 +91,7 @@ def write_whole_indexes(
         as_of: When the patch is made.
     """
     before, deal = output.before, output.before.manifest.deal
-    table = before.table(layout.SAMPLES_TABLE)
+    table, loaders = before.table(layout.SAMPLES_TABLE), layout.SIZES in before.listed
     shards = [item.shard for item in receipts]
     facts = CardFacts(
         deal_id=deal.deal_id,
@@ -105,15 +105,15 @@ def write_whole_indexes(
         demonstration=before.manifest.models.demonstration,
         note=_NOTES[way].format(before=before.version),
         films=_films_in(table),
+        loaders=loaders,
     )
     output.write("README.md", delivery_card(facts, shards).encode())
     output.write("shards/README.md", tables_card(facts, shards).encode())
-    for family in families_of(shards):
-        index = wids_index(deal.deal_id, family, receipts)
-        output.write(f"wids-{family}.json", json_bytes(index))
+    for path, index in wids_indexes(deal.deal_id, receipts).items():
+        output.write(path, json_bytes(index))
     numbered = [(item.index, item.shard) for item in receipts]
     paths = frozenset(output.files)
-    place, loaders = (output.store, output.delivery), layout.SIZES in before.listed
+    place = output.store, output.delivery
     with open_samples(*place, numbered, paths, table.schema) as samples:
         for path, chunks in index_files(*place, shards, samples, loaders):
             if path not in output.files:  # the index of an unchanged tar is kept

@@ -162,6 +162,9 @@ DEAL_KEY_MEANINGS = {
     "number that the contributor's texts do not: deliver them with a flag, leave them out, or "
     'refuse their assets; `keep` leaves them out, too, unless `rights.personal_data` is `"keep"`; '
     "see [models.md](models.md#flagged-captions)",
+    "captions.p_synthetic_bp": "how often the recommended caption is the model's, of 10,000 "
+    "samples that also have a title or description; see "
+    "[models.md](models.md#the-recommended-caption)",
     "captions.language": "the language that the captioner writes, BCP 47",
     "captions.endpoint.hosts": "hosts that pictures may be sent to for captions; see "
     "[models.md](models.md#an-endpoint)",
@@ -198,6 +201,15 @@ DEAL_KEY_MEANINGS = {
     "in the deal's, to be converted when they are paid out; mark the money as held as well; or "
     "stop the run",
     "shards.target_bytes": "target size of a shard",
+    "shards.min_shards": "least number of shards of each family and split, as far as there are so "
+    "many samples: the buyer's ranks, times the workers of each",
+    "shards.counts": "`equal`: all shards of a family and split have the same number of samples, "
+    "or one more, and their number is a multiple of `shards.min_shards`",
+    "split.validation_bp": "share of samples for validation, in ten-thousandths; see below",
+    "split.groups": "whether samples say their group (`group_id`), which tells what samples share "
+    "a contributor",
+    "split.together": "what is never in both splits: all samples of a contributor, or those that "
+    "one made on a day",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "additional folders or `s3://` prefixes that media may be in",
     "sources.hosts": "web servers that media may come from",

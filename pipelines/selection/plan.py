@@ -1,15 +1,17 @@
 """Plans which sample goes into which shard, before anything is written.
 
-A family (one kind of media file) is cut into as many ranges of the asset hash as its bytes need; a
-shard is one range, so that it reads few units. Ranges without a sample make no shard, and a range
-that is too large by chance is cut again. A sample larger than the target size gets a shard of its
-own, so that its neighbours need not be fetched with it.
+A family (one kind of media file), or its part for validation, is cut into as many ranges of the
+asset hash as its bytes need; a shard is one range, so that it reads few units. Ranges without a
+sample make no shard, and a range that is too large by chance is cut again. A sample larger than the
+target size gets a shard of its own, so that its neighbours need not be fetched with it. If a deal
+asks for equal counts, the ranges have equally many samples instead, whatever their sizes are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from pipelines.run.receipts import ShardSpec
 from pipelines.selection.perceptual_index import Indices
 from pipelines.storage.columns import values_of
 from schemas.layout import HASH_BITS, shard_name
+from schemas.shard_table import SPLITS
 
 # Generous estimate of a sample's bytes other than its media: caption, JSON and three tar headers.
 _OVERHEAD_BYTES = 8_192
@@ -40,23 +43,69 @@ class PlannedShard:
     samples: pa.Table
 
 
-def plan_shards(deal_id: str, chosen: pa.Table, target_bytes: int) -> list[PlannedShard]:
+def plan_shards(
+    deal_id: str,
+    chosen: pa.Table,
+    target_bytes: int,
+    min_shards: int = 1,
+    equal_counts: bool = False,
+) -> list[PlannedShard]:
     """Cuts the chosen assets into shards of about `target_bytes`.
 
     Args:
         deal_id: The deal's id, part of the shards' names.
-        chosen: The assets, in any order: the columns hash, family and bytes, and others.
+        chosen: The assets, in any order: the columns hash, family and bytes, and others. With a
+            column split, no shard has assets of two splits; without it, all are for training.
         target_bytes: Target size of a shard; a larger sample gets a shard of its own.
+        min_shards: Least number of shards of each family and split that has so many assets.
+        equal_counts: Whether the shards of a family and split have equally many assets, or one
+            more, and their number is a multiple of `min_shards`.
     """
+    cut = _cut_equally if equal_counts else _cut_at_least
     planned: list[PlannedShard] = []
     for family in sorted(values_of(pc.unique(chosen["family"]), str)):
-        members = chosen.filter(pc.equal(chosen["family"], pa.scalar(family)))
-        members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
-        for number, indices in enumerate(_cut(members, target_bytes)):
-            name = shard_name(deal_id, family, number)
-            spec = ShardSpec(name, family, len(planned))
-            planned.append(PlannedShard(spec, members.take(indices)))
+        for split in SPLITS:
+            members = chosen.filter(_is_in(chosen, family, split))
+            members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
+            for number, indices in enumerate(cut(members, target_bytes, min_shards)):
+                name = shard_name(deal_id, family, number, split)
+                spec = ShardSpec(name, family, len(planned))
+                planned.append(PlannedShard(spec, members.take(indices)))
     return planned
+
+
+def _is_in(chosen: pa.Table, family: str, split: str) -> pa.BooleanArray:
+    of_family = pc.equal(chosen["family"], pa.scalar(family))
+    if "split" in chosen.column_names:
+        return pc.and_(of_family, pc.equal(chosen["split"], pa.scalar(split)))
+    return of_family if split == "train" else pc.and_not(of_family, of_family)
+
+
+def _cut_equally(members: pa.Table, target_bytes: int, min_shards: int) -> list[Indices]:
+    """Returns the row indices of each shard, so that all have equally many, or one more."""
+    sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
+    cumulative, rows = np.concatenate([[0], np.cumsum(sizes)]), len(members)
+    pieces = -(-max(1, -(-int(cumulative[-1]) // target_bytes)) // min_shards) * min_shards
+    while True:
+        borders = np.arange(min(pieces, rows) + 1) * rows // max(1, min(pieces, rows))
+        several = np.diff(borders) > 1
+        too_large = 2 * np.diff(cumulative[borders]) > _MAX_HALVES * target_bytes
+        if pieces >= rows or not (several & too_large).any():
+            break
+        pieces += -(-max(1, pieces // 8) // min_shards) * min_shards
+    everyone = np.arange(rows, dtype=np.intp)
+    return [everyone[first:end] for first, end in pairwise(borders.tolist())]
+
+
+def _cut_at_least(members: pa.Table, target_bytes: int, min_shards: int) -> list[Indices]:
+    """Returns the row indices of each shard, of which there are at least `min_shards`."""
+    wanted = min(min_shards, len(members))
+    if wanted > 1:
+        total = int(members["bytes"].to_numpy().sum()) + _OVERHEAD_BYTES * len(members)
+        target_bytes = max(1, min(target_bytes, total // wanted))
+    while len(shards := _cut(members, target_bytes)) < wanted and target_bytes > 1:
+        target_bytes = target_bytes * 3 // 4
+    return shards
 
 
 def _cut(members: pa.Table, target_bytes: int) -> list[Indices]:

@@ -18,8 +18,10 @@ from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.measured import MEASURED_COLUMNS, Unmet, find_unmet, is_judged
+from pipelines.selection.near import near_pairs
 from pipelines.selection.plan import PlannedShard, plan_shards
-from pipelines.selection.select import select_samples
+from pipelines.selection.select import Selection, select_samples
+from pipelines.selection.splits import PARTS_FIELDS, divide
 from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
 from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
@@ -36,6 +38,7 @@ _PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
 _PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
     pa.field("unit", pa.int32(), nullable=False),
+    *PARTS_FIELDS,
 ]
 PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
 
@@ -81,9 +84,15 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
         log_excluded("select", selection.refusals)
         write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
+        parts = _divide(job, candidates, selection, evidence)
         chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
-        del candidates, evidence, selection  # the plan needs as much memory for the chosen
-        planned = plan_shards(job.deal.deal_id, chosen, job.deal.shards.target_bytes)
+        for name in parts.column_names:
+            chosen = chosen.append_column(parts.schema.field(name), parts[name])
+        del candidates, evidence, selection, parts  # the plan needs as much memory for the chosen
+        cut = job.deal.shards
+        planned = plan_shards(
+            job.deal.deal_id, chosen, cut.target_bytes, cut.min_shards, cut.counts == "equal"
+        )
         do_in_parallel(store, [partial(_write_plan, store, job.work, shard) for shard in planned])
     record = {
         "enrich": counts.to_json(),
@@ -105,6 +114,19 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
     return [shard.spec for shard in planned]
+
+
+def _divide(
+    job: Job, candidates: pa.Table, selection: Selection, evidence: RunEvidence
+) -> pa.Table:
+    """Returns which split, group and cluster each chosen asset is in."""
+    terms, pairs = job.deal.split, None
+    if job.deal.select.compares_looks:
+        pairs = selection.pairs
+    elif terms.validation_bp or terms.groups == "publish":
+        # What selection kept although it shows the same is not divided between splits either.
+        pairs = tuple(near_pairs(candidates, selection.chosen, evidence))
+    return divide(candidates, selection.chosen, pairs, terms, job.salt)
 
 
 def _notices_of_copies(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.delivery.credits import shard_attributions
+from pipelines.delivery.planned import planned_columns
 from pipelines.delivery.sample import make_sample, sample_json, sample_key
 from pipelines.delivery.tables import (
     delivered_table,
@@ -59,7 +61,7 @@ from schemas.errors import BadRecord, RunError
 from schemas.features import ShotCaptions
 from schemas.manifest import FileRecord, ShardRecord
 from schemas.profiles.common import CommonSample
-from schemas.shard_table import SampleRow
+from schemas.shard_table import PlannedColumns, SampleRow
 from schemas.unit import UnitRow
 
 _BATCH_SAMPLES = 16  # samples made, and reported as progress, together
@@ -86,7 +88,8 @@ def write_shard(
     committed = store.exists(commit)
     if committed and store.exists(_delivered_key(job, spec)):  # 1
         return ShardReceipt.from_json(read_json(store, commit))
-    rows = _planned_rows(store, units, job, spec)  # 2
+    plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
+    rows = _planned_rows(store, units, job, spec, plan)  # 2
     if committed:
         _keep_published(store, job, spec, rows)
         kept = ShardReceipt.from_json(read_json(store, commit))
@@ -94,7 +97,8 @@ def write_shard(
     try:
         with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
             with TarWriter(sink) as tar:  # 3
-                table = _write_samples(tar, reader, job, spec, rows)
+                planned = planned_columns(job.salt, spec.name, plan)
+                table = _write_samples(tar, reader, job, spec, rows, planned)
             _confirm_lease(store, job)  # before the tar gets its name
     except MediaChangedError as error:
         if not reader.is_remote(error.row):
@@ -123,9 +127,10 @@ def _confirm_lease(store: Store, job: Job) -> None:
         confirm_lease(store, job.lease_record)
 
 
-def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) -> pa.Table:
+def _planned_rows(
+    store: Store, units: UnitTables, job: Job, spec: ShardSpec, plan: pa.Table
+) -> pa.Table:
     """Returns the shard's rows (UNIT_SCHEMA), sorted by asset commitment."""
-    plan = read_parquet(store, f"{job.work}/plan/{spec.name}.parquet")
 
     def planned(unit: int) -> pa.Table:
         table = units.rows(unit, spec.family)
@@ -144,7 +149,12 @@ def _planned_rows(store: Store, units: UnitTables, job: Job, spec: ShardSpec) ->
 
 
 def _write_samples(
-    tar: TarWriter, reader: SecondReader, job: Job, spec: ShardSpec, rows: pa.Table
+    tar: TarWriter,
+    reader: SecondReader,
+    job: Job,
+    spec: ShardSpec,
+    rows: pa.Table,
+    planned: Mapping[str, PlannedColumns],
 ) -> pa.Table:
     """Writes the rows' samples into a tar and returns the shard's table."""
     shard_rows: list[SampleRow] = []
@@ -154,7 +164,10 @@ def _write_samples(
         batch = rows_of(rows.slice(start, _BATCH_SAMPLES), UnitRow)
         samples = [make_sample(row, job) for row in batch]
         pairs = list(zip(samples, batch, strict=True))
-        shard_rows += [shard_row(job, spec.name, sample, row) for sample, row in pairs]
+        shard_rows += [
+            shard_row(job, spec.name, sample, row, planned[row["asset_id"]])
+            for sample, row in pairs
+        ]
         texts = [sample_json(sample) for sample in samples]
         for (sample, row), data in zip(pairs, texts, strict=True):
             _add_sample(tar, reader, sample, row, data)

@@ -13,6 +13,7 @@ from pipelines.format.indexes import MixedTablesError, SampleIndex, index_files
 from pipelines.format.manifest import numbered_shards
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
+from pipelines.verify.splits import SplitCheck
 from schemas import layout
 from schemas.manifest import Manifest
 from schemas.shard_table import SHARD_TABLE_SCHEMAS, samples_schema
@@ -71,9 +72,13 @@ def _comparing_samples(
         yield None
         return
     with store.open_read(f"{prefix}/{path}" if prefix else path) as source:
-        comparison = _SamplesComparison(source)
-        shards = numbered_shards(manifest)
-        yield SampleIndex(store, prefix, shards, listed, comparison.compare)
+        comparison, splits = _SamplesComparison(source), SplitCheck(report_problem)
+
+        def compare(group: pa.Table) -> None:
+            comparison.compare(group)
+            splits.add(group)
+
+        yield SampleIndex(store, prefix, numbered_shards(manifest), listed, compare)
         difference = comparison.result()
     if difference:
         report_problem(path, difference)

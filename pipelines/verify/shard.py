@@ -23,6 +23,7 @@ from pipelines.format.tar_comparison import (
 from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
+from pipelines.profiles.captions import BASIS_POINTS, draws_synthetic
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -30,6 +31,7 @@ from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS, MemberProblem, pinpoi
 from pipelines.verify.report import ProblemReporter
 from schemas.errors import counted
 from schemas.manifest import ShardRecord
+from schemas.profiles.common import CommonSample
 from schemas.profiles.file_fields import file_columns
 from schemas.profiles.index_columns import index_columns
 from schemas.shard_table import SHARD_TABLE_SCHEMAS, ShardRow
@@ -313,6 +315,8 @@ class SampleCheck:
             return
         if read.key != key or read.caption.encode() != sample["txt"]:
             yield "txt", "its JSON or text belongs to another sample"
+        if row is not None and "split" in row and (fault := _draw_fault(read)):
+            yield "json", fault
         mismatches = [
             name
             for name in _COMPARED_FIELDS
@@ -325,6 +329,21 @@ class SampleCheck:
         if mismatches:
             other = f"its table has different values for {', '.join(mismatches)}"
             yield "json", f"the sample does not match the profile {self.profile.name}: {other}"
+
+
+def _draw_fault(sample: CommonSample) -> str:
+    """Returns whether a sample recommends another kind of caption than its draw says; "" if not.
+
+    Only some profiles state the share that the draw depends on.
+    """
+    share_bp = getattr(sample, "p_synthetic_bp", 0)
+    if not 0 < share_bp < BASIS_POINTS:
+        return ""
+    expected = draws_synthetic(sample.asset, share_bp)
+    if (sample.caption_source == "model") == expected:
+        return ""
+    kind = "model" if expected else "contributor"
+    return f"its caption is of {sample.caption_source}, but the draw says {kind}"
 
 
 def _first_line(error: Exception) -> str:

@@ -89,7 +89,7 @@ class CommonSample(SampleFields):
     caption: NonEmptyText
     """The recommended caption, as in the text member."""
     caption_source: CaptionSourceName
-    """Whose words `caption` is: the source of the best of `captions` by score."""
+    """Whose words `caption` is: one of `captions`, of a kind that was drawn, the best by score."""
     captions: Annotated[list[Caption], Field(min_length=1)]
     """All of the sample's captions, each with its source; the contributor's come first."""
     tags: str

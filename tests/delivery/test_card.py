@@ -19,7 +19,8 @@ def configs(card: Path) -> dict[str, Any]:
 def opened(folder: Path, config: Any) -> list[str]:
     (files,) = config["data_files"]
     assert files["split"] == "train"
-    return sorted(path.name for path in folder.glob(files["path"]))
+    globs = [files["path"]] if isinstance(files["path"], str) else files["path"]
+    return sorted(path.name for glob in globs for path in folder.glob(glob))
 
 
 @pytest.mark.parametrize("deal", DEALS)
@@ -28,6 +29,8 @@ def test_card_configs_open_the_tars_of_each_family(demo: Demo, deal: str) -> Non
     found = configs(delivery / "README.md")
     shards = demo.manifest(deal)["shards"]
     assert set(found) == {shard["family"] for shard in shards}
+    largest = max(found, key=lambda name: sum(s["samples"] for s in shards if s["family"] == name))
+    assert [name for name, config in found.items() if config.get("default")] == [largest]
     for family, config in found.items():
         own = sorted(f"{shard['name']}.tar" for shard in shards if shard["family"] == family)
         assert opened(delivery, config) == own

@@ -73,6 +73,8 @@ def test_deal_accepts_every_allowed_value(key: str) -> None:
             row["price"]["two_factor"] = {"proportional": "0.5"}
         if key in ("render.audio", "render.films", "render.film_codec"):
             row |= {"profile": "video-text", "media": ["video"]}
+        if key == "split.together":
+            row["split"]["groups"] = "publish"
         if key == "render.film_codec":
             row["render"]["films"] = "transcode"
         assert deal_value(Deal.model_validate(row), key) == value

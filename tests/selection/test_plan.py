@@ -155,3 +155,36 @@ def test_samples_that_fit_make_one_shard() -> None:
     planned = plan_shards("d", [candidate(f"a{n}") for n in range(100)], 2**30)
     assert len(planned) == 1
     assert plan_shards("d", [], 2**30) == []
+
+
+@given(
+    sizes=st.lists(st.integers(1, 3_000_000), min_size=1, max_size=60),
+    least=st.integers(1, 9),
+    equal=st.booleans(),
+)
+def test_deals_ask_for_shards(sizes: list[int], least: int, equal: bool) -> None:
+    """At least so many, of equal counts, and never two splits in one."""
+    rows = len(sizes)
+    chosen = pa.table(
+        {
+            "hash": pa.array(
+                [(at * 0x9E3779B97F4A7C15) % 2**64 for at in range(rows)], pa.uint64()
+            ),
+            "family": ["jpg"] * rows,
+            "bytes": pa.array(sizes, pa.int64()),
+            "split": ["validation" if at % 5 == 4 else "train" for at in range(rows)],
+        }
+    )
+    planned = plan.plan_shards("d", chosen, 2_000_000, least, equal)
+    found = [row["hash"] for one in planned for row in one.samples.to_pylist()]
+    assert sorted(found) == sorted(row["hash"] for row in chosen.to_pylist())
+    for split, head in (("train", "d-jpg-0"), ("validation", "d-jpg-val-0")):
+        own = [one for one in planned if one.spec.name.startswith(head)]
+        counts = [len(one.samples) for one in own]
+        assert {*(name for one in own for name in one.samples["split"].to_pylist())} <= {split}
+        samples = sum(counts)
+        assert len(own) >= min(least, samples)
+        if equal and samples:
+            assert max(counts) - min(counts) <= 1
+            assert len(own) % least == 0 or len(own) == samples
+    assert [one.spec.index for one in planned] == list(range(len(planned)))

@@ -1,0 +1,39 @@
+"""Checks that nothing that belongs together is in two splits, and that a shard has one split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from pipelines.format.tar_comparison import REMOVED
+from schemas import layout
+
+
+class SplitCheck:
+    """Collects the splits of groups and clusters while tables of samples are passed.
+
+    Args:
+        report_problem: Called with the path of a shard's table and what is wrong.
+    """
+
+    def __init__(self, report_problem: Callable[[str, str], None]) -> None:
+        self._report = report_problem
+        self._found: dict[str, dict[str, str]] = {"group_id": {}, "duplicate_cluster": {}}
+
+    def add(self, table: pa.Table) -> None:
+        """Checks the samples of a table; those of FORMAT_VERSION 10 have no splits."""
+        if "split" not in table.column_names:
+            return
+        columns = (table[name].to_pylist() for name in ("shard", "status", "split", *self._found))
+        for shard, status, split, *own in zip(*columns, strict=True):
+            path = layout.shard_table_path(shard)
+            if status == REMOVED:
+                continue
+            if split != layout.shard_split(shard):
+                self._report(path, f"a sample has the split {split!r}, which is not its shard's")
+                return
+            for name, value in zip(self._found, own, strict=True):
+                if value is not None and self._found[name].setdefault(value, split) != split:
+                    self._report(path, f"samples of one {name} are in two splits: {value}")
+                    return
