@@ -39,6 +39,13 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
     }
 
 
+def own_agency_shares(payees: Mapping[str, Payee]) -> dict[str, Fraction]:
+    """Returns the agency shares of contributors that are used instead of the deal's, by id."""
+    return {
+        who: payee.agency_share for who, payee in payees.items() if payee.agency_share is not None
+    }
+
+
 def parse_agency_share(text: str) -> Fraction:
     """Reads an agency share exactly: a decimal below 1, or a percentage.
 

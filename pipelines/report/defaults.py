@@ -11,21 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.catalogue.read import Catalogue, read_batches, read_table
 from pipelines.report.reference import DEAL_KEY_MEANINGS
 from pipelines.rights.rules.reasons import REASONS
-from pipelines.rights.rules.screen import build_rights_index, reasons_of, screen_batch
 from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered
-from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal, parse_deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
 from schemas.reasons import Stage
-from schemas.removed import NOTHING_REMOVED, Removed
 
 #: A rule that refuses at least this share of the assets alone is named, or one that refuses all.
 LARGE_SHARE = 0.1
@@ -121,49 +116,6 @@ def _large(
                 yield StrictDefault(
                     code, key, str(value), others, absent, assets, alone[code], step.entered
                 )
-
-
-def screen_catalogue(
-    catalogue: Catalogue, deal: Deal, as_of_us: int, removed: Removed = NOTHING_REMOVED
-) -> Undelivered:
-    """Screens a whole catalogue and returns the counts; nothing is fetched or written.
-
-    Args:
-        catalogue: The catalogue, whose tables were checked.
-        deal: The deal.
-        as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
-        removed: What notices of removal keep out.
-    """
-    contributors, consents, releases, agreements = (
-        read_table(catalogue, name) for name in SMALL_TABLES
-    )
-    index = build_rights_index(
-        contributors, consents, releases, agreements, deal, as_of_us, removed
-    )
-    notices: Counter[str] = Counter()
-    masks: Counter[int] = Counter()
-    for part in catalogue.parts("assets"):
-        for batch in read_batches(part, catalogue.mapping):
-            repeated = np.zeros(len(batch.table), np.bool_)
-            found, sizes = np.unique(
-                screen_batch(batch.table, index, deal, repeated), return_counts=True
-            )
-            masks.update(dict(zip(found.tolist(), sizes.tolist(), strict=True)))
-            notices.update(index.removed.count(batch.table))
-    return _counts_of(masks, notices)
-
-
-def _counts_of(masks: Counter[int], notices: Counter[str]) -> Undelivered:
-    screened, alone = StepCounts(entered=masks.total(), passed=masks[0]), Counter[str]()
-    screened.notices = notices
-    for mask, size in masks.items():
-        reasons = reasons_of(mask)
-        if reasons:
-            screened.refused_assets += size
-            screened.refused.update(dict.fromkeys(reasons, size))
-        if len(reasons) == 1:
-            alone[reasons[0]] += size
-    return Undelivered({"screen": screened}, alone)
 
 
 _PERSONAL_DATA = {

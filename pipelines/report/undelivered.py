@@ -27,10 +27,12 @@ def undelivered_json(job: Job, error: UndeliveredError) -> dict[str, object]:
     }
 
 
-def show_undelivered(console: Console, deal: Deal, undelivered: Undelivered) -> None:
-    """Prints the counts and rules; the command line prints the error itself."""
+def show_undelivered(
+    console: Console, deal: Deal, undelivered: Undelivered, with_costliest: bool = True
+) -> None:
+    """Prints the counts and, if asked for, rules; the command line prints the error itself."""
     show_counts(console, undelivered.steps)
-    costs = undelivered.costliest()
+    costs = undelivered.costliest() if with_costliest else []
     if not costs:
         return
     title = _TITLES[len(costs)] if len(costs) < len(_TITLES) else _MOST

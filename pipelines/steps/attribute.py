@@ -29,7 +29,7 @@ from pipelines.ledger.entries import (
 )
 from pipelines.ledger.fast_tree import hashes_tree, tiles_of
 from pipelines.ledger.merkle import HASH_BYTES
-from pipelines.ledger.payees import held_payees, other_currencies
+from pipelines.ledger.payees import held_payees, other_currencies, own_agency_shares
 from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_tree
 from pipelines.ledger.signed_note import Signer, sign_checkpoint
 from pipelines.ledger.statement_files import StatementContext, StatementWriter
@@ -115,12 +115,7 @@ def record_attribution(
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     terms = DeliveryTerms(delivery, price, job.as_of.date(), job.terms_sha256)
     check_terms(terms)
-    own_shares = {
-        who: payee.agency_share
-        for who, payee in (payees or {}).items()
-        if payee.agency_share is not None
-    }
-    allocator = Allocator(price, terms.as_of, own_shares)
+    allocator = Allocator(price, terms.as_of, own_agency_shares(payees or {}))
     keys = [_delivered_key(job, shard) for shard in shards]
     for delivered in in_parallel(store, partial(read_parquet, store), keys):  # 1
         allocator.add(delivered)

@@ -14,7 +14,7 @@ from pipelines.steps.dask_engine import DaskEngine
 from pipelines.steps.engine_options import seen_everywhere
 
 
-def run_on_dask(job: Job, build: Callable[[beam.Pipeline, Job], None], scheduler: str) -> None:
+def run_on_dask(job: Job, build: Callable[[beam.Pipeline, Job], object], scheduler: str) -> None:
     """Builds the graph and runs it to its end; cancels it on an error or on Ctrl-C.
 
     Workers share nothing with this machine but the output, the catalogue and the media, so they

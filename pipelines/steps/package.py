@@ -30,6 +30,7 @@ from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
 from pipelines.run.lease_record import utc_now_text
 from pipelines.run.personal_counts import PersonalCounts, PersonalData
+from pipelines.run.receipts import ShardSpec
 from pipelines.run.record import Observed
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.sample_counts import SampleCounts
@@ -44,7 +45,7 @@ from pipelines.steps.publish import (
     publish_reading,
 )
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
-from pipelines.steps.runner import run_graph
+from pipelines.steps.runner import Graph, run_graph
 from pipelines.steps.second_reading import start_over
 from pipelines.steps.transforms import (
     CountScreened,
@@ -97,18 +98,18 @@ class PackageResult:
 
 def build_graph(root: beam.Pipeline, job: Job) -> None:
     """Builds the Beam graph of every step that handles rows or media."""
+    select_graph(root, job) | "WriteShards" >> WriteShards(job)
+
+
+def select_graph(root: beam.Pipeline, job: Job) -> beam.PCollection[ShardSpec]:
+    """Builds the same graph up to the plan of the shards, which are then not written."""
     asset_parts = job.catalogue.parts("assets")
     parts = root | "Parts" >> beam.Create(asset_parts, reshuffle=len(asset_parts) > 1)
     batches = parts | "ReadCatalogue" >> ReadCatalogue(job)
     verdict = batches | "JudgeCatalogue" >> JudgeCatalogue(job)
     screened = batches | "ScreenRights" >> ScreenRights(job, verdict)
     screened | "CountScreened" >> CountScreened(job)
-    (
-        screened
-        | "EnrichAssets" >> EnrichAssets(job)
-        | "SelectSamples" >> SelectSamples(job)
-        | "WriteShards" >> WriteShards(job)
-    )
+    return screened | "EnrichAssets" >> EnrichAssets(job) | "SelectSamples" >> SelectSamples(job)
 
 
 def package(
@@ -319,14 +320,14 @@ def run_until_settled(store: Store, job: Job) -> dict[str, int] | None:
     return counters
 
 
-def run_pipeline(store: Store, job: Job) -> dict[str, int] | None:
+def run_pipeline(store: Store, job: Job, build: Graph = build_graph) -> dict[str, int] | None:
     """Runs the graph to its end, and returns Beam's counters; None on engines without metrics.
 
     Raises:
         FairshardError: The error that a worker recorded, with its parts.
     """
     try:
-        return run_graph(job, build_graph)
+        return run_graph(job, build)
     except Exception as error:
         failure = recorded_failure(store, job.work, job.progress_path)
         if failure is None:
@@ -341,7 +342,7 @@ def _discard_run(store: Store, job: Job) -> None:
 
 
 def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
-    error = _fault_of(job, counts)
+    error = fault_of(job, counts)
     if error is None:
         return
     ended = look_back(store, f"{job.agency}/decisions", counts.ran)
@@ -350,7 +351,7 @@ def _check_worth_publishing(store: Store, job: Job, counts: RunCounts) -> None:
     raise UndeliveredError(error, ended)
 
 
-def _fault_of(job: Job, counts: RunCounts) -> RunError | None:
+def fault_of(job: Job, counts: RunCounts) -> RunError | None:
     """Returns why these counts allow no delivery; None if they allow one."""
     where = f"{job.output_uri}/{job.agency}"
     if counts.too_many_failed:

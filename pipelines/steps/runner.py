@@ -28,7 +28,7 @@ from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, noth
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
-Graph = Callable[[beam.Pipeline, Job], None]
+Graph = Callable[[beam.Pipeline, Job], object]
 
 _EMBEDDED = "FnApiRunner"
 _PORTABLE = "PortableRunner"

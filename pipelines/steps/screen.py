@@ -27,17 +27,17 @@ from schemas.catalogue import SMALL_TABLES
 from schemas.layout import HASH_BITS
 
 
-def load_index(job: Job) -> RightsIndex:
-    """Builds the deal's rights index from the small tables.
-
-    The tables were checked when the job was made.
-    """
+def load_small_tables(job: Job) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+    """Reads the small tables, in the order of SMALL_TABLES; they were checked with the job."""
     contributors, consents, releases, agreements = (
         read_table(job.catalogue, name) for name in SMALL_TABLES
     )
-    return build_rights_index(
-        contributors, consents, releases, agreements, job.deal, job.as_of_us, job.removed
-    )
+    return contributors, consents, releases, agreements
+
+
+def load_index(job: Job) -> RightsIndex:
+    """Builds the deal's rights index from the small tables."""
+    return build_rights_index(*load_small_tables(job), job.deal, job.as_of_us, job.removed)
 
 
 def screen_stored_batch(

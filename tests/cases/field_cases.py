@@ -150,14 +150,16 @@ class CaseRun:
     def faults(self, wanted: Wanted) -> list[str]:
         """Returns what is not as it must be."""
         delivers = DELIVERED in wanted.assets.values()  # without an asset, `package` fails
-        codes = (2, 2) if wanted.stop else (0, 0 if delivers else 1)
+        code = 2 if wanted.stop else 0 if delivers else 1
         found = [
             f"{name} ends with {ran.code}, not {code}: {ran.err}"
-            for name, ran, code in zip(
-                ("check", "package"), (self.checked, self.packaged), codes, strict=True
-            )
+            for name, ran in (("check", self.checked), ("package", self.packaged))
             if ran.code != code
         ]
+        if code != 2 and self.checked.json["steps"] != self.packaged.json["steps"]:
+            found.append(
+                f"check counts {self.checked.json['steps']}, package {self.packaged.json['steps']}"
+            )
         if self.kept is not None and self.kept != self.checked.json["reading"]:
             found.append(f"check read {self.checked.json['reading']}, package {self.kept}")
         for ran in (self.checked, self.packaged):
@@ -189,7 +191,7 @@ def run_case(name: str, scratch: Path) -> CaseRun:
     folder = _folder(name, scratch)
     out = scratch / "out"
     checked = check(folder, "--as-of", AS_OF, "--json")
-    packaged = package(folder, out)
+    packaged = package(folder, out, "--json")
     decided = sorted(outcomes(out).items(), key=lambda item: (len(item[0]), item[0]))
     ends = {asset: ", ".join(reasons) or outcome for asset, (outcome, reasons) in decided}
     return CaseRun(checked, packaged, ends, _sizes(out), _reading(out))

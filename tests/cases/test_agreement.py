@@ -18,7 +18,7 @@ from pipelines.commands import check
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.steps.read import ingest_part, judge_catalogue
 from schemas.catalogue import SMALL_TABLES
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 from tests.cases.values_common import AS_OF, DEAL, Row, agreement, asset, csv_bytes, release, said
 
 TABLES = ("assets", *SMALL_TABLES)
@@ -89,12 +89,16 @@ def check_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, An
     parser = argparse.ArgumentParser()
     check.add_options(parser)
     deal = str(folder / "deal.toml")
-    options = parser.parse_args(["--catalogue", str(folder), "--deal", deal, "--json"])
+    options = parser.parse_args(
+        ["--catalogue", str(folder), "--deal", deal, "--files", "none", "--json"]
+    )
     capsys.readouterr()
     try:
         check.run(options)
     except InputError as error:
         return {"stop": [error.what, error.which, error.remedy]}
+    except RunError:  # nothing is left to deliver, which it says of its counts
+        pass
     said_so = json.loads(capsys.readouterr().out)
     counts = [said_so[k] for k in ("assets", "unreadable", "diverted")]
     reading = said_so["reading"]

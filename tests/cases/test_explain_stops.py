@@ -32,7 +32,7 @@ def test_the_other_commands_and_explain_agree(rule: str, tmp_path: Path) -> None
     words = ["--catalogue", tmp_path / "c", "--deal", deal, "--as-of", AS_OF, "--json"]
 
     deal.write_text(DEAL, encoding="utf-8")
-    checked = in_process("check", *words)
+    checked = in_process("check", *words, "--files", "none")
     explained = in_process("explain", "A-1", *words)
     assert (checked.code, explained.code) == (2, 0)
     [warning] = explained.json["warnings"]
@@ -40,7 +40,7 @@ def test_the_other_commands_and_explain_agree(rule: str, tmp_path: Path) -> None
     assert explained.json["why_no_file"].endswith("a run would stop before.")
 
     deal.write_text(f'{DEAL}[gate]\ndivert = ["{rule}"]\n', encoding="utf-8")
-    checked = in_process("check", *words)
+    checked = in_process("check", *words, "--files", "none")
     explained = in_process("explain", "A-1", *words, "--no-fetch")
     assert (checked.code, explained.code) == (0, 0)
     assert explained.json["warnings"] == []

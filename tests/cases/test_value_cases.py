@@ -68,7 +68,7 @@ def test_both_commands_stop(name: str, words: tuple[str, ...], tmp_path: Path) -
 )
 def test_decisions(name: str, expected: dict[str, list[str]], tmp_path: Path) -> None:
     ended = run_case(name, tmp_path)
-    assert ended.check.code == 0, ended.check.err
+    assert ended.check.code == ended.package.code, ended.check.err
     found = {asset: why for asset, why in ended.reasons.items() if asset in expected}
     assert found == expected, ended.package.err
 

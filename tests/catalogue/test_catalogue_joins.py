@@ -143,7 +143,7 @@ def test_check_and_package_count_the_rows(kind: str, tmp_path: Path) -> None:
     words = ("--catalogue", folder, "--deal", tmp_path / "deal.toml")
     counts = {"read": 6, "used": 3, "failed": 0, "blank": 1, "repeated": 1, "unmatched": 1}
     if kind == "--json":
-        found = json.loads(in_process("check", *words, "--json").out)
+        found = json.loads(in_process("check", *words, "--files", "none", "--json").out)
         assert found["reading"]["rows"]["rights.csv"] == counts
         assert found["reading"]["columns"]["rights.csv"]["read"] == 2
         assert found["reading"]["files"]["tables"]["joined files"] == 1
