@@ -33,7 +33,7 @@ EXAMPLES = """\
 examples:
   fairshard check --catalogue library/ --deal acme.toml
   fairshard check --catalogue library/ --deal acme.toml --out out/
-  fairshard check --catalogue s3://agency/catalogue --deal acme.toml --files 5000
+  fairshard check --catalogue s3://agency/cat --deal acme.toml --files 5000
   fairshard check --catalogue library/ --deal acme.toml --files all
 """
 

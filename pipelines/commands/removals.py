@@ -35,7 +35,7 @@ examples:
   a buyer's acknowledgement or certificate, with the buyer's verifier key:
     fairshard removals --out out/ --accept certificate.json \\
         --buyer-key buyer.vkey
-  the list of everything removed, for the buyer's readers, signed anew:
+  the list of everything removed, for the buyer's readers, signed again:
     fairshard removals --out out/ --list acme-2026-01
 """
 

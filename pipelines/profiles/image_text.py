@@ -69,6 +69,6 @@ PROFILE = Profile(
     card=(
         "Contributors' and synthetic captions are apart in the JSON. `<key>.txt` is one of them,\n"
         "drawn once for each sample: the synthetic one with the probability `p_synthetic_bp` /\n"
-        "10000. Whoever mixes them anew in each epoch draws with the same probability."
+        "10000. Whoever mixes them in each epoch draws with the same probability."
     ),
 )
