@@ -15,7 +15,8 @@ from schemas.deal_agency import AgencyTerms
 from schemas.manifest import RemovalWay
 from schemas.rights import PURPOSE_MEANINGS, PURPOSES
 
-#: Version of the file. Changing a field or what a field means requires a new version.
+#: Version of the file, and of the one that opens its commitment. Changing a field of either, or
+#: what a field means, requires a new version.
 TERMS_VERSION = "fairshard/terms/v2"
 # Keys of `[rights]` that are about how the agency finds denials, not about what the buyer gets.
 _INTERNAL_RIGHTS = {"denial_phrases"}

@@ -18,8 +18,6 @@ from pipelines.ledger.merkle import ProofError
 from schemas.buyer_terms import TERMS_VERSION, BuyerTerms, TermsFile
 from schemas.canonical import canonical_json
 
-#: Version of the file that opens a commitment. Changing a field requires a new version.
-OPENING_VERSION = TERMS_VERSION
 # In deliveries of earlier builds, `terms_sha256` is the salted commitment itself.
 _COMMITMENT_ALONE = "fairshard/terms/v1"
 
@@ -64,7 +62,7 @@ def terms_opening(salt: bytes, deal_id: str, terms: bytes, file: bytes) -> bytes
     """
     return canonical_json(
         {
-            "version": OPENING_VERSION,
+            "version": TERMS_VERSION,
             "deal_id": deal_id,
             "commitment": hashlib.sha256(file).hexdigest(),
             "delivered": file.decode(),
@@ -115,7 +113,7 @@ def _salted(opening: dict[str, str], commitment: str) -> str | None:
     """Returns the salted commitment behind `terms_sha256`; None if the opening is of another."""
     if opening["version"] == _COMMITMENT_ALONE:
         return commitment
-    if opening["version"] != OPENING_VERSION:
+    if opening["version"] != TERMS_VERSION:
         return None
     delivered = opening["delivered"].encode()
     if hashlib.sha256(delivered).hexdigest() != commitment:
