@@ -1,17 +1,14 @@
 """Exports a delivery's samples to Lance, Parquet or MDS: all of them, checked, or nothing.
 
 The export is written beside its place and read back, and gets its name when every sample in it has
-the digests of the delivery. What a call that was killed left is removed by the next one.
+the digests of the delivery.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,9 @@ import pyarrow.parquet as pq
 
 from pipelines.delivery.export_mds import read_mds, write_mds
 from pipelines.delivery.export_samples import CheckedSamples
-from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
+from pipelines.delivery.output_folder import check_free, read_manifest, unfinished, unwritten
+from pipelines.format.manifest import manifest_bytes
 from pipelines.storage.open import open_store
-from pipelines.verify.signer import signed_by
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
@@ -88,16 +85,16 @@ def export_delivery(
     if kind == "lance":
         _lance()  # before anything is read
     store = open_store(uri)
-    manifest = _manifest(uri, pinned, allow_unpinned)
-    _check_free(folder)
+    manifest = read_manifest(uri, pinned, allow_unpinned)
+    check_free(folder)
     samples = CheckedSamples(store, manifest)
     schema = samples.schema()
-    with _unfinished(folder) as target:
+    with unfinished(folder) as target:
         source = _Source(samples.batches())
         try:
             form.write(source.batches(), schema, target / form.place)
         except Exception as error:
-            raise (source.error or _unwritten(folder, error)) from error
+            raise (source.error or unwritten(folder, error)) from error
         _check_back(form, target / form.place, samples.digests)
         (target / _SOURCE).write_bytes(manifest_bytes(manifest))
         for path in _rights(manifest):
@@ -122,84 +119,6 @@ class _Source:
             raise
 
 
-def _manifest(uri: str, pinned: tuple[str, ...] | None, allow_unpinned: bool) -> Manifest:
-    store = open_store(uri)
-    try:
-        manifest = open_manifest(store.read_bytes(layout.MANIFEST), pinned)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            "There is no delivery here",
-            f"{uri} has no {layout.MANIFEST}",
-            "Give the delivery/ folder of a published version.",
-        ) from error
-    except ManifestError as error:
-        raise RunError(
-            "The delivery's manifest is not sound", f"{uri}: {error}", "Nothing was exported."
-        ) from error
-    signer = signed_by(manifest.vkey, pinned)
-    if not signer.accepted and not allow_unpinned:
-        raise InputError(
-            "It is not known who made this delivery",
-            f"{uri}: signed by {signer.name}, key id {signer.key_id}",
-            "Get the verifier key from the agency and give it with --vkey, or accept this key with "
-            "--allow-unpinned.",
-        )
-    return manifest
-
-
-def _check_free(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise InputError(
-            "There is something at the destination already",
-            str(folder),
-            "Give --out a new folder; an export is never mixed with other files.",
-        )
-    if not folder.absolute().parent.is_dir():
-        raise InputError(
-            "The folder that the export would be in does not exist",
-            str(folder.absolute().parent),
-            "Create it first.",
-        )
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """Gives a folder to write to, which gets its name if the block ends without an error."""
-    whole = folder.absolute()
-    partial = whole.parent / f".{whole.name}.unfinished"
-    lock = whole.parent / f".{whole.name}.lock"
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                "Another export to this folder is under way",
-                str(folder),
-                "Wait for it to finish, or give another folder.",
-            ) from error
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            yield partial
-            if whole.exists():
-                whole.rmdir()  # it is empty, or this fails
-            partial.rename(whole)
-        except OSError as error:
-            raise _unwritten(folder, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            lock.unlink(missing_ok=True)
-
-
-def _unwritten(folder: Path, error: Exception) -> RunError:
-    first = next(iter(str(error).splitlines()), "")
-    return RunError(
-        "The export could not be written",
-        f"{folder}: {type(error).__name__}: {first}"[:400],
-        "Nothing was left of it. Make room, or give another folder, and run the command again.",
-    )
-
-
 def _check_back(form: ExportFormat, place: Path, digests: dict[str, tuple[str, ...]]) -> None:
     """Reads an export back and compares every member's digest."""
     left = dict(digests)
@@ -214,7 +133,7 @@ def _check_back(form: ExportFormat, place: Path, digests: dict[str, tuple[str, .
                     "Nothing was left of it. Check the disk, and run the command again.",
                 )
     except (pa.ArrowException, ValueError, KeyError) as error:
-        raise _unwritten(place, error) from error
+        raise unwritten(place, error) from error
     if left:
         raise RunError(
             "The export lacks samples of the delivery",
