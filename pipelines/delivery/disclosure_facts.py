@@ -12,12 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.format.tar_comparison import REMOVED
-from pipelines.ledger.merkle import ProofError
-from pipelines.ledger.terms import read_terms_file
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas import layout
-from schemas.buyer_terms import BuyerTerms
+from schemas.buyer_terms import BuyerTerms, parse_terms_file
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
@@ -120,9 +118,9 @@ def read_facts(store: Store, manifest: Manifest, manifest_sha256: str) -> Facts:
     for path in (layout.RIGHTS_TERMS, layout.SAMPLES_TABLE, layout.ATTRIBUTION_TABLE):
         _check(store, manifest, path)
     try:
-        terms = read_terms_file(store.read_bytes(layout.RIGHTS_TERMS)).terms
-    except ProofError as error:
-        raise _damage(store, layout.RIGHTS_TERMS, f"{error.what}: {error.which}") from error
+        terms = parse_terms_file(store.read_bytes(layout.RIGHTS_TERMS)).terms
+    except ValueError as error:
+        raise _damage(store, layout.RIGHTS_TERMS, " ".join(str(error).split())[:200]) from error
     samples = _read(store, layout.SAMPLES_TABLE, _COLUMNS)
     samples = samples.filter(pc.not_equal(samples["status"], pa.scalar(REMOVED)))
     named = _read(store, layout.ATTRIBUTION_TABLE, ("key",))

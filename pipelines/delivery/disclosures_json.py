@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from pipelines.delivery.disclosure_facts import Facts
 from schemas import layout
 from schemas.territory import WORLD
 
-Node = dict[str, Any]
+Node = dict[str, object]
 
 _SPDX_CONTEXT = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 _DPS_SCHEMA = "https://docs.oasis-open.org/dps/prov-meta/v1.0/schema/data-provenance.json"

@@ -10,13 +10,14 @@ import hashlib
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.delivery.export_mds import read_mds, write_mds
+from pipelines.delivery.export_mds import ReadSample, read_mds, write_mds
 from pipelines.delivery.export_samples import CheckedSamples
 from pipelines.delivery.output_folder import check_free, read_manifest, unfinished, unwritten
 from pipelines.format.manifest import manifest_bytes
@@ -28,7 +29,6 @@ from schemas.manifest import Manifest
 _FILE_BYTES = 512 << 20  # of a Parquet file, before compression
 _SOURCE = "source-manifest.json"  # by another name, since the export is no delivery
 _MEMBERS = ("media", "txt", "json")
-_READ_BACK = ("key", *_MEMBERS)
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class ExportFormat:
     Attributes:
         place: Name of what is written, in the export's folder.
         write: Writes batches of rows to a path that does not exist yet.
-        read: Reads what was written back: rows with `key`, `media`, `txt` and `json`.
+        read: Reads what was written back.
     """
 
     place: str
     write: Callable[[Iterator[pa.RecordBatch], pa.Schema, Path], None]
-    read: Callable[[Path], Iterator[dict[str, Any]]]
+    read: Callable[[Path], Iterator[ReadSample]]
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ def _check_back(form: ExportFormat, place: Path, digests: dict[str, tuple[str, .
     """Reads an export back and compares every member's digest."""
     left = dict(digests)
     try:
-        for row in form.read(place):
-            data = [row["media"], row["txt"].encode(), row["json"].encode()]
+        for sample in form.read(place):
+            data = [sample.media, sample.txt.encode(), sample.json.encode()]
             found = tuple(hashlib.sha256(one).hexdigest() for one in data)
-            if left.pop(row["key"], None) != found:
+            if left.pop(sample.key, None) != found:
                 raise RunError(
                     "The export differs from the delivery",
-                    f"sample {row['key']}",
+                    f"sample {sample.key}",
                     "Nothing was left of it. Check the disk, and run the command again.",
                 )
     except (pa.ArrowException, ValueError, KeyError) as error:
@@ -150,11 +150,16 @@ def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: 
     place.mkdir()
     # Media are compressed already, and their least and greatest values tell nothing.
     small = [name for name in schema.names if name not in _MEMBERS]
-    settings: dict[str, Any] = {"use_dictionary": small, "write_statistics": small}
     batch, number = next(batches, None), 0
     while batch is not None:
         path, size = place / f"samples-{number:05d}.parquet", 0
-        with pq.ParquetWriter(path, schema, compression="zstd", **settings) as writer:
+        with pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            use_dictionary=small,  # type: ignore[arg-type]  # may be a list of columns
+            write_statistics=small,
+        ) as writer:
             while batch is not None and size < _FILE_BYTES:
                 writer.write_batch(batch)
                 size += batch.nbytes
@@ -162,11 +167,11 @@ def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: 
         number += 1
 
 
-def _read_parquet(place: Path) -> Iterator[dict[str, Any]]:
+def _read_parquet(place: Path) -> Iterator[ReadSample]:
     for path in sorted(place.iterdir()):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=64, columns=list(_READ_BACK)):
-                yield from batch.to_pylist()
+            for batch in file.iter_batches(batch_size=64, columns=list(ReadSample._fields)):
+                yield from _samples(batch)
 
 
 def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Path) -> None:
@@ -174,10 +179,16 @@ def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Pa
     _lance().write_dataset(reader, str(place), schema=schema)
 
 
-def _read_lance(place: Path) -> Iterator[dict[str, Any]]:
+def _read_lance(place: Path) -> Iterator[ReadSample]:
     dataset = _lance().dataset(str(place))
-    for batch in dataset.to_batches(columns=list(_READ_BACK), batch_size=64):
-        yield from batch.to_pylist()
+    for batch in dataset.to_batches(columns=list(ReadSample._fields), batch_size=64):
+        yield from _samples(batch)
+
+
+def _samples(batch: pa.RecordBatch) -> Iterator[ReadSample]:
+    """Yields the samples of a batch with the columns of a ReadSample."""
+    columns = (batch.column(name).to_pylist() for name in ReadSample._fields)
+    yield from starmap(ReadSample, zip(*columns, strict=True))
 
 
 def _write_mds(batches: Iterator[pa.RecordBatch], _: pa.Schema, place: Path) -> None:
@@ -185,7 +196,7 @@ def _write_mds(batches: Iterator[pa.RecordBatch], _: pa.Schema, place: Path) -> 
     write_mds(batches, place)
 
 
-def _lance() -> Any:
+def _lance() -> ModuleType:
     try:
         return importlib.import_module("lance")
     except ImportError as error:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pydantic import ValidationError
-
 from pipelines.ledger.commitments import Domain, commit, item_salt, opens, text_value
 from pipelines.ledger.merkle import ProofError
 from schemas.buyer_terms import TERMS_VERSION, BuyerTerms, TermsFile
@@ -92,21 +90,6 @@ def open_terms(data: bytes, commitment: str) -> str:
     if not is_opened:
         raise ProofError("the opening is of other terms", f"commitment {commitment[:80]}")
     return hashlib.sha256(terms.encode()).hexdigest()
-
-
-def read_terms_file(data: bytes) -> TermsFile:
-    """Reads `rights/terms.json`.
-
-    Raises:
-        ProofError: If it is not such a file, or not in its one form.
-    """
-    try:
-        file = TermsFile.model_validate_json(data)
-    except (ValidationError, ValueError) as error:
-        raise ProofError("the terms are malformed", str(error)[:200]) from error
-    if canonical_json(file.model_dump(mode="json")) != data:
-        raise ProofError("the terms are not in their one form", "canonical JSON, RFC 8785")
-    return file
 
 
 def _salted(opening: dict[str, str], commitment: str) -> str | None:

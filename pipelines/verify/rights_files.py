@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,14 +15,12 @@ from pipelines.format.attribution import (
     attribution_csv,
     listed_samples,
 )
-from pipelines.ledger.merkle import ProofError
-from pipelines.ledger.terms import read_terms_file
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from pipelines.verify.report import ProblemReporter
 from schemas import layout
 from schemas.attribution import ATTRIBUTION_SCHEMA
-from schemas.buyer_terms import BuyerTerms
+from schemas.buyer_terms import BuyerTerms, parse_terms_file
 from schemas.manifest import Manifest
 from schemas.odrl import ACTIONS, COUNTRY_BASE
 from schemas.rights import PURPOSES
@@ -70,9 +67,9 @@ def _check_terms(
         report_problem(path, "its digest is not the manifest's terms_sha256")
         return None
     try:
-        file = read_terms_file(data)
-    except ProofError as error:
-        report_problem(path, f"{error.what}: {error.which}")
+        file = parse_terms_file(data)
+    except ValueError as error:
+        report_problem(path, f"it cannot be read: {' '.join(str(error).split())}"[:200])
         return None
     terms, deal = file.terms, manifest.deal
     pairs = {
@@ -114,7 +111,9 @@ def policy_fault(data: bytes, terms: BuyerTerms, manifest: Manifest) -> str:
     return ""
 
 
-def _rules(terms: BuyerTerms, shared: dict[str, Any], agreement: str) -> list[list[dict[str, Any]]]:
+def _rules(
+    terms: BuyerTerms, shared: dict[str, object], agreement: str
+) -> list[list[dict[str, object]]]:
     """Returns the permissions and the prohibitions that terms are in ODRL."""
     relying = _constraint("fs:relyingOn", "eq", {"@id": agreement})
     permissions = [
@@ -130,7 +129,7 @@ def _rules(terms: BuyerTerms, shared: dict[str, Any], agreement: str) -> list[li
     return [permissions, prohibitions]
 
 
-def _limits(terms: BuyerTerms) -> list[dict[str, Any]]:
+def _limits(terms: BuyerTerms) -> list[dict[str, object]]:
     days = [("gteq", terms.starts), ("lteq", terms.ends)]
     term = [
         _constraint("dateTime", operator, {"@value": day, "@type": "xsd:date"})
@@ -142,7 +141,7 @@ def _limits(terms: BuyerTerms) -> list[dict[str, Any]]:
     return [_constraint("spatial", "isAnyOf", places), *term]
 
 
-def _constraint(left: str, operator: str, right: object) -> dict[str, Any]:
+def _constraint(left: str, operator: str, right: object) -> dict[str, object]:
     names = {"leftOperand": left, "operator": operator, "rightOperand": right}
     return {"@type": "odrl:Constraint", **names}
 

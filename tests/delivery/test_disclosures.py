@@ -17,7 +17,7 @@ from pipelines.cli import main
 from pipelines.format.terms_text import terms_text
 from pipelines.ledger.terms import terms_file
 from schemas.attribution import ATTRIBUTION_SCHEMA
-from schemas.buyer_terms import buyer_terms
+from schemas.deal_for_buyer import buyer_terms
 from tests.delivery.test_export import sign
 from tests.format.test_manifest import SIGNER
 from tests.rights.rights_cases import deal
