@@ -18,8 +18,9 @@ from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
-  fairshard disclose acme-2026-01/v0001/delivery --out disclosures --vkey agency.vkey
-  fairshard disclose s3://bucket/delivery --out disclosures --vkey agency.vkey --json
+  fairshard disclose acme-2026-01/v0001/delivery --out disclosures \\
+      --vkey agency.vkey
+  fairshard disclose s3://bucket/delivery --out told --vkey agency.vkey --json
 
 Writes facts.json, and from these facts alone: data-card.md, spdx.json (SPDX
 3.0.1, Dataset), cyclonedx.json (1.7), dps-provenance.json (OASIS DPS 1.0),
