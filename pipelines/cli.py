@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "fund": "share revenue of many deals together, by their deliveries",
     "payout": "settle all balances that are due on a day, and write the payment run",
     "export": "write a delivery's samples as Lance, Parquet or MDS, every digest checked",
+    "disclose": "write what laws and standards ask of a delivery: data card, SPDX and others",
     "clips": "cut the films of a delivery at their shots",
     "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "removals": "list notices of removal and what became of them; take buyers' replies",
@@ -60,8 +61,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
-        "verify, export, prove, check-proof, witness, anchor and clean run on the base install; "
-        "the others and verify --repair need pip install 'fairshard[package]'.",
+        "verify, export, disclose, prove, check-proof, witness, anchor and clean run on the base "
+        "install; the others and verify --repair need pip install 'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():

@@ -10,19 +10,28 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.deal import Deal
-from schemas.deal_agency import AgencyTerms
+from schemas.canonical import canonical_json
 from schemas.manifest import RemovalWay
-from schemas.rights import PURPOSE_MEANINGS, PURPOSES
 
-#: Version of the file. Changing a field or what a field means requires a new version.
+#: Version of the file, and of the one that opens its commitment. Changing a field of either, or
+#: what a field means, requires a new version.
 TERMS_VERSION = "fairshard/terms/v2"
-# Keys of `[rights]` that are about how the agency finds denials, not about what the buyer gets.
-_INTERNAL_RIGHTS = {"denial_phrases"}
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class AgencyRecord(_Record):
+    """Who sells; "" is not stated.
+
+    Attributes:
+        legal_name: The agency's name as in contracts.
+        removal_contact: Whom the buyer asks about removals.
+    """
+
+    legal_name: str
+    removal_contact: str
 
 
 class RemovalTerms(_Record):
@@ -57,7 +66,7 @@ class BuyerTerms(_Record):
 
     deal_id: str
     buyer: str
-    agency: AgencyTerms
+    agency: AgencyRecord
     licensed: dict[str, str]
     not_licensed: dict[str, str]
     territory: list[str]
@@ -85,21 +94,13 @@ class TermsFile(_Record):
     all_terms: str
 
 
-def buyer_terms(deal: Deal) -> BuyerTerms:
-    """Returns what the buyer may know of a deal. Price, agreements and sources are left out."""
-    return BuyerTerms(
-        deal_id=deal.deal_id,
-        buyer=deal.buyer,
-        agency=deal.agency,
-        licensed={one.value: PURPOSE_MEANINGS[one] for one in PURPOSES if one in deal.purposes},
-        not_licensed={
-            one.value: PURPOSE_MEANINGS[one] for one in PURPOSES if one not in deal.purposes
-        },
-        territory=list(deal.territory),
-        starts=deal.starts.isoformat(),
-        ends=deal.ends.isoformat(),
-        profile=deal.profile,
-        media=list(deal.media),
-        rights=deal.rights.model_dump(mode="json", exclude=_INTERNAL_RIGHTS),
-        removal=RemovalTerms(deadline_days=deal.withdrawal.deadline_days, way=deal.withdrawal.way),
-    )
+def parse_terms_file(data: bytes) -> TermsFile:
+    """Reads `rights/terms.json`.
+
+    Raises:
+        ValueError: If it is not such a file, or not in its one form, canonical JSON.
+    """
+    file = TermsFile.model_validate_json(data)
+    if canonical_json(file.model_dump(mode="json")) != data:
+        raise ValueError("it is not in its one form, canonical JSON")
+    return file

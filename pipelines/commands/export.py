@@ -19,7 +19,8 @@ EXAMPLES = """\
 examples:
   fairshard export acme-2026-01/v0001/delivery --to parquet --out acme-parquet \\
       --vkey agency.vkey
-  fairshard export acme/v0001/delivery --to lance --out lance --vkey agency.vkey
+  fairshard export acme-2026-01/v0001/delivery --to lance --out acme-lance \\
+      --vkey agency.vkey
   fairshard export s3://bucket/delivery --to mds --out mds --vkey agency.vkey
 
 Every sample's picture or film, text and JSON is compared with its digest, and

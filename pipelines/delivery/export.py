@@ -1,29 +1,27 @@
 """Exports a delivery's samples to Lance, Parquet or MDS: all of them, checked, or nothing.
 
 The export is written beside its place and read back, and gets its name when every sample in it has
-the digests of the delivery. What a call that was killed left is removed by the next one.
+the digests of the delivery.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.delivery.export_mds import read_mds, write_mds
+from pipelines.delivery.export_mds import ReadSample, read_mds, write_mds
 from pipelines.delivery.export_samples import CheckedSamples
-from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
+from pipelines.delivery.output_folder import check_free, read_manifest, unfinished, unwritten
+from pipelines.format.manifest import manifest_bytes
 from pipelines.storage.open import open_store
-from pipelines.verify.signer import signed_by
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
@@ -31,7 +29,6 @@ from schemas.manifest import Manifest
 _FILE_BYTES = 512 << 20  # of a Parquet file, before compression
 _SOURCE = "source-manifest.json"  # by another name, since the export is no delivery
 _MEMBERS = ("media", "txt", "json")
-_READ_BACK = ("key", *_MEMBERS)
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,12 @@ class ExportFormat:
     Attributes:
         place: Name of what is written, in the export's folder.
         write: Writes batches of rows to a path that does not exist yet.
-        read: Reads what was written back: rows with `key`, `media`, `txt` and `json`.
+        read: Reads what was written back.
     """
 
     place: str
     write: Callable[[Iterator[pa.RecordBatch], pa.Schema, Path], None]
-    read: Callable[[Path], Iterator[dict[str, Any]]]
+    read: Callable[[Path], Iterator[ReadSample]]
 
 
 @dataclass(frozen=True)
@@ -88,16 +85,16 @@ def export_delivery(
     if kind == "lance":
         _lance()  # before anything is read
     store = open_store(uri)
-    manifest = _manifest(uri, pinned, allow_unpinned)
-    _check_free(folder)
+    manifest = read_manifest(uri, pinned, allow_unpinned)
+    check_free(folder)
     samples = CheckedSamples(store, manifest)
     schema = samples.schema()
-    with _unfinished(folder) as target:
+    with unfinished(folder) as target:
         source = _Source(samples.batches())
         try:
             form.write(source.batches(), schema, target / form.place)
         except Exception as error:
-            raise (source.error or _unwritten(folder, error)) from error
+            raise (source.error or unwritten(folder, error)) from error
         _check_back(form, target / form.place, samples.digests)
         (target / _SOURCE).write_bytes(manifest_bytes(manifest))
         for path in _rights(manifest):
@@ -122,99 +119,21 @@ class _Source:
             raise
 
 
-def _manifest(uri: str, pinned: tuple[str, ...] | None, allow_unpinned: bool) -> Manifest:
-    store = open_store(uri)
-    try:
-        manifest = open_manifest(store.read_bytes(layout.MANIFEST), pinned)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            "There is no delivery here",
-            f"{uri} has no {layout.MANIFEST}",
-            "Give the delivery/ folder of a published version.",
-        ) from error
-    except ManifestError as error:
-        raise RunError(
-            "The delivery's manifest is not sound", f"{uri}: {error}", "Nothing was exported."
-        ) from error
-    signer = signed_by(manifest.vkey, pinned)
-    if not signer.accepted and not allow_unpinned:
-        raise InputError(
-            "It is not known who made this delivery",
-            f"{uri}: signed by {signer.name}, key id {signer.key_id}",
-            "Get the verifier key from the agency and give it with --vkey, or accept this key with "
-            "--allow-unpinned.",
-        )
-    return manifest
-
-
-def _check_free(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise InputError(
-            "There is something at the destination already",
-            str(folder),
-            "Give --out a new folder; an export is never mixed with other files.",
-        )
-    if not folder.absolute().parent.is_dir():
-        raise InputError(
-            "The folder that the export would be in does not exist",
-            str(folder.absolute().parent),
-            "Create it first.",
-        )
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """Gives a folder to write to, which gets its name if the block ends without an error."""
-    whole = folder.absolute()
-    partial = whole.parent / f".{whole.name}.unfinished"
-    lock = whole.parent / f".{whole.name}.lock"
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                "Another export to this folder is under way",
-                str(folder),
-                "Wait for it to finish, or give another folder.",
-            ) from error
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            yield partial
-            if whole.exists():
-                whole.rmdir()  # it is empty, or this fails
-            partial.rename(whole)
-        except OSError as error:
-            raise _unwritten(folder, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            lock.unlink(missing_ok=True)
-
-
-def _unwritten(folder: Path, error: Exception) -> RunError:
-    first = next(iter(str(error).splitlines()), "")
-    return RunError(
-        "The export could not be written",
-        f"{folder}: {type(error).__name__}: {first}"[:400],
-        "Nothing was left of it. Make room, or give another folder, and run the command again.",
-    )
-
-
 def _check_back(form: ExportFormat, place: Path, digests: dict[str, tuple[str, ...]]) -> None:
     """Reads an export back and compares every member's digest."""
     left = dict(digests)
     try:
-        for row in form.read(place):
-            data = [row["media"], row["txt"].encode(), row["json"].encode()]
+        for sample in form.read(place):
+            data = [sample.media, sample.txt.encode(), sample.json.encode()]
             found = tuple(hashlib.sha256(one).hexdigest() for one in data)
-            if left.pop(row["key"], None) != found:
+            if left.pop(sample.key, None) != found:
                 raise RunError(
                     "The export differs from the delivery",
-                    f"sample {row['key']}",
+                    f"sample {sample.key}",
                     "Nothing was left of it. Check the disk, and run the command again.",
                 )
     except (pa.ArrowException, ValueError, KeyError) as error:
-        raise _unwritten(place, error) from error
+        raise unwritten(place, error) from error
     if left:
         raise RunError(
             "The export lacks samples of the delivery",
@@ -231,11 +150,16 @@ def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: 
     place.mkdir()
     # Media are compressed already, and their least and greatest values tell nothing.
     small = [name for name in schema.names if name not in _MEMBERS]
-    settings: dict[str, Any] = {"use_dictionary": small, "write_statistics": small}
     batch, number = next(batches, None), 0
     while batch is not None:
         path, size = place / f"samples-{number:05d}.parquet", 0
-        with pq.ParquetWriter(path, schema, compression="zstd", **settings) as writer:
+        with pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            use_dictionary=small,  # type: ignore[arg-type]  # may be a list of columns
+            write_statistics=small,
+        ) as writer:
             while batch is not None and size < _FILE_BYTES:
                 writer.write_batch(batch)
                 size += batch.nbytes
@@ -243,11 +167,11 @@ def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: 
         number += 1
 
 
-def _read_parquet(place: Path) -> Iterator[dict[str, Any]]:
+def _read_parquet(place: Path) -> Iterator[ReadSample]:
     for path in sorted(place.iterdir()):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=64, columns=list(_READ_BACK)):
-                yield from batch.to_pylist()
+            for batch in file.iter_batches(batch_size=64, columns=list(ReadSample._fields)):
+                yield from _samples(batch)
 
 
 def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Path) -> None:
@@ -255,10 +179,16 @@ def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Pa
     _lance().write_dataset(reader, str(place), schema=schema)
 
 
-def _read_lance(place: Path) -> Iterator[dict[str, Any]]:
+def _read_lance(place: Path) -> Iterator[ReadSample]:
     dataset = _lance().dataset(str(place))
-    for batch in dataset.to_batches(columns=list(_READ_BACK), batch_size=64):
-        yield from batch.to_pylist()
+    for batch in dataset.to_batches(columns=list(ReadSample._fields), batch_size=64):
+        yield from _samples(batch)
+
+
+def _samples(batch: pa.RecordBatch) -> Iterator[ReadSample]:
+    """Yields the samples of a batch with the columns of a ReadSample."""
+    columns = (batch.column(name).to_pylist() for name in ReadSample._fields)
+    yield from starmap(ReadSample, zip(*columns, strict=True))
 
 
 def _write_mds(batches: Iterator[pa.RecordBatch], _: pa.Schema, place: Path) -> None:
@@ -266,7 +196,7 @@ def _write_mds(batches: Iterator[pa.RecordBatch], _: pa.Schema, place: Path) -> 
     write_mds(batches, place)
 
 
-def _lance() -> Any:
+def _lance() -> ModuleType:
     try:
         return importlib.import_module("lance")
     except ImportError as error:

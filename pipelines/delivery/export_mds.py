@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import pyarrow as pa
+
+from pipelines.storage.columns import rows_of
 
 _SHARD_BYTES = 1 << 26
 # Columns in the order of their names, and how each is encoded. `json` has all fields of a sample.
@@ -27,6 +29,28 @@ COLUMNS = {
 }
 
 
+class MdsRow(TypedDict):
+    """A row of COLUMNS."""
+
+    json: str
+    json_sha256: str
+    key: str
+    media: bytes
+    media_member: str
+    media_sha256: str
+    txt: str
+    txt_sha256: str
+
+
+class ReadSample(NamedTuple):
+    """A sample of a finished export."""
+
+    key: str
+    media: bytes
+    txt: str
+    json: str
+
+
 def write_mds(batches: Iterator[pa.RecordBatch], folder: Path) -> None:
     """Writes samples as shards of about 64 MiB, and their index.
 
@@ -34,11 +58,11 @@ def write_mds(batches: Iterator[pa.RecordBatch], folder: Path) -> None:
         batches: Rows with the columns of COLUMNS, and others, which are left out.
         folder: An empty folder.
     """
-    shards: list[dict[str, Any]] = []
+    shards: list[dict[str, object]] = []
     waiting: list[bytes] = []
     size = 0
     for batch in batches:
-        for row in batch.select(list(COLUMNS)).to_pylist():
+        for row in rows_of(pa.Table.from_batches([batch.select(list(COLUMNS))]), MdsRow):
             sample = _encode(row)
             if waiting and size + len(sample) > _SHARD_BYTES:
                 shards.append(_write_shard(folder, len(shards), waiting))
@@ -51,7 +75,7 @@ def write_mds(batches: Iterator[pa.RecordBatch], folder: Path) -> None:
     (folder / "index.json").write_text(index, encoding="utf-8")
 
 
-def read_mds(folder: Path) -> Iterator[dict[str, Any]]:
+def read_mds(folder: Path) -> Iterator[ReadSample]:
     """Yields the samples of a folder in MDS that `write_mds` wrote."""
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     for shard in index["shards"]:
@@ -59,27 +83,25 @@ def read_mds(folder: Path) -> Iterator[dict[str, Any]]:
         count = int(np.frombuffer(data, "<u4", 1)[0])
         offsets = np.frombuffer(data, "<u4", count + 1, 4).tolist()
         for start, end in pairwise(offsets):
-            yield _decode(data[start:end], shard["column_names"], shard["column_encodings"])
+            yield _decode(data[start:end], shard["column_names"])
 
 
-def _encode(row: dict[str, Any]) -> bytes:
-    values = [
-        row[name].encode() if encoding == "str" else row[name] for name, encoding in COLUMNS.items()
-    ]
+def _encode(row: MdsRow) -> bytes:
+    values = [value if isinstance(value, bytes) else str(value).encode() for value in row.values()]
     return b"".join([np.array([len(value) for value in values], "<u4").tobytes(), *values])
 
 
-def _decode(sample: bytes, names: list[str], encodings: list[str]) -> dict[str, Any]:
+def _decode(sample: bytes, names: list[str]) -> ReadSample:
     sizes = np.frombuffer(sample, "<u4", len(names)).tolist()
-    row, at = dict[str, Any](), 4 * len(names)
-    for name, encoding, size in zip(names, encodings, sizes, strict=True):
-        value = sample[at : at + size]
-        row[name] = value.decode() if encoding == "str" else value
-        at += size
-    return row
+    ends = accumulate(sizes, initial=4 * len(names))
+    parts = {
+        name: sample[start:end] for name, (start, end) in zip(names, pairwise(ends), strict=True)
+    }
+    media, txt, data = (parts[name] for name in ("media", "txt", "json"))
+    return ReadSample(parts["key"].decode(), media, txt.decode(), data.decode())
 
 
-def _description() -> dict[str, Any]:
+def _description() -> dict[str, object]:
     return {
         "column_encodings": list(COLUMNS.values()),
         "column_names": list(COLUMNS),
@@ -92,7 +114,7 @@ def _description() -> dict[str, Any]:
     }
 
 
-def _write_shard(folder: Path, number: int, samples: list[bytes]) -> dict[str, Any]:
+def _write_shard(folder: Path, number: int, samples: list[bytes]) -> dict[str, object]:
     description = json.dumps(_description(), sort_keys=True).encode()
     before = 4 + 4 * (len(samples) + 1) + len(description)
     ends = np.cumsum([before, *map(len, samples)], dtype=np.int64).astype("<u4")

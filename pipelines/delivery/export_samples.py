@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.format.tar_comparison import REMOVED
+from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import InputError, RunError
@@ -91,11 +91,17 @@ class CheckedSamples:
         self, shard: ShardRecord, live: pa.Table, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         start = 0
-        rows = live.select(list(_NEEDED)).to_pylist()
+        keys = values_of(live["key"], str)
+        numbers = [values_of(live[name], int) for name in _PLACES]
+        digests = [values_of(live[name], str) for name in _DIGESTS]
         members: list[tuple[bytes, ...]] = []
         size = 0
-        for at, row in enumerate(rows):
-            found = self._members(shard, row)
+        for at, key in enumerate(keys):
+            places = [
+                (offsets[at], lengths[at])
+                for offsets, lengths in zip(numbers[::2], numbers[1::2], strict=True)
+            ]
+            found = self._members(shard, key, places, tuple(column[at] for column in digests))
             more = sum(map(len, found))
             if members and (size + more > _BATCH_BYTES or len(members) == _BATCH_ROWS):
                 yield _batch(live.slice(start, len(members)), members, schema)
@@ -105,10 +111,15 @@ class CheckedSamples:
         if members:
             yield _batch(live.slice(start, len(members)), members, schema)
 
-    def _members(self, shard: ShardRecord, row: dict[str, Any]) -> tuple[bytes, ...]:
+    def _members(
+        self,
+        shard: ShardRecord,
+        key: str,
+        places: Sequence[tuple[int, int]],
+        wanted: tuple[str, ...],
+    ) -> tuple[bytes, ...]:
         """Reads a sample's members with one request, and checks each."""
-        path, key = layout.tar_path(shard.name), row["key"]
-        places = [(row[f"{name}_offset"], row[f"{name}_length"]) for name in _MEMBERS]
+        path = layout.tar_path(shard.name)
         first = min(offset for offset, _ in places)
         end = max(offset + length for offset, length in places)
         whole = sum(length for _, length in places)
@@ -130,10 +141,9 @@ class CheckedSamples:
             raise self._damage(path, "missing") from error
         found = tuple(data[offset - first : offset - first + length] for offset, length in places)
         digests = tuple(hashlib.sha256(member).hexdigest() for member in found)
-        for name, digest in zip(_MEMBERS, digests, strict=True):
-            wanted = row[f"{name}_sha256"]
-            if digest != wanted:
-                text = f"{key}, {name}: sha256 {digest}, its table says {wanted}"
+        for name, digest, stated in zip(_MEMBERS, digests, wanted, strict=True):
+            if digest != stated:
+                text = f"{key}, {name}: sha256 {digest}, its table says {stated}"
                 raise self._damage(path, text)
         self.digests[key] = digests
         return found
@@ -171,8 +181,10 @@ class CheckedSamples:
 
 
 def _schema(table: pa.Table) -> pa.Schema:
-    kept: list[pa.Field[Any]] = [field for field in table.schema if field.name not in _LEFT_OUT]
-    members: list[pa.Field[Any]] = [
+    kept: list[pa.Field[pa.DataType]] = [
+        field for field in table.schema if field.name not in _LEFT_OUT
+    ]
+    members: list[pa.Field[pa.DataType]] = [
         pa.field("media", pa.large_binary(), nullable=False),
         pa.field("txt", pa.string(), nullable=False),
         pa.field("json", pa.string(), nullable=False),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Mapping
 
+from pipelines.format.markdown import as_shown
 from schemas.buyer_terms import BuyerTerms
 from schemas.rights import PURPOSES
 from schemas.territory import WORLD
 
 NOT_STATED = "not stated"
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 _PRECEDENCE = {
     "stricter": "A sample may have a licence code (`licence_code`). Where that licence and these "
     "terms differ, the stricter rules: a use must be permitted by both, and the duties of both "
@@ -44,7 +42,7 @@ def terms_text(terms: BuyerTerms) -> str:
             "## Parties",
             "",
             f"- Agency: {_stated(terms.agency.legal_name)}",
-            f"- Buyer: {_escape(terms.buyer)}",
+            f"- Buyer: {as_shown(terms.buyer)}",
             f"- Contact for removals: {_stated(terms.agency.removal_contact)}",
             "",
             "## Licensed purposes",
@@ -99,9 +97,4 @@ def _territory(codes: list[str]) -> str:
 
 
 def _stated(text: str) -> str:
-    return _escape(text) if text else NOT_STATED
-
-
-def _escape(text: str) -> str:
-    """Returns text that Markdown and HTML show as it is."""
-    return html.escape(_MARKDOWN.sub(r"\\\1", text), quote=False)
+    return as_shown(text) if text else NOT_STATED

@@ -11,15 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pydantic import ValidationError
-
 from pipelines.ledger.commitments import Domain, commit, item_salt, opens, text_value
 from pipelines.ledger.merkle import ProofError
 from schemas.buyer_terms import TERMS_VERSION, BuyerTerms, TermsFile
 from schemas.canonical import canonical_json
 
-#: Version of the file that opens a commitment. Changing a field requires a new version.
-OPENING_VERSION = TERMS_VERSION
 # In deliveries of earlier builds, `terms_sha256` is the salted commitment itself.
 _COMMITMENT_ALONE = "fairshard/terms/v1"
 
@@ -64,7 +60,7 @@ def terms_opening(salt: bytes, deal_id: str, terms: bytes, file: bytes) -> bytes
     """
     return canonical_json(
         {
-            "version": OPENING_VERSION,
+            "version": TERMS_VERSION,
             "deal_id": deal_id,
             "commitment": hashlib.sha256(file).hexdigest(),
             "delivered": file.decode(),
@@ -96,26 +92,11 @@ def open_terms(data: bytes, commitment: str) -> str:
     return hashlib.sha256(terms.encode()).hexdigest()
 
 
-def read_terms_file(data: bytes) -> TermsFile:
-    """Reads `rights/terms.json`.
-
-    Raises:
-        ProofError: If it is not such a file, or not in its one form.
-    """
-    try:
-        file = TermsFile.model_validate_json(data)
-    except (ValidationError, ValueError) as error:
-        raise ProofError("the terms are malformed", str(error)[:200]) from error
-    if canonical_json(file.model_dump(mode="json")) != data:
-        raise ProofError("the terms are not in their one form", "canonical JSON, RFC 8785")
-    return file
-
-
 def _salted(opening: dict[str, str], commitment: str) -> str | None:
     """Returns the salted commitment behind `terms_sha256`; None if the opening is of another."""
     if opening["version"] == _COMMITMENT_ALONE:
         return commitment
-    if opening["version"] != OPENING_VERSION:
+    if opening["version"] != TERMS_VERSION:
         return None
     delivered = opening["delivered"].encode()
     if hashlib.sha256(delivered).hexdigest() != commitment:

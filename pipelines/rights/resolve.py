@@ -7,7 +7,7 @@ reach this module are cleared so far. The numbers in the code are the numbers of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pipelines.rights.attribution import attribution_fault
@@ -69,6 +69,15 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
         deal: The deal.
         as_of: The day on which the deal's agreements must be signed.
     """
+    found = resolve_statements(row, reading, deal, as_of)
+    note = "" if found.reasons else attribution_fault(row, deal)  # 21, its last sentence
+    if not note:
+        return found
+    return replace(found, reasons=(Reason.LICENCE_ATTRIBUTION,), detail=note)
+
+
+def resolve_statements(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -> Resolution:
+    """Decides by statements alone; see `resolve_rights` for the arguments."""
     notes: dict[Reason, list[str]] = {}
 
     def refuse(reason: Reason, note: str) -> None:
@@ -84,8 +93,6 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
     if not all(purpose in agreements for purpose in deal.needed_purposes):
         for reason, note in licence_conflicts(row, reading.claims):  # 21
             refuse(reason, note)
-    if not notes and (note := attribution_fault(row, deal)):  # 21
-        refuse(Reason.LICENCE_ATTRIBUTION, note)
     reasons = tuple(sorted(notes, key=_REASON_ORDER.__getitem__))
     detail = "; ".join(dict.fromkeys(note for reason in reasons for note in notes[reason]))
     constraints = {

@@ -21,10 +21,10 @@ from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.signals.file.trust import NO_TRUST, TrustLists
 from pipelines.vision.vocabulary import Vocabulary
 from schemas import layout
-from schemas.buyer_terms import buyer_terms
 from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.deal_captions import EndpointTerms
+from schemas.deal_for_buyer import buyer_terms
 from schemas.ledger import PRICE_POOL
 from schemas.removed import NOTHING_REMOVED, Removed
 

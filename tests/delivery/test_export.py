@@ -173,7 +173,7 @@ def test_round_trip(
     assert "something at the destination already" in capsys.readouterr().err
     if kind == "mds":
         assert len(list(out.glob("samples/*.mds"))) > 2
-        assert {row["key"] for row in read_mds(out / "samples")} == ALL.keys()
+        assert {sample.key for sample in read_mds(out / "samples")} == ALL.keys()
     if kind == "parquet":
         assert len(list(out.glob("samples/*.parquet"))) > 2
         assert pq.read_table(out / "samples")["width"].to_pylist() == [640] * 8

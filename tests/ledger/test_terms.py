@@ -13,12 +13,12 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.terms import (
     open_terms,
-    read_terms_file,
     terms_commitment,
     terms_file,
     terms_opening,
 )
-from schemas.buyer_terms import buyer_terms
+from schemas.buyer_terms import parse_terms_file
+from schemas.deal_for_buyer import buyer_terms
 from tests.rights.rights_cases import deal
 
 SECRET = bytes(range(32))
@@ -58,10 +58,10 @@ def test_the_file_has_what_the_buyer_may_know_and_no_more() -> None:
     assert not private & set(file["terms"])
     assert b"price" not in FILE
     assert b"0.40" not in FILE
-    assert read_terms_file(FILE).terms == PUBLIC
+    assert parse_terms_file(FILE).terms == PUBLIC
     for data in (b"", b"[]", FILE + b"\n", FILE.replace(b"/v2", b"/v3"), FILE[:-1]):
-        with pytest.raises(ProofError):
-            read_terms_file(data)
+        with pytest.raises(ValueError):
+            parse_terms_file(data)
 
 
 def test_names_in_the_text_are_shown_as_they_are() -> None:

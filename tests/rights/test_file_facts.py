@@ -68,6 +68,13 @@ def test_rule_21_licences(named: str, code: str | None, conflict: bool) -> None:
     assert found == (["conflict.licence"] if conflict else [])
 
 
+def test_rule_21_attribution_is_asked_last_and_of_no_single_statement() -> None:
+    named = make_assertion(LICENCE, "CC-BY-4.0")
+    assert resolved_codes(named, licence_code="CC-BY-4.0") == ["licence.attribution"]
+    other = make_assertion(LICENCE, "CC-BY-NC-4.0")
+    assert resolved_codes(other, licence_code="CC-BY-4.0") == ["conflict.licence"]
+
+
 def test_rule_21_editorial_use_only() -> None:
     only = make_assertion(LICENCE, "editorial-use-only")
     assert resolved_codes(only) == ["conflict.licence"]

@@ -22,11 +22,12 @@ from pipelines.format.terms_text import terms_text
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.ledger.leaf import leaf_bytes
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.ledger.terms import open_terms, read_terms_file
+from pipelines.ledger.terms import open_terms
 from pipelines.ledger.tiles import entries_path, tile_path
 from pipelines.verify.report import Report
-from schemas.buyer_terms import buyer_terms
+from schemas.buyer_terms import parse_terms_file
 from schemas.deal import parse_deal
+from schemas.deal_for_buyer import buyer_terms
 from schemas.ledger import LedgerEntry
 from schemas.manifest import Manifest
 from tests.format.test_manifest import unsigned
@@ -133,7 +134,7 @@ def test_page_terms_digest_is_correct() -> None:
     assert deal.terms_json() == terms.encode()
     file = example("terms file")
     assert f"These {len(file)} bytes have the SHA-256 `{sha256(file)}`" in PAGE
-    said = read_terms_file(file.encode())
+    said = parse_terms_file(file.encode())
     assert (said.all_terms, said.terms) == (found[2], buyer_terms(deal))
     assert said.text_sha256 == sha256(terms_text(said.terms))
     assert json.loads(example("decision"))["deal"] == sha256(file)
