@@ -35,8 +35,8 @@ examples:
     fairshard report acme/v0001/delivery --to report --vkey agency.vkey
 
 It writes agency/report.html and agency/decisions.csv, which name assets and
-contributors, and buyer/report.html, which names nobody. Pages need no server and
-no network.
+contributors, and buyer/report.html, which names nobody. Pages need no server
+and no network.
 """
 
 
