@@ -166,7 +166,7 @@ def package_with_progress(
     job = prepared.job
     if job.models.demonstration and not quiet:
         console.print(
-            "Captions and embeddings come from the demonstration model: for demonstration only.",
+            "The demonstration model writes captions and embeddings: for demonstration only.",
             style="yellow",
             soft_wrap=True,
         )

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.report.durations import seconds_text
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from schemas.errors import counted
@@ -85,20 +86,6 @@ def _timed(time: StepTime | None, total_s: float) -> list[str]:
     share = f"{100 * time.elapsed_s / total_s:.0f} %" if total_s else ""
     cpu = "" if time.cpu_s is None else seconds_text(time.cpu_s)
     return [seconds_text(time.elapsed_s), share, cpu]
-
-
-def seconds_text(seconds: float) -> str:
-    """Returns a duration for people.
-
-    Example:
-        >>> seconds_text(0.42), seconds_text(75.2), seconds_text(7_384)
-        ('0.4 s', '1:15', '2:03:04')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def work_lines(attempt: AttemptRecord) -> list[str]:

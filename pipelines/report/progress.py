@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +17,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+
+from pipelines.report.durations import seconds_text
 
 STEPS = {
     "draw": "Generate library",
@@ -39,6 +39,11 @@ STEPS = {
 }
 _POLL_S = 0.2
 _LINE_INTERVAL_S = 5.0
+_BAR_WIDTH = 6  # so that a line has at most 80 columns
+_RATE_WINDOW_S = 30.0
+_LEAST_SEEN = 2
+_FIRST_TIME_S = 0.5  # from when on the time is said
+_FIRST_RATE_S = 2.0  # from when on a rate and the time left are
 
 
 class _ProgressTotals:
@@ -88,56 +93,98 @@ def _show_bars(totals: _ProgressTotals, console: Console, stop: threading.Event)
     bars = Progress(
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description:<16}"),
-        BarColumn(bar_width=32),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:>10}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        BarColumn(bar_width=_BAR_WIDTH),
+        TextColumn("{task.fields[told]}", markup=False),
         console=console,
     )
     tasks: dict[str, TaskID] = {}
+    steps: dict[str, StepProgress] = {}
     with bars:
         running = True
         while running:
             running = not stop.wait(_POLL_S)
             totals.refresh()
+            now_s = time.monotonic()
             for step in [name for name in STEPS if name in totals.done]:
                 if step not in tasks:
-                    tasks[step] = bars.add_task(STEPS[step], total=None, rate="")
-                task = tasks[step]
-                elapsed = bars.tasks[task].elapsed or 0.0
-                rate = f"{totals.done[step] / elapsed:,.0f}/s" if elapsed > 0.5 else ""
-                total = totals.total[step] or None
-                bars.update(task, completed=totals.done[step], total=total, rate=rate)
+                    tasks[step] = bars.add_task(STEPS[step], total=None, told="")
+                    steps[step] = StepProgress(now_s)
+                done, total = totals.done[step], totals.total[step]
+                steps[step].note(done, total, now_s)
+                told = steps[step].told()
+                bars.update(tasks[step], completed=done, total=total or None, told=told)
 
 
 def _show_lines(totals: _ProgressTotals, console: Console, stop: threading.Event) -> None:
-    started_s: dict[str, float] = {}
+    steps: dict[str, StepProgress] = {}
     last_shown_s: dict[str, float] = {}
     finished: set[str] = set()
     running = True
     while running:
         running = not stop.wait(_POLL_S)
         totals.refresh()
-        now = time.monotonic()
+        now_s = time.monotonic()
         for step in [name for name in STEPS if name in totals.done and name not in finished]:
-            started_s.setdefault(step, now)
-            done, total = totals.done[step], totals.total[step]
-            ended = 0 < total <= done
-            if ended or now - last_shown_s.get(step, started_s[step]) >= _LINE_INTERVAL_S:
-                last_shown_s[step] = now
-                line = _plain_line(step, done, total, now - started_s[step])
+            progress = steps.setdefault(step, StepProgress(now_s))
+            progress.note(totals.done[step], totals.total[step], now_s)
+            if progress.ended or now_s - last_shown_s.setdefault(step, now_s) >= _LINE_INTERVAL_S:
+                last_shown_s[step] = now_s
+                line = f"  {STEPS[step]:<16} {progress.told()}"
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-            if ended:
+            if progress.ended:
                 finished.add(step)
 
 
-def _plain_line(step: str, done: int, total: int, elapsed_s: float) -> str:
-    count = f"{done:,}/{total:,}" if total else f"{done:,}"
-    line = f"  {STEPS[step]:<16} {count:>15}"
-    if elapsed_s > 0.5 and done:
-        rate = done / elapsed_s
-        line += f"  {rate:>9,.0f}/s"
-        if total > done:
-            line += f"  {(total - done) / rate:>5,.0f} s left"
-    return line
+class StepProgress:
+    """How far a step is, and how fast it was lately.
+
+    The rate is that of the last half minute: one since the start would jump where a run continues
+    with what was done before, and would hide that it has slowed down.
+
+    Args:
+        now_s: When the step was first heard of, by a clock that only goes forward.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._started_s = self._now_s = now_s
+        self._seen: deque[tuple[float, int]] = deque()
+        self._done = self._total = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything is done."""
+        return 0 < self._total <= self._done
+
+    def note(self, done: int, total: int, now_s: float) -> None:
+        """Notes how much is done, of how much, at a time."""
+        self._done, self._total = done, total
+        if self._seen and self._seen[-1][1] == done and self.ended:
+            return  # its time does not go on
+        self._now_s = now_s
+        self._seen.append((now_s, done))
+        while now_s - self._seen[0][0] > _RATE_WINDOW_S and len(self._seen) > _LEAST_SEEN:
+            self._seen.popleft()
+
+    def told(self) -> str:
+        """Returns count, rate and times, for people; at most 56 characters."""
+        count = f"{self._done:,}/{self._total:,}" if self._total else f"{self._done:,}"
+        elapsed_s = self._now_s - self._started_s
+        if elapsed_s < _FIRST_TIME_S:
+            return f"{count:>15}"
+        words = f"{count:>15}  {seconds_text(elapsed_s):>7} so far"
+        if self.ended:
+            rate = self._done / elapsed_s
+            return f"{words[:-7]} in all{_per_second(rate)}"
+        (first_s, before), (last_s, now) = self._seen[0], self._seen[-1]
+        if now == before or last_s - first_s < _FIRST_RATE_S:
+            return words
+        rate = (now - before) / (last_s - first_s)
+        left = self._total - self._done
+        return f"{words}{_per_second(rate)}" + (
+            f", {seconds_text(left / rate)} left" if left > 0 else ""
+        )
+
+
+def _per_second(rate: float) -> str:
+    """Returns a rate for people; slow ones by the minute, since 0/s says nothing."""
+    return f", {rate:,.0f}/s" if rate >= 1 else f", {60 * rate:,.0f}/min"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from pipelines.report.funnel import STEP_NAMES, funnel, seconds_text
+from pipelines.report.durations import seconds_text
+from pipelines.report.funnel import STEP_NAMES, funnel
 from pipelines.run.counts import count_reasons
 from pipelines.run.status import Holder, RunState, RunStatus, StepProgress
 from schemas.run_record import AttemptRecord

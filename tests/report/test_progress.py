@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.report.progress import STEPS, show_progress
+from pipelines.report.durations import seconds_text
+from pipelines.report.progress import STEPS, StepProgress, show_progress
 from pipelines.storage.progress import report_progress
 
 
@@ -90,3 +91,39 @@ def test_error_within_the_block_is_raised(tmp_path: Path) -> None:
 
 def test_every_step_has_a_name() -> None:
     assert {"read", "screen", "enrich", "select", "write", "publish", "verify"} <= set(STEPS)
+
+
+def test_times_and_rates_have_labels_and_units() -> None:
+    step = StepProgress(100.0)
+    step.note(0, 600, 100.0)
+    assert step.told().split() == ["0/600"]
+    for second in range(1, 101):
+        step.note(2 * second, 600, 100.0 + second)
+    assert step.told().strip() == "200/600   1m 40s so far, 2/s, 3m 20s left"
+    step.note(600, 600, 220.0)
+    assert step.told().strip() == "600/600   2m 00s in all, 5/s"
+    step.note(600, 600, 400.0)  # nothing more is done, so its time does not go on
+    assert step.told().strip() == "600/600   2m 00s in all, 5/s"
+
+
+def test_the_rate_is_that_of_now() -> None:
+    """A run that continues finds most done at once; that is no rate."""
+    step = StepProgress(0.0)
+    step.note(0, 1000, 0.0)
+    step.note(900, 1000, 1.0)
+    for second in range(2, 60):
+        step.note(900 + second // 2, 1000, float(second))
+    assert step.told().strip() == "929/1,000   59.0 s so far, 30/min, 2m 22s left"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 59.9, 75.2, 3_599.9, 7_384.0, 360_000.0])
+def test_durations_are_short_and_have_units(seconds: float) -> None:
+    assert seconds_text(seconds)[-1] in "sm" and len(seconds_text(seconds)) <= 8
+
+
+def test_lines_fit_80_columns(tmp_path: Path) -> None:
+    step = StepProgress(0.0)
+    for second in (0, 10, 20):
+        step.note(100_000 + 1234 * second, 999_999, float(second))
+    told = step.told()
+    assert "left" in told and 1 + 1 + 16 + 1 + 6 + 1 + len(told) <= 80, told

@@ -15,6 +15,7 @@ from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _TIMEOUT_S = 60
+_ERRORS = ("Runtime.exceptionThrown", "Log.entryAdded")  # the latter: what the policy refuses, too
 
 
 class Browser:
@@ -45,6 +46,7 @@ class Browser:
         os.close(from_browser)
         self._number, self._rest = 0, b""
         self.requests: list[str] = []
+        self.errors: list[str] = []
         target = next(
             found["targetId"]
             for found in self.call("Target.getTargets")["targetInfos"]
@@ -53,7 +55,8 @@ class Browser:
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         self.call("Page.enable")
-        self.call("Network.enable")
+        for domain in ("Network", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
 
     _session = ""
 
@@ -68,6 +71,8 @@ class Browser:
             answer = self._next()
             if answer.get("method") == "Network.requestWillBeSent":
                 self.requests.append(answer["params"]["request"]["url"])
+            if answer.get("method") in _ERRORS:
+                self.errors.append(json.dumps(answer["params"])[:500])
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
                 found: dict[str, Any] = answer["result"]
@@ -91,6 +96,7 @@ class Browser:
     def open(self, path: Path) -> tuple[str, list[str]]:
         """Opens a page from disk; returns its verdict and what it says, once it has checked."""
         self.requests.clear()
+        self.errors.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
         ends = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < ends:
@@ -103,6 +109,14 @@ class Browser:
             time.sleep(0.01)
         said = self.value("[...document.querySelectorAll('#verdict li')].map(e => e.textContent)")
         return str(state), list(said or [])
+
+    def wait_for(self, expression: str) -> Any:
+        """Returns the value of a JavaScript promise in the page."""
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def pdf(self) -> bytes:
         """Prints the page on A4."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.report.funnel import STEP_NAMES, seconds_text, work_lines
+from pipelines.report.durations import seconds_text
+from pipelines.report.funnel import STEP_NAMES, work_lines
 from pipelines.report.pages.excluded import Exclusions
 from pipelines.report.pages.parts import Column, bar, note, percent, section, table, text
 from pipelines.rights.rules.reasons import REASONS
