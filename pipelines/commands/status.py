@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from pipelines.commands.common import add_general_options, consoles, print_json
+from pipelines.report.prometheus import prometheus_text
 from pipelines.report.status import show_status
 from pipelines.run.status import read_status
 from pipelines.run.versions import version_number
@@ -18,6 +20,7 @@ examples:
   fairshard status out/acme
   fairshard status s3://agency/out/acme/v0002 --json
   fairshard status out
+  fairshard status out --prometheus > /var/lib/node_exporter/fairshard.prom
 
 It reads the output alone, so it runs in another terminal or on another machine.
 
@@ -32,15 +35,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a deal in an output (its last version), a version, or an output (all deals)",
     )
+    parser.add_argument(
+        "--prometheus",
+        action="store_true",
+        help="print metrics in Prometheus's text format, for its node exporter",
+    )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    if options.prometheus and options.json:
+        raise InputError("Two formats are asked for", "--prometheus --json", "Give one of them.")
     results, _ = consoles(options)
     store, runs = find_runs(options.address)
     found = [read_status(store, deal_id, version) for deal_id, version in runs]
-    if options.json:
+    if options.prometheus:
+        sys.stdout.write(prometheus_text(found))
+    elif options.json:
         print_json([status.to_json() for status in found])
     else:
         for status in found:

@@ -32,7 +32,8 @@ from apache_beam.transforms.core import DoFn
 _SAMPLING_PERIOD_MS = 2
 
 _find_specs = userstate.get_dofn_specs
-_specs_by_class: dict[type, tuple[set[Any], set[Any]]] = {}
+_Specs = tuple[set[userstate.StateSpec], set[userstate.TimerSpec]]
+_specs_by_class: dict[type, _Specs] = {}
 
 _View = TypeVar("_View", bound=PipelineOptions)
 
@@ -90,7 +91,7 @@ def look_for_state_once() -> None:
         userstate.get_dofn_specs = _remembered_specs  # type: ignore[assignment]
 
 
-def _remembered_specs(step: DoFn) -> tuple[set[Any], set[Any]]:
+def _remembered_specs(step: DoFn) -> _Specs:
     kind = type(step)
     if any(name.startswith("_inspect_") for name in dir(kind)):
         return _find_specs(step)  # it wraps a function, which tells

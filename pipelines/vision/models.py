@@ -7,6 +7,7 @@ would then use random weights.
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from typing import Literal
 
 from pipelines.vision import demo_network
 from pipelines.vision.architectures import architecture_config, architectures
-from pipelines.vision.compat import import_open_clip
 from pipelines.vision.weights import (
     digest_files,
     directory_config,
@@ -192,10 +192,10 @@ def _config(ref: ModelRef) -> dict[str, object]:
 
 
 def _tag_config(ref: ModelRef) -> dict[str, object]:
-    open_clip = import_open_clip()
-    found: dict[str, object] = open_clip.get_pretrained_cfg(ref.architecture, ref.weights)
+    pretrained = importlib.import_module("open_clip.pretrained")  # without the rest of it
+    found: dict[str, object] = pretrained.get_pretrained_cfg(ref.architecture, ref.weights)
     if not found:
-        tags: list[str] = open_clip.list_pretrained_tags_by_model(ref.architecture)
+        tags: list[str] = pretrained.list_pretrained_tags_by_model(ref.architecture)
         listed = (
             _suggestions("Similar tags", ref.weights, tags)
             or f"Its tags: {', '.join(tags) or 'none'}"

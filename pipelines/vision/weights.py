@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import urllib.error
 import urllib.request
@@ -108,7 +109,7 @@ def locate_tag_weights(name: str, tag: Mapping[str, object]) -> Path:
 
 def _hub_names(hub: str) -> tuple[str, list[str]]:
     """Returns the repository, and the file names in the order in which open_clip tries them."""
-    names = import_open_clip().constants
+    names = importlib.import_module("open_clip.constants")  # without the rest of it
     repository, _, file = hub.rpartition("/")
     file = file or names.HF_WEIGHTS_NAME
     if file == names.HF_WEIGHTS_NAME:

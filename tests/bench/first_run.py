@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.commands.common import default_workers
 from pipelines.vision.models import parse_model
 from pipelines.vision.precision import choose_precision
 from tests.bench.first_run_sides import (
@@ -109,8 +110,10 @@ def _run_ours(
     deal.write_text(text.replace('clip = "demo"', f'clip = "{ARCHITECTURE}:{weights}"'))
     command = [sys.executable, "-m", "pipelines", "package", "--quiet", "--as-of", AS_OF]
     command += ["--catalogue", str(library.catalogue), "--deal", str(deal)]
-    output = str(folder / "first-out")
-    return run_command([*command, "--out", output, "--workers", str(workers)])
+    command += ["--out", str(folder / "first-out")]
+    if workers != default_workers():  # without the option, a second deal needs fewer
+        command += ["--workers", str(workers)]
+    return run_command(command)
 
 
 def bench_parts(paths: Sequence[Path], weights: Path, rounds: int) -> None:

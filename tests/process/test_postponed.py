@@ -89,10 +89,15 @@ def test_a_command_starts_without_what_few_runs_need() -> None:
     code = (
         "import sys; import pipelines.commands.packaging\n"
         "from pipelines.vision.models import check_model, parse_model\n"
+        "from schemas.errors import InputError\n"
         f"check_model(parse_model('coca_ViT-B-32:{__file__}'), 'captioner')\n"
-        "absent = ('torch', 'open_clip', 'scipy.stats._stats_py', 'altair.vegalite')\n"
+        "try: check_model(parse_model('ViT-B-32:no_such_tag'), 'encoder')\n"
+        "except InputError as error: assert 'Its tags: ' in str(error)\n"
+        "absent = ('torch', 'open_clip.factory', 'scipy.stats._stats_py', 'altair.vegalite')\n"
         "assert not [name for name in absent if name in sys.modules]\n"
         "from scipy import stats; assert stats.norm.cdf(0) == 0.5\n"
+        "from pipelines.vision.compat import import_open_clip\n"
+        "assert 'ViT-B-32' in import_open_clip().list_models() and 'torch' in sys.modules\n"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run(
