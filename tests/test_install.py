@@ -29,7 +29,7 @@ BASE = set(
 )
 BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc3161_client"}
 NEEDS_PACKAGE = set(
-    "demo check package explain odrl share statement pay fund payout journal revoke removals "
+    "demo scan check package explain odrl share statement pay fund payout journal revoke removals "
     "replay sweep features clips".split()
 )
 
