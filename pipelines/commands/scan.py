@@ -71,12 +71,12 @@ def _show(console: Console, result: ScanResult, folder: Path, target: Path) -> N
                 say(f"  {one_line(name)}: {one_line(text)}")
     if result.unconfirmed_count:
         say(
-            f"{result.unconfirmed_count:,} of {counted(result.creators, 'creator')} are not "
-            f"confirmed. Write who they are into {target / CREATORS}, column contributor_id, and "
-            "run the command again:"
+            f"{counted(result.creators, 'creator')}, not confirmed: {result.unconfirmed_count:,}. "
+            f"Write who made the files into {target / CREATORS}, column contributor_id, and run "
+            "the command again:"
         )
         for name, count in result.unconfirmed:
-            say(f"  {one_line(name)} ({counted(count, 'file')})")
+            say(f"  {one_line(name) or '(no creator named)'} ({counted(count, 'file')})")
     if result.not_listed:
         listed = ", ".join(map(one_line, result.not_listed[:_MAX_NAMED]))
         say(f"Add to contributors.csv: {listed}")

@@ -46,7 +46,8 @@ class ScanResult:
         other: How many other files.
         with_value: By column of assets, how many media say it.
         creators: How many creators the media name.
-        unconfirmed: The first creators that nobody has said who they are, with their files.
+        unconfirmed: The first creators that nobody has said who they are, with their files; "" is
+            for all media that name no creator.
         unconfirmed_count: How many of these there are.
         not_listed: Confirmed contributors who are not in contributors.csv.
         conflicts: Media that contradict themselves: their names and what they say.
@@ -81,7 +82,7 @@ def write_catalogue(
     check_target(target)
     confirmed = _read_creators(target / CREATORS)
     rows = [asset_row(file, confirmed) for file in files]
-    counts = Counter(file.creator for file in files if file.creator)
+    counts = Counter(file.creator for file in files)  # "" for those that name nobody
     target.mkdir(parents=True, exist_ok=True)
     _write(target / RECORD, "".join(_line(_record(file)) for file in files))
     _write(target / ASSETS, "".join(_line(row) for row in rows))
@@ -95,7 +96,7 @@ def write_catalogue(
         len(files),
         other,
         dict(sorted(Counter(name for row in rows for name in row).items())),
-        len(counts),
+        len(counts.keys() - {""}),
         tuple(unconfirmed[:most_named]),
         len(unconfirmed),
         not_listed,
@@ -173,6 +174,8 @@ def _read_creators(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         name, who = _cell(row["creator"]), normalise_id(_cell(row["contributor_id"]))
+        if not name and not who:
+            continue  # an empty row, or nobody for the media that name nobody
         if found.setdefault(name, who) != who:
             raise InputError(
                 "The table of creators has a creator twice",

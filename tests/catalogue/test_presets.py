@@ -249,6 +249,23 @@ def test_the_export_is_found_among_other_tables(tmp_path: Path) -> None:
         rows_of(folder, "123rf")
 
 
+def test_an_export_in_another_encoding_is_named_before_what_it_lacks(tmp_path: Path) -> None:
+    folder = write_export(tmp_path / "c", BY_PRESET["dreamstime"])
+    path = folder / "dreamstime export.csv"
+    text = (
+        path.read_text().replace("Sea at dawn", "Küste").replace(",", ";").replace("101;", "101,")
+    )
+    path.write_bytes(text.encode("cp1252"))
+    rights = (folder / "rights.csv").read_text()
+    (folder / "rights.csv").unlink()
+    with pytest.raises(InputError, match="encoding"):
+        rows_of(folder, "dreamstime")
+    (folder / "rights.csv").write_text(rights)
+    (folder / "mapping.toml").write_text('[mapping.assets.csv]\nencoding = "cp1252"\n')
+    [row] = rows_of(folder, "dreamstime")
+    assert (row["title"], row["category"]) == ("Küste", "145, 212")
+
+
 def test_unknown_names_and_contradictions_are_refused(tmp_path: Path) -> None:
     folder = write_export(tmp_path / "c", BY_PRESET["adobe"])
     with pytest.raises(InputError, match="Did you mean adobe"):

@@ -187,11 +187,11 @@ def test_a_folder_becomes_a_catalogue_once_its_creators_are_confirmed(
     picture(folder / "d.jpg", colour=20)
     assert main(["scan", str(folder), "--to", str(library), "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
-    assert (first["files"], first["creators"], first["unconfirmed_count"]) == (3, 2, 2)
+    assert (first["files"], first["creators"], first["unconfirmed_count"]) == (3, 2, 3)
     text = (library / "creators.csv").read_text(encoding="utf-8-sig")
     assert "'=Karl" in text  # no spreadsheet runs it
     rows = list(csv.DictReader(io.StringIO(text)))
-    who = {"Anna": "c-1", "Anna; '=Karl": "c-1:6000;c-2:4000"}
+    who = {"": "", "Anna": "c-1", "Anna; '=Karl": "c-1:6000;c-2:4000"}
     with (library / "creators.csv").open("w", encoding="cp1252", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), delimiter=";")  # as Excel saves it
         writer.writeheader()
@@ -202,7 +202,7 @@ def test_a_folder_becomes_a_catalogue_once_its_creators_are_confirmed(
     (library / "mapping.toml").write_text("\n".join(lines))
     assert main(["scan", str(folder), "--to", str(library), "--json"]) == 0
     second = json.loads(capsys.readouterr().out)
-    assert (second["unconfirmed_count"], second["not_listed"]) == (0, [])
+    assert (second["unconfirmed"], second["not_listed"]) == ([["", 1]], [])
     catalogue = open_catalogue(str(library))
     [batch] = read_batches(catalogue.parts("assets")[0], catalogue.mapping)
     table = {row["asset_id"]: row for row in batch.table.to_pylist()}
@@ -210,7 +210,7 @@ def test_a_folder_becomes_a_catalogue_once_its_creators_are_confirmed(
     assert table["a.jpg"]["keywords"] == ["sea", "x;y"]
     assert [s["share_bp"] for s in table["b/c.webp"]["contributors"]] == [6000, 4000]
     assert table["a.jpg"]["licence_class"] == "creative"
-    assert [row.asset_id for row in batch.failed_rows] == ["d.jpg"]  # nobody knows whose it is
+    assert [row.asset_id for row in batch.failed_rows] == ["d.jpg"]  # nobody said whose it is
     with (library / "contributors.csv").open() as file:
         assert {row["contributor_id"] for row in csv.DictReader(file)} == {"c-1", "c-2"}
 
