@@ -147,14 +147,19 @@ def _add_files(
     assets = _assets(document)
     own = mapping.for_table("assets")
     second = [file for file in tables if _stem(file) == SECOND_TABLE]
-    if second and not own.joins:
+    named = {f for join in own.joins for f in second if _is_named(f, join.mapping)}
+    joined = sorted({glob.escape(file.name) for file in second if file not in named})
+    if joined:
+        own_joins = assets.get("joins", [])
         assets["joins"] = [
+            *(own_joins if isinstance(own_joins, list) else []),
             {
-                "files": sorted({glob.escape(file.name) for file in second}),
+                "files": joined,
                 "sole_contributor": True,
                 "base_names": ["asset_id"],
                 "variants": _SECOND_VARIANTS,
-            }
+                "united": ["release_ids"],
+            },
         ]
     if not own.files and not any(belongs_to_table("assets", file.name) for file in kept):
         taken = {file for file in tables if _is_taken(file, mapping)} | {*second}
