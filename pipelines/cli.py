@@ -16,6 +16,7 @@ from schemas.errors import FairshardError
 # some modules import models or engines, which takes seconds.
 COMMANDS: dict[str, str] = {
     "demo": "create a small sample library with deals and run the whole pipeline offline",
+    "scan": "make a catalogue of a folder of media, from what is embedded in them",
     "check": "dry run: say what package would deliver and refuse, and write nothing",
     "package": "build a delivery and its ledger from a catalogue and a deal",
     "status": "show how a run stands: its step, counts and rate, and who holds it",

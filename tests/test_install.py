@@ -29,8 +29,9 @@ BASE = set(
 )
 BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc3161_client"}
 NEEDS_PACKAGE = set(
-    "demo check package explain odrl share statement pay fund payout journal revoke removals "
-    "replay sweep features clips status report".split()
+    "demo scan check package explain odrl share statement pay fund payout journal revoke removals "
+    "replay sweep features clips status "
+    "report".split()
 )
 
 # Runs a command where no package of the agency's side can be imported, such as torch, which

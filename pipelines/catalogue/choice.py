@@ -74,7 +74,8 @@ def choose_mapping(
         uri: The catalogue's address, for messages.
 
     Raises:
-        InputError: If the mapping cannot be read, or the preset's file is not found.
+        InputError: If the mapping cannot be read, the preset's file is not found, or how it is
+            written is not certain.
     """
     source, origin = _read_source(choice, files)
     document = load_toml(source, origin)
@@ -146,14 +147,19 @@ def _add_files(
     assets = _assets(document)
     own = mapping.for_table("assets")
     second = [file for file in tables if _stem(file) == SECOND_TABLE]
-    if second and not own.joins:
+    named = {f for join in own.joins for f in second if _is_named(f, join.mapping)}
+    joined = sorted({glob.escape(file.name) for file in second if file not in named})
+    if joined:
+        own_joins = assets.get("joins", [])
         assets["joins"] = [
+            *(own_joins if isinstance(own_joins, list) else []),
             {
-                "files": sorted({glob.escape(file.name) for file in second}),
+                "files": joined,
                 "sole_contributor": True,
                 "base_names": ["asset_id"],
                 "variants": _SECOND_VARIANTS,
-            }
+                "united": ["release_ids"],
+            },
         ]
     if not own.files and not any(belongs_to_table("assets", file.name) for file in kept):
         taken = {file for file in tables if _is_taken(file, mapping)} | {*second}
@@ -187,15 +193,20 @@ def _find_exports(
 ) -> list[str]:
     """Returns the names of the files that have a preset's columns."""
     names = sorted({file.name for file in files})
-    found, unreadable = set(), set()
+    stated = (*own.columns, *own.derived.variants, *own.derived.sources)
+    of_preset = {ours for ours, *_ in stated}
+    found: set[str] = set()
+    unclear: InputError | None = None
     for file in files:
-        said = said_columns(file, own, (FILE_COLUMN,))
-        if FILE_COLUMN in said and len(said) >= _MIN_COLUMNS:
+        try:
+            said = said_columns(file, own, (FILE_COLUMN,))
+        except InputError as error:
+            unclear = unclear or error
+            continue
+        if FILE_COLUMN in said and len(said & of_preset) >= _MIN_COLUMNS:
             found.add(file.name)
-        if not said:
-            unreadable.add(file.name)
-    if not found and unreadable == {*names} and len(names) == 1:
-        return names  # what is wrong with it is said when it is opened
+    if not found and unclear is not None:
+        raise unclear
     if not found:
         listing = ", ".join(names[:8]) or "no other tables"
         raise InputError(

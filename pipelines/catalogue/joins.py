@@ -115,10 +115,10 @@ def _load(join: Join, versions: tuple[str, ...]) -> JoinedRows:
 
 
 def _distinct(table: pa.Table, join: Join) -> pa.Table:
-    """Returns the first row of each key.
+    """Returns the first row of each key, with the items of all its rows in the united columns.
 
     Raises:
-        InputError: If two rows with one key differ.
+        InputError: If two rows with one key differ in another column.
     """
     keys = table.column(join.key).combine_chunks().dictionary_encode().indices.to_numpy()
     _, first, row_to_key = np.unique(keys, return_index=True, return_inverse=True)
@@ -129,14 +129,31 @@ def _distinct(table: pa.Table, join: Join) -> pa.Table:
     before = table.take(first[row_to_key[repeated]]).to_pylist()
     for one, other in zip(before, again, strict=True):
         for name in join.columns:
-            if one[name] != other[name]:
+            if name not in join.united and one[name] != other[name]:
                 raise InputError(
                     f"A key of {join.name}, which is joined to {join.table}, has two values",
                     f"{join.key} = '{shorten(str(one[join.key]))}': {name} is "
                     f"{shorten(one[name])} and {shorten(other[name])}",
                     "Keep one row for each key.",
                 )
+    for name in join.united:
+        table = _unite(table, name, first, row_to_key)
     return table.take(np.sort(first))
+
+
+def _unite(
+    table: pa.Table, name: str, first: npt.NDArray[np.int64], row_to_key: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Gives the first row of each key the items of all its rows, in their order."""
+    lists: list[list[str] | None] = table.column(name).to_pylist()
+    items: dict[int, dict[str, None]] = {}
+    for row, key in enumerate(row_to_key.tolist()):
+        items.setdefault(key, {}).update(dict.fromkeys(lists[row] or ()))
+    for key, row in enumerate(first.tolist()):
+        lists[row] = list(items[key]) or None
+    at = table.schema.get_field_index(name)
+    field = table.schema.field(at)
+    return table.set_column(at, field, pa.array(lists, field.type))
 
 
 def _may_limit(table: pa.Table, join: Join) -> npt.NDArray[np.bool_]:

@@ -39,7 +39,7 @@ _SECTIONS = ("columns", "values", "constants")
 _OF_FILES = ("files", "file", "sheet", "ignore")
 _OTHER = ("codes", "joins", "default")
 _ALLOWED = (*_SECTIONS, *_OF_FILES, *_OTHER, *FORM_SECTIONS, *DERIVED_SECTIONS)
-_OF_JOIN = ("variants", "base_names")
+_OF_JOIN = ("variants", "base_names", "united")
 _ALLOWED_IN_JOIN = ("key", "columns", "values", *_OF_FILES, "codes", *_OF_JOIN, *FORM_SECTIONS)
 _ALLOWED_IN_CODES = ("columns", *_OF_FILES, "csv")
 _ALLOWED_IN_USE = ("columns", "sheet", "ignore", *FORM_SECTIONS)
@@ -176,9 +176,16 @@ def _parse_joins(raw: object, table: str, where: str) -> tuple[JoinMapping, ...]
         values = require_section(section, key_path)
         key = values.get("key", schema.names[0])
         check_known(str(key), keys, f"{key_path}.key = {key!r}: not")
+        united = parse_names(values.get("united", []), f"{key_path}.united")
+        for name in united:
+            check_known(name, _lists_of_texts(schema), f"{key_path}.united = {name!r}")
         parsed = _with_files(_parse_table(values, table, key_path, _ALLOWED_IN_JOIN))
-        result.append(JoinMapping(str(key), replace(parsed, required=(str(key),))))
+        result.append(JoinMapping(str(key), replace(parsed, required=(str(key),)), united))
     return tuple(result)
+
+
+def _lists_of_texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if field.type == pa.list_(pa.string())]
 
 
 def _with_files(mapping: TableMapping) -> TableMapping:

@@ -100,10 +100,12 @@ class JoinMapping:
     Attributes:
         key: Our column of the table by which its rows are found; the file has it too.
         mapping: How the file is mapped.
+        united: Our columns of lists whose items are put together if a key has several rows.
     """
 
     key: str
     mapping: TableMapping
+    united: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

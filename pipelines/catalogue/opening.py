@@ -153,7 +153,8 @@ class _Opener:
                 '{ status = "…" }.',
             )
         self.columns.append(count_columns(name, seen))
-        return Join(name, table, join.key, tuple(sorted(columns)), join.mapping, tuple(parts))
+        given, united = tuple(sorted(columns)), tuple(n for n in join.united if n in columns)
+        return Join(name, table, join.key, given, join.mapping, tuple(parts), united)
 
     def open_table(self, table: TableFiles, mapping: TableMapping, joins: Sequence[Join]) -> None:
         """Opens the files of a table."""

@@ -61,6 +61,7 @@ class Join:
         columns: Our columns that it adds.
         mapping: How it is mapped.
         parts: Its parts.
+        united: Those of its columns whose lists are put together if a key has several rows.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Join:
     columns: tuple[str, ...]
     mapping: TableMapping
     parts: tuple[TablePart, ...]
+    united: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,12 @@ class UnknownFact:
 def said_columns(
     file: CatalogueFile, mapping: TableMapping, required: tuple[str, ...]
 ) -> frozenset[str]:
-    """Returns our columns that a file has by itself; none if it cannot be read."""
-    try:
-        names = read_head("assets", file, replace(mapping, required=required)).names or []
-    except InputError:
-        return frozenset()
+    """Returns our columns that a file has by itself.
+
+    Raises:
+        InputError: If its dialect is not certain.
+    """
+    names = read_head("assets", file, replace(mapping, required=required)).names or []
     derived = mapping.derived
     made = {ours for ours, _ in derived.found_sources(names)} | derived.found_variants(names).keys()
     return frozenset(find_columns("assets", names, mapping)) | made

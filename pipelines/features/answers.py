@@ -19,6 +19,7 @@ from pipelines.media.phash import PerceptualSignature
 from pipelines.media.render_film import RenderedFilm
 from pipelines.media.stretches import Stretch
 from pipelines.rights.formatting import one_line
+from pipelines.signals.file.description_fields import FileDescription
 from schemas.errors import BadRecord
 from schemas.file_facts import PlainDifference
 from schemas.reasons import Reason
@@ -116,6 +117,16 @@ class PictureText:
     boxes: int
     area_milli: int
     watermark: str
+
+
+def description_answer(header: Header) -> FileDescription:
+    """Returns the description that an answer states.
+
+    Raises:
+        BadRecord: `media.undecodable` if it states none.
+    """
+    with _invalid_answers_fail():
+        return FileDescription.from_json(header["description"])
 
 
 def faces_answer(header: Header) -> int:

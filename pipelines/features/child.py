@@ -124,6 +124,14 @@ def _sidecar(request: Header, data: bytes) -> _Answer:
     return _statements(read_sidecar(data, str(request["name"]), _trust_lists(request)))
 
 
+def _describe(request: Header, data: bytes) -> _Answer:
+    from pipelines.signals.file.description import describe_file, describe_packet
+
+    name = str(request["name"])
+    described = describe_packet(data, name) if name else describe_file(data)
+    return {"description": described.to_json()}, []
+
+
 def _strip(request: Header, data: bytes) -> _Answer:
     from pipelines.signals.strip.kept import CannotStripError
     from pipelines.signals.strip.strip import strip_metadata
@@ -233,6 +241,7 @@ _ANSWERS = {
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,
+    "describe": _describe,
     "strip": _strip,
     "render": _render,
     "render_film": _render_film,

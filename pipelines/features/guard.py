@@ -17,6 +17,7 @@ from PIL import Image
 from pipelines.features.answers import (
     PictureText,
     clips_answer,
+    description_answer,
     faces_answer,
     failure_answer,
     file_answer,
@@ -43,6 +44,7 @@ from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.media.render import RenderSettings
 from pipelines.media.render_film import FilmSettings, RenderedFilm
 from pipelines.process.isolated import python_command
+from pipelines.signals.file.description_fields import FileDescription
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
@@ -165,6 +167,16 @@ class Guard:
         """
         request: Header = {"what": "sidecar", "name": name, "trust_sha256": trust.digest}
         return self._reading(request, data, f"sidecar {name}", trust, limits)
+
+    def describe(self, data: bytes, sidecar: str, limits: MediaLimits) -> FileDescription:
+        """Reads what a medium, or the sidecar of that name, says of its content and maker.
+
+        Raises:
+            BadRecord: `media.undecodable` if the child dies of it or exceeds its time.
+        """
+        seconds = limits.signals_timeout_s
+        request: Header = {"what": "describe", "name": sidecar, "timeout_s": seconds}
+        return description_answer(self._ask({**request, "cpu_s": seconds}, data, limits, 0)[0])
 
     def strip(
         self,

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from pipelines import profiles
 from pipelines.catalogue import describe
+from pipelines.catalogue.preset_table import header_list, presets_table
 from pipelines.profiles.base import schema_text
 from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal
@@ -396,14 +397,16 @@ def profile_schemas() -> dict[str, str]:
 
 def generated_pages(root: Path = ROOT) -> dict[str, str]:
     """Returns the regenerated pages that have generated parts, by path below the root."""
-    rights, deal, catalogue = (
+    rights, deal, catalogue, exports = (
         (root / "docs" / f"{name}.md").read_text(encoding="utf-8")
-        for name in ("rights", "deal", "catalogue")
+        for name in ("rights", "deal", "catalogue", "agency-exports")
     )
+    exports = fill_section(exports, "presets", presets_table())
     return {
         "docs/rights.md": fill_section(rights, "reasons", reasons_table()),
         "docs/deal.md": fill_section(deal, "keys", deal_table()),
         "docs/catalogue.md": describe.fill_sections(catalogue),
+        "docs/agency-exports.md": fill_section(exports, "headers", header_list()),
     }
 
 

@@ -211,6 +211,33 @@ def test_an_export_and_the_second_table_must_agree(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_may_have_several_rows_of_releases(tmp_path: Path) -> None:
+    folder = write_export(tmp_path / "c", BY_PRESET["adobe"], second={"release_ids": "R-1"})
+    text = (folder / "rights.csv").read_text()
+    more = [line.replace("R-1", f"R-{n}") for n in (3, 2) for line in text.splitlines()[1:2]]
+    (folder / "rights.csv").write_text(text + "\n".join(more) + "\n")
+    assert [row["release_ids"] for row in rows_of(folder, "adobe")] == [
+        ["R-1", "R-3", "R-2"],
+        ["Ida Holm", "House", "R-1"],
+    ]
+    other = more[0].replace("RF", "RM")
+    (folder / "rights.csv").write_text(text + other + "\n")
+    with pytest.raises(InputError, match="has two values"):
+        rows_of(folder, "adobe")
+
+
+def test_releases_by_file_are_joined_beside_the_second_table(tmp_path: Path) -> None:
+    folder = write_export(tmp_path / "c", BY_PRESET["getty"])
+    (folder / "by file.csv").write_text("Filename,Release\nphotos/g1.jpg,R-1\ng1.jpg,R-2\n")
+    (folder / "mapping.toml").write_text(
+        '[[mapping.assets.joins]]\nfile = "by file.csv"\nbase_names = ["asset_id"]\n'
+        'columns = { asset_id = "Filename", release_ids = "Release" }\nunited = ["release_ids"]\n'
+    )
+    [row] = rows_of(folder, "getty")
+    assert row["release_ids"] == ["R-1", "R-2"]
+    assert row["contributors"] == [{"contributor_id": "c-1", "share_bp": 10000}]
+
+
 def test_a_column_that_both_say_otherwise_stops_the_run(tmp_path: Path) -> None:
     folder = write_export(tmp_path / "c", BY_PRESET["adobe"], second={"title": "Other"})
     with pytest.raises(InputError, match="both say title"):
@@ -247,6 +274,23 @@ def test_the_export_is_found_among_other_tables(tmp_path: Path) -> None:
     assert len(rows_of(folder, "getty")) == 1
     with pytest.raises(InputError, match="No file has the columns of 123RF"):
         rows_of(folder, "123rf")
+
+
+def test_an_export_in_another_encoding_is_named_before_what_it_lacks(tmp_path: Path) -> None:
+    folder = write_export(tmp_path / "c", BY_PRESET["dreamstime"])
+    path = folder / "dreamstime export.csv"
+    text = (
+        path.read_text().replace("Sea at dawn", "Küste").replace(",", ";").replace("101;", "101,")
+    )
+    path.write_bytes(text.encode("cp1252"))
+    rights = (folder / "rights.csv").read_text()
+    (folder / "rights.csv").unlink()
+    with pytest.raises(InputError, match="encoding"):
+        rows_of(folder, "dreamstime")
+    (folder / "rights.csv").write_text(rights)
+    (folder / "mapping.toml").write_text('[mapping.assets.csv]\nencoding = "cp1252"\n')
+    [row] = rows_of(folder, "dreamstime")
+    assert (row["title"], row["category"]) == ("Küste", "145, 212")
 
 
 def test_unknown_names_and_contradictions_are_refused(tmp_path: Path) -> None:
