@@ -17,6 +17,7 @@ from schemas.errors import FairshardError
 COMMANDS: dict[str, str] = {
     "demo": "create a small sample library with deals and run the whole pipeline offline",
     "check": "dry run: say what package would deliver and refuse, and write nothing",
+    "quote": "say what deals would deliver and pay, by reason, label and contributor, in seconds",
     "package": "build a delivery and its ledger from a catalogue and a deal",
     "status": "show how a run stands: its step, counts and rate, and who holds it",
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
