@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.vocabulary import VOCABULARIES
 from pipelines.storage.columns import Column, join_text, list_items
 from schemas.territory import COUNTRIES, WORLD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TERRITORY_CODES = pa.array([*sorted(COUNTRIES), WORLD], pa.string())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,7 @@ class ReferenceWatch:
     agreements: AgreementReferences
     joins: tuple[JoinWatch, ...] = ()
 
-    @property
+    @cached_property
     def pair_assets(self) -> Column:
         """The asset of each pair."""
         parts: Column = pc.list_element(pc.split_pattern(self.pairs, _JOINT, max_splits=1), 0)

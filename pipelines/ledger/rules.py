@@ -116,24 +116,47 @@ def two_factor(weights: Integers, proportional: Decimal) -> Integers:
     if part == whole or not len(weights):
         return per_asset(len(weights))
     total = sum(weights.tolist())
+    unit = math.gcd(*set(weights.tolist())) or 1  # every weight is a multiple of it
+    most = int(weights.max())
+    even, by_weight = two_factor_rates(len(weights), total, unit, most, proportional)
+    result: Integers = weights // unit * by_weight + even
+    return result
+
+
+def two_factor_rates(
+    count: int, total: int, unit: int, most: int, proportional: Decimal
+) -> tuple[int, int]:
+    """Returns what every asset counts under `two_factor`, and what each unit of weight adds.
+
+    Args:
+        count: How many assets there are.
+        total: The sum of their weights.
+        unit: A number of which every weight is a multiple.
+        most: The largest weight.
+        proportional: The part that is divided evenly, from 0 to 1.
+
+    Raises:
+        InputError: As `two_factor`.
+    """
+    part, whole = proportional.as_integer_ratio()
+    if part == whole:
+        return 1, 0
     if total == 0:
         raise InputError(
             "the part by weights cannot be divided: all weights are zero",
-            f"{len(weights)} assets, price.two_factor.proportional = {str(proportional)!r}",
+            f"{count} assets, price.two_factor.proportional = {str(proportional)!r}",
             "Give assets a weight above zero, or divide everything evenly.",
         )
-    unit = math.gcd(*set(weights.tolist()))  # every weight is a multiple of it
-    even, by_weight = part * total, (whole - part) * len(weights) * unit
+    even, by_weight = part * total, (whole - part) * count * unit
     common = math.gcd(even, by_weight)
     even, by_weight = even // common, by_weight // common
-    if even + by_weight * (int(weights.max()) // unit) > MAX_WEIGHT:
+    if even + by_weight * (most // unit) > MAX_WEIGHT:
         raise InputError(
             "the weights are beyond 2^53 under this allocation",
-            f"sum {total}, {len(weights)} assets, proportional {proportional}",
+            f"sum {total}, {count} assets, proportional {proportional}",
             "Use smaller weights, or a ratio with fewer digits.",
         )
-    result: Integers = weights // unit * by_weight + even
-    return result
+    return even, by_weight
 
 
 def bounded(

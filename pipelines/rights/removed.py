@@ -31,6 +31,11 @@ class RemovedIndex:
             kind: StringIndex(pa.array(ids, pa.string())) for kind, ids in self._ids.items() if ids
         }
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is kept out."""
+        return bool(self._indexes)
+
     def rows(self, assets: pa.Table) -> BoolArray:
         """Returns where a notice names an asset, one of its contributors or releases, [rows].
 

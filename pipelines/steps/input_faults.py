@@ -55,9 +55,7 @@ class InputFaults:
             raise self._found[0]
         if self._found:
             lines = "".join(f"\n  {str(error).strip()}" for error in self._found)
-            raise InputError(
-                f"{len(self._found)} faults, of which a run would name the first", lines
-            )
+            raise InputError(f"{len(self._found)} faults; a run would name one of them", lines)
 
 
 def check_deal(deal: Deal, faults: InputFaults) -> Deal:

@@ -30,7 +30,7 @@ def differences(folder: Path, out: Path) -> list[str]:
     if checked.code != packaged.code:
         return [f"check {checked.code} {checked.err}", f"package {packaged.code} {packaged.err}"]
     if checked.code == 2:
-        same = "faults; a run would name the first" in checked.err or said(checked.err) == said(
+        same = "faults; a run would name one of them" in checked.err or said(checked.err) == said(
             packaged.err
         )
         return [] if same else [checked.err, packaged.err]
@@ -39,7 +39,8 @@ def differences(folder: Path, out: Path) -> list[str]:
 
 
 def said(error: str) -> str:
-    return error.partition(": ")[2]
+    """The message, without the asset that it names: which is first depends on the random key."""
+    return error.partition(": ")[2].partition(": asset ")[0]
 
 
 def test_a_whole_library(whole: Path, tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_whole_library(whole: Path, tmp_path: Path) -> None:
 
 
 # One each of the tables, the deal, the price and the files.
-@pytest.mark.parametrize("seed", [4])
+@pytest.mark.parametrize("seed", [20, 60])
 def test_a_few_faults(seed: int, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "case")
     done = break_library(tmp_path / "case", seed)

@@ -19,28 +19,29 @@ from schemas.reasons import NEEDED_PURPOSE_KEYS
 
 
 @dataclass(frozen=True)
-class _Contributors:
+class MadeBy:
     """Who made the assets of a batch, and where their consents are found."""
 
     shares: ListColumn
     positions: ConsentPositions
 
 
-def _contributors(batch: AssetBatch) -> _Contributors:
+def contributors_of(batch: AssetBatch) -> MadeBy:
+    """Finds who made the assets of a batch."""
     shares = list_column(batch.column("contributors"))
     contributor_ids = struct_field(shares.values, "contributor_id")
     positions = batch.index.consents.locate(batch.column("asset_id"), contributor_ids, shares.rows)
-    return _Contributors(shares, positions)
+    return MadeBy(shares, positions)
 
 
 def _unknown_contributor(batch: AssetBatch) -> BoolArray:
-    made_by = batch.shared(_contributors)
+    made_by = batch.shared(contributors_of)
     position, listed_count = made_by.positions.contributor, batch.index.consents.listed_count
     return made_by.shares.any((position < 0) | (position >= listed_count))
 
 
 def _not_whole(batch: AssetBatch) -> BoolArray:
-    shares = batch.shared(_contributors).shares
+    shares = batch.shared(contributors_of).shares
     shares_bp = as_integers(struct_field(shares.values, "share_bp"), 0)
     total = np.bincount(shares.rows, weights=shares_bp, minlength=len(batch)).astype(np.int64)
     return np.asarray((total != FULL_SPLIT_BP) | shares.any(shares_bp <= 0))
@@ -48,7 +49,7 @@ def _not_whole(batch: AssetBatch) -> BoolArray:
 
 def _verdicts(batch: AssetBatch) -> VerdictBits:
     """The verdicts on all contributors of each asset together, [rows]."""
-    made_by, index = batch.shared(_contributors), batch.index
+    made_by, index = batch.shared(contributors_of), batch.index
     bits = merge_narrowed(index.verdicts, index.consents, made_by.positions, batch.deal)
     found = np.zeros(len(batch), np.uint8)
     affected = np.flatnonzero(bits)

@@ -1,0 +1,1 @@
+"""What a deal would deliver and pay, before any run: screened on all cores, counted exactly."""
