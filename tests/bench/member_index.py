@@ -12,7 +12,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from schemas import layout
 from schemas.shard_table import SAMPLES_SCHEMA
 
 _GROUP_ROWS = 16_384  # pipelines.format.indexes
+_GROUPS = 4  # that differ; the others repeat them with other keys
 _SHARD_ROWS = 4_096
 _WORDS = 5_000  # keywords in use, the first more often than the last
 _KEYWORDS = 25  # of a sample
@@ -46,14 +47,13 @@ def _texts(generator: np.random.Generator, rows: int, digits: int) -> pa.Array[A
     return pa.array([text[at : at + digits] for at in range(0, len(text), digits)], pa.string())
 
 
-def _group(generator: np.random.Generator, start: int, rows: int) -> tuple[pa.Table, list[str]]:
-    """Returns some samples, and the keys of those that the query is to find."""
+def _group(generator: np.random.Generator, rows: int) -> tuple[pa.Table, list[int]]:
+    """Returns some samples, and the numbers of those that the query is to find."""
     words = (generator.zipf(1.2, (rows, _KEYWORDS)) - 1) % _WORDS
     keywords = [[f"word-{word:04}" for word in dict.fromkeys(own)] for own in words.tolist()]
     days = generator.integers(0, _DAYS, rows).tolist()
     created = [_FIRST_DAY + timedelta(days=day) if day % 10 else None for day in days]
     licences = _LICENCES[generator.integers(0, 2, rows)].tolist()
-    keys = [f"{start + at:024x}" for at in range(rows)]
     captions = [
         [
             {
@@ -70,8 +70,8 @@ def _group(generator: np.random.Generator, start: int, rows: int) -> tuple[pa.Ta
         for own in keywords
     ]
     columns: dict[str, Any] = {
-        "key": keys,
-        "shard": [f"bench-jpg-{(start + at) // _SHARD_ROWS:05}" for at in range(rows)],
+        "key": [""] * rows,
+        "shard": [""] * rows,
         "status": ["success"] * rows,
         "split": ["train"] * rows,
         "keywords": keywords,
@@ -99,8 +99,8 @@ def _group(generator: np.random.Generator, start: int, rows: int) -> tuple[pa.Ta
         else:
             columns[field.name] = pa.array([1] * rows).cast(field.type)
     found = [
-        key
-        for key, own, day, licence in zip(keys, keywords, created, licences, strict=True)
+        at
+        for at, own, day, licence in zip(range(rows), keywords, created, licences, strict=True)
         if _WORD in own and day is not None and day >= _SINCE and licence == _LICENCE
     ]
     arrays = [pa.array(columns[field.name], field.type) for field in SAMPLES_SCHEMA]
@@ -110,12 +110,30 @@ def _group(generator: np.random.Generator, start: int, rows: int) -> tuple[pa.Ta
 def write_index(folder: Path, samples: int) -> list[str]:
     """Writes `samples.parquet`; returns the keys that the query is to find."""
     generator, expected = np.random.default_rng(7), list[str]()
+    rows = min(_GROUP_ROWS, samples)
+    made = [_group(generator, rows) for _ in range(min(_GROUPS, -(-samples // rows)))]
     with open_parquet(open_store(str(folder)), layout.SAMPLES_TABLE, SAMPLES_SCHEMA) as write:
-        for start in range(0, samples, _GROUP_ROWS):
-            group, found = _group(generator, start, min(_GROUP_ROWS, samples - start))
-            write(group)
-            expected += found
+        for number, start in enumerate(range(0, samples, rows)):
+            group, found = made[number % len(made)]
+            write(_named(group, start).slice(0, samples - start))
+            expected += [key for key in _keys(start, found) if int(key, 16) < samples]
     return expected
+
+
+def _keys(start: int, numbers: Iterable[int]) -> list[str]:
+    return [f"{start + at:024x}" for at in numbers]
+
+
+def _named(group: pa.Table, start: int) -> pa.Table:
+    """Returns a group with the keys and shards of its place."""
+    rows = range(len(group))
+    for name, values in (
+        ("key", _keys(start, rows)),
+        ("shard", [f"bench-jpg-{(start + at) // _SHARD_ROWS:05}" for at in rows]),
+    ):
+        at = group.schema.get_field_index(name)
+        group = group.set_column(at, group.schema.field(at), pa.array(values, pa.string()))
+    return group
 
 
 def rounds(table: Path, count: int) -> Iterator[tuple[float, float, list[str]]]:
