@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.format.tar_comparison import REMOVED
 from schemas import layout
@@ -14,10 +15,12 @@ class SplitCheck:
     """Collects the splits of groups and clusters while tables of samples are passed.
 
     Args:
+        divided: Whether any shard is for validation; otherwise nothing needs to be collected.
         report_problem: Called with the path of a shard's table and what is wrong.
     """
 
-    def __init__(self, report_problem: Callable[[str, str], None]) -> None:
+    def __init__(self, divided: bool, report_problem: Callable[[str, str], None]) -> None:
+        self._divided = divided
         self._report = report_problem
         self._found: dict[str, dict[str, str]] = {"group_id": {}, "duplicate_cluster": {}}
 
@@ -25,11 +28,12 @@ class SplitCheck:
         """Checks the samples of a table; those of FORMAT_VERSION 10 have no splits."""
         if "split" not in table.column_names:
             return
-        columns = (table[name].to_pylist() for name in ("shard", "status", "split", *self._found))
-        for shard, status, split, *own in zip(*columns, strict=True):
+        live = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
+        if not self._divided and pc.all(pc.equal(live["split"], pa.scalar("train"))).as_py():
+            return
+        columns = (live[name].to_pylist() for name in ("shard", "split", *self._found))
+        for shard, split, *own in zip(*columns, strict=True):
             path = layout.shard_table_path(shard)
-            if status == REMOVED:
-                continue
             if split != layout.shard_split(shard):
                 self._report(path, f"a sample has the split {split!r}, which is not its shard's")
                 return
