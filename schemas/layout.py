@@ -48,6 +48,9 @@ RENDITIONS = "renditions"  # a folder, with a table for each shard
 ENERGON = ".nv-meta"  # folder of Energon's index
 SAMPLES_TABLE = "samples.parquet"  # every sample of a delivery, and where it is
 
+COPY_STAGING = ".removal"  # folder in a buyer's copy, while `apply-removals` changes it
+COPY_READY = "ready.json"  # in it, once the copy may be changed
+
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
 HASH_BITS = 64
