@@ -263,7 +263,6 @@ def check_kills(published: Published, folder: Path, points: list[int], number: i
             return apply_removals(copy, source, [notice], (published.vkey,))
 
         was_killed = killed(copy, at, work)
-        reached += was_killed
         if (copy / layout.COPY_STAGING / layout.COPY_READY).exists():
             with pytest.raises(ReaderError, match="being changed"):
                 open_delivery(copy, [published.vkey])
@@ -273,6 +272,9 @@ def check_kills(published: Published, folder: Path, points: list[int], number: i
         work()
         assert tree(copy) == expected
         shutil.rmtree(copy)
+        if not was_killed:
+            break
+        reached += 1
     return reached
 
 
@@ -287,7 +289,7 @@ def test_a_killed_call_is_completed(published: Published, tmp_path: Path) -> Non
 def test_a_call_that_is_killed_anywhere_is_completed(
     published: Published, tmp_path: Path, number: int
 ) -> None:
-    reached = check_kills(published, tmp_path, list(range(0, 400)), number)
+    reached = check_kills(published, tmp_path, list(range(400)), number)
     assert 40 < reached < 400
 
 
