@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.digests import digest_and_size
+from pipelines.storage.digests import object_sha256 as object_sha256
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from schemas.errors import RunError

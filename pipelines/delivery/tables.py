@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.delivery.sample import clip_score
+from pipelines.format.shard_stats import shard_stats as shard_stats
 from pipelines.format.tar import Member
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket

@@ -160,6 +160,8 @@ def _write_indexes(
         if not path.startswith("wids-"):
             continue
         index = json.loads(before.read(path))
+        if "shardlist" not in index:
+            continue  # of another form: it is fetched
         index["shardlist"] = [
             {
                 **item,

@@ -19,12 +19,12 @@ from pipelines.delivery.card import (
     wids_index,
 )
 from pipelines.delivery.croissant import file_object
+from pipelines.delivery.recheck import object_sha256
 from pipelines.format.indexes import index_files, open_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.columns import values_of
-from pipelines.storage.digests import object_sha256
 from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 from pipelines.catalogue.read import read_table
 from pipelines.delivery.indexes import write_indexes
-from pipelines.delivery.recheck import recheck_shards
+from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
 from pipelines.ledger.payees import read_payees
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
@@ -34,7 +34,6 @@ from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.package import run_until_settled
 from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
-from pipelines.storage.digests import object_sha256
 from pipelines.storage.store import Store, join_uri
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.groups import group_files

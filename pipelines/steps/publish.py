@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
-from pipelines.delivery.recheck import recheck_shards
+from pipelines.delivery.recheck import object_sha256, recheck_shards
 from pipelines.format.manifest import (
     checksums,
     checksums_record,
@@ -22,7 +22,6 @@ from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
-from pipelines.storage.digests import object_sha256
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import ObjectInfo, Store

@@ -22,6 +22,7 @@ from pipelines.delivery.tables import (
     delivered_table,
     metadata_table,
     shard_row,
+    shard_stats,
     shard_table,
     shots_table,
 )
@@ -29,7 +30,6 @@ from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
-from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
 from pipelines.run.costs import Stopwatch
