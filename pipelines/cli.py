@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "clips": "cut the films of a delivery at their shots",
     "revoke": "remove assets from all deliveries, with signed notices for their buyers",
     "removals": "list notices of removal and what became of them; take buyers' replies",
+    "apply-removals": "take removed samples out of a buyer's copy, and certify it",
     "sweep": "find delivered assets whose rights have ended, and draft their notices",
     "journal": "write the agency's books as a double-entry journal",
     "replay": "compute the agency's books again, and name the first record that differs",
@@ -63,8 +64,9 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
-        "verify, export, disclose, prove, check-proof, witness, anchor and clean run on the base "
-        "install; the others and verify --repair need pip install 'fairshard[package]'.",
+        "verify, export, disclose, prove, check-proof, witness, anchor, apply-removals and clean "
+        "run on the base install; the others and verify --repair need pip install "
+        "'fairshard[package]'.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():

@@ -61,6 +61,9 @@ ATTRIBUTION_CSV = "rights/attribution.csv"
 ATTRIBUTION_FILES = (ATTRIBUTION_TABLE, ATTRIBUTION_CSV)
 RIGHTS_FILES = (RIGHTS_TERMS, RIGHTS_TEXT, RIGHTS_POLICY, RIGHTS_PROFILE, *ATTRIBUTION_FILES)
 
+COPY_STAGING = ".removal"  # folder in a buyer's copy, while `apply-removals` changes it
+COPY_READY = "ready.json"  # in it, once the copy may be changed
+
 
 # Hash of an asset id: 64 bits. The leading bits select the unit and order the shards.
 HASH_BITS = 64

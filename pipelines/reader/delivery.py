@@ -173,6 +173,7 @@ def open_delivery(folder: str | Path, vkeys: Collection[str]) -> Delivery:
     Raises:
         InputError: If there is no manifest, or no key is given.
         ManifestError: If the manifest was altered, or is signed by another key.
+        ReaderError: If `fairshard apply-removals` has not completed its change of the copy.
     """
     pinned = read_pinned_keys(list(vkeys))
     if pinned is None:
@@ -186,6 +187,12 @@ def open_delivery(folder: str | Path, vkeys: Collection[str]) -> Delivery:
         raise InputError(
             "There is no delivery in this folder", str(error), "Give the folder with MANIFEST.json."
         ) from error
+    if (root / layout.COPY_STAGING / layout.COPY_READY).exists():
+        raise ReaderError(
+            "The copy is being changed",
+            f"{root / layout.COPY_STAGING}: fairshard apply-removals was interrupted, or runs",
+            "Run the same fairshard apply-removals again, which completes it.",
+        )
     manifest = open_manifest(data, pinned)
     listed = {file.path: file for file in manifest.files}
     return Delivery(root, manifest, hashlib.sha256(data).hexdigest(), listed)

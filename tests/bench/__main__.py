@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.bench.decoding import decoding_figures
 from tests.bench.img2dataset import has_peer, img2dataset_figures
+from tests.bench.reader import bench_reader
 from tests.bench.screening import screening_figures
 from tests.bench.suite import Bench, Figure, Measuring, machine, result_json, table
 from tests.bench.tar import bench_tar
@@ -25,6 +26,10 @@ from tests.bench.tar import bench_tar
 
 def _tar(folder: Path, quick: bool) -> Iterable[Figure]:
     return bench_tar(folder, 800 if quick else 4_000, 5)
+
+
+def _reader(folder: Path, quick: bool) -> Iterable[Figure]:
+    return bench_reader(folder, 1_000 if quick else 4_000, 5)
 
 
 def _screening(folder: Path, quick: bool) -> Iterable[Figure]:
@@ -46,6 +51,7 @@ def _no_peer() -> str:
 
 SUITE: tuple[Bench, ...] = (
     Measuring("tar", _tar),
+    Measuring("reader", _reader),
     Measuring("screening", _screening),
     Measuring("decoding", _decoding),
     Measuring("packaging", _packaging, _no_peer),
