@@ -17,12 +17,15 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.pull.download import DownloadSettings
+from pipelines.pull.grant_addresses import GrantAddresses, read_grant
 from pipelines.pull.open import open_origin
 from pipelines.pull.pull import Pulled, PullRequest, pull
 from pipelines.pull.selection import Selection
 from pipelines.report.progress import show_progress
+from pipelines.run.signing_key import load_key
 from pipelines.storage.progress import report_progress
 from pipelines.verify.signer import read_pinned_keys
+from schemas.errors import InputError
 
 EXAMPLES = """\
 examples:
@@ -98,16 +101,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="prints the address of the file whose path is its last argument; called again when "
         "the server refuses an address",
     )
+    granted = parser.add_argument_group("by a grant (URI is then the agency's server)")
+    granted.add_argument("--grant", type=Path, metavar="FILE", help="the grant")
+    granted.add_argument(
+        "--buyer-key", type=Path, metavar="FILE", help="the buyer's signing key, which it names"
+    )
+    granted.add_argument(
+        "--purpose", default="", metavar="NAME", help="what for (default: the grant's first)"
+    )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, progress = consoles(options)
-    origin = open_origin(options.uri, float(options.stall), options.sign_command)
+    pinned = read_pinned_keys(options.key)
+    granted = _granted(options, pinned)
+    origin = open_origin(options.uri, float(options.stall), options.sign_command, granted)
     request = PullRequest(
         options.folder,
-        read_pinned_keys(options.key),
+        pinned,
         options.allow_unpinned,
         Selection(frozenset(options.shards), frozenset(options.families)),
         options.quick,
@@ -122,6 +135,29 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done, options)
     return 0
+
+
+def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> GrantAddresses | None:
+    """Returns the addresses that a grant gives, if one was given."""
+    if options.grant is None:
+        if options.buyer_key or options.purpose:
+            raise InputError(
+                "These options have no effect without --grant", "--buyer-key, --purpose", ""
+            )
+        return None
+    if options.buyer_key is None or options.sign_command:
+        raise InputError(
+            "A grant is used with the buyer's key, and with no other signer of addresses",
+            f"--grant {options.grant}",
+            "Give --buyer-key, and leave out --sign-command.",
+        )
+    try:
+        data = options.grant.read_bytes()
+    except OSError as error:
+        raise InputError("The grant cannot be read", str(options.grant), str(error)) from error
+    holder = load_key(options.buyer_key)
+    read_grant(data, holder, pinned)
+    return GrantAddresses(options.uri, data, holder, options.purpose)
 
 
 class _Reporter:

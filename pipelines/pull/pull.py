@@ -114,8 +114,11 @@ def pull(
         parts = _parts_folder(inner, missing)
         rest = _stage_copies(parts, copies_there(delivery, wanted, right, state), missing, report)
         _require_space(parts, rest)
+        files = _wanted(head, rest)
+        if files:
+            origin.prepare([one.path for one in files])
         totals = download(  # 4
-            origin, parts, _wanted(head, rest), request.settings, lambda count: report(count, 0)
+            origin, parts, files, request.settings, lambda count: report(count, 0)
         )
         sync_folder(parts)
         placed, removed = switch(delivery, parts, wanted, right, state, head.data)  # 5

@@ -33,6 +33,8 @@ from schemas.deal_values import (
     ProfileName,
     TerritoryCode,
 )
+from schemas.grant import Grant
+from schemas.latest import Changes, Latest
 from schemas.manifest import Manifest
 from schemas.notice import Notice, Reply
 from schemas.profiles import profile_names
@@ -347,6 +349,9 @@ def json_schemas() -> dict[str, str]:
         "manifest": _published_schema(Manifest),
         "notice": _published_schema(Notice),
         "removal-reply": _published_schema(Reply),
+        "latest": _published_schema(Latest),
+        "changes": _published_schema(Changes),
+        "grant": _published_schema(Grant),
         "run": _published_schema(RunRecord),
     }
     return {
