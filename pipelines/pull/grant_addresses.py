@@ -17,6 +17,7 @@ from pipelines.pull.http_origin import web_connection
 from pipelines.pull.origin import PassingFaultError
 from schemas.errors import InputError
 from schemas.grant import (
+    GRANT_FORMAT,
     MAX_PATHS,
     FileRequest,
     Grant,
@@ -60,7 +61,7 @@ class GrantAddresses(SignedAddresses):
     def _ask(self, paths: Sequence[str]) -> dict[str, tuple[str, float]]:
         grant = open_signed(self.grant, Grant, GRANT_KIND)
         request = FileRequest(
-            fairshard_request=1,
+            fairshard_request=GRANT_FORMAT,
             grant=grant.grant,
             deal_id=grant.deal_id,
             purpose=self.purpose or grant.purposes[0],

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,7 @@ from pipelines.storage.local_file import (
 from schemas.errors import InputError, RunError
 
 INNER = ".pull"
+STATE_FORMAT: Final = 1
 _STATE = "state.json"
 
 
@@ -44,7 +45,7 @@ class PullState(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    fairshard_pull_state: Literal[1] = 1
+    fairshard_pull_state: Literal[1] = STATE_FORMAT
     deal_id: str = ""
     vkey: str = ""
     sequence: int = 0

@@ -23,6 +23,7 @@ from pipelines.storage.tables import read_parquet
 from schemas import layout
 from schemas.errors import RunError
 from schemas.latest import (
+    LATEST_FORMAT,
     ChangedShards,
     Changes,
     Latest,
@@ -79,7 +80,7 @@ def announce(
     before = read_latest(store, deal_id)
     issued_at = as_of.astimezone(UTC)
     latest = Latest(
-        fairshard_latest=1,
+        fairshard_latest=LATEST_FORMAT,
         deal_id=deal_id,
         sequence=1 if before is None else before.sequence + 1,
         version=versions[-1].version,
@@ -175,7 +176,7 @@ def _changes(
     if before is not None:
         previous = PreviousVersion(delivery=before.manifest.delivery, manifest_sha256=before.sha256)
     return Changes(
-        fairshard_changes=1,
+        fairshard_changes=LATEST_FORMAT,
         delivery=one.manifest.delivery,
         manifest_sha256=one.sha256,
         previous=previous,

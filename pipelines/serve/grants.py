@@ -14,7 +14,7 @@ from pipelines.run.announce import read_latest
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import InputError
-from schemas.grant import Grant
+from schemas.grant import GRANT_FORMAT, Grant
 from schemas.manifest import Manifest
 
 _FOLDER = f"{layout.AGENCY}/grants"
@@ -57,7 +57,7 @@ def issue_grant(
     issued_at = issued_at.astimezone(UTC)
     ends = datetime.fromisoformat(deal.ends).replace(tzinfo=UTC) + timedelta(days=1)
     grant = Grant(
-        fairshard_grant=1,
+        fairshard_grant=GRANT_FORMAT,
         grant=f"{deal_id}-{secrets.token_hex(8)}",
         deal_id=deal_id,
         party=deal.buyer,
