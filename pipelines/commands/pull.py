@@ -20,7 +20,7 @@ from pipelines.pull.download import DownloadSettings
 from pipelines.pull.grant_addresses import GrantAddresses, read_grant
 from pipelines.pull.open import open_origin
 from pipelines.pull.pull import Pulled, PullRequest, pull
-from pipelines.pull.selection import Selection
+from pipelines.pull.selection import SampleChoice, Selection
 from pipelines.report.progress import show_progress
 from pipelines.run.signing_key import load_key
 from pipelines.storage.progress import report_progress
@@ -73,6 +73,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         part_group.add_argument(
             f"--{name}", nargs="+", action="extend", default=[], metavar="NAME", help=text
         )
+    part_group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="keys of samples, one on each line; they come to DIR/samples, without the other tars",
+    )
+    part_group.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENDING",
+        help="members with these endings, such as txt json; likewise",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--quick",
@@ -122,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
         options.folder,
         pinned,
         options.allow_unpinned,
-        Selection(frozenset(options.shards), frozenset(options.families)),
+        Selection(frozenset(options.shards), frozenset(options.families), _samples(options)),
         options.quick,
         DownloadSettings(options.connections, float(options.stall)),
     )
@@ -158,6 +172,22 @@ def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> Gra
     holder = load_key(options.buyer_key)
     read_grant(data, holder, pinned)
     return GrantAddresses(options.uri, data, holder, options.purpose)
+
+
+def _samples(options: argparse.Namespace) -> SampleChoice | None:
+    """Returns which samples are chosen; None for whole shards."""
+    keys: frozenset[str] = frozenset()
+    if options.keys is not None:
+        try:
+            lines = options.keys.read_text("utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("The keys cannot be read", str(options.keys), str(error)) from error
+        keys = frozenset(line.strip() for line in lines if line.strip())
+        if not keys:
+            raise InputError("The file has no key", str(options.keys), "Write one on each line.")
+    if not keys and not options.columns:
+        return None
+    return SampleChoice(keys, frozenset(one.removeprefix(".") for one in options.columns))
 
 
 class _Reporter:
