@@ -22,9 +22,15 @@ def pulled(out: Path, copy: Path) -> dict[str, object]:
     return told
 
 
+def list_of(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
 def test_a_pull_after_a_removal_fetches_what_changed(tmp_path: Path) -> None:
     made = SmallLibrary(tmp_path)
-    made.add(6, side=600)
+    made.deal += '\n[shards]\ntarget_bytes = "1MiB"\n'
+    made.add(12, side=1_400)
     assert made.package(as_of="2999-01-01").code == 0
     copy = tmp_path / "copy"
     first = pulled(made.out, copy)
@@ -41,5 +47,13 @@ def test_a_pull_after_a_removal_fetches_what_changed(tmp_path: Path) -> None:
     notice = json.loads((copy / "notices" / "small-000001.json").read_bytes())
     (sample,) = notice["deliveries"][0]["shards"][0]["samples"]
     assert changes["removed"][0]["asset"] == sample["asset"]
-    assert int(str(second["received_bytes"])) < int(str(first["received_bytes"]))
+    came, before = int(str(second["received_bytes"])), int(str(first["received_bytes"]))
+    placed, files = len(list_of(second["placed"])), int(str(second["files"]))
+    print(f"{came:,} of {before:,} bytes came, {placed} of {files} files changed")
+    shards = changes["shards"]
+    assert len(shards["changed"]) == 1 and len(shards["same"]) >= 2
+    # The shard that lost a sample, and the small files about the whole delivery.
+    (tar,) = (copy / "delivery" / "shards").glob(f"{shards['changed'][0]}.tar")
+    rest = [path for path in (copy / "delivery").rglob("*") if path.suffix != ".tar"]
+    assert came <= tar.stat().st_size + sum(path.stat().st_size for path in rest if path.is_file())
     assert pulled(made.out, copy)["received_bytes"] == 0
