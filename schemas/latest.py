@@ -8,11 +8,14 @@ nobody can keep a buyer at an old one.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.notice import RemovalReason
+
+#: Number of `Latest` and of `Changes`.
+LATEST_FORMAT: Final = 1
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Version = Annotated[str, Field(pattern=r"^v\d{4,9}$")]

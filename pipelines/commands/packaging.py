@@ -23,6 +23,7 @@ from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
 from pipelines.rights.formatting import one_line
+from pipelines.run.announce import announce
 from pipelines.run.changes import known_changes
 from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
@@ -82,11 +83,17 @@ def run_package(
         )
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:
-            record_delivery(  # these two where the run was cut off at its end
+            record_delivery(  # these three where the run was cut off at its end
                 prepared.store,
                 prepared.log_key,
                 prepared.job.deal.deal_id,
                 prepared.job.version,
+                prepared.job.as_of,
+            )
+            announce(
+                prepared.store,
+                prepared.job.deal.deal_id,
+                prepared.log_key.signer,
                 prepared.job.as_of,
             )
             prepared.store.delete_prefix(prepared.job.work)

@@ -16,13 +16,15 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.pull.download import DownloadSettings
+from pipelines.pull.grant_addresses import GrantAddresses, read_grant
 from pipelines.pull.open import open_origin
 from pipelines.pull.pull import Pulled, PullRequest, pull
-from pipelines.pull.selection import Selection
+from pipelines.pull.selection import SampleChoice, Selection
 from pipelines.report.progress import show_progress
+from pipelines.run.signing_key import load_key
 from pipelines.storage.progress import report_progress
 from pipelines.verify.signer import read_pinned_keys
-from schemas.errors import counted
+from schemas.errors import InputError, counted
 
 EXAMPLES = """\
 examples:
@@ -70,6 +72,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         part_group.add_argument(
             f"--{name}", nargs="+", action="extend", default=[], metavar="NAME", help=text
         )
+    part_group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="keys of samples, one on each line; they come to DIR/samples, without the other tars",
+    )
+    part_group.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENDING",
+        help="members with these endings, such as txt json; likewise",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--quick",
@@ -98,18 +114,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="prints the address of the file whose path is its last argument; called again when "
         "the server refuses an address",
     )
+    granted = parser.add_argument_group("by a grant (URI is then the agency's server)")
+    granted.add_argument("--grant", type=Path, metavar="FILE", help="the grant")
+    granted.add_argument(
+        "--buyer-key", type=Path, metavar="FILE", help="the buyer's signing key, which it names"
+    )
+    granted.add_argument(
+        "--purpose", default="", metavar="NAME", help="what for (default: the grant's first)"
+    )
     add_general_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, progress = consoles(options)
-    origin = open_origin(options.uri, float(options.stall), options.sign_command)
+    pinned = read_pinned_keys(options.key)
+    granted = _granted(options, pinned)
+    origin = open_origin(options.uri, float(options.stall), options.sign_command, granted)
     request = PullRequest(
         options.folder,
-        read_pinned_keys(options.key),
+        pinned,
         options.allow_unpinned,
-        Selection(frozenset(options.shards), frozenset(options.families)),
+        Selection(frozenset(options.shards), frozenset(options.families), _samples(options)),
         options.quick,
         DownloadSettings(options.connections, float(options.stall)),
     )
@@ -122,6 +148,45 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(results, done, options)
     return 0
+
+
+def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> GrantAddresses | None:
+    """Returns the addresses that a grant gives, if one was given."""
+    if options.grant is None:
+        if options.buyer_key or options.purpose:
+            raise InputError(
+                "These options have no effect without --grant", "--buyer-key, --purpose", ""
+            )
+        return None
+    if options.buyer_key is None or options.sign_command:
+        raise InputError(
+            "A grant is used with the buyer's key, and with no other signer of addresses",
+            f"--grant {options.grant}",
+            "Give --buyer-key, and leave out --sign-command.",
+        )
+    try:
+        data = options.grant.read_bytes()
+    except OSError as error:
+        raise InputError("The grant cannot be read", str(options.grant), str(error)) from error
+    holder = load_key(options.buyer_key)
+    read_grant(data, holder, pinned)
+    return GrantAddresses(options.uri, data, holder, options.purpose)
+
+
+def _samples(options: argparse.Namespace) -> SampleChoice | None:
+    """Returns which samples are chosen; None for whole shards."""
+    keys: frozenset[str] = frozenset()
+    if options.keys is not None:
+        try:
+            lines = options.keys.read_text("utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("The keys cannot be read", str(options.keys), str(error)) from error
+        keys = frozenset(line.strip() for line in lines if line.strip())
+        if not keys:
+            raise InputError("The file has no key", str(options.keys), "Write one on each line.")
+    if not keys and not options.columns:
+        return None
+    return SampleChoice(keys, frozenset(one.removeprefix(".") for one in options.columns))
 
 
 class _Reporter:

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     PAYOUT = "payout"
     NOTICE = "notice"
     ACKNOWLEDGEMENT = "acknowledgement"
+    ACCESS = "access"
+    """A buyer was given addresses of files; which ones, and who, is private."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -26,6 +27,10 @@ class Addresses(Protocol):
 
     def renew(self, path: str, refused: str) -> bool:
         """See `Origin.renew`."""
+        ...
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """See `Origin.prepare`."""
         ...
 
 
@@ -48,6 +53,9 @@ class PlainAddresses:
     def renew(self, path: str, refused: str) -> bool:
         """See `Addresses.renew`."""
         return False
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """See `Addresses.prepare`: they are known."""
 
 
 @dataclass
@@ -76,6 +84,16 @@ class SignedAddresses:
             if self._known.get(path, ("", 0.0))[0] == refused:
                 self._signed(path)
         return True
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """See `Addresses.prepare`: each is signed when it is needed."""
+
+    def learn(self, found: Mapping[str, tuple[str, float]]) -> None:
+        """Keeps new addresses, each with the seconds for which it is used."""
+        now = time.monotonic()
+        with self._lock:
+            for path, (url, life_s) in found.items():
+                self._known[path] = (url, now + life_s)
 
     def _signed(self, path: str) -> str:
         url, life_s = self.sign(path)

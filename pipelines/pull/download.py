@@ -8,7 +8,6 @@ if it asks for one.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import zlib
@@ -17,15 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.pull.origin import DeniedError, Lane, Origin, PassingFaultError
+from pipelines.pull.origin import Lane, Origin, PassingFaultError
 from pipelines.pull.part_file import PART_BYTES, PartFile
-from schemas.errors import InputError, RunError
+from pipelines.pull.patience import after_fault
+from schemas.errors import RunError
 
-_ATTEMPTS = 8  # in a row without a byte
 _ROUNDS = 3  # how often all bytes of a file may come
 _FIRST_WAIT_S = 0.5
-_MAX_WAIT_S = 15.0
-_MAX_ASKED_WAIT_S = 120.0
 _MIN_BYTES_PER_S = 1_000
 _WATCH_S = 0.25
 
@@ -273,25 +270,10 @@ class _Download:
     def _wait_after(self, fault: PassingFaultError, failures: int, path: str) -> None:
         if self._stop.is_set():
             return
-        if isinstance(fault, DeniedError):
-            if failures > 2 or not self._origin.renew(path, fault.url):
-                raise InputError(
-                    "The server refuses access",
-                    f"{self._origin.uri}: {path} ({fault.detail})",
-                    "What has come is kept. Get a new grant or address, and pull again.",
-                ) from fault
-        elif failures >= _ATTEMPTS:
-            raise RunError(
-                "A file cannot be pulled",
-                f"{self._origin.uri}: {path} ({fault.detail}, {failures} times in a row)",
-                "What has come is kept. Check the network, and pull again.",
-            ) from fault
+        unit_s = self._settings.wait_unit_s
+        after_fault(self._origin, path, fault, failures, unit_s, self._stop.wait)
         with self._turn:
             self.totals.faults += 1
-        if not isinstance(fault, DeniedError):
-            longest = min(_MAX_WAIT_S, self._settings.wait_unit_s * 2 ** (failures - 1))
-            asked = min(fault.wait_s, _MAX_ASKED_WAIT_S)
-            self._stop.wait(asked + random.uniform(0, longest))  # noqa: S311  (spreads requests)
 
     def _finish(self, job: _Job) -> None:
         """Checks a file that is all there; what is wrong of it comes again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,9 @@ class FolderOrigin:
     def renew(self, path: str, refused: str) -> bool:
         """See `Origin.renew`: permission is not given by an address here."""
         return False
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """See `Origin.prepare`: files of a folder have no other addresses."""
 
 
 class FolderLane:

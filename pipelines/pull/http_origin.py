@@ -13,10 +13,10 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pipelines.fetch.pacing import default_user_agent, retry_after_s
 from pipelines.pull.addresses import Addresses, check_web_address
@@ -50,6 +50,10 @@ class HttpOrigin:
     def renew(self, path: str, refused: str) -> bool:
         """See `Origin.renew`."""
         return self.addresses.renew(path, refused)
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """See `Origin.prepare`."""
+        self.addresses.prepare(paths)
 
 
 class HttpLane:
@@ -168,6 +172,12 @@ class HttpLane:
 @cache
 def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
+
+
+def web_connection(parts: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
+    """Returns a connection, not yet made, to the host of an address."""
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    return _connection(parts.scheme, parts.hostname or "", port, timeout_s)
 
 
 def _connection(scheme: str, host: str, port: int, timeout_s: float) -> http.client.HTTPConnection:

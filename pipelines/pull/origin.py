@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 CHUNK_BYTES = 1 << 20
@@ -88,4 +88,8 @@ class Origin(Protocol):
         Returns:
             False if there is no way to get another one.
         """
+        ...
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """Gets the addresses of files that will be read, if that takes requests."""
         ...

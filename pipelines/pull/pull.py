@@ -2,7 +2,8 @@
 
 The steps, numbered in the code: 1. lock the copy; 2. read the manifest and check who signed it and
 that it is not older than what was seen; 3. find what is there already, by digest; 4. download the
-rest beside the delivery, and check each file; 5. put everything in place, the manifest last.
+rest beside the delivery, and check each file; 5. put everything in place, the manifest last; 6. if
+only some samples are wanted, take them out of their tars.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipelines.pull.head import Head, find_head
 from pipelines.pull.origin import Origin
 from pipelines.pull.part_file import file_digest
 from pipelines.pull.place import Known, copies_there, copy_durably, refuse_strangers, survey, switch
+from pipelines.pull.samples import drop_samples, pull_samples
 from pipelines.pull.selection import EVERYTHING, Selection, listed_files
 from pipelines.pull.side_records import pull_side_records
 from pipelines.pull.state import PullState, locked, read_state, write_state
@@ -114,12 +116,24 @@ def pull(
         parts = _parts_folder(inner, missing)
         rest = _stage_copies(parts, copies_there(delivery, wanted, right, state), missing, report)
         _require_space(parts, rest)
+        files = _wanted(head, rest)
+        if files:
+            origin.prepare([one.path for one in files])
         totals = download(  # 4
-            origin, parts, _wanted(head, rest), request.settings, lambda count: report(count, 0)
+            origin, parts, files, request.settings, lambda count: report(count, 0)
         )
         sync_folder(parts)
         placed, removed = switch(delivery, parts, wanted, right, state, head.data)  # 5
         shutil.rmtree(parts)
+        choice = request.selection.samples  # 6
+        if choice is None:
+            drop_samples(request.folder, state)
+        else:
+            names = request.selection.shard_names(head.manifest)
+            totals.received_bytes += pull_samples(
+                origin, head, request.folder, state, choice, names, request.settings, report
+            )
+        write_state(inner, state)
         notices = pull_side_records(origin, head, request.folder, request.settings)
     sizes = [size for _, size, _, _ in state.files.values()]
     return Pulled(head, len(sizes), sum(sizes), placed, removed, totals, notices)

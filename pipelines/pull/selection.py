@@ -14,23 +14,32 @@ from schemas.manifest import FileRecord, Manifest
 
 
 @dataclass(frozen=True)
+class SampleChoice:
+    """Which samples are taken out of the tars.
+
+    Attributes:
+        keys: Keys of samples; empty for all.
+        columns: Endings of members, such as `jpg` or `txt`; empty for all.
+    """
+
+    keys: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Selection:
     """What of a delivery is wanted.
 
     Attributes:
         shards: Names of shards; empty for all.
         families: Families of shards, such as `image`; empty for all.
-        without_tars: Whether the tars are left out, since samples are taken from them one by one.
+        samples: Which samples are taken out of the tars, which are then left out; None for whole
+            tars.
     """
 
     shards: frozenset[str] = frozenset()
     families: frozenset[str] = frozenset()
-    without_tars: bool = False
-
-    @property
-    def is_all(self) -> bool:
-        """Whether nothing is left out."""
-        return not (self.shards or self.families or self.without_tars)
+    samples: SampleChoice | None = None
 
     def shard_names(self, manifest: Manifest) -> frozenset[str]:
         """Returns the names of the shards that are wanted.
@@ -62,7 +71,7 @@ class Selection:
             if shard.name not in names
             for path in layout.shard_paths(shard.name, number)
         }
-        if self.without_tars:
+        if self.samples is not None:
             left_out.update(layout.tar_path(name) for name in names)
         return {
             path: record for path, record in listed_files(manifest).items() if path not in left_out

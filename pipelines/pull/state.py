@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,7 @@ from pipelines.storage.local_file import (
 from schemas.errors import InputError, RunError
 
 INNER = ".pull"
+STATE_FORMAT: Final = 1
 _STATE = "state.json"
 
 
@@ -40,17 +41,19 @@ class PullState(BaseModel):
         version: Number of the newest version that was seen.
         manifest_sha256: Digest of that version's manifest, hex.
         files: The copy's own files: digest, length, time of change in ns and inode, by path.
+        samples: Names of the shards that `samples/` may have a part of.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    fairshard_pull_state: Literal[1] = 1
+    fairshard_pull_state: Literal[1] = STATE_FORMAT
     deal_id: str = ""
     vkey: str = ""
     sequence: int = 0
     version: int = 0
     manifest_sha256: str = ""
     files: dict[str, tuple[str, int, int, int]] = Field(default_factory=dict)
+    samples: list[str] = Field(default_factory=list)
 
 
 @contextmanager
@@ -101,17 +104,23 @@ def write_state(inner: Path, state: PullState) -> None:
 
 
 def write_durably(path: Path, data: bytes, inner: Path) -> None:
-    """Writes a file: first its bytes reach the disk, then its name.
+    """Writes a file: first its bytes reach the disk, then its name; see `stream_durably`."""
+    stream_durably(path, [data], inner)
+
+
+def stream_durably(path: Path, pieces: Iterable[bytes], inner: Path) -> None:
+    """Writes a file in pieces: first its bytes reach the disk, then its name.
 
     Args:
         path: The file.
-        data: Its bytes.
+        pieces: Its bytes.
         inner: Where it is written at first, so that a crash leaves nothing beside it.
     """
     staged = temporary_file(inner / path.name, private=False)
     with staged as (sink, name), translate_write_errors(path):
         make_folder(path.parent)
-        sink.write(data)
+        for piece in pieces:
+            sink.write(piece)
         sync_and_close(sink)
         name.replace(path)
         sync_folder(path.parent)

@@ -4,7 +4,7 @@ Every step is recorded or found to be done already, so that a removal that was k
 by the same command. The numbers mark these steps in the code: 1. find the samples; 2. record one
 notice for each deal; 3. write it for the buyer, and the list of all that was removed; 4. take money
 back, if that is asked for; 5. patch the versions that no other one replaces; 6. record the patched
-versions; 7. record what was asked for and is in no notice to a buyer.
+versions; 7. tell the deals' buyers; 8. record what was asked for and is in no notice to a buyer.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from pipelines.removal.search import (
     unknown_names,
 )
 from pipelines.removal.standing import StandingNo, record_standing
+from pipelines.run.announce import announce
 from pipelines.storage.store import Store
 from schemas.deal_terms import WithdrawalTerms
 from schemas.errors import InputError
@@ -163,9 +164,11 @@ def revoke(agency: Agency, removal: Removal) -> Revocation:
                 done[deal_id] = made.after(done.get(deal_id))
         if not deals:
             break
+    for deal_id in done:
+        announce(agency.store, deal_id, agency.signer, removal.recorded_at)  # 7
     if overtaken:
         raise overtaken
-    standing, is_new = record_standing(  # 7
+    standing, is_new = record_standing(  # 8
         open_log(agency.store, agency.key),
         StandingNo(
             removal.asked,

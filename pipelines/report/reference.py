@@ -36,6 +36,8 @@ from schemas.deal_values import (
     TerritoryCode,
 )
 from schemas.exposure import Exposure
+from schemas.grant import Grant
+from schemas.latest import Changes, Latest
 from schemas.manifest import Manifest
 from schemas.notice import Notice, Reply
 from schemas.profiles import profile_names
@@ -376,6 +378,9 @@ def json_schemas() -> dict[str, str]:
         "removal-reply": _published_schema(Reply),
         "removal-list": _published_schema(RemovalList),
         "exposure": _published_schema(Exposure),
+        "latest": _published_schema(Latest),
+        "changes": _published_schema(Changes),
+        "grant": _published_schema(Grant),
         "run": _published_schema(RunRecord),
     }
     return {

@@ -22,6 +22,7 @@ from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.read import read_table
 from pipelines.ledger.payees import read_payees
 from pipelines.ledger.signed_note import Signer
+from pipelines.run.announce import announce
 from pipelines.run.corrected import after_removals
 from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
@@ -149,6 +150,7 @@ def package(
             _begin(store, held, command)
             result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
             record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
+            announce(store, job.deal.deal_id, key.signer, job.as_of)
             _check_removals(store, job, key, _REVOKE_AGAIN)
         return replace(result, run=run_record(held, observed))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipelines.storage.s3_client import S3Options, presigning_client, translate_s3_errors
+from pipelines.storage.s3_store import S3Store
 
 
 def presigned_url(options: S3Options, bucket: str, name: str, expires_s: int) -> str:
@@ -23,3 +26,14 @@ def presigned_url(options: S3Options, bucket: str, name: str, expires_s: int) ->
                 "get_object", Params={"Bucket": bucket, "Key": name}, ExpiresIn=expires_s
             )
         )
+
+
+def s3_signer(store: S3Store, expires_s: int) -> Callable[[str], str]:
+    """Returns a function that gives an address of an object of a store, by its key.
+
+    Args:
+        store: The store.
+        expires_s: For how long an address may be used, in seconds.
+    """
+    prefix = f"{store.prefix}/" if store.prefix else ""
+    return lambda key: presigned_url(store.options, store.bucket, f"{prefix}{key}", expires_s)

@@ -46,7 +46,9 @@ def test_bucket_policies_and_templates_say_the_same(name: str, template: str) ->
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert f'"{action}"' in text
-        assert statement["Resource"] in text
+        resources = statement["Resource"]
+        for resource in [resources] if isinstance(resources, str) else resources:
+            assert f'"{resource}"' in text
         for prefix in statement.get("Condition", {}).get("StringLike", {}).values():
             assert f'"s3:prefix": !Sub "{prefix}"' in text
 

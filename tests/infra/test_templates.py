@@ -136,6 +136,10 @@ def forbidden(key_arn: str = "") -> list[Request]:
         f"{PREFIX}/{DEAL}/v0001/agency/statements/v0001/delivery/x.json",
         f"{PREFIX}/{DEAL}/v0001/agency/delivery/x",
         f"{PREFIX}/{DEAL}/v0001/run.json",
+        f"{PREFIX}/{DEAL}/v0001/latest.json",
+        f"{PREFIX}/{DEAL}/CHANGES.json",
+        f"{PREFIX}/other/latest.json",
+        f"{PREFIX}/agency/runs/{DEAL}/v0001.json",
         f"{PREFIX}/{DEAL}-2/v0001/delivery/manifest.json",
         f"{PREFIX}/other/v0001/delivery/manifest.json",
         f"{PREFIX}/other/{DEAL}/v0001/delivery/manifest.json",
@@ -182,6 +186,11 @@ def test_the_buyer_reads_the_deals_deliveries_and_nothing_else(
         for prefix in (f"{delivery}/", f"{delivery}/shards/"):
             assert is_allowed(buyer, Request("s3:ListBucket", OUTPUT, {"s3:prefix": prefix}))
     key = stacks["KeyArn"]
+    for name in ("latest.json", "v0001/CHANGES.json", "notices/acme-000001.json"):
+        record = f"{OUTPUT}/{PREFIX}/{DEAL}/{name}"
+        assert is_allowed(buyer, Request("s3:GetObject", record))
+        request = Request("kms:Decrypt", key, {KEY_CONTEXT: record})
+        assert is_allowed(buyer, request) == bool(key)
     decrypt = Request("kms:Decrypt", key, {KEY_CONTEXT: f"{OUTPUT}/{DELIVERY}/manifest.json"})
     assert is_allowed(buyer, decrypt) == bool(key)
     allowed = [request for request in forbidden(key) if is_allowed(buyer, request)]

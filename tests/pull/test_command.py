@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import fairshard
-from tests.end_to_end.small_library import in_process
+from pipelines.cli import main
+from tests.end_to_end.command import CommandResult, fairshard
 from tests.pull.deals import SIGNER, content, publish, say_latest, tree
 
 FILES = {"README.md": b"read me\n", "shards/d-00000.tar": content(1, 3 << 20)}
@@ -19,6 +21,13 @@ def deal(tmp_path: Path) -> Path:
     publish(tmp_path / "acme", "v0001", FILES)
     say_latest(tmp_path / "acme", 1, expires_at="2999-01-01T00:00:00+00:00")
     return tmp_path / "acme"
+
+
+def in_process(*words: object) -> CommandResult:
+    said, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(errors):
+        code = main(list(map(str, words)))
+    return CommandResult(code, said.getvalue(), errors.getvalue())
 
 
 def test_pull_says_what_it_did(deal: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.format.signed_record import open_signed
+from schemas.latest import Changes, Latest
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
 pytestmark = pytest.mark.long
@@ -27,6 +29,10 @@ def test_a_version_that_a_removal_made_is_compared_by_what_was_packaged(tmp_path
         *("--as-of", "2026-11-28", "--workers", 1, "--json"),
     )
     assert done.code == 0, done.err
+    told = open_signed((made.out / "small" / "latest.json").read_bytes(), Latest, "latest")
+    assert (told.sequence, told.version, len(told.notices)) == (4, "v0004", 2)
+    data = (made.out / "small" / "v0002" / "CHANGES.json").read_bytes()
+    assert len(open_signed(data, Changes, "changes", (told.vkey,)).removed) == 1
     versions = json.loads(done.out)["versions"]
     assert versions["changes_known_before"]["new"] == 1  # a-3, and not every asset
     amounts = [

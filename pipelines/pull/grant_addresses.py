@@ -1,0 +1,120 @@
+"""Addresses that an agency's server gives to the holder of a grant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from pipelines.format.signed_record import open_signed, signed_bytes
+from pipelines.ledger.signed_note import Signer
+from pipelines.pull.addresses import SignedAddresses, check_web_address
+from pipelines.pull.http_origin import web_connection
+from pipelines.pull.origin import PassingFaultError
+from schemas.errors import InputError
+from schemas.grant import (
+    GRANT_FORMAT,
+    MAX_PATHS,
+    FileRequest,
+    Grant,
+    GrantedFiles,
+    Refused,
+    SignedRequest,
+)
+
+GRANT_KIND = "grant"
+REQUEST_KIND = "request"
+FILES = "/v1/files"
+_MAX_ANSWER_BYTES = 16 << 20
+_TIMEOUT_S = 60.0
+
+
+@dataclass
+class GrantAddresses(SignedAddresses):
+    """Addresses of a deal's files from an agency's server.
+
+    Attributes:
+        server: The server's address.
+        grant: The grant's file.
+        holder: The buyer's key, which the grant names.
+        purpose: What the files are for; one of the grant's purposes.
+    """
+
+    server: str
+    grant: bytes
+    holder: Signer
+    purpose: str
+
+    def sign(self, path: str) -> tuple[str, float]:
+        """See `SignedAddresses.sign`."""
+        return self._ask([path])[path]
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """Gets the addresses of many files with few requests."""
+        for start in range(0, len(paths), MAX_PATHS):
+            self.learn(self._ask(paths[start : start + MAX_PATHS]))
+
+    def _ask(self, paths: Sequence[str]) -> dict[str, tuple[str, float]]:
+        grant = open_signed(self.grant, Grant, GRANT_KIND)
+        request = FileRequest(
+            fairshard_request=GRANT_FORMAT,
+            grant=grant.grant,
+            deal_id=grant.deal_id,
+            purpose=self.purpose or grant.purposes[0],
+            paths=list(paths),
+            asked_at=datetime.now(UTC).isoformat(),
+            vkey=self.holder.vkey,
+        )
+        text = signed_bytes(request, REQUEST_KIND, self.holder).decode()
+        asked = SignedRequest(grant=self.grant.decode(), request=text)
+        status, data = self._send(asked.model_dump_json().encode())
+        try:
+            if status == 200:
+                answer = GrantedFiles.model_validate_json(data)
+                life_s = answer.life_s / 2
+                return {one.path: (check_web_address(one.url), life_s) for one in answer.files}
+            refused = Refused.model_validate_json(data)
+        except ValidationError as error:
+            raise PassingFaultError(f"the server of grants answers HTTP {status}") from error
+        raise InputError(
+            "The agency's server refuses the grant",
+            f"{self.server}: {refused.refused} ({refused.detail})"[:400],
+            "What has come is kept. Ask the agency.",
+        )
+
+    def _send(self, body: bytes) -> tuple[int, bytes]:
+        parts = urlsplit(check_web_address(self.server))
+        connection = web_connection(parts, _TIMEOUT_S)
+        try:
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", f"{parts.path.rstrip('/')}{FILES}", body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MAX_ANSWER_BYTES)
+        except (OSError, HTTPException) as error:
+            raise PassingFaultError(f"the server of grants: {type(error).__name__}") from error
+        finally:
+            connection.close()
+
+
+def read_grant(data: bytes, holder: Signer, pinned: tuple[str, ...] | None) -> Grant:
+    """Reads a grant that a buyer was given, and checks that it can be used.
+
+    Args:
+        data: Its bytes.
+        holder: The buyer's key.
+        pinned: The agency's keys that the buyer trusts, if any were given.
+
+    Raises:
+        SignedRecordError: If it was altered, or is not signed by a pinned key.
+        InputError: If it is for another key.
+    """
+    grant = open_signed(data, Grant, GRANT_KIND, pinned)
+    if grant.holder != holder.vkey:
+        raise InputError(
+            "The grant is for another key", f"{grant.holder}, not {holder.vkey}", "Give its key."
+        )
+    return grant

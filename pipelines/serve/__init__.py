@@ -1,0 +1,1 @@
+"""Entitlement: grants for buyers, and a server that gives addresses to those who hold one."""
