@@ -11,7 +11,6 @@ from rich.console import Console
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     parse_as_of,
     print_json,
 )
@@ -21,7 +20,7 @@ from pipelines.removal.apply import Update, apply_removals, check_removed
 from pipelines.removal.certificate_form import certificate
 from pipelines.storage.open import open_store
 from pipelines.verify.signer import read_pinned_keys
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 from schemas.manifest import Manifest
 from schemas.notice import Notice
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from pipelines.commands.common import (
     add_general_options,
     consoles,
-    counted,
     in_delivery,
     print_json,
 )
 from pipelines.delivery.disclosures import write_disclosures
 from pipelines.verify.signer import read_pinned_keys
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 EXAMPLES = """\
 examples:

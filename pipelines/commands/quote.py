@@ -8,16 +8,17 @@ from pathlib import Path
 from pipelines.accounts.carried import carried_to
 from pipelines.accounts.log import open_log
 from pipelines.accounts.removed import read_removed
-from pipelines.catalogue.mapping import load_mapping
 from pipelines.catalogue.read import open_catalogue
 from pipelines.commands.common import (
     add_as_of_option,
     add_general_options,
+    add_mapping_options,
     add_run_options,
     consoles,
     parse_as_of,
     print_json,
 )
+from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.payees import check_payees
 from pipelines.quote.money import NO_KEYS, Keys
@@ -53,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="deal in TOML; several may be given",
     )
-    parser.add_argument("--mapping", default="", metavar="FILE", help="column mapping in TOML")
+    add_mapping_options(parser)
     add_as_of_option(parser)
     parser.add_argument(
         "--out",
@@ -84,8 +85,7 @@ def run(options: argparse.Namespace) -> int:
     results, _ = consoles(options)
     deals = [load_deal(path) for path in options.deal]
     as_of = parse_as_of(options.as_of)
-    mapping = load_mapping(Path(options.mapping)) if options.mapping else None
-    catalogue = open_catalogue(options.catalogue, mapping)
+    catalogue = open_catalogue(options.catalogue, mapping_choice(options))
     removed = [_removed(options.out, deal) for deal in deals]
     as_of_us = round(as_of.timestamp() * 1_000_000)
     scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.commands.common import add_general_options, consoles, counted, print_json
+from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.features.scan import find_media, scan_media
 from pipelines.features.scan_tables import (
     CREATORS,
@@ -18,6 +18,7 @@ from pipelines.features.scan_tables import (
     write_catalogue,
 )
 from pipelines.rights.formatting import one_line
+from schemas.errors import counted
 
 _MAX_NAMED = 8
 
