@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.format.notice import open_notice
+from pipelines.format.removal_list import open_removal_list
 from pipelines.format.signed_record import open_signed
 from pipelines.pull.download import DownloadSettings
 from pipelines.pull.head import Head, read_small
@@ -17,6 +19,7 @@ from schemas.errors import RunError
 from schemas.latest import Changes, Latest
 
 NOTICES = "notices"
+REMOVAL_LIST = "removals.json"
 _MAX_RECORD_BYTES = 256 << 20
 
 
@@ -40,6 +43,7 @@ def pull_side_records(
     if head.latest is None:
         return []
     new = _pull_notices(origin, head.latest, folder / NOTICES, settings)
+    _pull_removal_list(origin, head, folder, settings)
     path = f"{head.latest.version}/{layout.CHANGES}"
     data = read_small(origin, path, _MAX_RECORD_BYTES, settings.wait_unit_s)
     if data is not None:  # versions of earlier releases have none
@@ -76,6 +80,24 @@ def _pull_notices(
         write_durably(there, data, folder.parent / INNER)
         new.append(record.notice)
     return new
+
+
+def _pull_removal_list(
+    origin: Origin, head: Head, folder: Path, settings: DownloadSettings
+) -> None:
+    """Pulls the list of everything removed, for `pipelines.reader`; a newer copy stays."""
+    if head.latest is None or not head.latest.notices:
+        return
+    data = read_small(origin, f"{NOTICES}/{REMOVAL_LIST}", _MAX_RECORD_BYTES, settings.wait_unit_s)
+    if data is None:  # earlier releases wrote none
+        return
+    found = open_removal_list(data, (head.manifest.vkey,))
+    there = folder / NOTICES / REMOVAL_LIST
+    if there.is_file():
+        kept = open_removal_list(there.read_bytes(), None)
+        if datetime.fromisoformat(kept.issued_at) >= datetime.fromisoformat(found.issued_at):
+            return
+    write_durably(there, data, folder / INNER)
 
 
 def _plain_name(notice: str) -> str:

@@ -18,6 +18,7 @@ from pipelines.format.indexes import index_files, open_samples
 from pipelines.format.manifest import checksums, numbered_shards
 from pipelines.ledger.merkle import RootBuilder, leaf_hash
 from pipelines.ledger.tiles import ENTRIES_PREFIX, entry_bundles, read_entry_bundle, tiles
+from pipelines.removal.attributions import write_attributions
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.removal.shards import patch_shard
@@ -115,6 +116,7 @@ def make_files(
     gone = {asset for samples in removed.values() for asset in samples.values()}
     _write_log(output, frozenset(gone))
     _write_indexes(output, left, md5)
+    write_attributions(output, {key for samples in removed.values() for key in samples})
     if _CROISSANT in before.listed:
         shards = [shard for _, shard in left]
         output.write(_CROISSANT, json_bytes(_croissant(output, shards, new, patch)))
@@ -148,8 +150,10 @@ def _write_indexes(
 ) -> None:
     """Writes Energon's and wids' indexes, and the table of samples."""
     before, shards = output.before, [shard for _, shard in left]
-    with open_samples(output.store, output.delivery, left, frozenset(output.files)) as samples:
-        for path, chunks in index_files(output.store, output.delivery, shards, samples):
+    place, paths = (output.store, output.delivery), frozenset(output.files)
+    schema, loaders = before.table(layout.SAMPLES_TABLE).schema, layout.SIZES in before.listed
+    with open_samples(*place, left, paths, schema) as samples:
+        for path, chunks in index_files(*place, shards, samples, loaders):
             if path not in output.files:  # the index of an unchanged tar is kept
                 output.write_chunks(path, chunks)
     key = f"{output.delivery}/{layout.SAMPLES_TABLE}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -18,14 +18,13 @@ from pipelines.delivery.card import (
     wids_indexes,
 )
 from pipelines.delivery.croissant import file_object
-from pipelines.format.attribution import attribution_csv, without_samples
 from pipelines.format.indexes import index_files, open_samples
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.columns import values_of
 from pipelines.storage.digests import object_sha256
-from pipelines.storage.tables import json_bytes, parquet_bytes
+from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
 from schemas.manifest import FileRecord, RemovalWay, ShardRecord
@@ -121,20 +120,6 @@ def write_whole_indexes(
     _add_samples(output)
     description = _croissant(output, version, shards, as_of)
     output.write("croissant.json", json_bytes(description))
-
-
-def write_attributions(output: PatchOutput, removed: Collection[str]) -> None:
-    """Writes the attributions without those of removed samples; earlier releases have none.
-
-    Args:
-        output: The patched delivery.
-        removed: Keys of the removed samples.
-    """
-    if layout.ATTRIBUTION_TABLE not in output.before.listed:
-        return
-    left = without_samples(output.before.table(layout.ATTRIBUTION_TABLE), removed)
-    output.write(layout.ATTRIBUTION_TABLE, parquet_bytes(left))
-    output.write(layout.ATTRIBUTION_CSV, attribution_csv(left))
 
 
 def _add_samples(output: PatchOutput) -> None:

@@ -26,11 +26,11 @@ from pipelines.format.manifest import (
     sign_manifest,
 )
 from pipelines.ledger.signed_note import Signer
+from pipelines.removal.attributions import write_attributions
 from pipelines.removal.entries import write_entries
 from pipelines.removal.indexes import (
     is_index,
     tar_digests,
-    write_attributions,
     write_whole_indexes,
 )
 from pipelines.removal.locate import FoundSample

@@ -158,6 +158,8 @@ def _notices(store: Store, deal_id: str) -> list[tuple[Notice, NoticeRecord]]:
     """Returns the notices to the deal's buyer, by id."""
     found = []
     for item in store.list(f"{deal_id}/notices"):
+        if item.key == layout.removal_list_path(deal_id):
+            continue
         data = store.read_bytes(item.key)
         notice = open_notice(data)
         record = NoticeRecord(notice=notice.notice, sha256=hashlib.sha256(data).hexdigest())

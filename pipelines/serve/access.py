@@ -154,6 +154,8 @@ class Gate:
 def _records(latest: Latest | None, version: str, prefix: str) -> list[str]:
     """Returns the paths of what a deal's buyer may read besides the delivery's files."""
     notices = [] if latest is None else [f"notices/{one.notice}.json" for one in latest.notices]
+    if notices:
+        notices.append(layout.removal_list_path("").lstrip("/"))
     changes = f"{version}/{layout.CHANGES}"
     return [layout.LATEST, f"{prefix}{layout.MANIFEST}", changes, *notices]
 

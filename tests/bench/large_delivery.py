@@ -26,9 +26,11 @@ from pipelines.format.indexes import index_files, open_samples
 from pipelines.format.manifest import manifest_bytes
 from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import Member, TarWriter
+from pipelines.format.terms_text import terms_text
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.entries import asset_commitment
 from pipelines.ledger.signed_note import FileKey
+from pipelines.ledger.terms import terms_file
 from pipelines.profiles import profile_for
 from pipelines.run.job import Job, Models
 from pipelines.run.receipts import ShardReceipt
@@ -40,6 +42,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, write_table
 from schemas import layout
 from schemas.deal import parse_deal
+from schemas.deal_for_buyer import buyer_terms
 from schemas.manifest import FileRecord, ShardRecord
 from schemas.profiles.common import CommonSample
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
@@ -131,13 +134,17 @@ def _job(samples: int) -> Job:
     terms = deal_text(DEAL, f"{samples}.00") + 'allocation = "weighted"\n'
     deal = parse_deal(terms, "big.toml")
     work, version = layout.work_prefix("x"), layout.version_prefix(DEAL, VERSION)
+    salt, text = deal_salt(KEY.secret, DEAL), terms_text(buyer_terms(deal))
+    file = terms_file(salt, deal.terms_json(), buyer_terms(deal), text)
     job = SimpleNamespace(
         deal=deal,
         as_of=datetime(2026, 6, 30, tzinfo=UTC),
         models=Models("demo", "clip@1", "demo", "captioner@1", demonstration=True),
         version=VERSION,
-        terms_sha256=deal.terms_sha256(),
-        salt=deal_salt(KEY.secret, DEAL),
+        terms_sha256=hashlib.sha256(file).hexdigest(),
+        terms_file=file,
+        terms_text=text,
+        salt=salt,
         run_id="x",
         pool="price",
         replaces="",
@@ -230,7 +237,13 @@ def _table(
 ) -> pa.Table:
     """Returns a shard's table (SHARD_TABLE_SCHEMA)."""
     known: dict[str, Any] = {"asset_id": "", "contributors": [], "agreements": []}
-    known |= {"release_ids": [], "stored_width": 640, "stored_height": 480, "motion_milli": 0}
+    known |= {
+        "release_ids": [],
+        "phash": "",
+        "stored_width": 640,
+        "stored_height": 480,
+        "motion_milli": 0,
+    }
     row = with_values(picture_row(), **known)
     same = shard_row(job, shard, sample, row)
     delivery = layout.delivery_id(DEAL, VERSION)
