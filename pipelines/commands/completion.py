@@ -10,9 +10,12 @@ from pipelines.commands.common import add_general_options
 
 EXAMPLES = """\
 examples:
-  bash:  fairshard completion bash > ~/.local/share/bash-completion/completions/fairshard
-  zsh:   fairshard completion zsh > ~/.fairshard.zsh; echo '. ~/.fairshard.zsh' >> ~/.zshrc
-  fish:  fairshard completion fish > ~/.config/fish/completions/fairshard.fish
+  bash, in ~/.bashrc:
+    eval "$(fairshard completion bash)"
+  zsh, in ~/.zshrc:
+    eval "$(fairshard completion zsh)"
+  fish:
+    fairshard completion fish > ~/.config/fish/completions/fairshard.fish
 """
 
 _BASH = """\
