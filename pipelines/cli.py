@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import logging
 import os
 import select
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from schemas.errors import FairshardError
 
@@ -49,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "replay": "compute the agency's books again, and name the first record that differs",
     "features": "show, check and tidy what was computed from media and is kept for later runs",
     "clean": "remove what interrupted runs left behind",
+    "completion": "print a script with which a shell completes commands and options",
 }
 
 # Import names of what `fairshard[package]` adds to the base install. google and grpc are Beam's.
@@ -59,6 +63,21 @@ PACKAGE_MODULES = frozenset(
 
 # What a shell gives for a program that a closed pipe ended.
 _CLOSED_OUTPUT = 141
+_INTERRUPTED = 130
+_PATIENCE_S = 0.4  # after which a person is told that the command is being loaded
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str = "") -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"fairshard {version('fairshard')}")  # noqa: T201
+        parser.exit()
 
 
 def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
@@ -71,6 +90,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         "run on the base install; the others and verify --repair need pip install "
         "'fairshard[package]'.",
     )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(
@@ -83,7 +103,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
             module = importlib.import_module(f"pipelines.commands.{name.replace('-', '_')}")
             command.epilog = module.EXAMPLES
             module.add_options(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser_of=build_parser)
     return parser
 
 
@@ -94,15 +114,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Libraries log details that do not concern the user, some of them during import.
         logging.disable(logging.CRITICAL)
     command = next((word for word in argv[:1] if word in COMMANDS), "")
+    as_json = "--json" in argv
+    printed = _PrintedJson()
     try:
-        options = build_parser([command] if command else []).parse_args(argv)
+        with _saying_that_it_starts(command, argv):
+            parser = build_parser([command] if command else [])
+        options = parser.parse_args(argv)
         code = int(options.run(options))
         sys.stdout.flush()  # here, where a closed output is caught
         return code
     except FairshardError as error:
         if "--debug" in argv:
             raise
-        return _fail(command, str(error), error.exit_code)
+        _fail(command, str(error))
+        told = {"what": error.what, "which": error.which, "remedy": error.remedy}
+        return printed.error(as_json, told, error.exit_code)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _output_is_closed():
             return _CLOSED_OUTPUT
@@ -111,13 +137,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if missing := missing_module(error):
             what = "--repair needs" if command == "verify" else "needs"
             message = f"{what} {missing}, which is not installed"
-            return _fail(command, f"{message}. Run: pip install 'fairshard[package]'", 2)
-        summary = f"{type(error).__name__}: {error}".splitlines()[0][:400]
-        remedy = "Run again with --debug to see the traceback, and report it."
-        return _fail(command, f"unexpected error: {summary}. {remedy}", 1)
+            remedy, code = "Run: pip install 'fairshard[package]'", 2
+        else:
+            summary = f"{type(error).__name__}: {error}".splitlines()[0][:400]
+            message, code = f"unexpected error: {summary}", 1
+            remedy = "Run again with --debug to see the traceback, and report it."
+        _fail(command, f"{message}. {remedy}")
+        return printed.error(as_json, {"what": message, "which": "", "remedy": remedy}, code)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)  # noqa: T201
-        return 130
+        told = {"what": "interrupted", "which": "", "remedy": "Run the same command again."}
+        return printed.error(as_json, told, _INTERRUPTED)
+
+
+class _PrintedJson:
+    """Whether a command has printed its JSON, which is one document, errors included."""
+
+    def __init__(self) -> None:
+        self._before = self._count()
+
+    @staticmethod
+    def _count() -> int:
+        common = sys.modules.get("pipelines.commands.common")
+        return 0 if common is None else int(common.documents_printed)
+
+    def error(self, as_json: bool, told: dict[str, str], exit_code: int) -> int:
+        """Prints an error as JSON if that is asked for and nothing was printed; returns the code.
+
+        Args:
+            as_json: Whether the command was told to print JSON.
+            told: What the error says: what, which and remedy.
+            exit_code: The exit code, which is returned.
+        """
+        if as_json and self._count() == self._before:
+            document = {"error": told, "exit_code": exit_code}
+            print(json.dumps(document, indent=1, sort_keys=True), flush=True)  # noqa: T201
+        return exit_code
+
+
+@contextmanager
+def _saying_that_it_starts(command: str, argv: Sequence[str]) -> Iterator[None]:
+    """Says on a terminal that a command is being loaded, if that takes long; then takes it back."""
+    if not command or not sys.stderr.isatty() or {"--quiet", "--help", "-h"} & set(argv):
+        yield
+        return
+    shown = threading.Event()
+
+    def show() -> None:
+        shown.set()
+        print(f"fairshard {command}: starting…", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    timer = threading.Timer(_PATIENCE_S, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if shown.is_set():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _output_is_closed() -> bool:
@@ -139,9 +218,8 @@ def missing_module(error: Exception) -> str:
     return name if name.partition(".")[0] in PACKAGE_MODULES else ""
 
 
-def _fail(command: str, message: str, exit_code: int) -> int:
+def _fail(command: str, message: str) -> None:
     print(f"fairshard {command}: {message}", file=sys.stderr)  # noqa: T201
-    return exit_code
 
 
 if __name__ == "__main__":

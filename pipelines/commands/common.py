@@ -20,6 +20,7 @@ from schemas.presets import PRESETS
 
 OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # options can be added to either
 _MAX_WORKERS = 8
+documents_printed = 0  # in this process; an error is printed as JSON only if there is none yet
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
 
@@ -65,6 +66,8 @@ def default_workers() -> int:
 
 def print_json(value: object) -> None:
     """Prints a value to stdout as one JSON document."""
+    global documents_printed
+    documents_printed += 1
     json.dump(value, sys.stdout, indent=1, sort_keys=True)
     sys.stdout.write("\n")
 

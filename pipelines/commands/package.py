@@ -14,6 +14,7 @@ from pipelines.commands.common import (
     add_evaluation_options,
     add_general_options,
     add_run_options,
+    consoles,
     default_workers,
 )
 from pipelines.commands.logging_options import add_log_options
@@ -104,6 +105,9 @@ def run(options: argparse.Namespace) -> int:
             f"--workers {options.workers} with --engine dask",
             "Leave it out: all workers of the Dask cluster are used.",
         )
+    _, progress = consoles(options)
+    # Before what follows is imported, which takes seconds.
+    progress.print(f"Checking the deal {options.deal} and the catalogue…", soft_wrap=True)
     # Another engine has workers of its own.
     with workers_to_come(1 if beam_options else options.workers, options.debug) as origin:
         from pipelines.commands.packaging import run_package

@@ -18,6 +18,7 @@ from pipelines.commands.logging_options import logging_to
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
+from pipelines.report.earlier import complete_json, continued_line
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
@@ -102,6 +103,9 @@ def run_package(
         money = look_at_versions(prepared, progress if options.json else results)
         if options.as_many_workers_as_help:
             prepared = with_workers_needed(prepared)
+        continued = continued_line(prepared.store, prepared.job)
+        if continued:
+            progress.print(continued, markup=False, highlight=False, soft_wrap=True)
         load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(
@@ -217,7 +221,7 @@ def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int
     history = read_history(prepared.store, job.deal)
     by = "".join(past.name for past in history if past.replaces == job.version)
     if as_json:
-        print_json({"delivery": where, "complete": True, "made": False, "replaced_by": by})
+        print_json(complete_json(prepared.store, job, by))
     else:
         more = f" {by} has replaced it since." if by else ""
         console.print(
