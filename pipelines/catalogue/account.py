@@ -117,6 +117,9 @@ class Reading:
             if table in columns:
                 read, unread = columns[table].read, columns[table].unread
                 text += f"; {len(read):,} of {len(read) + len(unread):,} columns"
+            if "by_default" in row:
+                text += f"; {row['by_default']:,} contributors say yes by default"
+                text += f", {row['by_default_with_a_no']:,} of them a no to something, which counts"
             lines.append((table, text))
         if self.control_characters:
             text = ", ".join(f"{name} {n:,}" for name, n in self.control_characters.items())
@@ -138,12 +141,6 @@ class Reading:
         named = dict(self.rows.get("consents", TableCount()).named)
         later = named.get("denials_after_as_of", 0)
         lines += basis_lines(named)
-        if "by_default" in named:
-            objecting = named["by_default_with_a_no"]
-            lines.append(
-                f"consents: {named['by_default']:,} contributors say yes by the mapping's default; "
-                f"{objecting:,} of them also said no to something, which counts"
-            )
         if later:
             lines.append(
                 f"consents.given_at: {later:,} that do not say yes are dated after the as-of time "

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.catalogue.account import account_for
 from pipelines.catalogue.checks import judge_whole, prepare_checks
 from pipelines.catalogue.consent_default import count_defaults
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
@@ -162,6 +163,8 @@ def test_both_are_on_record(tmp_path: Path, deal: Deal) -> None:
     checks = prepare_checks(catalogue, deal, AS_OF_US)
     named = dict(checks.rows["consents"].named)
     assert (checks.rows["consents"].rows, named["by_default"]) == (1, 2)
+    reading = account_for(catalogue.files, catalogue.columns, checks.rows, deal, {})
+    assert "2 contributors say yes by default, 1 of them a no" in dict(reading.lines())["consents"]
     index = build_rights_index(small[0], small[1], small[2], small[3], deal, AS_OF_US)
     [batch] = read_batches(catalogue.parts("assets")[0], catalogue.mapping)
     said = {}
