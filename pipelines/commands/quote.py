@@ -23,6 +23,7 @@ from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.payees import check_payees
 from pipelines.quote.money import NO_KEYS, Keys
 from pipelines.quote.quote import Quote, make_quote
+from pipelines.quote.recorded import read_recorded
 from pipelines.quote.scan import scan_deals
 from pipelines.report.quote import quote_json, show_quote
 from pipelines.rights.rulings import check_rulings
@@ -88,13 +89,14 @@ def run(options: argparse.Namespace) -> int:
     catalogue = open_catalogue(options.catalogue, mapping_choice(options))
     removed = [_removed(options.out, deal) for deal in deals]
     as_of_us = round(as_of.timestamp() * 1_000_000)
-    scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers)
+    recorded = [read_recorded(open_store(options.out), deal) for deal in deals if options.out]
+    scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers, recorded)
     quotes: list[Quote] = []
-    for deal, tally in zip(deals, scanned.tallies, strict=True):
+    for deal, task, tally in zip(deals, scanned.tasks, scanned.tallies, strict=True):
         check_rulings(deal, scanned.tables[0])
         check_payees(deal.price, scanned.tables[0])
         keys = _keys(options.out, options.key, deal)
-        quotes.append(make_quote(deal, tally, scanned.tables[0], as_of.date(), keys))
+        quotes.append(make_quote(deal, tally, scanned.tables[0], as_of.date(), keys, task.recorded))
     if options.json:
         print_json({"quotes": [quote_json(quote, options.top) for quote in quotes]})
     else:

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.quote.tally import CLEARED, SEVERAL, Codes, PersonTally, Tally, join_weights
+from pipelines.quote.recorded import Recorded
+from pipelines.quote.tally import (
+    CLEARED,
+    FILES_BIT,
+    SEVERAL,
+    Codes,
+    PersonTally,
+    Tally,
+    join_weights,
+)
 from pipelines.rights.arrow import (
     BoolArray,
     as_integers,
@@ -41,6 +50,7 @@ class DealTask:
         divert: Catalogue rules that do not stop its run.
         by_weight: Whether the division needs weights.
         odd_assets: Assets that the division puts in a class by themselves.
+        recorded: What an earlier version found in files, or None.
     """
 
     deal: Deal
@@ -48,6 +58,7 @@ class DealTask:
     divert: frozenset[str]
     by_weight: bool
     odd_assets: frozenset[str]
+    recorded: Recorded | None = None
 
 
 def count_batch(
@@ -66,6 +77,8 @@ def count_batch(
     tally = Tally()
     if task.index.removed.is_used:
         tally.notices = task.index.removed.count(assets)
+    if task.recorded is not None:
+        _set_aside(tally, batch, mask, task.recorded, place)
     _count_masks(tally, batch, mask, place)
     classes = classes_of(mask)
     _count_labels(tally, batch, classes)
@@ -80,6 +93,21 @@ def classes_of(mask: ReasonMask) -> npt.NDArray[np.uint8]:
     lone = np.flatnonzero((mask != 0) & ((mask & (mask - np.uint64(1))) == 0))
     found[lone] = np.frexp(mask[lone].astype(np.float64))[1]  # exact: they are powers of two
     return found
+
+
+def _set_aside(
+    tally: Tally, batch: AssetBatch, mask: ReasonMask, recorded: Recorded, place: tuple[int, int]
+) -> None:
+    """Marks cleared assets that an earlier run excluded, and counts its reasons."""
+    ids = batch.column("asset_id")
+    at = recorded.ids.positions(ids)
+    rows = np.flatnonzero((mask == 0) & (at >= 0))
+    mask[rows] |= np.uint64(FILES_BIT)
+    names = values_of(ids.take(rows), str)
+    for row, name in zip(rows.tolist(), names, strict=True):
+        for code in recorded.reasons[at[row]]:
+            tally.recorded[code] += 1
+            tally.recorded_examples.setdefault(code, ((place[0], place[1] + row), name))
 
 
 def _count_masks(tally: Tally, batch: AssetBatch, mask: ReasonMask, place: tuple[int, int]) -> None:

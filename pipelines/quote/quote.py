@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from pipelines.ledger.pool import DividedPool
 from pipelines.quote.money import Keys, Spread, divide_price, join_people, place_names, spread_of
-from pipelines.quote.tally import CLEARED, DIMENSIONS, SEVERAL, Sizes, Tally
+from pipelines.quote.recorded import Recorded
+from pipelines.quote.tally import CLEARED, DIMENSIONS, FILES, SEVERAL, Sizes, Tally
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import values_of
@@ -86,6 +87,7 @@ class Quote:
         fault: Why it cannot be divided, or None.
         keys: What the division was decided by.
         people: What contributors' assets come to, most cleared first.
+        recorded: What an earlier version found in files, or None.
     """
 
     deal: Deal
@@ -94,6 +96,7 @@ class Quote:
     fault: InputError | None
     keys: Keys
     people: list[LabelLine]
+    recorded: Recorded | None = None
 
     @property
     def credits(self) -> dict[str, int]:
@@ -149,13 +152,20 @@ def _add(line: LabelLine, line_class: int, count: int) -> LabelLine:
     if line_class == CLEARED:
         return LabelLine(line.label, line.cleared + count, line.refused, line.alone)
     alone = dict(line.alone)
-    if line_class != SEVERAL:
+    if line_class not in (SEVERAL, FILES):
         code = SCREENING_RULES[line_class - 1].code
         alone[code] = alone.get(code, 0) + count
     return LabelLine(line.label, line.cleared, line.refused + count, alone)
 
 
-def make_quote(deal: Deal, tally: Tally, contributors: pa.Table, as_of: date, keys: Keys) -> Quote:
+def make_quote(
+    deal: Deal,
+    tally: Tally,
+    contributors: pa.Table,
+    as_of: date,
+    keys: Keys,
+    recorded: Recorded | None = None,
+) -> Quote:
     """Makes a quote.
 
     Args:
@@ -164,13 +174,14 @@ def make_quote(deal: Deal, tally: Tally, contributors: pa.Table, as_of: date, ke
         contributors: The table of contributors.
         as_of: The day on which levels are evaluated.
         keys: What the agency's key and books decide.
+        recorded: What an earlier version found in files, or None.
     """
     people = sorted(_people(tally, contributors), key=lambda one: (-one.cleared, one.label))
     try:
         pool = divide_price(deal.price, as_of, tally, contributors, keys)
     except InputError as error:
-        return Quote(deal, tally, None, error, keys, people)
-    return Quote(deal, tally, pool, None, keys, people)
+        return Quote(deal, tally, None, error, keys, people, recorded)
+    return Quote(deal, tally, pool, None, keys, people, recorded)
 
 
 def _people(tally: Tally, contributors: pa.Table) -> Iterator[LabelLine]:
@@ -181,6 +192,8 @@ def _people(tally: Tally, contributors: pa.Table) -> Iterator[LabelLine]:
     for key, count in zip(joined.alone.tolist(), joined.alone_lines.tolist(), strict=True):
         place, line_class = divmod(key, _CLASSES)
         person = names[min(place, len(names) - 1)][0]
+        if line_class == FILES:
+            continue
         code = SCREENING_RULES[line_class - 1].code
         own = alone.setdefault(person, {})
         own[code] = own.get(code, 0) + count

@@ -32,9 +32,10 @@ from pipelines.catalogue.references import (
 )
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
 from pipelines.quote.count import COUNTED_COLUMNS, DealTask, count_batch
+from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import WordArray, hash_column, new_secret
+from pipelines.rights.lookup import StringIndex, WordArray, hash_column, new_secret
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.rule import NEEDED_GRANTS
 from pipelines.rights.rules.screen import build_rights_index
@@ -64,6 +65,7 @@ class Scan:
         secret: What ids are hashed by.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
         repeated: Hashes of ids that stand in several rows, sorted.
+        pair_assets: Assets about which alone a consent speaks.
     """
 
     catalogue: Catalogue
@@ -74,6 +76,7 @@ class Scan:
     secret: bytes
     as_of_us: int
     repeated: WordArray
+    pair_assets: StringIndex
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -126,6 +129,7 @@ def scan_deals(
     removed: Sequence[Removed],
     as_of_us: int,
     workers: int = 1,
+    recorded: Sequence[Recorded | None] = (),
 ) -> Scanned:
     """Screens and counts all assets of a catalogue for deals.
 
@@ -135,6 +139,7 @@ def scan_deals(
         removed: For each of them, what notices of removal keep out.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
         workers: How many processes to use for more than a few rows.
+        recorded: For each of the deals, what an earlier version found in files; or nothing.
 
     Raises:
         InputError: If a run would be stopped by the catalogue's checks, or a deal names a rule that
@@ -147,11 +152,16 @@ def scan_deals(
     with _processes(count) as run:  # ids are hashed while the small tables are indexed
         hashing = run(_hash_ids, [(catalogue, secret, number) for number in range(len(parts))])
         scan = _prepare(catalogue, deals, removed, as_of_us, secret)
+        found = recorded or [None] * len(deals)
+        tasks = zip(scan.tasks, found, strict=True)
+        scan = replace(scan, tasks=tuple(replace(task, recorded=one) for task, one in tasks))
         scan = replace(scan, repeated=_repeated(list(hashing)))
     _shared[:] = [scan]
     try:
         with _processes(count) as run:
+            checked = run(_check_small_table, SMALL_TABLES)
             results = list(run(_scan_part, range(len(parts))))
+            list(checked)
     finally:
         _shared.clear()
     tallies = [Tally() for _ in scan.tasks]
@@ -206,9 +216,6 @@ def _prepare(
     """Reads, checks and indexes the small tables."""
     notes = CellNotes()
     tables = tuple(read_table(catalogue, name, notes) for name in SMALL_TABLES)
-    for name, table in zip(SMALL_TABLES, tables, strict=True):
-        if not passes(table, load_suite(name)):
-            _check_by_suite(table, name)
     contributors, consents, releases, agreements = tables
     suite = load_suite("assets")
     joins = watch_joins(catalogue, dict(zip(SMALL_TABLES, tables, strict=True)), notes)
@@ -229,17 +236,22 @@ def _prepare(
         named = find_agreement_references(contributors, consents, agreements, deal)
         watches.append(watch_references(contributors, consents, releases, named, joins))
     none = np.zeros(0, np.uint64)
-    return Scan(catalogue, tables, tuple(tasks), suite, tuple(watches), secret, as_of_us, none)
-
-
-def _check_by_suite(table: pa.Table, name: str) -> None:
-    """Has Great Expectations judge a small table; it is imported only if something is wrong."""
-    from pipelines.catalogue.gate import check_table
-
-    check_table(table, name)
+    paired = StringIndex(watches[0].pair_assets)  # of the same consents for every deal
+    return Scan(
+        catalogue, tables, tuple(tasks), suite, tuple(watches), secret, as_of_us, none, paired
+    )
 
 
 _shared: list[Scan] = []
+
+
+def _check_small_table(name: str) -> None:
+    """Has Great Expectations judge a small table, if something about it may be wrong."""
+    table = _shared[0].tables[SMALL_TABLES.index(name)]
+    if not passes(table, load_suite(name)):
+        from pipelines.catalogue.gate import check_table
+
+        check_table(table, name)
 
 
 def _scan_part(number: int) -> PartResult:
@@ -295,8 +307,26 @@ def _count(
 def _reached(
     scan: Scan, table: pa.Table, unread: pa.Table, odd: Sequence[str]
 ) -> list[ReachedReferences]:
-    """Returns what a batch reaches of each deal's references."""
-    return [watch.reached_by(_plain(table, watch), unread, odd) for watch in scan.watches]
+    """Returns what a batch reaches of each deal's references.
+
+    Args:
+        scan: What all processes know.
+        table: The batch.
+        unread: Rows that could not be read.
+        odd: Ids that were written in another way.
+    """
+    found = []
+    for watch in scan.watches:
+        if len(unread) or watch.joins:
+            found.append(watch.reached_by(_plain(table, watch), unread, odd))
+            continue
+        # Only these rows can reach a pair of asset and contributor, and there are few.
+        paired = np.flatnonzero(scan.pair_assets.positions(_one_array(table, "asset_id")) >= 0)
+        others = replace(watch, pairs=watch.pairs[:0])
+        reached = others.reached_by(_plain(table, others), unread, odd)
+        some = _plain(table.take(paired), watch)
+        found.append(replace(reached, pairs=watch.reached_by(some, unread, ()).pairs))
+    return found
 
 
 def _plain(table: pa.Table, watch: ReferenceWatch) -> pa.Table:

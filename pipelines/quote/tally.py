@@ -14,6 +14,8 @@ from pipelines.rights.rules.screen import reasons_of
 Codes = npt.NDArray[np.int64]
 #: What an asset is counted under besides its reasons: cleared, refused for several, or by one rule.
 CLEARED, SEVERAL = 0, 255
+#: The bit in a mask, and the class, of assets that the catalogue clears and an earlier run did not.
+FILES_BIT, FILES = 1 << 63, 64
 DIMENSIONS = ("licence", "territory", "category", "media_type")
 
 
@@ -83,6 +85,8 @@ class Tally:
         failed: Failed assets by reason.
         failed_examples: The first failed asset of a reason, with its place.
         notices: How many assets notices of removal keep out.
+        recorded: Assets that the catalogue clears and an earlier run excluded, by reason.
+        recorded_examples: The first such asset of a reason, with its place.
         people: What contributors' assets come to, in parts.
         odd_lines: Lines that have a class of their own in the division: asset, contributor,
             media type, share and weight of cleared assets.
@@ -98,6 +102,8 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     failed_examples: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict)
     notices: Counter[str] = field(default_factory=Counter)
+    recorded: Counter[str] = field(default_factory=Counter)
+    recorded_examples: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict)
     people: list[PersonTally] = field(default_factory=list)
     odd_lines: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     weights: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -109,6 +115,8 @@ class Tally:
             self.masks[mask].add(sizes)
         _keep_first(self.examples, other.examples)
         _keep_first(self.failed_examples, other.failed_examples)
+        _keep_first(self.recorded_examples, other.recorded_examples)
+        self.recorded.update(other.recorded)
         for name, counts in other.by.items():
             self.by[name].update(counts)
         self.failed.update(other.failed)
@@ -122,6 +130,11 @@ class Tally:
     def entered(self) -> int:
         """How many assets were screened."""
         return sum(sizes.assets for sizes in self.masks.values())
+
+    @property
+    def passed(self) -> int:
+        """How many assets the catalogue clears, whatever an earlier run found in their files."""
+        return self.cleared.assets + self.masks.get(FILES_BIT, Sizes()).assets
 
     @property
     def cleared(self) -> Sizes:
@@ -142,13 +155,13 @@ class Tally:
         lifted = set(rules)
         found = Sizes()
         for mask, sizes in self.masks.items():
-            if mask and lifted.issuperset(reasons_of(mask)):
+            if mask and mask != FILES_BIT and lifted.issuperset(reasons_of(mask)):
                 found.add(sizes)
         return found
 
     def reasons(self) -> Counter[str]:
         """Returns how many assets are refused for each reason, or failed."""
-        found = Counter(self.failed)
+        found = self.failed + self.recorded
         for mask, sizes in self.masks.items():
             found.update(dict.fromkeys(reasons_of(mask), sizes.assets))
         return found
@@ -158,8 +171,9 @@ class Tally:
 
         An asset with no other reason is preferred.
         """
-        if reason in self.failed_examples:
-            return self.failed_examples[reason][1]
+        for examples in (self.failed_examples, self.recorded_examples):
+            if reason in examples:
+                return examples[reason][1]
         found = [
             (len(reasons_of(mask)) > 1, place, asset)
             for mask, (place, asset) in self.examples.items()

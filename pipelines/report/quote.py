@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipelines.quote.money import Spread, top_of
 from pipelines.quote.quote import KeyLine, LabelLine, Quote, describe
+from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import DIMENSIONS, Sizes
 from pipelines.rights.formatting import one_line
 from schemas.deal_keys import json_value, toml_text
@@ -29,6 +30,16 @@ NOT_READ = (
     "selection by looks may exclude more. fairshard check --files all reads them."
 )
 _TIES = "Without the agency's key and books, single credits may differ by what earlier pools left."
+
+
+def _recorded_text(recorded: Recorded) -> str:
+    """Says what is known of files, and of which not."""
+    what = (
+        "what it found in files and chose is counted; files that are new since were not read"
+        if recorded.same_terms
+        else "its terms were others, so only damaged and missing files are counted as it found them"
+    )
+    return f"No media were read now. Of {recorded.version}, {what}."
 
 
 def hours(film_ms: int) -> str:
@@ -104,7 +115,13 @@ def quote_json(quote: Quote, top: int) -> dict[str, object]:
             "exact": quote.keys.known,
             "error": None if fault is None else str(fault),
         },
-        "media_read": False,
+        "files": None
+        if quote.recorded is None
+        else {
+            "version": quote.recorded.version,
+            "same_terms": quote.recorded.same_terms,
+            "excluded": tally.passed - tally.cleared.assets,
+        },
     }
 
 
@@ -113,7 +130,10 @@ def show_quote(console: Console, quote: Quote, top: int) -> None:
     tally, deal = quote.tally, quote.deal
     entered, cleared = tally.entered + tally.failed.total(), tally.cleared
     _line(console, f"Quote for deal {deal.deal_id}")
-    _line(console, f"  {cleared.assets:,} of {entered:,} assets are cleared by the catalogue")
+    _line(console, f"  {tally.passed:,} of {entered:,} assets are cleared by the catalogue")
+    if quote.recorded is not None:
+        left = f"{cleared.assets:,} are left after what {quote.recorded.version} found in files"
+        _line(console, f"  {left}")
     for line in _size_lines(cleared):
         _line(console, f"  {line}")
     for notice, count in sorted(tally.notices.items()):
@@ -124,7 +144,7 @@ def show_quote(console: Console, quote: Quote, top: int) -> None:
         _show_labels(console, _TITLES[name], quote.labels(name), top)
     _show_labels(console, _TITLES["contributor"], quote.people, top)
     _show_money(console, quote, top)
-    _line(console, NOT_READ)
+    _line(console, NOT_READ if quote.recorded is None else _recorded_text(quote.recorded))
     console.print()
 
 

@@ -67,7 +67,7 @@ def test_every_rule_has_a_quick_form() -> None:
 
 
 def test_rows_fail_as_the_suite_says() -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, values in ODD.items():
         rows += [good_row(len(rows) + at) | {name: value} for at, value in enumerate(values)]
     dice = np.random.default_rng(7)
