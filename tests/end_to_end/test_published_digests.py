@@ -80,8 +80,10 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
         "select": {"blank", "semantic_cosine", "keep_both", *shares},
         "models": {"device", "precision"},
         "rights": {"faces"},
+        "shards": {"min_shards", "counts"},
     }
-    sections = dict.fromkeys(("output", "withdrawal", "render", "captions", "quality"), True)
+    names = ("output", "withdrawal", "render", "captions", "quality", "split")
+    sections = dict.fromkeys(names, True)
     fields = deal.model_dump(mode="json", exclude={**sections, **later})
     canonical = json_text(fields)
     manifest = demo.manifest(deal_id)
