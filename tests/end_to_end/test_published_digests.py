@@ -80,8 +80,9 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
         "select": {"blank", "semantic_cosine", "keep_both", *shares},
         "models": {"device", "precision"},
         "rights": {"faces", "missing_credit", "precedence"},
+        "shards": {"min_shards", "counts"},
     }
-    left_out = ("output", "withdrawal", "render", "captions", "quality", "agency")
+    left_out = ("output", "withdrawal", "render", "captions", "quality", "agency", "split")
     sections = dict.fromkeys(left_out, True)
     fields = deal.model_dump(mode="json", exclude={**sections, **later})
     canonical = json_text(fields)

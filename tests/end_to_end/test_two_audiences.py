@@ -31,7 +31,7 @@ def texts(delivery: Path) -> Iterator[tuple[str, str]]:
         name = path.relative_to(delivery).as_posix()
         if path.suffix == ".parquet":
             table = pq.read_table(path)
-            yield name, json.dumps(table.to_pylist(), ensure_ascii=False)
+            yield name, json.dumps(table.to_pylist(), ensure_ascii=False, default=str)
             yield name, str(table.schema)
             # The raw bytes contain statistics and dictionaries.
             yield name, path.read_bytes().decode("utf-8", "replace")
