@@ -24,7 +24,7 @@ def test_the_base_install_is_small(tmp_path: Path) -> None:
         shutil.copy(ROOT / name, source)
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     python = place / "bin/python"
-    words = ["install", "--quiet", "-c", ROOT / "constraints.txt", source]
+    words = ["install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(source)]
     done = subprocess.run([python, "-m", "pip", *words], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"pip could not install the base: {done.stderr.strip()[-200:]}")

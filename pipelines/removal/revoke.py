@@ -234,6 +234,9 @@ def _revoke_in_deal(
         removal.deal_id,
         looks_of(agency.store, found),
     )
+    publish_removal_list(  # 3
+        agency.store, log, agency.signer, deal_id, removal.recorded_at, renew=False
+    )
     paths, corrections, differences = [], list[BookedPool](), list[str]()
     named = {
         (one.published.manifest.delivery, sample.asset_id)
@@ -252,9 +255,6 @@ def _revoke_in_deal(
             differences.append(f"{notice.notice_id} keeps the money, and names further assets")
         differences += _differences(notice, removal)
         _patch(agency, notice, patched, emptied)
-    publish_removal_list(  # 3
-        agency.store, log, agency.signer, deal_id, removal.recorded_at, renew=False
-    )
     return DealRemoval(
         deal_id,
         tuple(notices),

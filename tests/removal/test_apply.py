@@ -158,6 +158,14 @@ def test_the_agency_takes_the_certificate_and_pays_by_exposure(
     states = in_process("removals", "--out", out, "--as-of", "2026-12-07", "--json").json
     assert [one["state"] for one in states["notices"]] == ["deleted", "open"]
 
+    words = ["removals", "--out", out, "--list"]
+    listed = in_process(*words, "demo-main", "--as-of", "2026-12-20", "--json").json
+    assert (listed["valid_until"], len(listed["notices"])) == ("2027-01-19", 2)
+    renewed = load_removals(out / "demo-main/notices/removals.json", [published.vkey])
+    assert str(renewed.valid_until) == "2027-01-19" and len(renewed.assets) == len(removals.assets)
+    unknown = in_process(*words, "other")
+    assert unknown.code == 2 and "no delivery of this deal: 'other'" in unknown.err
+
     report = reader.exposure()
     (tmp_path / "exposure.json").write_bytes(sign_exposure(report, BUYER))
     revenue = ["--delivery", "demo-main/v0001", "--amount", "500.00", "--currency", "USD"]
