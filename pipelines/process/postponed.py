@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 _WAITING, _RUNS = "_fairshard_lock", "_fairshard_runs"
@@ -30,14 +30,19 @@ class _Finder:
         self._names = names
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, _: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name not in self._names:
             return None
-        spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Waiting(spec.loader)
-        return spec
+        for finder in sys.meta_path:
+            if isinstance(finder, _Finder):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Waiting(spec.loader)
+                return spec
+        return None
 
 
 class _Waiting(Loader):

@@ -85,6 +85,23 @@ def test_modules_that_are_not_installed_stay_missing(package: str) -> None:
         importlib.import_module("later_nowhere")
 
 
+def test_a_module_that_another_finder_refuses_stays_refused(package: str) -> None:
+    class Absent:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == package:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    sys.meta_path.insert(1, Absent())
+    with pytest.raises(ModuleNotFoundError, match=package):
+        importlib.import_module(package)
+
+
+def test_a_module_can_be_postponed_twice(package: str) -> None:
+    postpone(package)
+    assert importlib.import_module(package).name == "a part"
+    assert _runs() == 1
+
+
 def test_a_command_starts_without_what_few_runs_need() -> None:
     code = (
         "import sys; import pipelines.commands.packaging\n"
