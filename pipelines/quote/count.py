@@ -32,7 +32,6 @@ from pipelines.rights.rules.contributors import contributors_of
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.screen import ReasonMask, screen_by
 from pipelines.storage.columns import struct_field, values_of
-from schemas.catalogue import ASSETS_SCHEMA
 from schemas.deal import Deal
 
 _CLASSES = 256
@@ -300,7 +299,4 @@ _ODD_COLUMNS = ("asset_id", "media_type")
 COUNTED_COLUMNS = (
     *("media_type", "bytes", "duration_ms", "weight", "licence_model", "licence_class"),
     *("licence_code", "territories_in", "territories_out", "category", "contributors"),
-)
-TEXT_COLUMNS = frozenset(
-    field.name for field in ASSETS_SCHEMA if field.name in ("title", "description", "keywords")
 )

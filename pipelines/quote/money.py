@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -232,4 +231,3 @@ def top_of(credits: Mapping[str, int], count: int) -> list[tuple[str, int]]:
 
 
 NO_KEYS = Keys()
-ZERO = Decimal(0)

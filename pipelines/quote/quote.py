@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.ledger.pool import DividedPool
 from pipelines.quote.money import Keys, Spread, divide_price, join_people, place_names, spread_of
 from pipelines.quote.recorded import Recorded
-from pipelines.quote.tally import CLEARED, DIMENSIONS, FILES, SEVERAL, Sizes, Tally
+from pipelines.quote.tally import CLEARED, FILES, SEVERAL, Sizes, Tally
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import values_of
@@ -210,6 +210,3 @@ def _people(tally: Tally, contributors: pa.Table) -> Iterator[LabelLine]:
 def describe(code: str) -> str:
     """Returns a reason's meaning in plain words."""
     return REASONS[code].sentence
-
-
-ALL_DIMENSIONS = (*DIMENSIONS, "contributor")

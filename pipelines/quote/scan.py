@@ -10,7 +10,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,9 @@ from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Reason
 from schemas.removed import Removed
+
+_Job = TypeVar("_Job")
+_Done = TypeVar("_Done")
 
 _FEW_ROWS = 200_000  # so many are counted in this process
 _BY_WEIGHT = ("weighted", "two_factor")
@@ -173,17 +176,19 @@ def scan_deals(
 
 
 class _Run(Protocol):
-    def __call__(self, work: Callable[[Any], Any], jobs: Iterable[Any], /) -> Iterator[Any]: ...
+    def __call__(
+        self, work: Callable[[_Job], _Done], jobs: Iterable[_Job], /
+    ) -> Iterator[_Done]: ...
 
 
 @contextmanager
 def _processes(count: int) -> Iterator[_Run]:
     """Yields what runs a function on many arguments; the results come in any order."""
     if count < 2:
-        yield map
+        yield cast("_Run", map)
         return
     with multiprocessing.get_context("fork").Pool(count) as pool:
-        yield pool.imap_unordered
+        yield cast("_Run", pool.imap_unordered)
 
 
 def _hash_ids(job: tuple[Catalogue, bytes, int]) -> WordArray:
