@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.catalogue.consent_basis import basis_lines
@@ -155,9 +155,21 @@ def account_for(
     rows: Mapping[str, TableCount],
     deal: Deal,
     control_characters: Mapping[str, int],
+    joined: Iterable[tuple[str, str]] = (),
 ) -> Reading:
-    """Returns what was read of a catalogue for a deal."""
-    present = {table: frozenset(ours for _, ours in found.read) for table, found in columns}
+    """Returns what was read of a catalogue for a deal.
+
+    Args:
+        files: Every file.
+        columns: The columns, by table or joined file.
+        rows: The rows, by table or joined file.
+        deal: The deal.
+        control_characters: Free texts with control characters, by table and column.
+        joined: Tables with the columns that joined files add to them.
+    """
+    present = {table: {ours for _, ours in found.read} for table, found in columns}
+    for table, ours in joined:
+        present.setdefault(table, set()).add(ours)
     empty = {table: (count.rows, dict(count.empty)) for table, count in rows.items()}
     unstated = find_unstated(deal, present, empty)
     return Reading(files, columns, rows, unstated, control_characters)

@@ -15,6 +15,7 @@ from pipelines.catalogue.inventory import split_ignored
 from pipelines.catalogue.listing import CatalogueFile
 from pipelines.catalogue.mapping import (
     MAPPING_FILE,
+    SECOND_TABLE,
     CatalogueMapping,
     TableMapping,
     load_toml,
@@ -24,17 +25,22 @@ from pipelines.catalogue.mapping import (
 from pipelines.catalogue.mapping_derived import FILE_COLUMN
 from pipelines.catalogue.mapping_values import require_section, text_value
 from pipelines.catalogue.plain_form import plain_form
-from pipelines.catalogue.preset import Preset, build_on, load_preset
+from pipelines.catalogue.preset import Preset, build_on, build_table_on, load_preset
 from pipelines.catalogue.preset_needs import missing_columns_error, said_columns
 from pipelines.catalogue.tables import belongs_to_table, format_of
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
 
-SECOND_TABLE = "rights"
-# How the second table may name its columns, besides by our names.
-_SECOND_VARIANTS = {
-    "asset_id": ["Filename", "File name", "originalfilename", "oldfilename", "123rf_filename"],
-    "contributors": ["contributor_id", "contributor"],
+# How the second table is read, on which `[mapping.rights]` may build: it may name its columns so,
+# besides by our names.
+_SECOND: dict[str, object] = {
+    "sole_contributor": True,
+    "base_names": ["asset_id"],
+    "variants": {
+        "asset_id": ["Filename", "File name", "originalfilename", "oldfilename", "123rf_filename"],
+        "contributors": ["contributor_id", "contributor"],
+    },
+    "united": ["release_ids"],
 }
 _MIN_COLUMNS = 3  # of a preset's file, by which it is recognised
 
@@ -99,8 +105,10 @@ def choose_mapping(
     origin = origin or f"preset {name}"
     merged = build_on(preset.document(), document)
     _add_prefix(merged, choice.media_prefix, origin)
+    own = _take_second(merged)
     mapping = parse_document(merged, identity, origin, name)
-    _add_files(merged, preset, mapping, files, uri)
+    second = _add_second(merged, own, mapping, files, uri)
+    _add_files(merged, preset, mapping, second, files, uri)
     return parse_document(merged, identity, origin, name)
 
 
@@ -134,33 +142,64 @@ def _add_prefix(document: dict[str, object], prefix: str, origin: str) -> None:
     prefixes[FILE_COLUMN] = prefix if prefix.endswith("/") else f"{prefix}/"
 
 
+def _take_second(document: dict[str, object]) -> dict[str, object] | None:
+    """Takes what the mapping says of the second table out of a document."""
+    tables = require_section(document["mapping"], "mapping")
+    where = f"mapping.{SECOND_TABLE}"
+    return require_section(tables.pop(SECOND_TABLE), where) if SECOND_TABLE in tables else None
+
+
+def _add_second(
+    document: dict[str, object],
+    own: dict[str, object] | None,
+    mapping: CatalogueMapping,
+    files: Sequence[CatalogueFile],
+    uri: str,
+) -> list[CatalogueFile]:
+    """Adds the second table, which is called so or named by its section, and returns its files."""
+    where = f"mapping.{SECOND_TABLE}"
+    tables = _tables(files, mapping)
+    joins = mapping.for_table("assets").joins
+    second = [
+        file
+        for file in tables
+        if _stem(file) == SECOND_TABLE and not any(_is_named(file, j.mapping) for j in joins)
+    ]
+    base = dict(_SECOND)
+    if own is None or not {"file", "files"} & own.keys():
+        base["files"] = sorted({glob.escape(file.name) for file in second})
+        if not second and own is not None:
+            raise InputError(
+                "The mapping speaks of a second table that is not there",
+                f"{uri}: {where}, and no table is called {SECOND_TABLE}",
+                f'Name it: [{where}] file = "…". A file that is in [[mapping.assets.joins]] '
+                "already is described there.",
+            )
+    if own is not None or second:
+        section = build_table_on(base, own or {}, where)
+        require_section(document["mapping"], "mapping")[SECOND_TABLE] = section
+    return second
+
+
+def _tables(files: Sequence[CatalogueFile], mapping: CatalogueMapping) -> list[CatalogueFile]:
+    """Returns the files beside each other that may be tables."""
+    kept, _ = split_ignored(files, mapping.ignored_files)
+    return [file for file in kept if "/" not in file.name and format_of(file)]
+
+
 def _add_files(
     document: dict[str, object],
     preset: Preset,
     mapping: CatalogueMapping,
+    second: Sequence[CatalogueFile],
     files: Sequence[CatalogueFile],
     uri: str,
 ) -> None:
-    """Adds the preset's files and the second table, where the mapping does not name them."""
+    """Adds the preset's files, where the mapping does not name them."""
     kept, _ = split_ignored(files, mapping.ignored_files)
-    tables = [file for file in kept if "/" not in file.name and format_of(file)]
+    tables = _tables(files, mapping)
     assets = _assets(document)
     own = mapping.for_table("assets")
-    second = [file for file in tables if _stem(file) == SECOND_TABLE]
-    named = {f for join in own.joins for f in second if _is_named(f, join.mapping)}
-    joined = sorted({glob.escape(file.name) for file in second if file not in named})
-    if joined:
-        own_joins = assets.get("joins", [])
-        assets["joins"] = [
-            *(own_joins if isinstance(own_joins, list) else []),
-            {
-                "files": joined,
-                "sole_contributor": True,
-                "base_names": ["asset_id"],
-                "variants": _SECOND_VARIANTS,
-                "united": ["release_ids"],
-            },
-        ]
     if not own.files and not any(belongs_to_table("assets", file.name) for file in kept):
         taken = {file for file in tables if _is_taken(file, mapping)} | {*second}
         found = _find_exports([f for f in tables if f not in taken], preset, own, uri)
@@ -222,7 +261,7 @@ def _check_said(
     document: dict[str, object], preset: Preset, files: Sequence[CatalogueFile], uri: str
 ) -> None:
     """Refuses a catalogue in which no table has a required column, naming all such columns."""
-    mapping = parse_document(document, b"", uri)
+    mapping = parse_document(document, b"", uri, preset.name)
     own = mapping.for_table("assets")
     named = [file for file in files if _is_named(file, own)]
     said = {*dict(own.constants), *own.derived.from_file_name}

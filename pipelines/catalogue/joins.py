@@ -26,7 +26,7 @@ from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.origin import Origin
 from pipelines.catalogue.part_rows import raw_batches
 from pipelines.catalogue.parts import Catalogue, Join, TablePart
-from pipelines.catalogue.rows import convert_rows, raw_values
+from pipelines.catalogue.rows import convert_rows, raw_values, yes_or_no_hint
 from pipelines.catalogue.values import shorten
 from pipelines.catalogue.vocabulary import respell
 from pipelines.storage.columns import Column
@@ -100,10 +100,12 @@ def _load(join: Join, versions: tuple[str, ...]) -> JoinedRows:
             raw, made = derive_columns(read, mapping, join.table)
             rows = convert_rows(raw, part.name, join.table, made, schema)
             if rows.failed_rows:
+                failed = rows.failed_rows[0]
                 raise InputError(
                     f"A row of {join.name}, which is joined to {join.table}, cannot be read",
-                    rows.failed_rows[0].detail,
-                    "Correct the row: no row of this file may be left out.",
+                    failed.detail,
+                    "Correct the row: no row of this file may be left out."
+                    + yes_or_no_hint(join.table, join.mapping.where, failed),
                 )
             notes.add(rows.notes)
             blank += raw.blank_rows

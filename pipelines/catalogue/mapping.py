@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 MAPPING_FILE = "mapping.toml"
+SECOND_TABLE = "rights"  # what a preset's file does not say
 _SECTIONS = ("columns", "values", "constants")
 _OF_FILES = ("files", "file", "sheet", "ignore")
 _OTHER = ("codes", "joins", "default")
@@ -168,20 +169,23 @@ def _parse_joins(raw: object, table: str, where: str) -> tuple[JoinMapping, ...]
             f"{where} = {raw!r}",
             f"Write [[{where}]].",
         )
+    return tuple(
+        _parse_join(section, table, where if len(raw) == 1 else f"{where} ({number})")
+        for number, section in enumerate(raw, start=1)
+    )
+
+
+def _parse_join(raw: object, table: str, where: str) -> JoinMapping:
     schema = table_schema(table)
     keys = [field.name for field in schema if pa.types.is_string(field.type)]
-    result = []
-    for number, section in enumerate(raw, start=1):
-        key_path = where if len(raw) == 1 else f"{where} ({number})"
-        values = require_section(section, key_path)
-        key = values.get("key", schema.names[0])
-        check_known(str(key), keys, f"{key_path}.key = {key!r}: not")
-        united = parse_names(values.get("united", []), f"{key_path}.united")
-        for name in united:
-            check_known(name, _lists_of_texts(schema), f"{key_path}.united = {name!r}")
-        parsed = _with_files(_parse_table(values, table, key_path, _ALLOWED_IN_JOIN))
-        result.append(JoinMapping(str(key), replace(parsed, required=(str(key),)), united))
-    return tuple(result)
+    values = require_section(raw, where)
+    key = values.get("key", schema.names[0])
+    check_known(str(key), keys, f"{where}.key = {key!r}: not")
+    united = parse_names(values.get("united", []), f"{where}.united")
+    for name in united:
+        check_known(name, _lists_of_texts(schema), f"{where}.united = {name!r}")
+    parsed = _with_files(_parse_table(values, table, where, _ALLOWED_IN_JOIN))
+    return JoinMapping(str(key), replace(parsed, required=(str(key),)), united)
 
 
 def _lists_of_texts(schema: pa.Schema) -> list[str]:
@@ -244,15 +248,19 @@ def parse_document(
         ignored_files = parse_names(files.get("ignore", []), "files.ignore")
         tables = require_section(document.get("mapping", {}), "mapping")
         for table in tables:
-            check_known(table, TABLES, f"mapping.{table}")
-        parsed = tuple(
-            (table, _parse_table(require_section(raw, where), table, where))
+            check_known(table, [*TABLES, SECOND_TABLE] if preset else TABLES, f"mapping.{table}")
+        parsed = {
+            table: _parse_table(require_section(raw, where), table, where)
             for table, raw in sorted(tables.items())
-            if (where := f"mapping.{table}")
-        )
+            if table != SECOND_TABLE and (where := f"mapping.{table}")
+        }
+        if SECOND_TABLE in tables:
+            where, own = f"mapping.{SECOND_TABLE}", parsed["assets"]
+            second = _parse_join(tables[SECOND_TABLE], "assets", where)
+            parsed["assets"] = replace(own, joins=(*own.joins, second))
     except InputError as error:
         raise InputError(error.what, f"{origin}: {error.which}", error.remedy) from error
-    return CatalogueMapping(source, parsed, ignored_files, preset)
+    return CatalogueMapping(source, tuple(parsed.items()), ignored_files, preset)
 
 
 def load_use_mapping(path: Path) -> TableMapping:

@@ -221,7 +221,7 @@ def _check_joins(
                 raise InputError(
                     "The mapping speaks of a joined column in the section of its table",
                     f"{own.where}: {column}, which {join.name} has",
-                    f"Move it to [[{join.mapping.where}]].",
+                    f"Move it to the section {join.mapping.where} of the mapping.",
                 )
             other = given.setdefault((join.table, column), join.name)
             if other != join.name:

@@ -105,6 +105,11 @@ class Catalogue:
         """Returns the columns that are not read, as `assets.Column`."""
         return tuple(f"{table}.{name}" for table, count in self.columns for name in count.unread)
 
+    @property
+    def joined_columns(self) -> tuple[tuple[str, str], ...]:
+        """Returns the columns that joined files add, as pairs of a table and our column."""
+        return tuple((join.table, name) for join in self.joins for name in join.columns)
+
     def parts(self, table: str) -> list[TablePart]:
         """Returns the parts of a table, in order; empty if an optional table is absent."""
         return [part for part in self.all_parts if part.table == table]

@@ -98,11 +98,19 @@ def build_on(preset: dict[str, object], own: dict[str, object]) -> dict[str, obj
     result = {key: value for key, value in own.items() if key != "mapping"}
     tables = dict(require_section(preset["mapping"], "mapping"))
     for table, raw in require_section(own.get("mapping", {}), "mapping").items():
-        base = dict(require_section(tables.get(table, {}), f"mapping.{table}"))
+        base = require_section(tables.get(table, {}), f"mapping.{table}")
         section = require_section(raw, f"mapping.{table}")
-        _drop_stated(base, section, f"mapping.{table}")
-        tables[table] = _merged(base, section)
+        tables[table] = build_table_on(base, section, f"mapping.{table}")
     return {**result, "mapping": tables}
+
+
+def build_table_on(
+    base: dict[str, object], own: dict[str, object], where: str
+) -> dict[str, object]:
+    """Returns a table's section that builds on another, as `build_on` does for all tables."""
+    kept = dict(base)
+    _drop_stated(kept, own, where)
+    return _merged(kept, own)
 
 
 def _drop_stated(base: dict[str, object], own: dict[str, object], where: str) -> None:

@@ -27,7 +27,7 @@ from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.opening import OpenedTables, open_tables
 from pipelines.catalogue.part_rows import BATCH_ROWS, raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
-from pipelines.catalogue.rows import FailedRow, convert_rows
+from pipelines.catalogue.rows import FailedRow, convert_rows, yes_or_no_hint
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.catalogue.workbooks import split_workbooks
 from pipelines.storage.columns import Column, values_of
@@ -172,12 +172,7 @@ def read_batches(
 
 def _row_error(table: str, failed: FailedRow) -> InputError:
     remedy = "Correct the row: no row of this table may be left out."
-    column = failed.column
-    if column and pa.types.is_boolean(TABLES[table].field(column).type):
-        remedy += (
-            " If it is the agency's word for yes or no, map it in mapping.toml: "
-            f'[mapping.{table}.values.{column}] "Their word" = "yes".'
-        )
+    remedy += yes_or_no_hint(table, f"mapping.{table}", failed)
     return InputError(f"A row of the table {table} cannot be read", failed.detail, remedy)
 
 

@@ -47,6 +47,23 @@ class FailedRow:
     column: str = ""
 
 
+def yes_or_no_hint(table: str, where: str, failed: FailedRow) -> str:
+    """Returns how the mapping states the agency's words for yes and no, or "" elsewhere.
+
+    Args:
+        table: The table whose columns the row has.
+        where: The section of the mapping that describes the file.
+        failed: The row that cannot be read.
+    """
+    column = failed.column
+    if not column or not pa.types.is_boolean(TABLES[table].field(column).type):
+        return ""
+    return (
+        " If it is the agency's word for yes or no, map it in mapping.toml: "
+        f'[{where}.values.{column}] "Their word" = "yes".'
+    )
+
+
 @dataclass(frozen=True)
 class ConvertedRows:
     """Rows in their table's schema.

@@ -9,7 +9,7 @@ is counted, and said in one line for each column that is absent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -236,14 +236,15 @@ def _is_empty(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
 
 def find_unstated(
     deal: Deal,
-    present: Mapping[str, frozenset[str]],
+    present: Mapping[str, Set[str]],
     empty: Mapping[str, tuple[int, Mapping[str, int]]],
 ) -> tuple[Unstated, ...]:
     """Returns the columns that are absent or partly empty and that matter to a deal.
 
     Args:
         deal: The deal.
-        present: The columns of each table that a file has or the mapping states.
+        present: The columns of each table that a file, also a joined one, has or the mapping
+            states.
         empty: For each table its rows, and how many of them say nothing in each column.
     """
     found = []
@@ -252,6 +253,6 @@ def find_unstated(
         for lenient in columns:
             count = counts.get(lenient.name, 0)
             if count and lenient.matters(deal):
-                is_absent = lenient.name not in present.get(table, frozenset())
+                is_absent = lenient.name not in present.get(table, set())
                 found.append(Unstated(lenient.key, is_absent, count, rows, lenient.read_as))
     return tuple(sorted(found, key=lambda item: not item.is_absent))

@@ -111,7 +111,8 @@ def _say(
     assets = found.row_counts(judgement.summary)
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
     controls = dict(sorted(checks.notes.control_characters.items()))
-    reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls)
+    joined = catalogue.joined_columns
+    reading = account_for(catalogue.files, catalogue.columns, rows, deal, controls, joined)
     defaults = strict_defaults(deal, look.ended)
     counts = _counts(checks, found, judgement)
     if options.json:

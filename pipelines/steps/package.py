@@ -303,7 +303,12 @@ def _reading(job: Job, counts: RunCounts) -> Reading:
     )
     rows = {"assets": assets, **dict(job.rows_read), **counts.joined_rows}
     return account_for(
-        job.catalogue.files, job.catalogue.columns, rows, job.deal, counts.control_characters
+        job.catalogue.files,
+        job.catalogue.columns,
+        rows,
+        job.deal,
+        counts.control_characters,
+        job.catalogue.joined_columns,
     )
 
 

@@ -157,7 +157,9 @@ def judge_catalogue(
     repeated = _repeated_hashes(store, job.work, names) if error is None else np.zeros(0, np.uint64)
     empty = sum((receipt.empty for receipt in receipts), Counter[str]())
     read = {"assets": TableCount(counts.passed, empty=tuple(empty.items())), **checks.rows}
-    reading = account_for(job.catalogue.files, job.catalogue.columns, read, job.deal, controls)
+    known = job.catalogue
+    joined = known.joined_columns
+    reading = account_for(known.files, known.columns, read, job.deal, controls, joined)
     _write_data_docs(store, job, judgement.summary, checks.suite, reading.unstated_lines())
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {

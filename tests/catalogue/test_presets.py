@@ -293,6 +293,36 @@ def test_an_export_in_another_encoding_is_named_before_what_it_lacks(tmp_path: P
     assert (row["title"], row["category"]) == ("Küste", "145, 212")
 
 
+def test_a_second_table_of_a_spreadsheet_has_a_section_of_its_own(tmp_path: Path) -> None:
+    folder = write_export(tmp_path / "c", BY_PRESET["adobe"], second={"created_at": "14/07/2023"})
+    rights, mapping = folder / "rights.csv", folder / "mapping.toml"
+    rights.write_bytes(rights.read_text().replace("c-1", "amélie").encode("cp1252"))
+    sections = (
+        '[mapping.rights.csv] encoding = "cp1252"',
+        '[mapping.rights.dates] created_at = "dmy"',
+    )
+    base = ""
+    for section in sections:
+        with pytest.raises(InputError) as error:
+            rows_of(folder, "adobe")
+        assert section in str(error.value)
+        base += section.replace("] ", "]\n") + "\n"
+        mapping.write_text(base)
+    told = rights.read_bytes()
+    rights.write_bytes(told.replace(b",no,", b",non,"))
+    with pytest.raises(InputError, match=r"\[mapping\.rights\.values\.property\] \"Their word\""):
+        rows_of(folder, "adobe")
+    mapping.write_text(base := f'{base}[mapping.rights.values.property]\n"non" = "no"\n')
+    rows = rows_of(folder, "adobe")
+    assert rows[0]["contributors"] == [{"contributor_id": "amélie", "share_bp": 10000}]
+    assert str(rows[0]["created_at"]) == "2023-07-14"
+    rights.rename(folder / "droits.csv")
+    with pytest.raises(InputError, match=r"mapping\.rights\] file"):
+        rows_of(folder, "adobe")
+    mapping.write_text(base + '[mapping.rights]\nfile = "droits.csv"\n')
+    assert rows_of(folder, "adobe") == rows
+
+
 def test_unknown_names_and_contradictions_are_refused(tmp_path: Path) -> None:
     folder = write_export(tmp_path / "c", BY_PRESET["adobe"])
     with pytest.raises(InputError, match="Did you mean adobe"):

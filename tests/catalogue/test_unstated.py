@@ -94,7 +94,8 @@ def reading(folder: Path, tables: dict[str, list[Row]], deal: str) -> Reading:
     counts: dict[str, TableCount] = {}
     for name in TABLES:
         read_table(catalogue, name, None, counts)
-    return account_for(catalogue.files, catalogue.columns, counts, parse_deal(deal, "deal"), {})
+    columns, joined = catalogue.columns, catalogue.joined_columns
+    return account_for(catalogue.files, columns, counts, parse_deal(deal, "deal"), {}, joined)
 
 
 def check(folder: Path, tables: dict[str, list[Row]], deal: str) -> str:
@@ -113,6 +114,17 @@ def unstated(folder: Path, tables: dict[str, list[Row]], deal: str) -> dict[str,
 
 def test_what_says_everything_has_no_line(tmp_path: Path) -> None:
     assert unstated(tmp_path, rows(), LENIENT_DEAL) == {}
+
+
+def test_a_column_of_a_joined_file_is_not_absent(tmp_path: Path) -> None:
+    for row in (whole := rows())["assets"]:
+        del row["licence_code"]
+    (tmp_path / "rights.csv").write_text("asset_id,licence_code\nA-1,CC-BY-4.0\nA-2,\n")
+    (tmp_path / "mapping.toml").write_text('[[mapping.assets.joins]]\nfile = "rights.csv"\n')
+    found = reading(tmp_path, whole, LENIENT_DEAL)
+    assert found.unstated_lines() == [
+        "rows without a value in a column: assets.licence_code 1 of 2"
+    ]
 
 
 # Read so only where another cell is empty as well, or about films alone: tested below.
