@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.pull.origin import Lane, Origin, PassingFaultError
+from pipelines.pull.origin import MIN_BYTES_PER_S, Lane, Origin, PassingFaultError
 from pipelines.pull.part_file import PART_BYTES, PartFile
 from pipelines.pull.patience import after_fault
 from schemas.errors import RunError
 
 _ROUNDS = 3  # how often all bytes of a file may come
 _FIRST_WAIT_S = 0.5
-_MIN_BYTES_PER_S = 1_000
 _WATCH_S = 0.25
 
 
@@ -180,7 +179,7 @@ class _Download:
         now = time.monotonic()
         for worker in self._workers:
             if not worker.busy or now - worker.since_s >= self._settings.stall_s:
-                enough = worker.received - worker.seen >= _MIN_BYTES_PER_S * self._settings.stall_s
+                enough = worker.received - worker.seen >= MIN_BYTES_PER_S * self._settings.stall_s
                 if worker.busy and not enough:
                     worker.lane.hang_up()
                 worker.since_s, worker.seen = now, worker.received

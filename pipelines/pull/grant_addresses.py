@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from pipelines.format.signed_record import open_signed, signed_bytes
 from pipelines.ledger.signed_note import Signer
-from pipelines.pull.addresses import SignedAddresses, check_web_address
-from pipelines.pull.http_origin import web_connection
+from pipelines.pull.addresses import SignedAddresses, check_web_address, is_loopback
+from pipelines.pull.http_origin import read_in_time, web_connection
 from pipelines.pull.origin import PassingFaultError
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 from schemas.grant import (
     GRANT_FORMAT,
     MAX_PATHS,
@@ -31,6 +31,7 @@ REQUEST_KIND = "request"
 FILES = "/v1/files"
 _MAX_ANSWER_BYTES = 16 << 20
 _TIMEOUT_S = 60.0
+_MAX_LIFE_S = 7 * 86_400  # of an address; S3 signs for no longer
 
 
 @dataclass
@@ -51,7 +52,10 @@ class GrantAddresses(SignedAddresses):
 
     def sign(self, path: str) -> tuple[str, float]:
         """See `SignedAddresses.sign`."""
-        return self._ask([path])[path]
+        found = self._ask([path])
+        if path not in found:
+            raise PassingFaultError("the server of grants left out the file that was asked for")
+        return found[path]
 
     def prepare(self, paths: Sequence[str]) -> None:
         """Gets the addresses of many files with few requests."""
@@ -75,8 +79,8 @@ class GrantAddresses(SignedAddresses):
         try:
             if status == 200:
                 answer = GrantedFiles.model_validate_json(data)
-                life_s = answer.life_s / 2
-                return {one.path: (check_web_address(one.url), life_s) for one in answer.files}
+                life_s = min(max(answer.life_s, 0), _MAX_LIFE_S) / 2
+                return {one.path: (self._checked(one.url), life_s) for one in answer.files}
             refused = Refused.model_validate_json(data)
         except ValidationError as error:
             raise PassingFaultError(f"the server of grants answers HTTP {status}") from error
@@ -86,6 +90,17 @@ class GrantAddresses(SignedAddresses):
             "What has come is kept. Ask the agency.",
         )
 
+    def _checked(self, url: str) -> str:
+        """Returns an address, unless a server elsewhere sends the buyer to the buyer's machine."""
+        host = urlsplit(check_web_address(url)).hostname or ""
+        if is_loopback(host) and not is_loopback(urlsplit(self.server).hostname or ""):
+            raise RunError(
+                "The agency's server gave an address of this machine",
+                f"{self.server}: {host}",
+                "Nothing was asked there. Tell the agency.",
+            )
+        return url
+
     def _send(self, body: bytes) -> tuple[int, bytes]:
         parts = urlsplit(check_web_address(self.server))
         connection = web_connection(parts, _TIMEOUT_S)
@@ -93,7 +108,7 @@ class GrantAddresses(SignedAddresses):
             headers = {"Content-Type": "application/json"}
             connection.request("POST", f"{parts.path.rstrip('/')}{FILES}", body, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read(_MAX_ANSWER_BYTES)
+            return answer.status, read_in_time(answer, _MAX_ANSWER_BYTES, _TIMEOUT_S)
         except (OSError, HTTPException) as error:
             raise PassingFaultError(f"the server of grants: {type(error).__name__}") from error
         finally:

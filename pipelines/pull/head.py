@@ -11,8 +11,9 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.format.signed_record import open_signed
@@ -83,6 +84,7 @@ def find_head(
     try:
         latest_data = _read(origin, lane, layout.LATEST, _MAX_LATEST_BYTES, wait_unit_s)
         if latest_data is None:
+            _refuse_without_latest(origin, state)
             data = _read(origin, lane, layout.MANIFEST, _MAX_MANIFEST_BYTES, wait_unit_s)
             if data is None:
                 raise InputError(
@@ -104,6 +106,17 @@ def find_head(
     return head
 
 
+def _refuse_without_latest(origin: Origin, state: PullState) -> None:
+    """Refuses a deal's folder that has lost its `latest.json`, which alone says how new all is."""
+    if state.sequence and not urlsplit(origin.uri).path.rstrip("/").endswith(f"/{layout.DELIVERY}"):
+        raise RunError(
+            f"There is no {layout.LATEST} here any more",
+            f"{origin.uri}, seen number {state.sequence}",
+            "Nothing was changed. Ask the agency: somebody may be holding newer versions back. The "
+            f"address of a version alone ends in /{layout.DELIVERY}.",
+        )
+
+
 def _opened(prefix: str, data: bytes, trusted: tuple[str, ...] | None) -> Head:
     manifest = open_manifest(data, trusted)
     return Head(prefix, manifest, data, signed_by(manifest.vkey, trusted))
@@ -113,7 +126,7 @@ def _open_latest(
     data: bytes, trusted: tuple[str, ...] | None, state: PullState, now: datetime
 ) -> Latest:
     latest = open_signed(data, Latest, "latest", trusted)
-    if datetime.fromisoformat(latest.expires_at) < now:
+    if _instant(latest.expires_at) < now:
         raise RunError(
             f"The agency's {layout.LATEST} has expired",
             f"{latest.deal_id}, number {latest.sequence}, valid until {latest.expires_at}",
@@ -127,6 +140,18 @@ def _open_latest(
             "Nothing was changed. Ask the agency: somebody may be showing you an old state.",
         )
     return latest
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RunError(
+            f"{layout.LATEST} has no instant at which it expires",
+            ascii(text[:40]),
+            "Ask the agency.",
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _named_by(

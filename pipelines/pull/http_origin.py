@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from pipelines.fetch.pacing import default_user_agent, retry_after_s
 from pipelines.pull.addresses import Addresses, check_web_address
-from pipelines.pull.origin import CHUNK_BYTES, DeniedError, PassingFaultError
+from pipelines.pull.origin import (
+    CHUNK_BYTES,
+    MIN_BYTES_PER_S,
+    DeniedError,
+    PassingFaultError,
+)
 from schemas.errors import RunError
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -81,10 +87,10 @@ class HttpLane:
 
     def whole(self, path: str, max_bytes: int) -> bytes:
         """See `Lane.whole`."""
-        with self._asking(path, {}) as answer:
+        with self._asking_in_time(path) as answer:
             if answer.status != 200:
                 raise PassingFaultError(f"HTTP {answer.status} where 200 was expected")
-            data = answer.read(max_bytes + 1)
+            data = read_in_time(answer, max_bytes + 1, self._stall_s)
             if len(data) > max_bytes:
                 raise RunError(
                     "A file is too large",
@@ -108,6 +114,28 @@ class HttpLane:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
+
+    @contextlib.contextmanager
+    def _asking_in_time(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """Sends a request; breaks off if the answer does not begin in time, however it drips."""
+        self._addresses.url(path)  # kept; whoever signs it may take longer than an answer
+        late = threading.Event()
+
+        def leave() -> None:
+            late.set()
+            self.hang_up()
+
+        watch = threading.Timer(self._stall_s, leave)
+        watch.daemon = True
+        watch.start()
+        try:
+            with self._asking(path, {}) as answer:
+                watch.cancel()
+                if late.is_set():  # headers that were cut off look like the last ones
+                    raise PassingFaultError("the answer did not begin in time")
+                yield answer
+        finally:
+            watch.cancel()
 
     @contextlib.contextmanager
     def _asking(self, path: str, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
@@ -167,6 +195,23 @@ class HttpLane:
             self._host = host
             self._connection = _connection(*host, self._stall_s)
         return False
+
+
+def read_in_time(answer: http.client.HTTPResponse, max_bytes: int, stall_s: float) -> bytes:
+    """Reads an answer that nothing else watches, up to so many bytes.
+
+    Raises:
+        PassingFaultError: If it brings less than 1 kB a second for `stall_s` seconds.
+    """
+    data, since_s, seen = bytearray(), time.monotonic(), 0
+    while len(data) < max_bytes and (piece := answer.read1(max_bytes - len(data))):
+        data += piece
+        now = time.monotonic()
+        if now - since_s >= stall_s:
+            if len(data) - seen < MIN_BYTES_PER_S * stall_s:
+                raise PassingFaultError(f"too slow after {len(data):,} bytes")
+            since_s, seen = now, len(data)
+    return bytes(data)
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 CHUNK_BYTES = 1 << 20
+MIN_BYTES_PER_S = 1_000  # a transfer that is slower is broken off
 
 
 class PassingFaultError(Exception):

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.storage.local_file import sync_folder, translate_read_errors, translate_write_errors
+from schemas.errors import RunError
 
 PART_BYTES = 8 << 20
 _LINE = re.compile(rb"(\d{8}) ([0-9a-f]{8})\n")
@@ -104,6 +105,9 @@ class PartFile:
         Returns:
             The parts that must come again; none if the file is right. They are all of its parts if
             none of them was changed since it came: then the bytes came wrong.
+
+        Raises:
+            RunError: If the file is listed as empty, with the digest of something.
         """
         with self._hashing:
             while self._next_is_there():
@@ -111,6 +115,12 @@ class PartFile:
                 self._hashed += 1
             if self._digest.hexdigest() == self.sha256:
                 return []
+            if not self.size:
+                raise RunError(
+                    "A file is not the one that the manifest lists",
+                    f"it is listed with 0 bytes, which do not have the sha256 {self.sha256}",
+                    "Nothing of it was used. Ask the agency: its manifest contradicts itself.",
+                )
             bad = [part for part, crc in sorted(self._crcs.items()) if self._crc(part) != crc]
             bad = bad or list(range(self.count))
             self._digest, self._hashed = hashlib.sha256(), 0

@@ -59,7 +59,8 @@ def refuse_strangers(
     Raises:
         InputError: If there is such a file, or a link where a folder should be.
     """
-    for folder in {parent for path in wanted for parent in (delivery / path).parents}:
+    own = wanted.keys() | state.files.keys()  # also those that may be removed
+    for folder in {parent for path in own for parent in (delivery / path).parents}:
         if folder.is_relative_to(delivery) and folder.is_symlink():
             raise InputError(
                 "A link is where a folder of the delivery should be", str(folder), "Remove it."

@@ -8,6 +8,7 @@ their order and each digest checked. It is not the shard, so it does not have th
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from pipelines.format.tar import BLOCK, END, PADDINGS, header
 from pipelines.format.tar_comparison import REMOVED, MemberPlace, places_of_row
 from pipelines.pull.download import DownloadSettings
 from pipelines.pull.head import Head
-from pipelines.pull.origin import Lane, Origin, PassingFaultError
+from pipelines.pull.origin import MIN_BYTES_PER_S, Lane, Origin, PassingFaultError
 from pipelines.pull.patience import after_fault
 from pipelines.pull.selection import SampleChoice
 from pipelines.pull.state import INNER, PullState, stream_durably, write_state
@@ -224,8 +225,12 @@ def _range(
     data, failures = bytearray(), 0
     while len(data) < stop - start:
         before = len(data)
+        longest_s = settings.stall_s + (stop - start - before) / MIN_BYTES_PER_S
+        watch = threading.Timer(longest_s, lane.hang_up)
+        watch.daemon = True
+        watch.start()
         try:
-            for chunk in lane.chunks(path, start + len(data), stop, size):
+            for chunk in lane.chunks(path, start + before, stop, size):
                 data += chunk
         except FileNotFoundError as error:
             raise RunError(
@@ -234,4 +239,6 @@ def _range(
         except PassingFaultError as fault:
             failures = 1 if len(data) > before else failures + 1
             after_fault(origin, path, fault, failures, settings.wait_unit_s, time.sleep)
+        finally:
+            watch.cancel()
     return bytes(data)

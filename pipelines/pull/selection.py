@@ -85,7 +85,8 @@ def listed_files(manifest: Manifest) -> dict[str, FileRecord]:
     """Returns a delivery's files by path, after checking that no path leads out of its folder.
 
     Raises:
-        ManifestError: If a path does, is listed twice, or is at once a file's and a folder's.
+        ManifestError: If a path does, is listed twice, or is at once a file's and a folder's, or a
+            shard's tar is not among them.
     """
     listed = {record.path: record for record in manifest.files}
     if len(listed) != len(manifest.files):
@@ -98,8 +99,13 @@ def listed_files(manifest: Manifest) -> dict[str, FileRecord]:
                 "The manifest lists a file outside the delivery", str(error)
             ) from error
         inside = [str(folder) for folder in PurePosixPath(path).parents]
-        if path == layout.MANIFEST or any(folder in listed for folder in inside):
+        if layout.MANIFEST in (path, *inside) or any(folder in listed for folder in inside):
             raise ManifestError("The manifest lists a file where there is another", ascii(path))
+    for shard in manifest.shards:  # so that no shard's name leads elsewhere either
+        if layout.tar_path(shard.name) not in listed:
+            raise ManifestError(
+                "The manifest does not list a shard's tar", ascii(layout.tar_path(shard.name)[:200])
+            )
     return listed
 
 

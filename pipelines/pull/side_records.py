@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from datetime import datetime
 from pathlib import Path
 
 from pipelines.format.notice import open_notice
-from pipelines.format.removal_list import open_removal_list
+from pipelines.format.removal_list import RemovalListError, open_removal_list
 from pipelines.format.signed_record import open_signed
 from pipelines.pull.download import DownloadSettings
 from pipelines.pull.head import Head, read_small
@@ -92,10 +93,18 @@ def _pull_removal_list(
     if data is None:  # earlier releases wrote none
         return
     found = open_removal_list(data, (head.manifest.vkey,))
+    if found.deal_id != head.manifest.deal.deal_id:
+        raise RunError(
+            "The list of removals is of another deal",
+            f"{origin.uri}: {NOTICES}/{REMOVAL_LIST} is of {found.deal_id}",
+            "The delivery itself is right, and the list in the copy is as it was. Ask the agency.",
+        )
     there = folder / NOTICES / REMOVAL_LIST
-    if there.is_file():
-        kept = open_removal_list(there.read_bytes(), None)
-        if datetime.fromisoformat(kept.issued_at) >= datetime.fromisoformat(found.issued_at):
+    with contextlib.suppress(RemovalListError, FileNotFoundError):  # a damaged one is replaced
+        kept = open_removal_list(there.read_bytes(), (head.manifest.vkey,))
+        if kept.deal_id == found.deal_id and datetime.fromisoformat(
+            kept.issued_at
+        ) >= datetime.fromisoformat(found.issued_at):
             return
     write_durably(there, data, folder / INNER)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.storage.local_file import (
     make_folder,
@@ -23,6 +23,7 @@ from pipelines.storage.local_file import (
     temporary_file,
     translate_write_errors,
 )
+from pipelines.storage.store import check_key
 from schemas.errors import InputError, RunError
 
 INNER = ".pull"
@@ -88,11 +89,14 @@ def read_state(inner: Path) -> PullState:
     path = inner / _STATE
     with contextlib.suppress(FileNotFoundError):
         try:
-            return PullState.model_validate_json(path.read_bytes())
-        except ValidationError as error:
+            state = PullState.model_validate_json(path.read_bytes())
+            for name in (*state.files, *state.samples):
+                check_key(name)  # its files may be removed, so none may lead out of the copy
+            return state
+        except ValueError as error:
             raise RunError(
                 "The state of this copy cannot be read",
-                f"{path} ({error.error_count()} faults)",
+                f"{path}: {' '.join(str(error).split())}"[:300],
                 "Pull into a new folder; this one's delivery can be checked with fairshard verify.",
             ) from error
     return PullState()

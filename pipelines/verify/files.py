@@ -63,6 +63,12 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
     for path in listed:
         if path not in found and path not in tars:
             report.add_problem(path, "missing")
+    if len(tars) != len(manifest.shards):
+        report.add_problem(layout.MANIFEST, "a shard is listed twice")
+    needed = [*(layout.shard_table_path(shard.name) for shard in manifest.shards), layout.LOG_VKEY]
+    for path in needed:
+        if path not in listed:  # nothing else would be compared with it
+            report.add_problem(path, "not listed in the manifest, and every delivery has it")
     for shard in manifest.shards:
         path = f"shards/{shard.name}.tar"
         if path not in listed:

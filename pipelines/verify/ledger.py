@@ -55,10 +55,10 @@ def check_ledger(
         The number of entries.
     """
     record = manifest.ledger
-    published = store.read_bytes(layout.LOG_VKEY).decode("ascii", "replace").strip()
-    if published != manifest.vkey:  # 1
-        report_problem(layout.LOG_VKEY, "it is not the key that signed the manifest")
     try:
+        published = store.read_bytes(layout.LOG_VKEY).decode("ascii", "replace").strip()
+        if published != manifest.vkey:  # 1
+            report_problem(layout.LOG_VKEY, "it is not the key that signed the manifest")
         text = store.read_bytes(layout.CHECKPOINT).decode("utf-8", "replace")
         origin, size, root = open_checkpoint(text, manifest.vkey, record.origin)
         if (origin, size, root.hex()) != (record.origin, record.entries, record.root):  # 2

@@ -16,7 +16,7 @@ from pipelines.format.attribution import (
     listed_samples,
 )
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import json_bytes, read_parquet
 from pipelines.verify.report import ProblemReporter
 from schemas import layout
 from schemas.attribution import ATTRIBUTION_SCHEMA
@@ -25,6 +25,12 @@ from schemas.manifest import Manifest
 from schemas.odrl import ACTIONS, COUNTRY_BASE
 from schemas.rights import PURPOSES
 from schemas.territory import WORLD
+
+# What a deal's policy has; anything else, such as an obligation, would be one more term.
+_POLICY_FIELDS = frozenset(
+    "@context @type uid profile conflict assigner assignee target termsSha256 permission "
+    "prohibition".split()
+)
 
 
 def check_rights(
@@ -43,7 +49,7 @@ def check_rights(
     listed = {file.path for file in manifest.files}
     if not any(path.startswith("rights/") for path in listed):
         return
-    for path in layout.RIGHTS_FILES:
+    for path in (*layout.RIGHTS_FILES, layout.SAMPLES_TABLE):
         if path not in listed:
             report_problem(path, "not listed in the manifest, which has other files of rights")
     usable = listed - set(damaged)
@@ -108,6 +114,12 @@ def policy_fault(data: bytes, terms: BuyerTerms, manifest: Manifest) -> str:
         return "it is not the agreement under the manifest's terms_sha256"
     if found != _rules(terms, shared, str(policy["uid"])):
         return "it permits or prohibits something else than the terms"
+    if more := sorted(policy.keys() - _POLICY_FIELDS):
+        return f"it says more than the terms: {', '.join(more)}"[:200]
+    if policy["assignee"].get("fn") != terms.buyer:
+        return "its assignee is not the buyer"
+    if json_bytes(policy) != data:  # such as a name that is there twice
+        return "its bytes are not in the canonical form"
     return ""
 
 

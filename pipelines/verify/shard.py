@@ -23,7 +23,7 @@ from pipelines.format.tar_comparison import (
 from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
-from pipelines.profiles.captions import BASIS_POINTS, draws_synthetic
+from pipelines.profiles.captions import BASIS_POINTS, draws_synthetic, score_bp
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -43,6 +43,11 @@ _COMPARED_FIELDS = (
     "digital_source_type ai_generated alteration_constraints file_constraints "
     "duplication_constraints usable_until"
 ).split()
+#: What a shot has in the sample's JSON and in the table of shots.
+SHOT_FIELDS = (
+    *("first_frame", "end_frame", "start_ms", "end_ms", "keyframe", "keyframe_ms"),
+    *("motion_milli", "caption"),
+)
 # What a row of a removed sample may not say.
 _REMOVED_FIELDS = (
     "asset caption title decision_sha256 contributors consents releases description keywords "
@@ -58,7 +63,8 @@ class CheckedShard:
         name: Its base name.
         samples: Digest of the media by key, in the tar's order, from the table.
         embedded: Keys of the samples that have embeddings, in the same order.
-        shots: Key, number, first frame, end and caption of each shot, in the same order.
+        metadata: What the table of embeddings says of each of them, in the same order.
+        shots: Key, number and SHOT_FIELDS of each shot, in the same order.
         table_is_sound: Whether its table is sound, so that `samples` can be relied on.
         is_sound: Whether both table and tar are sound.
     """
@@ -66,7 +72,8 @@ class CheckedShard:
     name: str
     samples: dict[str, str] = field(default_factory=dict)
     embedded: list[str] = field(default_factory=list)
-    shots: list[tuple[str, int, int, int, str]] = field(default_factory=list)
+    metadata: list[dict[str, object]] = field(default_factory=list)
+    shots: list[tuple[str | int, ...]] = field(default_factory=list)
     table_is_sound: bool = False
     is_sound: bool = False
 
@@ -151,7 +158,9 @@ def open_shard_table(
     for row in rows:
         if row["status"] == REMOVED and (fault := _tombstone_fault(row)):
             report_problem(default_path, f"the row of a removed sample {fault}", key=row["key"])
-    checked.embedded = [row["key"] for row in rows if row["caption_model"]]
+    embedded = [row for row in rows if row["caption_model"]]
+    checked.embedded = [row["key"] for row in embedded]
+    checked.metadata = [_metadata_of(row) for row in embedded]
     return checked, rows, places
 
 
@@ -161,6 +170,19 @@ def _tombstone_fault(row: ShardRow) -> str:
         return "does not have the digest of overwritten bytes"
     left = [name for name in _REMOVED_FIELDS if row.get(name)]
     return f"still has {', '.join(left)}" if left else ""
+
+
+def _metadata_of(row: ShardRow) -> dict[str, object]:
+    """Returns the row of the table of embeddings that belongs to a sample (METADATA_SCHEMA)."""
+    removed = row["status"] == REMOVED
+    member = row["key"] if removed else row["media_member"]
+    return {
+        "key": row["key"],
+        "shard": row["shard"],
+        "image_path": f"{row['shard']}.tar/{member}",
+        "caption": "" if removed else row["caption"],
+        "clip_score": 0.0 if removed else row["clip_score"],
+    }
 
 
 def _read_rows(
@@ -264,7 +286,7 @@ def _check_samples(
         found += [MemberProblem(key, f"{key}.{ending}", message) for ending, message in faults]
         if not faults and row is not None and row["caption_model"]:
             checked.shots += [
-                (key, at, shot["first_frame"], shot["end_frame"], shot["caption"])
+                (key, at, *(shot[name] for name in SHOT_FIELDS))
                 for at, shot in enumerate(json.loads(sample["json"]).get("shots", ()))
             ]
     return found, count
@@ -326,6 +348,8 @@ class SampleCheck:
             # Tables of earlier releases have fewer columns.
             facts = {**file_columns(read), **index_columns(read)}.items()
             mismatches += [name for name, value in facts if name in row and value != row[name]]
+            if score_bp(float(str(row["clip_score"]))) != read.clip_score_bp:
+                mismatches.append("clip_score")
         if mismatches:
             other = f"its table has different values for {', '.join(mismatches)}"
             yield "json", f"the sample does not match the profile {self.profile.name}: {other}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import struct
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipelines.ledger.signed_note import FileKey
 from pipelines.run.signing_key import load_key
 from schemas.manifest import FileRecord
 from tests.end_to_end.command import Demo, fairshard, tree
-from tests.end_to_end.damage import copy_delivery, flip, replaced, verify
+from tests.end_to_end.damage import copy_delivery, flip, replaced, sign_files, verify
 
 
 # The strict deal's delivery has no kind of file that the main one's has not.
@@ -227,6 +228,21 @@ def test_signed_manifest_that_omits_files_is_found(
             result = verify(delivery, capsys)
         assert (result.code, result.paths) == (1, {"MANIFEST.json"})
         assert "its lists and its end record disagree" in result.messages("MANIFEST.json")
+
+
+@pytest.mark.parametrize("which", ["shard's table", "log.vkey"])
+def test_signed_manifest_that_lists_no_file_that_is_compared_is_found(
+    demo: Demo, delivery: Path, which: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """All of its digests are right: what it does not list would be compared with nothing."""
+    copy = copy_delivery(delivery, tmp_path / "delivery")
+    path = min(copy.glob("shards/*.parquet")) if which == "shard's table" else copy / which
+    path.unlink()
+    manifest = json.loads((copy / "MANIFEST.json").read_bytes())
+    sign_files(copy, manifest, load_key(demo.signing_key))
+    result = verify(copy, capsys)
+    name = path.relative_to(copy).as_posix()
+    assert result.code == 1 and "every delivery has it" in result.messages(name)
 
 
 def test_manifest_signed_by_another_key_is_found(

@@ -117,6 +117,39 @@ def test_a_signed_file_that_says_something_else_is_found(
         assert path in result.paths and result.paths <= {path, "rights/attribution.csv"}
 
 
+def _more_of_policy(data: bytes, what: str) -> bytes:
+    policy = json.loads(data)
+    if what == "one more term":
+        return json_bytes({**policy, "obligation": [{"action": "index"}]})
+    if what == "another buyer":
+        return json_bytes({**policy, "assignee": {**policy["assignee"], "fn": "Another"}})
+    return b'{"permission": [],' + data.lstrip()[1:]
+
+
+@pytest.mark.parametrize("what", ["one more term", "another buyer", "a name twice"])
+def test_a_signed_policy_that_says_more_is_found(
+    published: SmallLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    copied = Path(shutil.copytree(delivery(published), tmp_path / "delivery"))
+    manifest: Any = json.loads((copied / "MANIFEST.json").read_bytes())
+    path = copied / "rights/deal.jsonld"
+    path.write_bytes(_more_of_policy(path.read_bytes(), what))
+    sign_files(copied, manifest, load_key(published.out / "agency/signing.key"))
+    result = verify(copied, capsys, "--allow-unpinned")
+    assert (result.code, result.paths) == (1, {"rights/deal.jsonld"})
+
+
+def test_a_delivery_with_rights_and_no_table_of_samples_is_found(
+    published: SmallLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Attributions would be compared with nothing."""
+    copied = Path(shutil.copytree(delivery(published), tmp_path / "delivery"))
+    manifest: Any = json.loads((copied / "MANIFEST.json").read_bytes())
+    (copied / "samples.parquet").unlink()
+    sign_files(copied, manifest, load_key(published.out / "agency/signing.key"))
+    assert "samples.parquet" in verify(copied, capsys, "--allow-unpinned").paths
+
+
 @pytest.mark.parametrize("way", ["patch", pytest.param("tombstone", marks=pytest.mark.slow)])
 def test_attributions_of_removed_assets_are_gone(
     published: SmallLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -174,6 +175,11 @@ def test_damaged_shots_table_is_reported(demo: Demo, tmp_path: Path) -> None:
     assert films.check()[1] == [
         (f"shots/{path.name}", f"its shots do not match those of {films.record.name}")
     ]
+    for name, fault in (("start_ms", "do not match"), ("embedding", "does not have the length 1")):
+        rows = table.to_pylist()
+        rows[0][name] = [0.0] * len(rows[0][name]) if name == "embedding" else rows[0][name] + 1
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+        assert fault in films.check()[1][0][1]
     pq.write_table(table.drop_columns(["embedding"]), path)
     assert "does not have the columns" in films.check()[1][0][1]
     path.unlink()
@@ -200,6 +206,40 @@ def test_embeddings_of_different_samples_are_reported(shard: Shard) -> None:
     assert shard.check()[1] == [
         ("metadata/metadata_0.parquet", f"its keys do not match those of {shard.record.name}")
     ]
+
+
+def test_embeddings_table_that_says_something_else_is_reported(shard: Shard) -> None:
+    path = shard.root / "metadata" / "metadata_0.parquet"
+    table = pq.read_table(path)
+    for name in ("shard", "image_path", "caption", "clip_score"):
+        rows = table.to_pylist()
+        rows[1][name] = 0.5 if name == "clip_score" else "another"
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+        assert f"has another {name} than" in shard.check()[1][0][1]
+    pq.write_table(table.append_column("name", table["key"]), path)
+    assert "does not have the columns" in shard.check()[1][0][1]
+
+
+def test_vectors_in_another_form_are_reported(shard: Shard) -> None:
+    path = shard.root / "img_emb" / "img_emb_0.npy"
+    sound = np.load(path)
+    for wrong, fault in (
+        (sound.astype(np.float32), "not rows of float16"),
+        (sound[:, 0], "not rows of float16"),
+        (np.float16(1), "not rows of float16"),
+        (sound * np.float16(2), "does not have the length 1"),
+        (sound * np.float16(np.nan), "does not have the length 1"),
+        (sound[:, :2], "does not have the length 1"),
+    ):
+        np.save(path, wrong)
+        assert fault in shard.check()[1][0][1]
+    np.save(path, sound)
+    data = path.read_bytes()
+    many = str(len(sound) * 10**12).encode()
+    path.write_bytes(data.replace(b", %d)" % sound.shape[1], b", %s)" % many, 1))
+    assert shard.check()[1]  # and nothing of that size is made
+    path.write_bytes(b"")
+    assert shard.check()[1]
 
 
 def test_unreadable_embeddings_are_reported(shard: Shard) -> None:
