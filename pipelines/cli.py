@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "demo": "create a small sample library with deals and run the whole pipeline offline",
     "scan": "make a catalogue of a folder of media, from what is embedded in them",
     "check": "dry run: say what package would deliver and refuse, and write nothing",
-    "quote": "say what deals would deliver and pay, by reason, label and contributor, in seconds",
+    "quote": "say what deals would deliver and pay, before any run",
     "package": "build a delivery and its ledger from a catalogue and a deal",
     "status": "show how a run stands: its step, counts and rate, and who holds it",
     "report": "write pages about a run, for the agency, and about a delivery, for the buyer",

@@ -102,7 +102,9 @@ def test_a_person_is_told_that_a_command_is_loaded(
         monkeypatch.setattr("sys.stderr", stream)
         with cli._saying_that_it_starts("explain", ["explain"]):
             time.sleep(0.2)
-    said = os.read(shown, 1000).decode()
+    said = ""
+    while not said.endswith("\x1b[K"):
+        said += os.read(shown, 1000).decode()
     os.close(shown)
     assert said == "fairshard explain: starting…\r\x1b[K"
 

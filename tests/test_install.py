@@ -31,7 +31,7 @@ BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc316
 NEEDS_PACKAGE = set(
     "demo scan check package explain odrl share statement pay fund payout journal revoke removals "
     "replay sweep features clips status "
-    "report".split()
+    "report quote".split()
 )
 
 # Runs a command where no package of the agency's side can be imported, such as torch, which

@@ -39,7 +39,7 @@ EXAMPLES = """\
 examples:
   fairshard quote --catalogue library/ --deal acme.toml
   fairshard quote --catalogue library/ --deal acme.toml --deal other.toml
-  fairshard quote --catalogue library/ --deal acme.toml --out out/ --top 25 --json
+  fairshard quote --catalogue library/ --deal acme.toml --out out/ --top 25
 """
 _TOP = 10
 

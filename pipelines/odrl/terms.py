@@ -72,7 +72,7 @@ _ACTION_TEXTS = {
     "alter": "To change what the Asset shows, or its file, whether or not a new Asset results.",
 }
 _LEFT_OPERAND_TEXTS = {
-    "relyingOn": "The agreement that somebody relies on in taking an action.",
+    "relyingOn": "The agreement that an action relies on.",
     "plusConstraint": "The PLUS constraint that an action would go against.",
 }
 _PROPERTY_TEXTS = {

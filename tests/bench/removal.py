@@ -249,7 +249,7 @@ def check_files(before: Path, after: Path, touched: Collection[str]) -> dict[str
 def _shard_of(path: str, names: Sequence[str]) -> str:
     """Returns the shard that a file is of, by its name or its number; "" for any other file."""
     folder, _, name = path.partition("/")
-    if folder == "shards" and name != "README.md":
+    if folder == "shards" and name not in ("README.md", "sizes.json"):
         return name.partition(".")[0].removesuffix("_stats")
     if folder in ("img_emb", "text_emb", "metadata", "shots"):
         return names[int(name.partition(".")[0].rpartition("_")[2])]

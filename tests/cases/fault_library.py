@@ -70,7 +70,7 @@ def whole_library(folder: Path) -> None:
         "assets": [
             asset("A-1", people_count="1", release_ids="R-1", grant_train_gen="allow", title="t"),
             asset("A-2", "c-2", territories_out="FR", weight="2", keywords="sea;sky"),
-            asset("A-3", "c-3", valid_until="2031-01-01", licence_code="CC-BY-4.0"),
+            asset("A-3", "c-3", valid_until="2031-01-01", licence_code="CC0-1.0"),
         ],
         "contributors": [
             {"contributor_id": f"c-{n}", "currency": "EUR" if n == 3 else "", "agency_share": ""}

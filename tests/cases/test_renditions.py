@@ -41,6 +41,10 @@ def _constrained(code: str, orientation: int) -> bytes:
     return dress("jpg", picture(160, 120), Dress({0x0112: orientation}, build.packet(properties)))
 
 
+# CC BY asks for a name and a source.
+CREDITED = {"credit": "Ada Example", "source_url": "https://photos.example/1"}
+
+
 def _library(folder: Path) -> Library:
     (folder / "catalogue").mkdir(parents=True)
     library = Library(folder)
@@ -50,7 +54,7 @@ def _library(folder: Path) -> Library:
     library.add("kept_upright", _constrained("IF-MMD", 1), "kept_upright.jpg", **_UNSEEN)
     library.add("large", encode(picture(900, 300), "JPEG"), "large.jpg", **_UNSEEN)
     turned = _HOSTILE["orientation_3"][1]
-    nd = {"licence_code": "CC-BY-ND-4.0"}
+    nd = {"licence_code": "CC-BY-ND-4.0", **CREDITED}
     library.add("no_derivatives", turned, "no_derivatives.jpg", **_UNSEEN, **nd)
     return library
 
@@ -209,7 +213,7 @@ def test_films_are_rendered_verified_and_repaired(tmp_path: Path, films: str) ->
     library = Library(tmp_path)
     data = sounding("mov")
     library.add("film", data, "film.mov", media_type="video", **_UNSEEN)
-    nd = {"licence_code": "CC-BY-ND-4.0"}
+    nd = {"licence_code": "CC-BY-ND-4.0", **CREDITED}
     library.add("bound", numbered_film([25 * n for n in range(9)]), "bound.mp4", **_UNSEEN, **nd)
     side = "film_longest_side = 150\n" if films == "transcode" else ""
     decisions = library.package(

@@ -107,7 +107,9 @@ def assert_refused(ended: CommandResult, *words: str, counted: bool = False) -> 
     assert ended.code == 2, (ended.code, ended.err)
     assert "Traceback" not in ended.err + ended.out
     assert ended.out.startswith("\nFrom catalogue to delivery") if counted else not ended.out
-    assert ended.err.startswith("fairshard package: ")
+    # A run from a shell first says what it looks at.
+    said = ended.err.partition("\n")[2] if ended.err.startswith("Checking the ") else ended.err
+    assert said.startswith("fairshard package: ")
     missing = [word for word in words if word not in ended.err]
     assert not missing, ended.err
 
@@ -127,7 +129,14 @@ def test_unknown_deal_key_is_refused(inputs: Inputs) -> None:
 def test_closed_output_ends_the_command_without_a_message(inputs: Inputs) -> None:
     """As in `fairshard check --json | head -1`."""
     (inputs.folder / "deal.toml").write_text(inputs.deal, encoding="utf-8")
-    options = ["--catalogue", inputs.catalogue, "--deal", inputs.folder / "deal.toml", "--json"]
+    options = [
+        "--catalogue",
+        inputs.catalogue,
+        "--deal",
+        inputs.folder / "deal.toml",
+        "--json",
+        "--quiet",
+    ]
     process = subprocess.Popen(
         command("check", *options, "--as-of", AS_OF),
         env=environment(),

@@ -95,7 +95,9 @@ def byte_classes(path: Path) -> dict[str, int]:
     elif path.suffix == ".sqlite":
         classes |= {"page size": 16, "SQLite's version": 97, "second page": 4096 + 8}
     elif path.suffix == ".json":
-        classes |= {"first name": data.index(b'"') + 1, "line end": data.index(b"\n")}
+        classes["first name"] = data.index(b'"') + 1
+        if b"\n" in data:
+            classes["line end"] = data.index(b"\n")
     elif path.suffix == ".idx":
         classes |= {"first offset": 1, "last offset": size - 8}
     elif "tile/entries" in path.as_posix():

@@ -53,7 +53,7 @@ def of_shards(reads: Counter[str]) -> dict[str, int]:
     folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
     for key, count in reads.items():
         name = key.rpartition("delivery/")[2]
-        if name.startswith(folders) and not name.endswith((".idx", "README.md")):
+        if name.startswith(folders) and not name.endswith((".idx", "README.md", "sizes.json")):
             found[name.rpartition(".")[2], count] += 1
     assert all(count == 1 for _, count in found)
     return {ending: number for (ending, _), number in found.items()}

@@ -341,7 +341,7 @@ def test_a_mapping_without_a_catalogue_is_refused(folder: Path) -> None:
     words = ["payout", "--out", folder / "out", "--terms", folder / "payout.toml"]
     done = in_process(*words, "--mapping", folder / "mapping.toml", "--date", "2026-12-15")
     assert (done.code, records(folder)) == (2, before)
-    assert "--mapping was given without --catalogue" in done.err
+    assert "--mapping, --preset or --media-prefix was given without --catalogue" in done.err
 
 
 THRESHOLD = '[[thresholds]]\ncurrency = "USD"\namount = "1.00"\n'

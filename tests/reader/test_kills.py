@@ -97,7 +97,8 @@ def check(folder: Path) -> None:
     make_copy(folder / "copy", SHARDS)
     whole = open_delivery(folder / "copy", [AGENCY.vkey])
     keys = {row.key for shard in whole.manifest.shards for row in whole.rows(shard).rows}
-    assert train_with_kills(folder, 25, len(SHARDS)) == 25
+    # On a fast machine all are done before the last kills.
+    assert 8 <= train_with_kills(folder, 25, len(SHARDS)) <= 25
     consumers = range(RANKS * WORKERS)
     trained = [(folder / f"{consumer}.model").read_text().split() for consumer in consumers]
     assert Counter(key for part in trained for key in part) == Counter(dict.fromkeys(keys, EPOCHS))

@@ -355,7 +355,7 @@ def test_forged_certificates_are_named_and_delete_nothing(folder: Path) -> None:
     ]
     for data, said in forged:
         refused = accept(folder, data)
-        assert (refused.code, refused.out) == (1, "") and said in refused.err, refused.err
+        assert refused.code == 1 and said in refused.err, refused.err
     assert log.read_bytes() == state and states(folder, "2027-01-01") == ["overdue", "overdue"]
     # Sent again after the second notice, a sound certificate is still for the first alone.
     assert accept(folder, sound).json["is_new"] and not accept(folder, sound).json["is_new"]

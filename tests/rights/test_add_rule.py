@@ -89,7 +89,7 @@ def test_asset_rule_is_one_record(copied: Path) -> None:
         "code": "language.not_english",
         "sentence": "The asset is not described in English.",
         "foundIn": "assets.language",
-        "how_to_fix": "Describe it in English.",
+        "howToFix": "Describe it in English.",
         "stage": "screen",
     }
 
