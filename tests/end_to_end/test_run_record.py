@@ -107,7 +107,7 @@ def test_the_result_stays_on_the_screen(made: Recorded, tmp_path: Path) -> None:
     assert said.code == 0, said.err
     lines = said.out.splitlines()
     table = [line for line in lines if line.startswith("  Enrich assets")]
-    assert len(table) == 1 and re.search(r" s +[0-9]+ %$", table[0].rstrip())
+    assert len(table) == 1 and re.search(r" [0-9.]+ s +[0-9]+ %", table[0])
     first, last = lines.index(table[0]) - 5, lines.index(table[0]) + 8
     assert all(len(line) <= COLUMNS for line in lines[first:last])
     assert any(line.startswith("Delivery ") for line in lines[-40:]), "\n".join(lines)

@@ -134,7 +134,7 @@ def record_expected(output: RunOutput, deal_id: str, took_s: float) -> Expected:
 
 
 def _is_kept_apart(key: str) -> bool:
-    """Features and records of runs also stay from runs that were cut off; the last is of the day."""
+    """Features and records also stay from runs that were cut off; `latest.json` is of the day."""
     return key.startswith(("agency/features/", "agency/runs/")) or key.endswith("/latest.json")
 
 
