@@ -198,6 +198,7 @@ def _show_keys(console: Console, keys: Sequence[KeyLine], top: int) -> None:
         now = toml_text(line.value)
         table.add_row(f"{line.adds.assets:,}", line.key, Text(now), Text(others))
     console.print(table)
+    _line(console, "adds: at most this many, as another value may still exclude some of them.")
 
 
 def _show_labels(console: Console, title: str, lines: Sequence[LabelLine], top: int) -> None:
