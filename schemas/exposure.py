@@ -15,8 +15,11 @@ from schemas.deal_values import OneLine
 #: Type of a report in a DSSE envelope.
 EXPOSURE_TYPE = "application/vnd.fairshard.exposure+json"
 
+#: More samples are not counted in one report: JSON's numbers are exact up to it.
+MAX_COUNT = 2**53 - 1
+
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+_Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
 
 class _Record(BaseModel):
@@ -42,4 +45,4 @@ class Exposure(_Record):
     manifest_sha256: _Digest
     parts: Annotated[list[ExposurePart], Field(min_length=1)]  # sorted
     samples: _Count  # the sum of all counts, and of the parts' lengths
-    counts: dict[_Digest, Annotated[int, Field(ge=1, le=2**53 - 1)]]  # by asset's commitment
+    counts: dict[_Digest, Annotated[int, Field(ge=1, le=MAX_COUNT)]]  # by asset's commitment

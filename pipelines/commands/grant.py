@@ -97,6 +97,12 @@ def _issue(options: argparse.Namespace) -> tuple[str, dict[str, object]]:
             f"--to {options.to or '…'}",
             "Give all three, or --revoke.",
         )
+    if not options.to.absolute().parent.is_dir():
+        raise InputError(
+            "There is no folder for the grant",
+            str(options.to.absolute().parent),
+            "Create it first.",
+        )
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
     grant, data = issue_grant(
         open_store(options.out),

@@ -17,7 +17,7 @@ from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import NoteError, Signer
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
-from schemas.exposure import EXPOSURE_TYPE, Exposure, ExposurePart
+from schemas.exposure import EXPOSURE_TYPE, MAX_COUNT, Exposure, ExposurePart
 
 
 class ExposureError(RunError):
@@ -66,6 +66,12 @@ def check_exposure(exposure: Exposure) -> None:
     check_parts(exposure.parts)  # 2
     handed_over = sum(part.end - part.first for part in exposure.parts)
     counted = sum(exposure.counts.values())
+    if counted > MAX_COUNT:
+        raise ExposureError(
+            "The report of exposure counts more samples than one report can",
+            f"{counted:,}, and at most {MAX_COUNT:,}",
+            "Report them in several reports.",
+        )
     if not handed_over == counted == exposure.samples:  # 3
         raise ExposureError(
             "The report of exposure contradicts itself",

@@ -77,7 +77,7 @@ def open_envelope(data: bytes, vkey: str, expected_type: str = PAYLOAD_TYPE) -> 
         body = _from_base64(found["payload"])
         signatures = [_from_base64(item["sig"]) for item in found["signatures"]]
         payload_type = str(found["payloadType"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NoteError("not a DSSE envelope", ascii(data[:60])) from error
     if len(set(signatures)) != len(signatures):
         raise NoteError("the envelope lists a signature twice", f"{len(signatures)} signatures")

@@ -10,14 +10,15 @@ though never handed over, so that a newer list of removals moves no other sample
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import sha256
 from itertools import islice, repeat
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from schemas.exposure import Exposure, ExposurePart
 Sample: TypeAlias = "dict[str, str | bytes]"
 
 _STATE = 1  # form of a saved state
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _BATCH = 32  # samples that a thread reads at a time
 
 
@@ -98,6 +100,13 @@ class SampleReader:
         self._first = 0  # the first of them that the next report is about
         self._seen: Counter[str] = Counter()  # by asset's commitment
         self._iteration = 0
+        for name, number in (("seed", seed), ("mixed_shards", mixed_shards), ("threads", threads)):
+            if type(number) is not int or number < 0:
+                raise InputError(f"{name} is no whole number from 0", repr(number)[:80])
+        if not run.strip() or not run.isprintable():
+            raise InputError(
+                "A run's name is one line of text", repr(run)[:80], "Give each run its own."
+            )
         removals.check(delivery, clock())
 
     @property
@@ -178,6 +187,8 @@ class SampleReader:
         Raises:
             InputError: If the state is of another delivery, run, order or reader.
         """
+        if not isinstance(state, dict):
+            raise InputError("The saved state is damaged", str(state)[:80], "Use an earlier one.")
         expected = {"fairshard_reader": _STATE, **self._settings()}
         for name, value in expected.items():
             if state.get(name) != value:
@@ -189,14 +200,14 @@ class SampleReader:
                 )
         numbers = {name: state.get(name) for name in ("epoch", "position", "given", "first")}
         seen = state.get("seen")
-        if not isinstance(seen, dict) or not all(type(one) is int for one in numbers.values()):
+        if not _is_possible(numbers, seen, len(self)):
             raise InputError(
                 "The saved state is damaged", str(numbers)[:200], "Use an earlier one."
             )
         self._iteration += 1  # ends iterations that began before
         self.epoch, self._position, self._given, self._first = map(int, map(str, numbers.values()))
         self._seen.clear()
-        self._seen.update({str(asset): int(count) for asset, count in seen.items()})
+        self._seen.update(cast("dict[str, int]", seen))
 
     def exposure(self) -> Exposure:
         """Returns how often samples of each asset were handed over since the last report began."""
@@ -310,6 +321,22 @@ class SampleReader:
             finally:
                 for _, future in pending:
                     future.cancel()
+
+
+def _is_possible(numbers: Mapping[str, object], seen: object, samples: int) -> bool:
+    """Returns whether a state's numbers are those of a reader with so many samples in an epoch.
+
+    What is counted is paid for, so that a count which no reader made is not taken.
+    """
+    values = [one for one in numbers.values() if type(one) is int and 0 <= one < 2**53]
+    if len(values) != len(numbers) or not isinstance(seen, dict):
+        return False
+    if not all(
+        type(one) is int and one > 0 and _DIGEST.fullmatch(key) for key, one in seen.items()
+    ):
+        return False
+    _, position, given, first = values
+    return position <= samples and sum(seen.values()) == given - first
 
 
 def _read_all(

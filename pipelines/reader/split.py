@@ -42,10 +42,10 @@ class Split:
             ("rank", self.rank, self.ranks),
             ("worker", self.worker, self.workers),
         ):
-            if not 0 <= number < count:
+            if type(number) is not int or type(count) is not int or not 0 <= number < count:
                 raise InputError(
                     f"There is no such {name}",
-                    f"{name} {number} of {count}",
+                    f"{name} {number!r} of {count!r}",
                     "Count from 0, and give the number of all.",
                 )
 

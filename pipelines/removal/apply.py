@@ -280,9 +280,18 @@ def _complete(folder: Path, pinned: tuple[str, ...]) -> Update | None:
         ready = (folder / layout.COPY_STAGING / layout.COPY_READY).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    found = json.loads(ready)
-    _move(folder, open_manifest(found["manifest"].encode(), pinned))
-    return Update(**{**found["update"], "completed": True})
+    try:
+        found = json.loads(ready)
+        manifest, update = str(found["manifest"]), Update(**{**found["update"], "completed": True})
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunError(
+            "What an interrupted fairshard apply-removals left cannot be read",
+            str(folder / layout.COPY_STAGING / layout.COPY_READY),
+            "Check the copy with fairshard verify; if it is sound but for this folder, delete the "
+            "folder and run the command again.",
+        ) from error
+    _move(folder, open_manifest(manifest.encode(), pinned))
+    return update
 
 
 def _move(folder: Path, new: Manifest) -> None:

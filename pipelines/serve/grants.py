@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from schemas.errors import InputError
 from schemas.grant import GRANT_FORMAT, Grant
 from schemas.manifest import Manifest
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FOLDER = f"{layout.AGENCY}/grants"
 
 
@@ -46,6 +48,7 @@ def issue_grant(
     Raises:
         InputError: If the deal has no version, the key is malformed or a purpose is not the deal's.
     """
+    _check_id(deal_id, "deal")
     manifest = latest_manifest(store, deal_id)
     deal = manifest.deal
     if unknown := sorted(set(purposes) - set(deal.purposes)):
@@ -64,7 +67,7 @@ def issue_grant(
         purposes=sorted(purposes) or sorted(deal.purposes),
         holder=parse_vkey(holder).vkey,
         issued_at=issued_at.isoformat(),
-        expires_at=min(issued_at + timedelta(days=days), ends).isoformat(),
+        expires_at=min(_later(issued_at, days), ends).isoformat(),
         vkey=signer.vkey,
     )
     data = signed_bytes(grant, GRANT_KIND, signer)
@@ -78,9 +81,23 @@ def revoke_grant(store: Store, grant_id: str, reason: str) -> None:
     Raises:
         InputError: If there is no such grant.
     """
+    _check_id(grant_id, "grant")
     if kept_grant(store, grant_id) is None:
         raise InputError("There is no such grant", grant_id, "Give the id of one that was issued.")
     store.write_bytes(f"{_FOLDER}/{grant_id}.revoked", reason.encode() + b"\n", private=True)
+
+
+def _later(day: datetime, days: int) -> datetime:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _check_id(name: str, what: str) -> None:
+    """Refuses a name that would lead to other files of the output; raises InputError."""
+    if not _ID.fullmatch(name):
+        raise InputError(f"Not the id of a {what}", ascii(name[:100]), "Give one that was issued.")
 
 
 def kept_grant(store: Store, grant_id: str) -> bytes | None:

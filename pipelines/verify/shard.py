@@ -48,6 +48,7 @@ SHOT_FIELDS = (
     *("first_frame", "end_frame", "start_ms", "end_ms", "keyframe", "keyframe_ms"),
     *("motion_milli", "caption"),
 )
+_STATES = (("success", None), (REMOVED, REMOVED))  # status and error message of a row
 # What a row of a removed sample may not say.
 _REMOVED_FIELDS = (
     "asset caption title decision_sha256 contributors consents releases description keywords "
@@ -156,6 +157,10 @@ def open_shard_table(
     checked.table_is_sound = len(live) == record.samples
     checked.samples = {row["key"]: row["media_sha256"] for row in live}
     for row in rows:
+        if (row["status"], row["error_message"]) not in _STATES:
+            report_problem(default_path, "the row has an unknown status", key=row["key"])
+        if row["sha256"] != row["media_sha256"]:
+            report_problem(default_path, "sha256 and media_sha256 differ", key=row["key"])
         if row["status"] == REMOVED and (fault := _tombstone_fault(row)):
             report_problem(default_path, f"the row of a removed sample {fault}", key=row["key"])
     embedded = [row for row in rows if row["caption_model"]]

@@ -198,6 +198,30 @@ def test_a_report_of_something_else_is_refused(books: Books) -> None:
     assert books.log.size == size
 
 
+def test_a_merged_report_stays_in_the_range_of_its_numbers() -> None:
+    def report(run: str, count: int) -> Exposure:
+        part = ExposurePart(run=run, consumer=0, consumers=1, first=0, end=count)
+        return Exposure(
+            fairshard_exposure=1,
+            deal_id="acme",
+            delivery="acme/v0001",
+            manifest_sha256="0" * 64,
+            parts=[part],
+            samples=count,
+            counts={"ab" * 32: count},
+        )
+
+    most = report("a", 2**53 - 1)
+    assert merge_exposures([most, most]) == most
+    with pytest.raises(ExposureError, match="more samples than one report can"):
+        merge_exposures([most, report("b", 1)])
+
+
+def test_a_report_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(ExposureError, match="not in its form"):
+        open_exposure(b"[" * 200_000, BUYER.vkey)
+
+
 def test_only_a_true_and_signed_report_is_opened(books: Books) -> None:
     report = books.report({"a-1": 4, "a-2": 2})
     data = sign_exposure(report, BUYER)

@@ -302,5 +302,6 @@ def _delivered(shard: str, assets: Sequence[_Asset]) -> pa.Table:
 def _vectors(seed: int, rows: int) -> bytes:
     sink = io.BytesIO()
     matrix = np.random.default_rng(seed).standard_normal((rows, _DIMENSIONS))
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     np.save(sink, matrix.astype(np.float16), allow_pickle=False)
     return sink.getvalue()

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import webdataset
@@ -125,9 +126,49 @@ def test_readers_of_a_run_share_an_epoch_exactly_once(delivery: Delivery) -> Non
 
 
 def test_a_split_that_is_none_is_refused() -> None:
-    for wrong in ((2, 2, 0, 1), (-1, 2, 0, 1), (0, 1, 3, 3)):
+    nothing: Any = "0"
+    for wrong in ((2, 2, 0, 1), (-1, 2, 0, 1), (0, 1, 3, 3), (0.5, 1, 0, 1), (nothing, 1, 0, 1)):
         with pytest.raises(InputError, match="no such"):
             Split(*wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"threads": -1}, {"mixed_shards": -1}, {"seed": 0.5}, {"run": "a\nb"}]
+)
+def test_settings_that_no_report_could_have_are_refused(
+    delivery: Delivery, wrong: dict[str, Any]
+) -> None:
+    """They are refused before training, not when the report of it is made."""
+    with pytest.raises(InputError):
+        SampleReader(delivery, WITHOUT_REMOVALS, **{"run": "run-1", **wrong})
+
+
+def test_a_state_that_was_edited_is_refused_and_changes_nothing(delivery: Delivery) -> None:
+    made, asset = reader(delivery), "ab" * 32
+    samples = iter(made)
+    next(samples), next(samples)
+    state = made.state()
+    seen: Any = state["seen"]
+    edits: list[Any] = [
+        *(
+            {name: number}
+            for name in ("epoch", "position", "given", "first")
+            for number in (-1, 2**53)
+        ),
+        {"position": sum(SHARDS) + 1},
+        {"given": 3},
+        {"first": 1},
+        {"seen": {}},
+        *({"seen": {asset: wrong}} for wrong in (-2, 1.9, "2", None, 2**60, 1)),
+        {"seen": {**seen, "zz": 1}, "given": 3},
+    ]
+    for edit in edits:
+        with pytest.raises(InputError, match="saved state is damaged"):
+            made.restore({**state, **edit})
+        assert made.state() == state
+    nothing: Any = []
+    with pytest.raises(InputError, match="saved state is damaged"):
+        made.restore(nothing)
 
 
 @settings(max_examples=20)

@@ -311,3 +311,11 @@ def test_a_copy_is_not_another_delivery(published: Published, copy: Path) -> Non
         removed_samples(other, [notice])
     with pytest.raises(RunError):
         raise other.damage("x", "y")
+
+
+@pytest.mark.parametrize("data", ["", "[", "[]", "{}", '{"manifest": "", "update": {"more": 1}}'])
+def test_what_an_interrupted_call_left_is_read_with_care(tmp_path: Path, data: str) -> None:
+    (tmp_path / layout.COPY_STAGING).mkdir()
+    (tmp_path / layout.COPY_STAGING / layout.COPY_READY).write_text(data)
+    with pytest.raises(RunError, match="cannot be read"):
+        apply_removals(tmp_path, open_store(str(tmp_path)), [], ())

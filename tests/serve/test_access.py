@@ -175,6 +175,19 @@ def test_a_grant_ends_with_the_deal_and_has_its_purposes(served: Served) -> None
         issue_grant(store, SIGNER, "none", BUYER.vkey, [], now, 1)
 
 
+def test_ids_lead_to_no_other_files_and_days_may_be_many(served: Served) -> None:
+    store, now = served.gate.store, datetime.now(UTC)
+    for name in ("../acme-1", "a//b", "/etc/passwd", "", "..", "a\n", "x" * 300):
+        with pytest.raises(InputError, match="Not the id"):
+            revoke_grant(store, name, "")
+        with pytest.raises(InputError, match="Not the id"):
+            issue_grant(store, SIGNER, name, BUYER.vkey, [], now, 1)
+    year, _ = issue_grant(store, SIGNER, "acme", BUYER.vkey, [], now, 10**6)
+    assert issue_grant(store, SIGNER, "acme", BUYER.vkey, [], now, 10**12)[0].expires_at == (
+        year.expires_at
+    )
+
+
 def test_an_address_that_ends_in_between_is_asked_for_again(
     served: Served, files: RangeServer, tmp_path: Path
 ) -> None:

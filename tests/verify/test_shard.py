@@ -200,6 +200,16 @@ def test_damaged_shard_table_is_reported(shard: Shard) -> None:
     assert shard.check()[1]
 
 
+@pytest.mark.parametrize("name", ["status", "error_message", "sha256"])
+def test_columns_of_img2dataset_are_compared(shard: Shard, name: str) -> None:
+    table = pq.read_table(shard.table)
+    rows = table.to_pylist()
+    rows[1][name] = "another"
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), shard.table)
+    fault = "differ" if name == "sha256" else "unknown status"
+    assert [message for _, message in shard.check()[1] if fault in message]
+
+
 def test_embeddings_of_different_samples_are_reported(shard: Shard) -> None:
     path = shard.root / "metadata" / "metadata_0.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
