@@ -180,6 +180,11 @@ class PriceTerms(DealSection):
         return self
 
     @property
+    def assets_in_levels(self) -> frozenset[str]:
+        """The assets that levels list."""
+        return frozenset(asset for level in self.levels for asset in level.assets)
+
+    @property
     def pool_minor(self) -> int:
         """The pool in minor units of the currency."""
         return parse_amount(self.pool, self.currency)

@@ -133,7 +133,8 @@ def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Catalogue
         "agreements": agreements,
     }
     joins = watch_joins(catalogue, small, notes)
-    watch = watch_references(contributors, consents, releases, named, joins)
+    in_levels = deal.price.assets_in_levels
+    watch = watch_references(contributors, consents, releases, named, joins, in_levels)
     return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows)
 
 

@@ -64,6 +64,12 @@ def parse_consent_default(raw: object, where: str) -> ConsentDefault:
             f"Allowed: {', '.join(Basis)}.",
         )
     purposes = parse_names(values.get("purposes", [ALL_PURPOSES]), f"{where}.purposes")
+    if not purposes:
+        raise InputError(
+            "The mapping has a default consent to nothing",
+            f"{where}.purposes = []",
+            'Name purposes, or leave the key out: it then means ["all"].',
+        )
     for purpose in purposes:
         check_known(purpose, (*Purpose, ALL_PURPOSES), f"{where}.purposes = {purpose!r}")
     ref = normalise_id(text_value(values.get("agreement_ref"), f"{where}.agreement_ref"))

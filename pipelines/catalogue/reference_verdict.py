@@ -16,7 +16,7 @@ from pipelines.catalogue.references import ReferenceWatch, UnreachedReferences
 from pipelines.catalogue.suite import REFERENCE_RULES, REPORT, STOP
 from pipelines.catalogue.values import shorten
 from pipelines.storage.columns import Column, values_of
-from schemas.errors import InputError
+from schemas.errors import InputError, counted
 
 _MAX_SHOWN = 10  # ids in a message, for each rule
 _MAX_COMPARED = 1_000  # ids whose look-alikes are looked for
@@ -103,7 +103,7 @@ def reference_error(
         if found and _effect(rule, divert) == STOP
     }
     if not failures:
-        return None
+        return _level_error(unreached, asset_ids)
     alike = _all_lookalikes(failures, unreached, watch, asset_ids)
     lines = []
     for name, found in failures.items():
@@ -120,6 +120,26 @@ def reference_error(
         "".join(lines).removesuffix("."),
         "\n  Or let the run go on and report them only: list the rules in the deal's gate.divert, "
         f'such as [gate] divert = ["{next(iter(failures))}"]',
+    )
+
+
+def _level_error(unreached: UnreachedReferences, asset_ids: AssetIds) -> InputError | None:
+    """Returns the error of levels with assets that are not there; no deal can divert it."""
+    found = unreached.level_assets
+    if not found:
+        return None
+    texts = (text for ids in asset_ids() for text in values_of(ids, str))
+    alike = find_lookalikes(list(found[:_MAX_COMPARED]), texts)
+    shown = "; ".join(
+        _visible(name)
+        + (f", perhaps {', '.join(map(_visible, alike[name]))}" if alike.get(name) else "")
+        for name in found[:_MAX_SHOWN]
+    )
+    more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
+    return InputError(
+        "price.levels lists an asset that the catalogue does not have",
+        f"{counted(len(found), 'asset')}: {shown}{more}",
+        "Correct the id, or remove it: a misspelt id would change somebody's share.",
     )
 
 

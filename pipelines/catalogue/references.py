@@ -35,6 +35,7 @@ class ReachedReferences:
         releases: Of `ReferenceWatch.releases`.
         odd_asset_ids: Assets' ids that were written in another way, as they are compared.
         joined: For each of `ReferenceWatch.joins`, of its keys.
+        level_assets: Of `ReferenceWatch.level_assets`.
     """
 
     contributors: Positions
@@ -42,6 +43,7 @@ class ReachedReferences:
     releases: Positions
     odd_asset_ids: tuple[str, ...] = ()
     joined: tuple[Positions, ...] = ()
+    level_assets: Positions = field(default_factory=lambda: _none())
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class ReferenceWatch:
         releases: Releases that are revoked or deny machine learning.
         agreements: What is wrong with agreements.
         joins: Files that are joined to a table.
+        level_assets: Assets that the deal's price puts in a level.
     """
 
     listed: Column
@@ -67,6 +70,7 @@ class ReferenceWatch:
     releases: Column
     agreements: AgreementReferences
     joins: tuple[JoinWatch, ...] = ()
+    level_assets: Column = field(default_factory=lambda: pa.array([], pa.string()))
 
     @cached_property
     def pair_assets(self) -> Column:
@@ -85,7 +89,7 @@ class ReferenceWatch:
                 whatever names one of them has no effect but is accounted for.
             odd_asset_ids: From `pipelines.catalogue.notes.CellNotes`.
         """
-        contributors, pairs, releases = [], [], []
+        contributors, pairs, releases, level_assets = [], [], [], []
         joined: list[list[Positions]] = [[] for _ in self.joins]
         for table in (assets, unread):
             if len(table):
@@ -95,6 +99,8 @@ class ReferenceWatch:
                 contributors.append(self._contributors_in(table))
                 pairs.append(self._pairs_in(table))
                 releases.append(positions_of(_items(table, "release_ids"), self.releases))
+                ids = table.column("asset_id").combine_chunks()
+                level_assets.append(positions_of(ids, self.level_assets))
         if len(unread):
             ids = unread.column("asset_id").combine_chunks()
             pairs.append(_rows_in(self.pair_assets, ids) if len(self.pairs) else _none())
@@ -104,6 +110,7 @@ class ReferenceWatch:
             _union(releases),
             tuple(odd_asset_ids),
             tuple(map(_union, joined)),
+            _union(level_assets),
         )
 
     def _contributors_in(self, table: pa.Table) -> Positions:
@@ -149,6 +156,7 @@ def watch_references(
     releases: pa.Table,
     agreements: AgreementReferences,
     joins: Sequence[JoinWatch] = (),
+    level_assets: Iterable[str] = (),
 ) -> ReferenceWatch:
     """Collects the references that must be looked for among the assets.
 
@@ -158,6 +166,7 @@ def watch_references(
         releases: The releases table.
         agreements: What is wrong with agreements.
         joins: Files that are joined to a table.
+        level_assets: Assets that the deal's price puts in a level.
     """
     listed = pc.unique(contributors.column("contributor_id").combine_chunks())
     is_no = pc.not_equal(consents.column("value"), pa.scalar(Permission.ALLOW.value))
@@ -185,6 +194,7 @@ def watch_references(
         pc.unique(releases.column("release_id").filter(against).combine_chunks()),
         agreements,
         tuple(joins),
+        pa.array(sorted(set(level_assets)), pa.string()),
     )
 
 
@@ -213,6 +223,7 @@ class UnreachedReferences:
         other: How many other references reach nothing, by kind.
         joined: Keys of joined rows that may limit what is allowed, each with its join.
         joined_rows: The rows of each joined file, by its name.
+        level_assets: Assets that the deal's price puts in a level, and that are not there.
     """
 
     contributors: tuple[str, ...]
@@ -223,6 +234,7 @@ class UnreachedReferences:
     other: dict[str, int] = field(default_factory=dict)
     joined: tuple[tuple[str, JoinWatch], ...] = ()
     joined_rows: dict[str, TableCount] = field(default_factory=dict)
+    level_assets: tuple[str, ...] = ()
 
 
 def find_unreached(
@@ -240,6 +252,7 @@ def find_unreached(
     contributors = np.zeros(len(watch.contributors), np.bool_)
     pairs = np.zeros(len(watch.pairs), np.bool_)
     releases = np.zeros(len(watch.releases), np.bool_)
+    level_assets = np.zeros(len(watch.level_assets), np.bool_)
     odd_ids: set[str] = set()
     joined = [join.settled() for join in watch.joins]
     for batch in reached:
@@ -248,6 +261,7 @@ def find_unreached(
         contributors[batch.contributors] = True
         pairs[batch.pairs] = True
         releases[batch.releases] = True
+        level_assets[batch.level_assets] = True
         odd_ids.update(batch.odd_asset_ids)
     lost_pairs = watch.pairs.filter(pa.array(~pairs & watch.pair_no))
     other = {
@@ -275,6 +289,7 @@ def find_unreached(
             join.name: replace(join.count, rows=int(found.sum()), unmatched=int((~found).sum()))
             for found, join in zip(joined, watch.joins, strict=True)
         },
+        _sorted(watch.level_assets, ~level_assets),
     )
 
 

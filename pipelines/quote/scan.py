@@ -235,11 +235,15 @@ def _prepare(
                 index,
                 check_divert(suite, deal.gate.divert),
                 deal.price.allocation in _BY_WEIGHT,
-                frozenset(asset for level in deal.price.levels for asset in level.assets),
+                deal.price.assets_in_levels,
             )
         )
         named = find_agreement_references(contributors, consents, agreements, deal)
-        watches.append(watch_references(contributors, consents, releases, named, joins))
+        watches.append(
+            watch_references(
+                *(contributors, consents, releases, named, joins), deal.price.assets_in_levels
+            )
+        )
     none = np.zeros(0, np.uint64)
     paired = StringIndex(watches[0].pair_assets)  # of the same consents for every deal
     return Scan(

@@ -188,6 +188,10 @@ def test_both_are_on_record(tmp_path: Path, deal: Deal) -> None:
         ('given_at = 2024-05-01\nagreement_ref = "K"\nbasis = "silence"', "needs the notice"),
         ('given_at = 2024-05-01\nagreement_ref = "K"\nbasis = "terms"\nvalue = "deny"', "unknown"),
         ('given_at = 2024-05-01\nbasis = "terms"\nagreement_ref = ""', "requires text"),
+        (
+            'given_at = 2024-05-01\nagreement_ref = "K"\nbasis = "terms"\npurposes = []',
+            "consent to nothing",
+        ),
     ],
 )
 def test_an_unclear_default_is_refused(tmp_path: Path, line: str, problem: str) -> None:
