@@ -191,15 +191,14 @@ _SHOTS_TABLE_FIELDS: list[pa.Field[pa.DataType]] = [
 SHOTS_TABLE_SCHEMA = pa.schema(_SHOTS_TABLE_FIELDS)
 
 #: What clip-retrieval's readers expect beside a shard's embeddings: one row for each vector.
-METADATA_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string()),
-        pa.field("shard", pa.string()),
-        pa.field("image_path", pa.string()),  # <shard>.tar/<member>
-        pa.field("caption", pa.string()),
-        pa.field("clip_score", pa.float32()),
-    ]
-)
+_METADATA_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("key", pa.string()),
+    pa.field("shard", pa.string()),
+    pa.field("image_path", pa.string()),  # <shard>.tar/<member>
+    pa.field("caption", pa.string()),
+    pa.field("clip_score", pa.float32()),
+]
+METADATA_SCHEMA = pa.schema(_METADATA_FIELDS)
 
 # Where a sample's rows in other tables are.
 _PLACE_FIELDS: list[pa.Field[pa.DataType]] = [
