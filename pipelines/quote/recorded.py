@@ -26,7 +26,7 @@ class Recorded:
     """Assets that an earlier version excluded for their files or in its selection.
 
     Attributes:
-        version: The version.
+        version: The version that decided about the files.
         same_terms: Whether it had the terms of now; if not, only faults of files are taken from it.
         ids: The assets.
         reasons: The reasons of each, in the order of `ids`.
@@ -41,15 +41,21 @@ class Recorded:
 def read_recorded(store: Store, deal: Deal) -> Recorded | None:
     """Reads what the latest published version of a deal excluded; None if there is none.
 
+    A version that a removal made has no decisions of its own: those of the version that was
+    packaged still hold.
+
     Raises:
         RunError: If its manifest or its terms are damaged.
     """
-    names = [name for name in run_records(store, deal) if is_published(store, deal, name)]
+    records = run_records(store, deal)
+    names = [name for name in records if is_published(store, deal, name)]
     if not names:
         return None
-    latest = max(names, key=version_number)
-    agency = layout.agency_prefix(deal.deal_id, latest)
-    delivery = layout.delivery_prefix(deal.deal_id, latest)
+    decided = max(names, key=version_number)
+    while patched := records[decided].get("patches", ""):
+        decided = patched
+    agency = layout.agency_prefix(deal.deal_id, decided)
+    delivery = layout.delivery_prefix(deal.deal_id, decided)
     data = store.read_bytes(f"{delivery}/{layout.MANIFEST}")
     manifest = Manifest.model_validate(json.loads(data))
     same = recorded_terms(store, agency, manifest) == deal.terms_sha256()
@@ -63,7 +69,7 @@ def read_recorded(store: Store, deal: Deal) -> Recorded | None:
             if kept:
                 ids.append(decision.asset_id)
                 reasons.append(kept)
-    return Recorded(latest, same, StringIndex(pa.array(ids, pa.string())), reasons)
+    return Recorded(decided, same, StringIndex(pa.array(ids, pa.string())), reasons)
 
 
 def _file_faults(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -260,6 +260,14 @@ def test_a_run_afterwards_says_the_same(tmp_path: Path) -> None:
     wanted = {line["contributor_id"]: line["credit_minor"] for line in lines}
     assert {item["contributor"]: item["minor"] for item in money["top"]} == wanted
     assert found["cleared"]["bytes"] == library.rows[5]["bytes"]
+    named = ("--asset", library.rows[5]["asset_id"], "--effective", AS_OF, "--as-of", AS_OF)
+    removed = in_process("revoke", "--out", library.out, *named, "--reason", "takedown")
+    assert removed.code == 0, removed.err
+    [found] = quote(
+        library.folder / "catalogue", library.folder / "deal.toml", more=("--out", library.out)
+    )
+    assert found["files"] == {"version": "v0001", "same_terms": True, "excluded": 2}
+    assert found["cleared"]["assets"] == 4
 
 
 def test_what_would_stop_a_run_stops_a_quote(tmp_path: Path) -> None:
