@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     removed = check_output(deal, options.out, faults)
     faults.report()
     if checks is None:  # then there was a fault, and it was reported
-        raise AssertionError
+        raise AssertionError("a catalogue that cannot be checked has a fault")
     found = CheckedAssets(checks, deal, as_of_us, removed, files.most)
     for part in checks.catalogue.parts("assets"):
         for batch in read_batches(part, checks.catalogue.mapping):

@@ -79,6 +79,22 @@ def add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
+def add_pinning_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of commands that make something of a delivery whose maker must be known."""
+    parser.add_argument(
+        "--vkey",
+        action="append",
+        default=[],
+        metavar="KEY|FILE",
+        help="pin the agency's verifier key, as with `fairshard verify`; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-unpinned",
+        action="store_true",
+        help="go on although no key is pinned: it is then not known who made the delivery",
+    )
+
+
 def add_deal_options(parser: OptionsParent, *, required: bool = True) -> None:
     """Adds the options of commands that evaluate a catalogue under a deal."""
     parser.add_argument(

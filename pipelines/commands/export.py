@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.commands.common import (
     add_general_options,
+    add_pinning_options,
     consoles,
     in_delivery,
     print_json,
@@ -42,18 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the media in a column; mds: shards for Mosaic's StreamingDataset",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="a new or empty local folder")
-    parser.add_argument(
-        "--vkey",
-        action="append",
-        default=[],
-        metavar="KEY|FILE",
-        help="pin the agency's verifier key, as with `fairshard verify`; may be repeated",
-    )
-    parser.add_argument(
-        "--allow-unpinned",
-        action="store_true",
-        help="export although no key is pinned: it is then not known who made the delivery",
-    )
+    add_pinning_options(parser)
     add_general_options(parser)
 
 

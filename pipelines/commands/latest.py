@@ -1,4 +1,4 @@
-"""`fairshard latest`: says anew which version of each deal is the latest, and for how long."""
+"""`fairshard latest`: renews the signed statement of which version of each deal is the latest."""
 
 from __future__ import annotations
 

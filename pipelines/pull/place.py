@@ -96,7 +96,7 @@ def switch(
     Args:
         delivery: The copy's delivery.
         parts: The folder with the staged files, in the copy's own folder.
-        wanted: The files that the copy shall have.
+        wanted: The files that the copy is to have.
         right: The files of the version that are there and right; they stay.
         state: What the copy remembers; its files become the new ones.
         manifest: The manifest's bytes.
