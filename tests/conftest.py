@@ -10,6 +10,7 @@ import tempfile
 import pytest
 from hypothesis import settings
 
+from pipelines.process.priority import keep_ordinary_priority
 from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
 from tests.shared import REMEMBERED_VARIABLE, made_once, skip_sync
@@ -26,6 +27,8 @@ ASSETS = 180
 
 
 os.fsync = skip_sync
+# The films that tests make are encoded in the tests' own processes.
+keep_ordinary_priority()
 
 # Otherwise every process that a test starts compiles the modules again.
 sys.dont_write_bytecode = False

@@ -25,6 +25,7 @@ from pipelines.media.films import probe_film
 from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_and_hash
 from pipelines.process.identity import end_with_parent
+from pipelines.process.priority import keep_ordinary_priority
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -267,6 +268,7 @@ def _answer(request: Header, data: bytes) -> _Answer:
 def main() -> None:
     """Answers requests until the parent closes the pipe or ends, even in the middle of a file."""
     end_with_parent()
+    keep_ordinary_priority()
     answers = os.dup(1)
     os.dup2(2, 1)  # libraries that print would damage the messages
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
