@@ -138,9 +138,15 @@ class Reading:
         ]
         if partly:
             lines.append(f"rows without a value in a column: {', '.join(partly)}")
+        return [*lines, *self.consent_lines()]
+
+    def consent_lines(self) -> list[str]:
+        """Returns a line for each kind of consent that is not in effect or rests on something
+        unknown.
+        """
         named = dict(self.rows.get("consents", TableCount()).named)
         later = named.get("denials_after_as_of", 0)
-        lines += basis_lines(named)
+        lines = basis_lines(named)
         if later:
             lines.append(
                 f"consents.given_at: {later:,} that do not say yes are dated after the as-of time "

@@ -44,11 +44,13 @@ class UnknownFact:
     Attributes:
         what: The column, such as `assets.people_count`, or the table.
         table: The table that would supply it.
+        meaning: What nobody says.
         line: It as a sentence.
     """
 
     what: str
     table: str
+    meaning: str
     line: str
 
     def to_json(self) -> dict[str, str]:
@@ -99,13 +101,19 @@ def find_unknown(catalogue: Catalogue) -> list[UnknownFact]:
         UnknownFact(
             f"assets.{name}",
             second,
+            f"{agency} does not say {what}",
             f"{name}: {agency} does not say {what}. A column {name} in {second} would.",
         )
         for name, what in _NEEDS.items()
         if name not in said
     ]
     facts += [
-        UnknownFact(table, table, f"{table}: nothing says {what}. A table {table} would.")
+        UnknownFact(
+            table,
+            table,
+            f"nothing says {what}",
+            f"{table}: nothing says {what}. A table {table} would.",
+        )
         for table, what in _TABLES.items()
         if not catalogue.parts(table) and catalogue.mapping.for_table(table).default is None
     ]

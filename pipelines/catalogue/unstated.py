@@ -89,15 +89,14 @@ class Unstated:
         return {**vars(self), "line": self.line()}
 
 
-def _unread(what: str) -> str:
-    return f"described rightly: the file's {what} is not compared with any"
+_NOT_COMPARED = "described rightly: nothing is compared with the file's own"
 
 
 def _grant(purpose: Purpose) -> LenientColumn:
     return LenientColumn(
         "assets",
         grant_column(purpose),
-        f"not denied by the agency for {purpose.value}: the contributors' consents alone decide",
+        "not denied by the agency: the contributors' consents alone decide",
         lambda deal: purpose in deal.needed_purposes,
     )
 
@@ -146,14 +145,14 @@ _ASSETS = (
         "without any word of select.keywords_none",
         lambda deal: bool(deal.select.keywords_none),
     ),
-    LenientColumn("assets", "sha256", _unread("digest")),
-    LenientColumn("assets", "bytes", _unread("size")),
-    LenientColumn("assets", "width", _unread("width")),
-    LenientColumn("assets", "height", _unread("height")),
+    LenientColumn("assets", "sha256", _NOT_COMPARED),
+    LenientColumn("assets", "bytes", _NOT_COMPARED),
+    LenientColumn("assets", "width", _NOT_COMPARED),
+    LenientColumn("assets", "height", _NOT_COMPARED),
     LenientColumn(
         "assets",
         "duration_ms",
-        _unread("duration"),
+        _NOT_COMPARED,
         lambda deal: "video" in deal.media,
         only="video",
     ),

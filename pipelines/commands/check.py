@@ -22,12 +22,15 @@ from pipelines.commands.common import (
 from pipelines.commands.dry_look import Look, check_files_option, look_at_files
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.report.defaults import personal_line, show_defaults, strict_defaults
-from pipelines.report.summary import show_unstated
 from pipelines.report.undelivered import show_undelivered
+from pipelines.report.unstated import show_not_stated
+from pipelines.report.wrapped import print_labelled, print_wrapped
 from pipelines.run.prepare import JobRequest
 from pipelines.steps.checked_assets import CheckedAssets
 from pipelines.steps.input_faults import InputFaults, check_deal, check_output, check_tables
 from schemas.deal import Deal, load_deal
+
+_LABEL_WIDTH = 18
 
 EXAMPLES = """\
 examples:
@@ -130,9 +133,8 @@ def _say(
     _show(results, catalogue, deal, counts, reading)
     show_undelivered(results, deal, look.ended, with_costliest=look.error is not None)
     show_defaults(results, defaults)
-    results.print(personal_line(deal), markup=False, highlight=False, soft_wrap=True)
-    for line in look.lines():
-        results.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in (personal_line(deal), *look.lines()):
+        print_wrapped(results, line)
     if look.error is None:
         ending = "" if look.is_complete else ", as far as was looked"
         results.print(
@@ -166,18 +168,10 @@ def _show(
     reading: Reading,
 ) -> None:
     results.print(f"Deal {deal.deal_id} and catalogue {catalogue.uri}:", soft_wrap=True)
-    for name, value in counts.items():
-        shown = _shown(value)
-        results.print(f"  {name.replace('_', ' '):<18} {shown}", highlight=False, soft_wrap=True)
-    for name, text in reading.lines():
-        results.print(f"  {name:<18} {text}", markup=False, highlight=False, soft_wrap=True)
-    for ours, theirs in catalogue.matched_columns:
-        text = f"{ours} is read from {theirs!r}"
-        results.print(f"  {'column':<18} {text}", markup=False, highlight=False, soft_wrap=True)
-    show_unstated(results, reading)
-    for fact in find_unknown(catalogue):
-        text = f"  {'unknown':<18} {fact.line}"
-        results.print(text, markup=False, highlight=False, soft_wrap=True)
+    counted = [(name.replace("_", " "), _shown(value)) for name, value in counts.items()]
+    matched = [("column", f"{ours} is read from {n!r}") for ours, n in catalogue.matched_columns]
+    print_labelled(results, [*counted, *reading.lines(), *matched], _LABEL_WIDTH)
+    show_not_stated(results, reading, find_unknown(catalogue))
 
 
 def _shown(value: object) -> str:

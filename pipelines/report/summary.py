@@ -12,6 +12,7 @@ from pipelines.catalogue.account import Reading
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.report.funnel import show_counts
 from pipelines.report.versions import settlement_lines
+from pipelines.report.wrapped import print_labelled
 from pipelines.run.job import Job
 from pipelines.steps.attribute import Attribution
 from pipelines.steps.package import PackageResult
@@ -19,6 +20,7 @@ from schemas.errors import counted
 from schemas.money import format_amount
 
 _PAIRS_SHOWN = 3
+_LABEL_WIDTH = 13
 _UNSTATED_WIDTH = 64  # of 80 columns, without the label
 _DATA_DOCS = "expectations/index.html"
 
@@ -76,20 +78,12 @@ def verify_command(job: Job, vkey: str) -> str:
 def show_packaged(console: Console, job: Job, packaged: PackageResult) -> None:
     """Prints the summary."""
     show_counts(console, packaged.steps, packaged.run)
-    for name, text in packaged.reading.lines():
-        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
     page = f"{job.output_uri}/{job.agency}/{_DATA_DOCS}"
-    for number, text in enumerate(unstated_summary(packaged.reading, page)):
-        name = "" if number else "not stated"
-        console.print(f"  {name:<13} {text}", markup=False, highlight=False, soft_wrap=True)
+    unstated = unstated_summary(packaged.reading, page)
+    labelled = [("" if number else "not stated", text) for number, text in enumerate(unstated)]
+    print_labelled(console, [*packaged.reading.lines(), *labelled], _LABEL_WIDTH)
     console.print()
     _show_delivery(console, job, packaged)
-
-
-def show_unstated(console: Console, reading: Reading) -> None:
-    """Prints which columns say nothing, so that a no in them would have been lost."""
-    for line in reading.unstated_lines():
-        console.print(f"Not stated: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def unstated_summary(reading: Reading, page: str) -> list[str]:
