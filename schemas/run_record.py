@@ -43,17 +43,8 @@ class Delivered(_Record):
     bytes: int
 
 
-class StepTime(_Record):
-    """How long a step took in this attempt, and its pieces: batches of rows, units or shards."""
-
-    elapsed_s: float  # from its first piece to its last
-    busy_s: float  # all of its pieces, earlier attempts included
-    cpu_s: float | None  # of the workers' processes, without decoders; none if it is not known
-    pieces: int
-
-
 class WorkRecord(_Record):
-    """What the work took, earlier attempts at the run included."""
+    """What the work of a run or a step took, earlier attempts at the run included."""
 
     media_bytes: int  # read, whether from a folder, a bucket or a web server
     decode_s: float  # waiting for decoders, in all threads
@@ -64,6 +55,19 @@ class WorkRecord(_Record):
     decoder_retries: int
     fetch_retries: int
     store_retries: int
+
+
+class StepTime(_Record):
+    """How long a step took in this attempt, and its pieces: batches of rows, units or shards."""
+
+    elapsed_s: float  # from its first piece to its last
+    busy_s: float  # all of its pieces, earlier attempts included
+    cpu_s: float | None  # of the workers' processes, without decoders; none if it is not known
+    pieces: int
+    after_s: float | None = None  # from the attempt's start; none if an earlier one did it all
+    smallest_piece: int = 0  # its assets; 0 if that is not known
+    largest_piece: int = 0
+    work: WorkRecord | None = None  # none in the record of an earlier release
 
 
 class AttemptRecord(_Record):

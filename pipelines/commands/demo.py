@@ -19,6 +19,7 @@ from pipelines.commands.common import (
 )
 from pipelines.commands.logging_options import add_log_options, logging_to
 from pipelines.commands.packaging import package_with_progress, showing_undelivered
+from pipelines.commands.telemetry import telemetry
 from pipelines.demo.library import DEFAULT_ASSETS, make_library
 from pipelines.demo.metadata_only import make_metadata_only
 from pipelines.demo.roles.role import AS_OF
@@ -28,6 +29,7 @@ from pipelines.report.tree import tree_lines
 from pipelines.report.verification import show_report
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import demonstration_key, save_key
+from pipelines.steps.observe import Tell
 from pipelines.steps.worker_models import load_if_new
 from pipelines.steps.worker_origin import workers_to_come
 from pipelines.storage.progress import report_progress
@@ -79,8 +81,9 @@ def run(options: argparse.Namespace) -> int:
         folder = make_metadata_only(options.out, options.seed, options.assets)
         results.print(f"Tables of {options.assets:,} assets: {folder}", soft_wrap=True)
         return 0
+    tell = telemetry(options, progress)
     _make_library(options, progress)
-    return _package_and_verify(options, results, progress)
+    return _package_and_verify(options, results, progress, tell)
 
 
 def _make_library(options: argparse.Namespace, console: Console) -> None:
@@ -98,7 +101,9 @@ def _make_library(options: argparse.Namespace, console: Console) -> None:
             make_library(options.out, options.seed, options.assets, report, options.workers)
 
 
-def _package_and_verify(options: argparse.Namespace, results: Console, console: Console) -> int:
+def _package_and_verify(
+    options: argparse.Namespace, results: Console, console: Console, tell: Tell | None
+) -> int:
     out: Path = options.out
     key = out / "out" / "agency" / "signing.key"
     save_key(key, demonstration_key(options.seed))
@@ -120,7 +125,7 @@ def _package_and_verify(options: argparse.Namespace, results: Console, console: 
         prepared = prepare_job(replace(request, progress_path=str(path), log=log))
         load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
-            packaged = package_with_progress(prepared, path, console, options.quiet)
+            packaged = package_with_progress(prepared, path, console, options.quiet, tell=tell)
     if options.json:
         print_json(packaged_json(prepared.job, packaged))
         return 0

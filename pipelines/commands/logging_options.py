@@ -1,4 +1,4 @@
-"""Options that log a run, and the copying of a log to stderr."""
+"""Options that log a run and send its figures, and the copying of a log to stderr."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def add_log_options(parser: OptionsParent) -> None:
         choices=tuple(LEVELS),
         default="info",
         help="the lowest level that is logged (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--otlp",
+        default="",
+        metavar="URL",
+        help="send the run's figures to this OpenTelemetry collector when it ends, such as "
+        "http://127.0.0.1:4318 (needs fairshard[otel])",
     )
 
 

@@ -16,6 +16,7 @@ from pipelines.accounts.log import open_log
 from pipelines.commands.common import consoles, parse_as_of, print_json
 from pipelines.commands.logging_options import logging_to
 from pipelines.commands.mapping_options import mapping_choice
+from pipelines.commands.telemetry import telemetry
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.earlier import complete_json, continued_line
@@ -35,6 +36,7 @@ from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.engine_options import seen_everywhere
 from pipelines.steps.few_workers import with_workers_needed
+from pipelines.steps.observe import Tell
 from pipelines.steps.package import PackageResult, package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
@@ -56,6 +58,7 @@ def run_package(
     """
     check_engine(beam_options)  # before anything is written
     results, progress = consoles(options)
+    tell = telemetry(options, progress)
     with (
         tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
         logging_to(options, Path(folder)) as log,
@@ -109,7 +112,7 @@ def run_package(
         load_if_new(prepared, origin)
         with showing_undelivered(prepared.job, results, options.json):
             packaged = package_with_progress(
-                prepared, path, progress, options.quiet, options.take_over, money.replaced
+                prepared, path, progress, options.quiet, options.take_over, money.replaced, tell
             )
     decisions = f"{prepared.job.agency}/decisions"
     counts = look_back(prepared.store, decisions, packaged.steps)
@@ -172,6 +175,7 @@ def package_with_progress(
     quiet: bool,
     take_over: bool = False,
     replaced: Replaced | None = None,
+    tell: Tell | None = None,
 ) -> PackageResult:
     """Packages a job and shows its progress."""
     job = prepared.job
@@ -185,7 +189,7 @@ def package_with_progress(
         for note in job.models.precision_notes:
             console.print(f"Model {note}.", markup=False, highlight=False, soft_wrap=True)
     with show_progress(path, console, quiet):
-        return package(job, prepared.log_key, take_over, replaced, prepared.command)
+        return package(job, prepared.log_key, take_over, replaced, prepared.command, tell)
 
 
 @contextmanager

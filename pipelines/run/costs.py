@@ -32,6 +32,8 @@ class Cost:
         cpu_s: Processor time of the processes that did them, in seconds; without their decoders.
         cpu_pieces: For how many pieces `cpu_s` is known: those that had a process to themselves.
         amounts: Other amounts by name, such as `decode_s` and `store_retries`.
+        smallest: How many assets the smallest piece had; 0 if that is not known.
+        largest: How many the largest one had.
     """
 
     pieces: int = 0
@@ -41,6 +43,8 @@ class Cost:
     cpu_s: float = 0.0
     cpu_pieces: int = 0
     amounts: dict[str, float] = field(default_factory=dict)
+    smallest: int = 0
+    largest: int = 0
 
     def add(self, other: Cost) -> None:
         """Adds what other pieces took; pieces without a start do not change when it all began."""
@@ -53,6 +57,8 @@ class Cost:
         self.cpu_s += other.cpu_s
         self.cpu_pieces += other.cpu_pieces
         self.amounts = add_amounts([self.amounts, other.amounts])
+        self.smallest = min(filter(None, (self.smallest, other.smallest)), default=0)
+        self.largest = max(self.largest, other.largest)
 
     def to_json(self) -> dict[str, object]:
         """Returns it as JSON."""
@@ -64,6 +70,8 @@ class Cost:
             "cpu_s": round(self.cpu_s, 3),
             "cpu_pieces": self.cpu_pieces,
             "amounts": {name: round(amount, 4) for name, amount in sorted(self.amounts.items())},
+            "smallest": self.smallest,
+            "largest": self.largest,
         }
 
     @classmethod
@@ -87,13 +95,18 @@ class Stopwatch:
             other._alone = False
         _live.add(self)
 
-    def cost(self) -> Cost:
-        """Returns what the piece took."""
+    def cost(self, assets: int = 0) -> Cost:
+        """Returns what the piece took.
+
+        Args:
+            assets: How many assets it had; 0 if it is not a piece of assets.
+        """
         _live.discard(self)
         busy_s = time.perf_counter() - self._started_at_s
         cpu_s = time.process_time() - self._cpu_s if self._alone else 0.0
         ended_s = self._started_s + busy_s
-        return Cost(1, self._started_s, ended_s, busy_s, cpu_s, int(self._alone), take_amounts())
+        alone, amounts = int(self._alone), take_amounts()
+        return Cost(1, self._started_s, ended_s, busy_s, cpu_s, alone, amounts, assets, assets)
 
 
 def total_cost(costs: Iterable[Cost], begun_s: float = 0.0) -> Cost:

@@ -67,7 +67,7 @@ class Observed:
             run_id=run_id,
             outcome=ended if error else RunOutcome.DELIVERED,
             error=error,
-            steps={name: _step_record(counts) for name, counts in self.steps.items()},
+            steps={name: step_record(counts) for name, counts in self.steps.items()},
             computed=self.computed,
             delivered=None
             if end is None
@@ -87,7 +87,7 @@ class Observed:
             ended=_utc(now_s),
             elapsed_s=_rounded(elapsed_s),
             other_s=_rounded(max(0.0, elapsed_s - covered_s(spans))),
-            steps={name: _step_time(cost) for name, cost in self.costs.items()},
+            steps={name: _step_time(cost, self.begun_s) for name, cost in self.costs.items()},
             work=work_record(cost.amounts for cost in self.costs.values()),
             beam_counters=self.beam_counters,
         )
@@ -119,7 +119,8 @@ def work_record(amounts: Iterable[Mapping[str, float]]) -> WorkRecord:
     return WorkRecord.model_validate({**seconds, **whole})
 
 
-def _step_record(counts: StepCounts) -> StepRecord:
+def step_record(counts: StepCounts) -> StepRecord:
+    """Returns what became of a step's assets."""
     return StepRecord(
         entered=counts.entered,
         passed=counts.passed,
@@ -130,13 +131,18 @@ def _step_record(counts: StepCounts) -> StepRecord:
     )
 
 
-def _step_time(cost: Cost) -> StepTime:
+def _step_time(cost: Cost, begun_s: float) -> StepTime:
     known = cost.cpu_pieces == cost.pieces
+    after_s = max(0.0, cost.started_s - begun_s) if cost.started_s else None
     return StepTime(
         elapsed_s=_rounded(cost.ended_s - cost.started_s),
         busy_s=_rounded(cost.busy_s),
         cpu_s=_rounded(cost.cpu_s) if known else None,
         pieces=cost.pieces,
+        after_s=None if after_s is None else _rounded(after_s),
+        smallest_piece=cost.smallest,
+        largest_piece=cost.largest,
+        work=work_record([cost.amounts]),
     )
 
 

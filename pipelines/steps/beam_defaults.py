@@ -9,6 +9,7 @@ Each of these holds for the whole process. pyproject.toml allows no other minor 
 | how often a stage is sampled | `end_stages_promptly` | a stage waits for it to end |
 | what starts a worker process | `start_workers_by` | Beam does not notice that one dies |
 | the threads' exception hook | `silence_lost_connections` | Beam's threads print tracebacks then |
+| what a loopback worker prints | `silence_loopback_workers` | it prints each error's traceback |
 | short names of metrics | `name_metrics_apart` | Prism mixes up those of two workers |
 | views of the options | `RunOptions` | Beam makes the same ones some 150 times |
 | state and timers of steps | `look_for_state_once` | Beam looks for them eight times in each step |
@@ -67,6 +68,17 @@ def silence_lost_connections() -> None:
             before(uncaught)
 
     threading.excepthook = hook
+
+
+def silence_loopback_workers() -> None:
+    """Has Beam's workers in this process print no traceback of a piece that failed.
+
+    They send it to the engine as well, which ends the run, and the command says why in one line.
+    """
+    from apache_beam.runners.worker import sdk_worker  # not needed by the embedded engine
+
+    # The module looks here before it finds the built-in function.
+    vars(sdk_worker)["print"] = lambda *_, **__: None
 
 
 def name_metrics_apart(worker_id: str) -> None:

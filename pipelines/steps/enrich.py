@@ -281,7 +281,7 @@ def _commit(
         "counts": counts.to_json(),
         **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
-        "cost": watch.cost().to_json(),
+        "cost": watch.cost(counts.entered).to_json(),
     }
     store.write_bytes(commit, json_bytes(record))  # 7
     return _receipt(unit, record)

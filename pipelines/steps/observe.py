@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines.run.costs import Cost
@@ -22,9 +22,12 @@ from schemas import layout
 from schemas.errors import FairshardError, InputError
 from schemas.run_record import RunRecord
 
+# What is told of a run that has ended, besides its log and its record.
+Tell = Callable[[RunRecord], None]
+
 
 @contextmanager
-def observing(store: Store, job: Job) -> Iterator[Observed]:
+def observing(store: Store, job: Job, tell: Tell | None = None) -> Iterator[Observed]:
     """Logs a run, and leaves its record in the output however it ends.
 
     A run whose inputs are refused leaves nothing behind, and so no record; a run that has lost its
@@ -33,6 +36,7 @@ def observing(store: Store, job: Job) -> Iterator[Observed]:
     Args:
         store: The output store.
         job: The run, with its lease.
+        tell: Is given the record when it has been left.
 
     Yields:
         What is known of the run, to be filled in.
@@ -48,14 +52,14 @@ def observing(store: Store, job: Job) -> Iterator[Observed]:
     except BaseException as error:
         log("run.failed", error_fields(error), logging.ERROR)
         if isinstance(error, FairshardError) and not _is_refused(error):
-            _leave_record(store, job, run_record(job, observed, error.what))
+            _leave_record(store, job, run_record(job, observed, error.what), tell)
         raise
     record = run_record(job, observed)
     end = observed.delivered
     size = {} if end is None else {"shards": end.shards, "samples": end.samples, "bytes": end.bytes}
     measured = {"seconds": record.attempt.elapsed_s}
     log("run.done", {"outcome": record.outcome.value, **size, "measured": measured})
-    _leave_record(store, job, record)
+    _leave_record(store, job, record, tell)
 
 
 def run_record(job: Job, observed: Observed, error: str = "") -> RunRecord:
@@ -64,15 +68,18 @@ def run_record(job: Job, observed: Observed, error: str = "") -> RunRecord:
     return observed.record(deal_id, job.version, job.run_id, time.time(), error)
 
 
-def _leave_record(store: Store, job: Job, record: RunRecord) -> None:
-    """Writes a run's record, unless the version is no longer this run's.
+def _leave_record(store: Store, job: Job, record: RunRecord, tell: Tell | None) -> None:
+    """Writes and tells a run's record, unless the version is no longer this run's.
 
     A failure to write is ignored: the run has ended, and its delivery does not depend on it.
     """
     data = json_bytes(record.model_dump(mode="json"))
     with contextlib.suppress(FairshardError, OSError):
-        if job.lease_record is None or not loss_reason(store, job.lease_record):
-            store.write_bytes(layout.run_record_path(job.deal.deal_id, job.version), data)
+        if job.lease_record is not None and loss_reason(store, job.lease_record):
+            return
+        store.write_bytes(layout.run_record_path(job.deal.deal_id, job.version), data)
+    if tell is not None:
+        tell(record)
 
 
 def _is_refused(error: FairshardError) -> bool:

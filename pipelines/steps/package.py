@@ -38,7 +38,7 @@ from pipelines.run.sample_counts import SampleCounts
 from pipelines.run.undelivered import Undelivered, UndeliveredError, leave_undelivered, look_back
 from pipelines.run.versions import begin_version
 from pipelines.steps.attribute import Attribution, record_attribution
-from pipelines.steps.observe import observing, run_record
+from pipelines.steps.observe import Tell, observing, run_record
 from pipelines.steps.publish import (
     publish_agency,
     publish_counts,
@@ -119,6 +119,7 @@ def package(
     take_over: bool = False,
     replaced: Replaced | None = None,
     command: str = "",
+    tell: Tell | None = None,
 ) -> PackageResult:
     """Runs a job to its end and holds the lease on its version meanwhile.
 
@@ -128,6 +129,7 @@ def package(
         take_over: Whether to treat a lease holder on another machine as dead.
         replaced: What `after_removals` returned, if the caller has read it.
         command: The command that continues the run, for whoever finds it cut off.
+        tell: Is given the run's record when it has ended.
 
     Raises:
         InputError: If an input is refused; nothing is left behind.
@@ -146,7 +148,7 @@ def package(
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
     with hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
-        with observing(store, held) as observed:
+        with observing(store, held, tell) as observed:
             _begin(store, held, command)
             result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
             record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)

@@ -93,7 +93,7 @@ def ingest_part(
             empty,
             excluded,
             batch.notes.control_characters,
-            watch.cost(),
+            watch.cost(counts.entered),
         )
         watch = Stopwatch()
 

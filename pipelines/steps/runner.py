@@ -21,6 +21,8 @@ from pipelines.steps.beam_defaults import (
     disable_timed_output,
     end_stages_promptly,
     look_for_state_once,
+    silence_loopback_workers,
+    silence_lost_connections,
 )
 from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
@@ -75,6 +77,9 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
             result = pipeline.run()
             result.wait_until_finish()
             return beam_counters(result)
+        if not job.debug:
+            silence_lost_connections()
+            silence_loopback_workers()
         with nothing_left_at_work():
             result = pipeline.run()
             finish(result)

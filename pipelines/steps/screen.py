@@ -70,7 +70,7 @@ def screen_stored_batch(
         blocks += tuple(write_blocks(store, blocks_key(job, name), groups))
     report_progress(job.progress_path, "screen", counts.entered)
     report_progress(job.progress_path, "enrich", 0, counts.passed)
-    return ScreenReceipt(name, counts, blocks, watch.cost())
+    return ScreenReceipt(name, counts, blocks, watch.cost(counts.entered))
 
 
 def _by_unit(rows: pa.Table, bits: int) -> Iterator[tuple[int, pa.Table]]:

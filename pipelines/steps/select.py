@@ -107,7 +107,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         "shards": len(planned),
         "costs": {
             "enrich": total_cost((one.cost for one in receipts), job.begun_s).to_json(),
-            "select": watch.cost().to_json(),
+            "select": watch.cost(counts.passed).to_json(),
         },
     }
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))

@@ -117,7 +117,7 @@ def write_shard(
     )
     personal, samples = count_delivered(rows), count_samples(rows)
     receipt = ShardReceipt(
-        shard, spec.index, tar.md5, tuple(files), personal, samples, watch.cost()
+        shard, spec.index, tar.md5, tuple(files), personal, samples, watch.cost(len(table))
     )
     store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt

@@ -17,7 +17,7 @@ from tests.end_to_end.dask_cluster import another_worker, cluster, kill
 from tests.end_to_end.sparse import DEAL_ID, draw_library
 from tests.end_to_end.sparse_run import package, package_options
 from tests.end_to_end.test_dask import DEAL, UNIT, same, start, wait_for
-from tests.faults.servers import strictest_server
+from tests.faults.servers import direct_aws, strictest_server
 
 pytestmark = pytest.mark.slow
 KILLS = 30
@@ -97,13 +97,9 @@ def test_sparse_library_has_the_same_bytes(workers: int, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_bucket_has_the_bytes_of_a_folder(
-    workers: int, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with strictest_server() as server:
+def test_bucket_has_the_bytes_of_a_folder(workers: int, demo: Demo, tmp_path: Path) -> None:
+    with strictest_server() as server, direct_aws(server):
         variables = server.environment(server.endpoint)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
         bucket = f"agency-{workers}"  # the key remembers the log of each output
         server.client().create_bucket(Bucket=bucket)
         with cluster(workers, env=variables) as made:

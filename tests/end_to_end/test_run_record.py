@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.report.collector import Collector, collector
+
 from .command import CommandResult, folders, tables
 from .small_library import COLUMNS, SmallLibrary, in_process
 
@@ -26,6 +28,7 @@ class Recorded:
 
     library: SmallLibrary
     ended: CommandResult
+    collected: Collector | None = None
 
     @property
     def record(self) -> Any:
@@ -43,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     library.rows[6]["media_uri"] = "5.jpg"
     log = library.folder / "run.jsonl"
     words = ("--json", "--log-json", log, "--log-level", "debug")
-    yield Recorded(library, library.package(*words))
+    with collector() as collected:
+        yield Recorded(library, library.package(*words, "--otlp", collected.url), collected)
 
 
 def test_the_record_agrees_with_the_decisions(made: Recorded) -> None:
@@ -93,6 +97,34 @@ def test_the_attempt_adds_up(made: Recorded) -> None:
     again = sum(sizes) - attempt["work"]["media_bytes"]
     assert -sum(sizes) <= again <= sizes[7] + sizes[6]  # each once or twice: shards read them too
     assert (attempt["engine"], attempt["workers"]) == ("FnApiRunner", 1)
+
+
+def test_every_step_says_what_it_took(made: Recorded) -> None:
+    record = made.record
+    times = record["attempt"]["steps"]
+    for name in _FUNNEL:
+        taken, counts = times[name], record["steps"][name]
+        assert 0 < taken["smallest_piece"] <= taken["largest_piece"] <= counts["entered"], name
+        assert taken["largest_piece"] * taken["pieces"] >= counts["entered"], name
+        assert taken["after_s"] >= times["read"]["after_s"] > 0
+    for what, amount in record["attempt"]["work"].items():
+        parts = sum(one["work"][what] for one in times.values())
+        assert parts == pytest.approx(amount, abs=0.01), what
+    assert times["enrich"]["work"]["decode_s"] > 0 == times["read"]["work"]["media_bytes"]
+
+
+def test_a_collector_gets_the_same_and_nothing_personal(made: Recorded) -> None:
+    assert made.collected is not None
+    points, record = made.collected.points(), made.record
+    for name, step in record["steps"].items():
+        for outcome in ("entered", "passed", "refused", "failed"):
+            labels = {"deal_id": "small", "version": "v0001", "step": name, "outcome": outcome}
+            assert points["fairshard.run.assets", frozenset(labels.items())] == step[outcome]
+    spans = [span.name for span in made.collected.spans()]
+    assert sorted(spans) == sorted([*record["attempt"]["steps"], "package"])
+    sent = b"".join(made.collected.bodies)
+    for name in ("a-0", "c-1", "absent.jpg", made.library.folder.name):
+        assert name.encode() not in sent
 
 
 def test_nothing_of_it_is_in_the_version(made: Recorded) -> None:

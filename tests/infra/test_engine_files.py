@@ -87,6 +87,8 @@ def test_script_gives_the_command_its_options(name: str, tmp_path: Path) -> None
     assert lines[:3] == ["package", "--deal", "a b.toml"]
     assert f"--beam=--runner={name.capitalize()}Runner" in lines
     assert any(line.endswith("=where") for line in lines)
+    assert not any(line.endswith(("=MASTER", "=JAR")) for line in lines)
+    assert name == "dataflow" or f"--beam=--{name}_job_server_jar={jar}" in lines
 
 
 @pytest.mark.slow

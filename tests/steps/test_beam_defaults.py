@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import apache_beam as beam
@@ -11,7 +13,7 @@ import grpc
 import pytest
 from apache_beam.coders import VarIntCoder
 from apache_beam.portability import python_urns
-from apache_beam.portability.api import metrics_pb2
+from apache_beam.portability.api import beam_fn_api_pb2, metrics_pb2
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.worker import sdk_worker, statesampler
 from apache_beam.transforms import userstate
@@ -24,6 +26,7 @@ from pipelines.steps.beam_defaults import (
     end_stages_promptly,
     look_for_state_once,
     name_metrics_apart,
+    silence_loopback_workers,
     silence_lost_connections,
     start_workers_by,
 )
@@ -120,3 +123,26 @@ def test_threads_hide_only_lost_connections(monkeypatch: pytest.MonkeyPatch) -> 
         thread.start()
         thread.join()
     assert shown == [ValueError]
+
+
+def test_loopback_workers_print_no_tracebacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(vars(sdk_worker), "print", raising=False)
+    answered = Queue[beam_fn_api_pb2.InstructionResponse]()
+    harness = SimpleNamespace(_responses=answered)
+    request = beam_fn_api_pb2.InstructionRequest(instruction_id="one")
+
+    def fail() -> None:
+        raise ValueError("of a piece")
+
+    def printed() -> str:
+        execute: Any = sdk_worker.SdkHarness._execute
+        execute(harness, fail, request)
+        assert "ValueError: of a piece" in answered.get().error  # the engine is told
+        return capsys.readouterr().err
+
+    assert "ValueError" in printed()
+    silence_loopback_workers()
+    assert printed() == ""
+    monkeypatch.delitem(vars(sdk_worker), "print")
