@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import pyarrow as pa
 
@@ -79,8 +80,23 @@ class MemberColumns(TypedDict):
     json_sha256: str
 
 
-class ShardRow(SampleRow, MemberColumns):
-    """A row of SHARD_TABLE_SCHEMA."""
+class ExtraMember(TypedDict):
+    """A member of a sample besides medium, text and JSON; they are between medium and text."""
+
+    ending: str
+    offset: int
+    length: int
+    sha256: str
+
+
+class ShardPlaces(MemberColumns):
+    """The columns of all of a sample's members; only some profiles have extra ones."""
+
+    extra_members: NotRequired[list[ExtraMember]]
+
+
+class ShardRow(SampleRow, ShardPlaces):
+    """A row of SHARD_TABLE_SCHEMA, or of the table of a profile that adds columns."""
 
 
 class ShotRow(TypedDict):
@@ -170,7 +186,29 @@ SHARD_TABLE_SCHEMA = pa.schema(
         pa.field("split", pa.string(), nullable=False),
     ]
 )
-#: The tables that can be read and verified, newest first.
+# What a profile adds whose samples have more members than three; see `shard_schema`.
+EXTRA_MEMBERS = "extra_members"
+_EXTRA_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("ending", pa.string(), nullable=False),  # of the member's name, behind the key
+    pa.field("offset", pa.int64(), nullable=False),  # bytes from the start of the tar
+    pa.field("length", pa.int64(), nullable=False),
+    pa.field("sha256", pa.string(), nullable=False),
+]
+EXTRA_MEMBER_TYPE = pa.struct(_EXTRA_FIELDS)
+
+
+def shard_schema(columns: Sequence[pa.Field[pa.DataType]], has_extras: bool) -> pa.Schema:
+    """Returns the columns of shards' tables whose profile adds columns or members.
+
+    Args:
+        columns: The profile's columns.
+        has_extras: Whether its samples have more members than medium, text and JSON.
+    """
+    extra = pa.field(EXTRA_MEMBERS, pa.list_(EXTRA_MEMBER_TYPE), nullable=False)
+    return pa.schema([*SHARD_TABLE_SCHEMA, *columns, *([extra] if has_extras else [])])
+
+
+#: The tables that can be read and verified, newest first; `profile_table_schemas` adds others.
 SHARD_TABLE_SCHEMAS = (SHARD_TABLE_SCHEMA, SHARD_TABLE_SCHEMA_10)
 
 # One row per shot of a shard's films, stored beside the other embeddings; joined to samples by key.

@@ -91,6 +91,22 @@ UNIT_CAPTION_TYPE = pa.struct(
 )
 
 
+class UnitExtra(TypedDict):
+    """A member that the profile adds to an asset's sample; its bytes are in the work area."""
+
+    ending: str
+    bytes: int
+    sha256: str
+
+
+_EXTRA_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("ending", pa.string(), nullable=False),
+    pa.field("bytes", pa.int64(), nullable=False),
+    pa.field("sha256", pa.string(), nullable=False),
+]
+EXTRA_TYPE = pa.struct(_EXTRA_FIELDS)
+
+
 class UnitRow(AssetDescription, ClearedRights, MediaFacts, Measures):
     """A row of UNIT_SCHEMA."""
 
@@ -110,6 +126,8 @@ class UnitRow(AssetDescription, ClearedRights, MediaFacts, Measures):
     rendition: str
     personal_kinds: list[str]
     dropped_flags: list[str]
+    extras: list[UnitExtra]
+    extra_facts: str
 
 
 # Embeddings of shots stay in the feature store until a shard is written.
@@ -141,5 +159,9 @@ UNIT_SCHEMA = pa.schema(
         pa.field("personal_kinds", pa.list_(pa.string()), nullable=False),
         # Flags of the models' captions that were left out, those of shots included.
         pa.field("dropped_flags", pa.list_(pa.string()), nullable=False),
+        # The members that the profile adds, in the tar's order, and what its fields say of them, as
+        # JSON; "" for profiles that add none.
+        pa.field("extras", pa.list_(EXTRA_TYPE), nullable=False),
+        pa.field("extra_facts", pa.string(), nullable=False),
     ]
 )

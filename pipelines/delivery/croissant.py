@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pipelines.delivery.card import DEMONSTRATION_NOTICE, delivered_families
+from pipelines.profiles.tables import table_schema
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from schemas.manifest import FileRecord
-from schemas.shard_table import SHARD_TABLE_SCHEMA
+from schemas.shard_table import EXTRA_MEMBERS
 
 Node = dict[str, object]
 
@@ -115,7 +116,7 @@ def croissant(job: Job, receipts: Sequence[ShardReceipt]) -> Node:
             *(file_object(file) for item in receipts for file in (item.tar, item.table)),
             *(_tables(job, family) for family in families),
         ],
-        "recordSet": [_record_set(family) for family in families],
+        "recordSet": [_record_set(family, table_schema(deal.profile)) for family in families],
     }
 
 
@@ -194,7 +195,7 @@ def _tables(job: Job, family: str) -> Node:
     }
 
 
-def _record_set(family: str) -> Node:
+def _record_set(family: str, columns: pa.Schema) -> Node:
     return {
         "@type": "cr:RecordSet",
         "@id": family,
@@ -204,7 +205,9 @@ def _record_set(family: str) -> Node:
         "key": {"@id": f"{family}/key"},
         # Croissant 1.1 has no type for a list of records in a column of a table.
         "field": [
-            _field(family, field) for field in SHARD_TABLE_SCHEMA if field.name != "captions"
+            _field(family, field)
+            for field in columns
+            if field.name not in ("captions", EXTRA_MEMBERS)
         ],
     }
 

@@ -15,6 +15,7 @@ from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import FileRecord, Manifest, ShardRecord
+from schemas.shard_table import EXTRA_MEMBERS
 
 _BATCH_BYTES = 64 << 20
 _BATCH_ROWS = 1_024
@@ -157,6 +158,13 @@ class CheckedSamples:
             table = pq.read_table(pa.BufferReader(self._checked(record)))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._damage(path, str(error)[:200]) from error
+        if EXTRA_MEMBERS in table.column_names:
+            raise InputError(
+                "Samples with extra members cannot be exported",
+                f"{self._manifest.delivery} has the profile {self._manifest.deal.profile}, whose "
+                "samples have more members than medium, text and JSON",
+                "Use the delivery's tars, whose members all loaders read.",
+            )
         if missing := set(_NEEDED) - set(table.column_names):
             raise self._damage(path, f"it has no columns {', '.join(sorted(missing))}")
         return table

@@ -17,11 +17,13 @@ from pipelines.delivery.card import (
 from pipelines.delivery.croissant import croissant
 from pipelines.format.energon import metadata_files
 from pipelines.format.indexes import INDEX_DATABASE, index_files, open_samples
+from pipelines.profiles.tables import table_schema
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas.layout import ENERGON
+from schemas.shard_table import samples_schema
 
 _INDEX_PREFIXES = ("wids-", "energon-", f"{ENERGON}/")
 
@@ -43,7 +45,8 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
     store.write_bytes(f"{prefix}/shards/README.md", tables_card(facts, shards).encode())
     numbered = [(item.index, item.shard) for item in receipts]
     paths = {file.path for item in receipts for file in item.files}
-    with open_samples(store, prefix, numbered, paths) as samples:
+    columns = samples_schema(table_schema(job.deal.profile))
+    with open_samples(store, prefix, numbered, paths, columns) as samples:
         for path, chunks in index_files(store, prefix, shards, samples):
             with store.open_write(f"{prefix}/{path}") as sink:
                 for chunk in chunks:

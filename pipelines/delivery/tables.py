@@ -13,6 +13,7 @@ from pipelines.delivery.sample import clip_score
 from pipelines.format.tar import Member
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
 from pipelines.profiles.aspect import aspect_bucket
+from pipelines.profiles.tables import profile_columns
 from pipelines.run.job import Job
 from pipelines.storage.columns import join_text, list_array
 from schemas import layout
@@ -25,9 +26,9 @@ from schemas.sample import CONSIDERED_ASSETS_SCHEMA, DELIVERED_ASSETS_SCHEMA
 from schemas.shard_table import (
     SHARD_TABLE_SCHEMA,
     SHOTS_TABLE_SCHEMA,
-    MemberColumns,
     PlannedColumns,
     SampleRow,
+    ShardPlaces,
     ShardRow,
     ShotRow,
 )
@@ -61,6 +62,7 @@ def shard_row(
         **rights_commitments(job.salt, delivery, row),
         **file_columns(sample),
         **index_columns(sample),
+        **profile_columns(job.deal.profile, sample),
         "phash": row["phash"] or None,
         **planned,
         "original_width": row["stored_width"],
@@ -71,23 +73,38 @@ def shard_row(
     return cast("SampleRow", columns)
 
 
-def shard_table(rows: Sequence[SampleRow], members: Sequence[Member]) -> pa.Table:
-    """Returns a shard's table (SHARD_TABLE_SCHEMA): img2dataset's columns and ours, in tar order.
+def shard_table(
+    rows: Sequence[SampleRow], members: Sequence[Member], schema: pa.Schema = SHARD_TABLE_SCHEMA
+) -> pa.Table:
+    """Returns a shard's table: img2dataset's columns and ours, in tar order.
 
     Args:
         rows: Rows from `shard_row`.
-        members: The tar's members: each sample's media, text and JSON.
+        members: The tar's members: each sample's media, extra members, text and JSON; as many of
+            each sample.
+        schema: The table's columns (pipelines.profiles.tables.table_schema).
     """
-    triples = zip(members[::3], members[1::3], members[2::3], strict=True)
+    each = len(members) // max(1, len(rows))
+    samples = [members[start : start + each] for start in range(0, len(members), each or 1)]
     complete_rows: list[ShardRow] = [
-        {**row, **_places(*triple)} for row, triple in zip(rows, triples, strict=True)
+        {**row, **_places(*own)} for row, own in zip(rows, samples, strict=True)
     ]
-    return pa.Table.from_pylist(complete_rows, schema=SHARD_TABLE_SCHEMA)
+    return pa.Table.from_pylist(complete_rows, schema=schema)
 
 
-def _places(media: Member, text: Member, json: Member) -> MemberColumns:
+def _places(media: Member, *others: Member) -> ShardPlaces:
     """Returns the columns that give a sample's position in the tar."""
+    *extras, text, json = others
     return {
+        "extra_members": [
+            {
+                "ending": member.name.partition(".")[2],
+                "offset": member.offset,
+                "length": member.length,
+                "sha256": member.sha256,
+            }
+            for member in extras
+        ],
         "sha256": media.sha256,
         "media_member": media.name,
         "media_offset": media.offset,

@@ -24,6 +24,7 @@ from pipelines.catalogue.read import Catalogue
 from pipelines.features.compute import facts_row
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
+from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras, maker_of
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
@@ -61,7 +62,7 @@ from schemas.features import (
 from schemas.measures import MeasuresRow
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
-from schemas.unit import ClearedRow
+from schemas.unit import ClearedRow, UnitExtra
 
 
 class FetchContext(Protocol):
@@ -161,6 +162,10 @@ class FetchedAsset:
         sidecars_sha256: Digest of its sidecars; see `pipelines.fetch.sidecars.sidecars_digest`.
         face_conflict: What is wrong with the number of people, if the picture shows more faces.
         faces_by: What found them.
+        made: The members that the profile adds, until they are stored; then `extras` says which,
+            and `extra_facts` has the sample's fields about them.
+        extras: See `made`.
+        extra_facts: See `made`.
     """
 
     row: ClearedRow
@@ -176,6 +181,9 @@ class FetchedAsset:
     sidecars_sha256: str = ""
     face_conflict: str = ""
     faces_by: str = ""
+    made: MadeExtras | None = None
+    extras: tuple[UnitExtra, ...] = ()
+    extra_facts: str = ""
 
     @property
     def inference(self) -> bool:
@@ -194,6 +202,8 @@ def recall_asset(
 
     Doubtful cases are left to `fetch_asset`, so that faults are reported in one place.
     """
+    if maker_of(context.deal.profile, row["media_type"]) is not None:
+        return None  # extra members are made from the file
     try:
         location = resolve_media_uri(row["media_uri"], context.catalogue.uri, context.policy)
         state = file_state(location)
@@ -286,6 +296,8 @@ def fetch_asset(
             rendition = features.renditions.get(digest)
             rendition = rendition or make_rendition(fetched.data, digest, fmt, facts, context)
             asset = _with_rendition(asset, rendition)
+        if asset.decision is None:
+            asset = _with_extras(asset, fetched.data, fmt, facts, context)
         needs_models = asset.decision is None and asset.inference
         if is_known and needs_models and not features.complete(digest):
             asset = replace(asset, prepared=prepare_media(fetched.data, *declared))  # 5
@@ -338,6 +350,23 @@ def _with_rendition(asset: FetchedAsset, rendition: RenditionRow) -> FetchedAsse
         reasons = (reason,)
         decision = refused_asset(asset.row["asset_id"], reasons, rendition["problem"])
     return replace(asset, rendition=rendition, decision=decision)
+
+
+def _with_extras(
+    asset: FetchedAsset, data: bytes, fmt: Format, facts: FactsRow, context: FetchContext
+) -> FetchedAsset:
+    """Makes the members that the deal's profile adds, or refuses the asset."""
+    row = asset.row
+    make = maker_of(context.deal.profile, row["media_type"])
+    if make is None:
+        return asset
+    size = asset.rendition or facts
+    source = ExtraSource(row, data, fmt, facts, size["width"], size["height"])
+    try:
+        return replace(asset, made=make(source))
+    except ExtraRefusalError as error:
+        detail = one_line(error.detail)
+        return replace(asset, decision=refused_asset(row["asset_id"], (error.reason,), detail))
 
 
 def _sidecar_reading(sidecars: Sequence[Sidecar], context: FetchContext) -> Reading:

@@ -14,9 +14,10 @@ import hashlib
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,12 @@ import pyarrow as pa
 
 from pipelines.format.energon_media import MEDIA_TABLES, media_metadata
 from pipelines.format.tar import BLOCK
+from pipelines.storage.columns import values_of
 from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
 from schemas.manifest import ShardRecord
+from schemas.shard_table import EXTRA_MEMBERS
 
 #: The Energon release that defines these formats.
 ENERGON_VERSION = "7.4.1"
@@ -58,6 +61,13 @@ EXTENT_COLUMNS = (
     "media_member",
     *(f"{kind}_{what}" for kind in _KINDS for what in ("offset", "length")),
 )
+
+
+def extent_columns(table: Collection[str]) -> list[str]:
+    """Returns which of a table's columns locate the members of its samples."""
+    return [*EXTENT_COLUMNS, *(name for name in (EXTRA_MEMBERS,) if name in table)]
+
+
 _RAW_CONFIG = "dataset-raw.yaml"
 _RAW = "__module__: megatron.energon\n__class__: CrudeWebdataset\n"
 _CAPTIONING = """\
@@ -89,7 +99,7 @@ def sample_offsets(extents: pa.Table) -> npt.NDArray[np.int64]:
     """Returns where each sample begins and where the last one ends, in bytes.
 
     Args:
-        extents: The columns `EXTENT_COLUMNS` of a shard's table, in the order of its tar.
+        extents: The columns `extent_columns` of a shard's table, in the order of its tar.
 
     Returns:
         Offsets, [samples + 1]: of each sample's first header, and of the end of the last sample's
@@ -208,7 +218,7 @@ class SampleDatabase:
         """Adds the next shard. Shards must come in the order of their paths.
 
         Args:
-            extents: The columns `EXTENT_COLUMNS` of its table.
+            extents: The columns `extent_columns` of its table.
         """
         number, self._shards = self._shards, self._shards + 1
         offsets = sample_offsets(extents).tolist()
@@ -251,7 +261,12 @@ class SampleDatabase:
 def member_places(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
     """Yields every member in order: sample number, extension, and its data's offset and length."""
     rows = zip(*(extents[name].to_pylist() for name in EXTENT_COLUMNS[1:]), strict=True)
+    extras: list[list[dict[str, Any]]] = [[]] * len(extents)
+    if EXTRA_MEMBERS in extents.column_names:
+        extras = values_of(extents[EXTRA_MEMBERS], list)
     for at, (member, *places) in enumerate(rows):
         extensions = (member.partition(".")[2], *_KINDS[1:])
-        for extension, offset, length in zip(extensions, places[::2], places[1::2], strict=True):
+        found = list(zip(extensions, places[::2], places[1::2], strict=True))
+        more = [(one["ending"], one["offset"], one["length"]) for one in extras[at]]
+        for extension, offset, length in (found[0], *more, *found[1:]):
             yield at, extension, offset, length

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.format.energon import EXTENT_COLUMNS, SampleDatabase, metadata_files, tar_index
-from pipelines.format.energon_media import MEDIA_COLUMNS
+from pipelines.format.energon import SampleDatabase, extent_columns, metadata_files, tar_index
 from pipelines.format.loader_files import dali_index, sizes_json
 from pipelines.format.tar_comparison import REMOVED
 from pipelines.storage.store import Store
@@ -105,15 +104,13 @@ def index_files(
             in deliveries of FORMAT_VERSION 10.
     """
     ordered = sorted(shards, key=lambda shard: layout.tar_path(shard.name))
-    few = [*EXTENT_COLUMNS, "status", *(set(MEDIA_COLUMNS) - {*EXTENT_COLUMNS} if loaders else ())]
-    columns = None if samples is not None else few
     with SampleDatabase(media=loaders) as database:
         for shard in ordered:
-            rows = _read(store, prefix, layout.shard_table_path(shard.name), columns)
+            rows = _read(store, prefix, layout.shard_table_path(shard.name))
             if samples is not None:
                 samples.add(shard, rows)
             left = rows.filter(pc.not_equal(rows["status"], pa.scalar(REMOVED)))
-            extents = left.select(EXTENT_COLUMNS)
+            extents = left.select(extent_columns(left.column_names))
             database.add_shard(extents)
             yield layout.tar_index_path(shard.name), iter([tar_index(extents)])
             if loaders:

@@ -31,7 +31,7 @@ def dali_index(extents: pa.Table) -> bytes:
     It is the extension, the data's offset and length in bytes, and the name.
 
     Args:
-        extents: The columns `EXTENT_COLUMNS` of the shard's table, in the order of its tar.
+        extents: The columns `extent_columns` of the shard's table, in the order of its tar.
     """
     lines = [[] for _ in range(len(extents))]  # type: list[list[str]]
     keys = extents["key"].to_pylist()

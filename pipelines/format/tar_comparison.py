@@ -17,7 +17,7 @@ from pipelines.format.tar_parser import ParsedMember, Piece, first_difference
 from pipelines.format.tar_reader import HashingTarReader
 from schemas.shard_table import ShardRow
 
-KINDS = ("media", "txt", "json")
+EXTRA = "extra"  # kind of the members that only some profiles have
 REMOVED = "removed"  # status of a removed sample's row, and kind of what is left of its members
 _FILLER_BYTES = 1 << 20
 _NOT_KEPT = ("media", REMOVED)
@@ -28,7 +28,7 @@ class MemberPlace(NamedTuple):
 
     Attributes:
         key: Key of its sample.
-        kind: `media`, `txt`, `json` or `removed`.
+        kind: `media`, `extra`, `txt`, `json` or `removed`.
         name: Its name in the tar.
         offset: Offset of its data in bytes.
         length: Length of its data in bytes.
@@ -103,13 +103,18 @@ def places_of_row(row: ShardRow) -> list[MemberPlace]:
     if row["status"] == REMOVED:
         place = (row["media_member"], row["media_offset"], row["media_length"], row["media_sha256"])
         return [MemberPlace(key, REMOVED, *place)]
-    names = (row["media_member"], f"{key}.txt", f"{key}.json")
-    offsets = (row["media_offset"], row["txt_offset"], row["json_offset"])
-    lengths = (row["media_length"], row["txt_length"], row["json_length"])
-    digests = (row["media_sha256"], row["txt_sha256"], row["json_sha256"])
+    media = (row["media_member"], row["media_offset"], row["media_length"], row["media_sha256"])
+    text = (f"{key}.txt", row["txt_offset"], row["txt_length"], row["txt_sha256"])
+    json = (f"{key}.json", row["json_offset"], row["json_length"], row["json_sha256"])
+    extras = (
+        (f"{key}.{one['ending']}", one["offset"], one["length"], one["sha256"])
+        for one in row.get("extra_members", ())
+    )
     return [
-        MemberPlace(key, *place)
-        for place in zip(KINDS, names, offsets, lengths, digests, strict=True)
+        MemberPlace(key, "media", *media),
+        *(MemberPlace(key, EXTRA, *extra) for extra in extras),
+        MemberPlace(key, "txt", *text),
+        MemberPlace(key, "json", *json),
     ]
 
 
@@ -231,7 +236,7 @@ class TarComparison:
         self._places = places
 
     def __iter__(self) -> Iterator[tuple[MemberPlace, bytes]]:
-        """Yields every complete text and JSON; yields every medium with empty bytes."""
+        """Yields every complete member but media, which come with empty bytes."""
         comparer = _PlaceComparer(self._places)
         with HashingTarReader(comparer, hash_tar=True) as reader:
             for member in reader.members(self._source):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from schemas.profiles import COMPANION_KEYWORD
@@ -38,6 +39,11 @@ class SampleError(Exception):
     """A sample does not match its profile's schema. The message names the fields at fault."""
 
 
+def no_faults(sample: CommonSample, members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Finds no faults: for profiles without extra members."""
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Profile:
     """One profile.
@@ -49,6 +55,13 @@ class Profile:
         fields: Returns the fields of a sample that are specific to this profile; may also
             override fields that all profiles share.
         card: What a delivery's card says about training with the profile, in Markdown.
+        extras: Endings of the members that every sample has besides medium, text and JSON, in the
+            order of the tar, where they are between medium and text. Their bytes are made by
+            `pipelines.features.extras`.
+        columns: Fields of the sample's JSON that the shards' tables have as columns, too: whole
+            numbers or texts, never null.
+        find_extra_faults: Yields what verification finds wrong with the extra members of a sample:
+            the member's ending and a description. It gets their bytes by ending.
     """
 
     name: str
@@ -56,6 +69,11 @@ class Profile:
     find_unmet: Callable[[Row], UnmetRequirement | None]
     fields: Callable[[Row], dict[str, object]]
     card: str
+    extras: tuple[str, ...] = ()
+    columns: tuple[pa.Field[pa.DataType], ...] = ()
+    find_extra_faults: Callable[[CommonSample, Mapping[str, bytes]], Iterator[tuple[str, str]]] = (
+        no_faults
+    )
 
     @property
     def media_type(self) -> str:

@@ -29,7 +29,7 @@ from pipelines.pull.state import INNER, PullState, stream_durably, write_state
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import ShardRecord
-from schemas.shard_table import ShardRow
+from schemas.shard_table import EXTRA_MEMBERS, ShardRow
 
 SAMPLES = "samples"
 _REQUEST_BYTES = 8 << 20
@@ -145,7 +145,8 @@ def _choose(delivery: Path, shards: Sequence[ShardRecord], choice: SampleChoice)
 
 def _places(table: Path) -> Iterator[MemberPlace]:
     with pq.ParquetFile(table) as file:
-        for batch in file.iter_batches(columns=_COLUMNS):
+        extras = [name for name in (EXTRA_MEMBERS,) if name in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=[*_COLUMNS, *extras]):
             for row in batch.to_pylist():
                 if row["status"] != REMOVED:
                     yield from places_of_row(cast(ShardRow, row))

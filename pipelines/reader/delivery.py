@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from pipelines.verify.signer import read_pinned_keys
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import FileRecord, Manifest, ShardRecord
+from schemas.shard_table import EXTRA_MEMBERS, ExtraMember
 
 _COLUMNS = (
     *("key", "media_member", "media_offset", "media_length", "media_sha256"),
@@ -44,6 +46,7 @@ class SampleRow(NamedTuple):
     json_offset: int
     json_length: int
     json_sha256: str
+    extras: tuple[ExtraMember, ...] = ()
 
 
 class ShardFile:
@@ -112,10 +115,12 @@ class Delivery:
         path = layout.shard_table_path(shard.name)
         data = self._read(path)
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            table = file.read(columns=[*_COLUMNS, "asset", "status"], use_threads=False)
-        columns = [table[name].to_pylist() for name in _COLUMNS]
+            extras = [name for name in (EXTRA_MEMBERS,) if name in file.schema_arrow.names]
+            names = [*_COLUMNS, *extras, "asset", "status"]
+            table = file.read(columns=names, use_threads=False)
+        columns = [table[name].to_pylist() for name in (*_COLUMNS, *extras)]
         assets, states = (values_of(table[name], str) for name in ("asset", "status"))
-        rows = list(map(SampleRow._make, zip(*columns, strict=True)))
+        rows = list(starmap(SampleRow, zip(*columns, strict=True)))
         if REMOVED in states:
             live = [at for at, state in enumerate(states) if state != REMOVED]
             rows, assets = [rows[at] for at in live], [assets[at] for at in live]

@@ -28,6 +28,7 @@ from pipelines.reader.split import Piece, Split, groups_of, pieces_of, random_or
 from schemas import layout
 from schemas.errors import InputError
 from schemas.exposure import Exposure, ExposurePart
+from schemas.shard_table import ExtraMember
 
 #: A sample as webdataset has it: `__key__`, `__url__`, and bytes by the ending of their member.
 Sample: TypeAlias = "dict[str, str | bytes]"
@@ -352,7 +353,7 @@ def read_sample(delivery: Delivery, file: ShardFile, row: SampleRow) -> Sample:
         ReaderError: If the tar ends too early, or a member is another one.
     """
     key, name, offset, length, digest, txt, txt_length, txt_digest, record = row[:9]
-    record_length, record_digest = row[9:]
+    record_length, record_digest = row[9:11]
     media = os.pread(file.descriptor, length, offset)
     # Text and JSON are neighbours in the tar.
     beside = os.pread(file.descriptor, record + record_length - txt, txt)
@@ -371,6 +372,16 @@ def read_sample(delivery: Delivery, file: ShardFile, row: SampleRow) -> Sample:
         "__key__": key,
         "__url__": f"{file.record.name}.tar",
         name.partition(".")[2]: media,
+        **{one["ending"]: _extra(delivery, file, key, one) for one in row.extras},
         "txt": text,
         "json": record_data,
     }
+
+
+def _extra(delivery: Delivery, file: ShardFile, key: str, extra: ExtraMember) -> bytes:
+    """Reads a member that only some profiles have."""
+    data = os.pread(file.descriptor, extra["length"], extra["offset"])
+    if sha256(data).hexdigest() != extra["sha256"]:
+        what = f"{key}.{extra['ending']} does not have the digest in the signed table"
+        raise delivery.damage(layout.tar_path(file.record.name), what)
+    return data

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ from pipelines.storage.tables import read_rows
 from schemas import layout
 from schemas.errors import RunError, counted
 from schemas.manifest import FileRecord, ShardRecord
-from schemas.shard_table import SAMPLES_SCHEMA, ShardRow
+from schemas.shard_table import EXTRA_MEMBERS, SAMPLES_SCHEMA, ShardRow
 
 _NAMES = ("asset_id", "contributor_id", "media_sha256")
 _PLACE_COLUMNS = ("shard", "asset_commitment")
@@ -222,9 +222,7 @@ def _samples(
     return samples
 
 
-def _sample(
-    shard: ShardRecord, asset: _Asset, values: Mapping[str, int | None], row: int
-) -> FoundSample:
+def _sample(shard: ShardRecord, asset: _Asset, values: Mapping[str, Any], row: int) -> FoundSample:
     """Returns a sample by its row of the table of samples."""
     key = sample_key(asset.commitment)
     names = {"key": key, "media_member": f"{key}.{shard.family}", "status": "success"}
@@ -261,7 +259,8 @@ def _rows_of(
             numbers = rows.to_numpy()
             shards, firsts = np.unique(indexes, return_index=True)  # a shard's rows are together
             starts = firsts[np.searchsorted(shards, indexes[numbers])]
-            table = read_rows(file, values_of(rows, int), _SAMPLE_COLUMNS)
+            extras = [name for name in (EXTRA_MEMBERS,) if name in file.schema_arrow.names]
+            table = read_rows(file, values_of(rows, int), [*_SAMPLE_COLUMNS, *extras])
         assets = values_of(names["asset"].take(rows), str)
         return table, assets, [int(at) for at in numbers - starts]
     columns = ["asset", *_SAMPLE_COLUMNS]

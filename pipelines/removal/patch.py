@@ -26,6 +26,7 @@ from pipelines.format.manifest import (
     sign_manifest,
 )
 from pipelines.ledger.signed_note import Signer
+from pipelines.profiles.tables import known_table_schemas
 from pipelines.removal.attributions import write_attributions
 from pipelines.removal.entries import write_entries
 from pipelines.removal.indexes import (
@@ -47,7 +48,6 @@ from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.errors import InputError, RunError
 from schemas.manifest import EndRecord, Manifest, PatchRecord, RemovalWay
-from schemas.shard_table import SHARD_TABLE_SCHEMAS
 
 
 class PatchedMeanwhileError(RunError):
@@ -156,7 +156,7 @@ def _check_columns(before: Predecessor, shard: str) -> None:
     """Checks, before anything is written, that a shard's table has columns of a known release."""
     path = layout.shard_table_path(shard)
     found = set(before.table(path).column_names)
-    known = [set(schema.names) for schema in SHARD_TABLE_SCHEMAS]
+    known = [set(schema.names) for schema in known_table_schemas()]
     if found not in known:
         others = min((sorted(found ^ wanted) for wanted in known), key=len)
         raise OtherReleaseError(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import Member, TarWriter
-from pipelines.format.tar_comparison import KINDS, REMOVED, places_of_row
+from pipelines.format.tar_comparison import REMOVED, places_of_row
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.shard_receipt import ShardReceipt
@@ -121,12 +121,16 @@ def _chunks(source: BinaryIO, length: int) -> Iterator[bytes]:
 
 def _moved(table: pa.Table, members: list[Member]) -> pa.Table:
     """Returns a shard's table with the members' new offsets."""
-    for at, kind in enumerate(KINDS):
-        name = f"{kind}_offset"
-        column = pa.array([member.offset for member in members[at :: len(KINDS)]], pa.int64())
-        index = table.schema.get_field_index(name)
-        table = table.set_column(index, table.schema.field(index), column)
-    return table
+    offsets = {member.name: member.offset for member in members}
+    rows = rows_of(table, ShardRow)
+    for row in rows:
+        medium, *others = places_of_row(row)
+        row["media_offset"] = offsets[medium.name]
+        if others:
+            row["txt_offset"], row["json_offset"] = (offsets[one.name] for one in others[-2:])
+        for extra in row.get("extra_members", ()):
+            extra["offset"] = offsets[f"{row['key']}.{extra['ending']}"]
+    return pa.Table.from_pylist(rows, schema=table.schema)
 
 
 def _embedding_files(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, r
 from pipelines.features.compute import (
     VisionModels,
 )
+from pipelines.features.extras import facts_text, store_members
 from pipelines.features.face_conflict import with_face_conflict
 from pipelines.features.inspect import InspectionStore
 from pipelines.features.signals_table import media_table, signals_table
@@ -123,6 +125,7 @@ def enrich_unit(
     chunks = [rows[start : start + _CHUNK_ASSETS] for start in range(0, len(rows), _CHUNK_ASSETS)]
     fetch = partial(  # 2
         _fetch_chunk,
+        store=store,
         job=job,
         unit_features=unit_features,
         origin_files=origin_files,
@@ -173,6 +176,7 @@ def _one_ahead(started: Iterator[_Fetching]) -> Iterator[list[FetchedAsset]]:
 
 def _fetch_chunk(
     rows: Sequence[ClearedRow],
+    store: Store,
     job: Job,
     unit_features: UnitFeatures,
     origin_files: OriginFileCache,
@@ -181,30 +185,46 @@ def _fetch_chunk(
 ) -> _Fetching:
     """Starts to fetch assets; those that can be recalled are not fetched."""
     recalled = [recall_asset(row, job, unit_features) for row in rows]
+    fetch = partial(
+        _fetch_undoubted,
+        store=store,
+        job=job,
+        unit_features=unit_features,
+        origin_files=origin_files,
+        doubts=doubts,
+        now_s=now_s,
+    )
     return [
-        _fetchers().submit(_fetch_undoubted, row, job, unit_features, origin_files, doubts, now_s)
-        if item is None
-        else item
+        _fetchers().submit(fetch, row) if item is None else item
         for row, item in zip(rows, recalled, strict=True)
     ]
 
 
 def _fetch_undoubted(
     row: ClearedRow,
+    *,
+    store: Store,
     job: Job,
     unit_features: UnitFeatures,
     origin_files: OriginFileCache,
     doubts: Doubts,
     now_s: Callable[[], float],
 ) -> FetchedAsset:
-    """Fetches an asset unless this run found that its server cannot be relied on."""
+    """Fetches an asset unless this run found that its server cannot be relied on.
+
+    The members that its profile adds are stored at once, since they may be large.
+    """
     objection = objection_to(row, job, doubts)
     if objection:
         detail = f"{one_line(row['media_uri'])}: {one_line(objection)}"
         decision = failed_asset(row["asset_id"], Reason.MEDIA_CHANGED, detail)
         return FetchedAsset(row, decision=decision)
     later = doubts.later_statements(row["asset_id"])
-    return fetch_asset(row, job, unit_features, origin_files, now_s, later)
+    asset = fetch_asset(row, job, unit_features, origin_files, now_s, later)
+    if asset.made is None:
+        return asset
+    extras = store_members(store, job.work, asset.made)
+    return replace(asset, made=None, extras=extras, extra_facts=facts_text(asset.made))
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pipelines.features.extras import member_key
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import delivered_bytes
 from pipelines.fetch.fetch import MediaStream
@@ -33,11 +34,11 @@ from pipelines.signals.server.http import read_http
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from schemas import layout
-from schemas.errors import BadRecord
+from schemas.errors import BadRecord, RunError
 from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
-from schemas.unit import ClearedRow, UnitRow
+from schemas.unit import ClearedRow, UnitExtra, UnitRow
 
 _DOUBTS = "doubts.json"
 _CHANGED = "changed"
@@ -197,6 +198,21 @@ class SecondReader:
             raise AssertionError("the same bytes had a format when they were first read")
         is_rendered = row["rendition"] != ""
         yield delivered_bytes(data, fmt, row["orientation"], self._job, is_rendered)
+
+    def member(self, extra: UnitExtra) -> bytes:
+        """Returns a member that the profile adds, as the unit stored it.
+
+        Raises:
+            RunError: If the work area was changed.
+        """
+        data = self._store.read_bytes(member_key(self._job.work, extra["sha256"]))
+        if hashlib.sha256(data).hexdigest() != extra["sha256"]:
+            raise RunError(
+                "A member of a sample is not what its unit stored",
+                f"{self._store.uri}/{member_key(self._job.work, extra['sha256'])}",
+                "The work area was changed during the run; remove it and run again.",
+            )
+        return data
 
     def is_remote(self, row: UnitRow) -> bool:
         """Whether an asset's media is not on this machine."""

@@ -75,6 +75,8 @@ def _unit_row(item: FetchedAsset, job: Job, unit_features: UnitFeatures) -> Unit
         "rendition": "",
         "personal_kinds": sorted(personal_kinds_of(item.reading)),
         "dropped_flags": [],
+        "extras": list(item.extras),
+        "extra_facts": item.extra_facts,
     }
     if item.rendition is not None:
         columns["media_sha256"] = item.rendition["delivered_sha256"]

@@ -36,6 +36,7 @@ from pipelines.format.attribution import SAMPLE_COLUMNS
 from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import TarWriter
 from pipelines.ledger.entries import asset_commitment
+from pipelines.profiles.tables import table_schema
 from pipelines.run.costs import Stopwatch
 from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
@@ -173,12 +174,13 @@ def _write_samples(
             _add_sample(tar, reader, sample, row, data)
         report_progress(job.progress_path, "write", len(batch))
     members = tar.close()
-    for at, (written, medium) in enumerate(zip(shard_rows, members[::3], strict=True)):
+    each = len(members) // max(1, len(shard_rows))
+    for at, (written, medium) in enumerate(zip(shard_rows, members[:: each or 1], strict=True)):
         if medium.sha256 != written["media_sha256"]:
             [changed] = rows_of(rows.slice(at, 1), UnitRow)
             detail = f"sha256 {medium.sha256}, was {written['media_sha256']}"
             raise MediaChangedError(changed, detail)
-    return shard_table(shard_rows, members)
+    return shard_table(shard_rows, members, table_schema(job.deal.profile))
 
 
 def _add_sample(
@@ -191,6 +193,8 @@ def _add_sample(
     except (BadRecord, ValueError) as error:
         raise MediaChangedError(row, str(error)) from error
     reader.check_statements(row, stream)
+    for extra in row["extras"]:
+        tar.add(f"{sample.key}.{extra['ending']}", extra["bytes"], [reader.member(extra)])
     text = sample.caption.encode()
     tar.add(f"{sample.key}.txt", len(text), [text])
     tar.add(f"{sample.key}.json", len(data), [data])

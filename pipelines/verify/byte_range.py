@@ -11,7 +11,6 @@ from pipelines.storage.store import Store
 from schemas.shard_table import ShardRow
 
 _PIECE_BYTES = 8 << 20  # requested at a time; bounds the memory
-_KEPT_KINDS = frozenset({"txt", "json"})
 
 
 def read_sample(
@@ -26,7 +25,7 @@ def read_sample(
 
     Returns:
         The number of bytes read; each faulty member with a description of its fault; and the bytes
-        of the text and the JSON by extension (for the medium, empty bytes).
+        of the other members than the medium by extension (for the medium, empty bytes).
     """
     places = places_of_row(row)
     reader = _RangeReader(store, tar, places[0].offset - BLOCK, places[-1].end)
@@ -85,12 +84,11 @@ def _check_member(reader: _RangeReader, place: MemberPlace) -> tuple[str, bytes]
         return f"missing or truncated: the tar ends at byte {at + len(found)}", b""
     if found != expected:
         faults.append(f"its header is wrong, at byte {at + first_difference(found, expected)}")
-    kind = place.name.partition(".")[2]
     digest, kept, remaining = hashlib.sha256(), [], place.length
     while remaining and (data := reader.take(min(remaining, _PIECE_BYTES))):
         digest.update(data)
         remaining -= len(data)
-        if kind in _KEPT_KINDS:
+        if place.kind != "media":
             kept.append(data)
     last = place.offset + place.length - 1
     if remaining:

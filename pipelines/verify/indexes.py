@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 
 from pipelines.format.indexes import MixedTablesError, SampleIndex, index_files
 from pipelines.format.manifest import numbered_shards
+from pipelines.profiles.tables import known_table_schemas
 from pipelines.storage.store import Store
 from pipelines.verify.report import ProblemReporter
 from pipelines.verify.splits import SplitCheck
 from schemas import layout
 from schemas.manifest import Manifest
-from schemas.shard_table import SHARD_TABLE_SCHEMAS, samples_schema
+from schemas.shard_table import samples_schema
 
 
 def check_indexes(
@@ -97,7 +98,7 @@ class _SamplesComparison:
         except (pa.ArrowException, OSError, ValueError) as error:
             self._difference = _unreadable(error)
             return
-        known = map(samples_schema, SHARD_TABLE_SCHEMAS)
+        known = map(samples_schema, known_table_schemas())
         if not any(map(self._file.schema_arrow.equals, known)):
             self._difference = "it has other columns than the table of samples"
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipelines.format.tar import BLOCK
-from pipelines.format.tar_comparison import MemberPlace
+from pipelines.format.tar_comparison import EXTRA, MemberPlace
 from pipelines.storage.store import Store
 from schemas.manifest import Manifest
 
@@ -33,15 +33,17 @@ def places_without_table(
         media: Shard and digest of the media by key, as far as the ledger is sound.
 
     Returns:
-        The places; those of texts and JSON have no digest. Empty if there is no index or it cannot
+        The places; only those of media have a digest. Empty if there is no index or it cannot
         be that of a tar.
     """
     if not index:
         return []
     number = sorted(shard.name for shard in manifest.shards).index(name)
-    places, at = [], 0
+    places: list[MemberPlace] = []
+    at = 0
     for key, part, offset, length in _rows(store, index, number):
-        kind = part if part in ("txt", "json") else "media"
+        is_first = not places or places[-1].key != key
+        kind = "media" if is_first else part if part in ("txt", "json") else EXTRA
         shard, digest = media.get(key, ("", ""))
         known = digest if kind == "media" and shard == name else ""
         place = MemberPlace(key, kind, f"{key}.{part}", offset, length, known)

@@ -24,6 +24,7 @@ from pipelines.media.formats import FORMATS, media_type_of, parse_format
 from pipelines.profiles import profile_for, profile_names
 from pipelines.profiles.base import Profile, SampleError
 from pipelines.profiles.captions import BASIS_POINTS, draws_synthetic, score_bp
+from pipelines.profiles.tables import known_table_schemas
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -34,7 +35,7 @@ from schemas.manifest import ShardRecord
 from schemas.profiles.common import CommonSample
 from schemas.profiles.file_fields import file_columns
 from schemas.profiles.index_columns import index_columns
-from schemas.shard_table import SHARD_TABLE_SCHEMAS, ShardRow
+from schemas.shard_table import ShardRow
 
 # The fields that a sample's JSON and its row in the table have in common.
 _COMPARED_FIELDS = (
@@ -203,7 +204,7 @@ def _read_rows(
             default_path, "missing" if missing else f"cannot be read: {_first_line(error)}"
         )
         return None
-    if not any(table.schema.equals(known) for known in SHARD_TABLE_SCHEMAS):
+    if not any(table.schema.equals(known) for known in known_table_schemas()):
         report_problem(default_path, "does not have the columns of a shard's table")
         return None
     return rows_of(table, ShardRow)
@@ -332,6 +333,7 @@ class SampleCheck:
         """
         if self.family not in sample:
             yield self.family, f"the sample has no .{self.family}"
+        yield from self._member_faults(sample)
         if "json" not in sample or "txt" not in sample:
             yield "json", "the sample has no text or no JSON"
             return
@@ -340,6 +342,9 @@ class SampleCheck:
         except SampleError as error:
             yield "json", f"the sample does not match the profile {self.profile.name}: {error}"
             return
+        present = {name: sample[name] for name in self.profile.extras if name in sample}
+        if len(present) == len(self.profile.extras):
+            yield from self.profile.find_extra_faults(read, present)
         if read.key != key or read.caption.encode() != sample["txt"]:
             yield "txt", "its JSON or text belongs to another sample"
         if row is not None and "split" in row and (fault := _draw_fault(read)):
@@ -351,13 +356,27 @@ class SampleCheck:
         ]
         if row is not None:
             # Tables of earlier releases have fewer columns.
-            facts = {**file_columns(read), **index_columns(read)}.items()
-            mismatches += [name for name, value in facts if name in row and value != row[name]]
+            facts: dict[str, object] = {**file_columns(read), **index_columns(read)}
+            facts |= {field.name: getattr(read, field.name) for field in self.profile.columns}
+            mismatches += [
+                name for name, value in facts.items() if name in row and value != row[name]
+            ]
             if score_bp(float(str(row["clip_score"]))) != read.clip_score_bp:
                 mismatches.append("clip_score")
         if mismatches:
             other = f"its table has different values for {', '.join(mismatches)}"
             yield "json", f"the sample does not match the profile {self.profile.name}: {other}"
+
+    def _member_faults(self, sample: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+        """Yields extra members that are missing, and those that the profile does not have."""
+        wanted = self.profile.extras
+        found = [name for name in sample if name not in (self.family, "txt", "json")]
+        for name in found:
+            if name not in wanted and not name.startswith("__"):
+                yield name, f"the profile {self.profile.name} has no member .{name}"
+        for name in wanted:
+            if name not in sample:
+                yield name, f"the sample has no .{name}"
 
 
 def _draw_fault(sample: CommonSample) -> str:

@@ -38,7 +38,8 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     likeness.LikenessRow: likeness.LIKENESS_SCHEMA,
     sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,
-    shard_table.ShardRow: shard_table.SHARD_TABLE_SCHEMA,
+    shard_table.ShardRow: shard_table.shard_schema([], has_extras=True),
+    shard_table.ExtraMember: shard_table.EXTRA_MEMBER_TYPE,
     index_columns.CaptionRow: index_columns.CAPTION_TYPE,
     index_columns.IndexColumns: pa.schema(index_columns.INDEX_FIELDS),
     shard_table.ShotRow: shard_table.SHOTS_TABLE_SCHEMA,
@@ -47,6 +48,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     unit.ClearedRights: pa.schema(unit.CLEARED_RIGHTS_FIELDS),
     unit.ClearedRow: pa.schema([*catalogue.ASSETS_SCHEMA, *unit.CLEARED_RIGHTS_FIELDS]),
     unit.UnitRow: unit.UNIT_SCHEMA,
+    unit.UnitExtra: unit.EXTRA_TYPE,
 }
 #: Columns that are nullable in Arrow but never null, since rows without them are not read
 #: (pipelines.catalogue.convert); so readers of rows need not check.
@@ -124,6 +126,7 @@ def test_every_row_type_is_compared() -> None:
         shard_table.SampleRow,
         shard_table.PlannedColumns,
         shard_table.MemberColumns,
+        shard_table.ShardPlaces,
         unit.UnitShot,
         unit.UnitCaption,
     }

@@ -1,0 +1,100 @@
+"""Makes the members that a profile adds to its samples, and the fields that say what is in them.
+
+A maker gets one asset's file, its facts and the size in which it is delivered. What it cannot make,
+or what the agency's annotation contradicts, refuses the asset with a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipelines.media.formats import Format
+from pipelines.profiles import profile_for
+from pipelines.storage.store import Store
+from schemas.features import FactsRow
+from schemas.reasons import Reason
+from schemas.unit import ClearedRow, UnitExtra
+
+
+@dataclass(frozen=True)
+class ExtraSource:
+    """What extra members are made of.
+
+    Attributes:
+        row: The asset's row of the catalogue.
+        data: The agency's file.
+        format: Its format.
+        facts: The facts of the file.
+        width: As delivered, in pixels: of the rendition, if there is one.
+        height: Likewise.
+    """
+
+    row: ClearedRow
+    data: bytes
+    format: Format
+    facts: FactsRow
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class MadeExtras:
+    """What a maker made.
+
+    Attributes:
+        members: The members' bytes by ending, in the order of the profile's `extras`.
+        facts: The sample's fields about them.
+    """
+
+    members: Mapping[str, bytes]
+    facts: Mapping[str, object]
+
+
+class ExtraRefusalError(Exception):
+    """An asset cannot have the members that its profile requires.
+
+    Attributes:
+        reason: Why.
+        detail: The values seen, in one line.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+#: Makes one asset's members; raises ExtraRefusalError, or BadRecord if the file cannot be read.
+Maker = Callable[[ExtraSource], MadeExtras]
+
+#: By name of the profile. Every profile with `extras` has one.
+MAKERS: dict[str, Maker] = {}
+
+
+def maker_of(profile_name: str, media_type: str) -> Maker | None:
+    """Returns what makes the extra members of an asset in a deal with the named profile."""
+    profile = profile_for(profile_name, media_type)
+    return MAKERS.get(profile.name) if profile is not None else None
+
+
+def member_key(work: str, sha256: str) -> str:
+    """Returns where a member waits in a run's work area until its shard is written."""
+    return f"{work}/members/{sha256[:2]}/{sha256}"
+
+
+def store_members(store: Store, work: str, made: MadeExtras) -> tuple[UnitExtra, ...]:
+    """Writes an asset's members to the work area, and returns what its unit says of them."""
+    stored = []
+    for ending, data in made.members.items():
+        digest = hashlib.sha256(data).hexdigest()
+        store.write_bytes(member_key(work, digest), data)
+        stored.append(UnitExtra(ending=ending, bytes=len(data), sha256=digest))
+    return tuple(stored)
+
+
+def facts_text(made: MadeExtras) -> str:
+    """Returns the fields as a unit's table has them."""
+    return json.dumps(made.facts, ensure_ascii=False, sort_keys=True)
