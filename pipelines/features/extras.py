@@ -11,8 +11,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pipelines.features.context import FetchContext
 from pipelines.media.formats import Format
 from pipelines.profiles import profile_for
+from pipelines.rights.resolve import Resolution
 from pipelines.storage.store import Store
 from schemas.features import FactsRow
 from schemas.reasons import Reason
@@ -30,6 +32,8 @@ class ExtraSource:
         facts: The facts of the file.
         width: As delivered, in pixels: of the rendition, if there is one.
         height: Likewise.
+        resolution: What licence, file and server say about the use of the film.
+        context: The inputs of the run.
     """
 
     row: ClearedRow
@@ -38,6 +42,8 @@ class ExtraSource:
     facts: FactsRow
     width: int
     height: int
+    resolution: Resolution
+    context: FetchContext
 
 
 @dataclass(frozen=True)
