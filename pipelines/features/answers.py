@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import get_type_hints
 
+from PIL import Image
+
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
 from pipelines.media.clips import Clip
 from pipelines.media.colour_profiles import PROFILE_NAMES
@@ -27,6 +29,7 @@ from schemas.reasons import Reason
 _FACT_TYPES = get_type_hints(ImageFacts)
 _PHASH = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"[0-9a-f]{96}")
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 _MOST_FOUND = 100_000  # faces or lines of text
 _MOST_CHARACTERS = 100  # of a watermark
 
@@ -84,6 +87,31 @@ def clips_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Clip
         if len(facts) != count:
             raise ValueError("clips")
         return [Clip(**own, data=bytes(blob)) for own, blob in zip(facts, blobs, strict=True)]
+
+
+def frame_files_answer(blobs: Sequence[Blob], count: int) -> list[bytes]:
+    """Returns the PNG files that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if they are not so many files.
+    """
+    with _invalid_answers_fail():
+        if len(blobs) != count or not all(bytes(blob[:8]) == _PNG_START for blob in blobs):
+            raise ValueError("frames")
+        return [bytes(blob) for blob in blobs]
+
+
+def frame_images_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Image.Image]:
+    """Returns the frames that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if they are not so many pictures.
+    """
+    with _invalid_answers_fail():
+        images = unpack_images(header["sizes"], blobs)
+        if len(images) != count:
+            raise ValueError("frames")
+        return images
 
 
 def rendered_film_answer(header: Header, blobs: Sequence[Blob]) -> RenderedFilm:

@@ -97,6 +97,18 @@ def _clips(request: Header, data: bytes) -> _Answer:
     return {"clips": facts}, [clip.data for clip in made]
 
 
+def _frames(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.exact_frames import png_bytes, read_frames
+
+    size = request["size"] and (int(request["size"][0]), int(request["size"][1]))
+    max_pixels, side = int(request["max_pixels"]), int(request["frame_side"])
+    images = (one for _, one in read_frames(data, request["numbers"], max_pixels, size, side))
+    if request["as_files"]:
+        return {}, [png_bytes(image) for image in images]
+    packed = [pack_image(image) for image in images]
+    return {"sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
+
+
 def _image(request: Header, data: bytes) -> _Answer:
     fmt = parse_format(request["format"])
     decoded = decode_and_hash(data, fmt, int(request["max_pixels"]), int(request["side"]))
@@ -239,6 +251,7 @@ def _statements(reading: Reading) -> _Answer:
 _ANSWERS = {
     "film": _film,
     "clips": _clips,
+    "frames": _frames,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

@@ -22,6 +22,8 @@ from pipelines.features.answers import (
     failure_answer,
     file_answer,
     film_answer,
+    frame_files_answer,
+    frame_images_answer,
     image_answer,
     rendered_film_answer,
     texts_answer,
@@ -111,6 +113,43 @@ class Guard:
         request = {"what": "clips", "format": fmt, "ranges": list(ranges), "way": way}
         most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES * len(ranges)
         return clips_answer(*self._ask(request, data, limits, most), len(ranges))
+
+    def exact_frames(
+        self,
+        data: bytes,
+        numbers: Sequence[int],
+        size: tuple[int, int] | None,
+        limits: MediaLimits,
+    ) -> list[bytes]:
+        """Reads frames of a film as PNG files; see `exact_frames.read_frames`.
+
+        Args:
+            data: The film.
+            numbers: Numbers of the frames, ascending.
+            size: Width and height that they get, upright; None for their own.
+            limits: The limits.
+
+        Raises:
+            BadRecord: As there, and `media.undecodable` if the child dies of it.
+        """
+        request = {"size": size, "frame_side": 0, "as_files": True}
+        _, blobs = self._frames(request, data, numbers, limits)
+        return frame_files_answer(blobs, len(numbers))
+
+    def frame_images(
+        self, data: bytes, numbers: Sequence[int], limits: MediaLimits
+    ) -> list[Image.Image]:
+        """Reads frames of a film for a model, not larger than `limits.side`; see `exact_frames`."""
+        request = {"size": None, "frame_side": limits.side, "as_files": False}
+        header, blobs = self._frames(request, data, numbers, limits)
+        return frame_images_answer(header, blobs, len(numbers))
+
+    def _frames(
+        self, request: Header, data: bytes, numbers: Sequence[int], limits: MediaLimits
+    ) -> tuple[Header, list[Blob]]:
+        most = len(numbers) * (BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES)
+        request = {"what": "frames", "numbers": list(numbers), **request}
+        return self._ask(request, data, limits, most)
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.
