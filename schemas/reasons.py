@@ -78,8 +78,8 @@ def _file(code: str, sentence: str, source: str, remedy: str, *keys: str) -> _En
     return code, ReasonInfo(Stage.ENRICH, Outcome.REFUSED, sentence, source, remedy, keys)
 
 
-def _profile(code: str, sentence: str, source: str, remedy: str) -> _Entry:
-    return _file(code, sentence, source, remedy, "profile")
+def _profile(code: str, sentence: str, source: str, remedy: str, *keys: str) -> _Entry:
+    return _file(code, sentence, source, remedy, "profile", *keys)
 
 
 def _select(
@@ -410,6 +410,13 @@ class Reason(StrEnum):
         "The film does not state its frame rate, and it cannot be inferred.",
         "assets.media_uri",
         "Export the film again with a time for each frame.",
+    )
+    PROFILE_NO_CLIP = _profile(
+        "profile.no_clip",
+        "No shot of the film is as long as the clips that the deal wants.",
+        "assets.media_uri",
+        "Use a deal with a smaller clips.min_frames, or supply a longer film.",
+        "clips.min_frames",
     )
     PROFILE_UNMET = _profile(
         "profile.unmet",

@@ -16,34 +16,31 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
 
-from pipelines.catalogue.read import Catalogue
 from pipelines.features.compute import facts_row
+from pipelines.features.context import FetchContext
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
-from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras, maker_of
+from pipelines.features.extra_makers import maker_of
+from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import find_form_refusal, make_rendition, needs_other_file
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
-from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
+from pipelines.fetch.locate import resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.fetch.sidecars import Sidecar, read_sidecars, sidecars_digest
 from pipelines.media.formats import Format, check_declared_type, parse_format
-from pipelines.media.limits import MediaLimits
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.run.decisions import Decision, failed_asset, refused_asset
 from pipelines.run.inspectors import NO_INSPECTORS
 from pipelines.signals.catalogue import read_grants
 from pipelines.signals.file.metadata_blocks import file_fault
-from pipelines.signals.file.trust import TrustLists
 from pipelines.signals.server.http import read_http
 from schemas.deal import Deal
 from schemas.errors import BadRecord
@@ -63,34 +60,6 @@ from schemas.measures import MeasuresRow
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
 from schemas.unit import ClearedRow, UnitExtra
-
-
-class FetchContext(Protocol):
-    """The inputs by which an asset's media is fetched, read and judged; a run's job has them."""
-
-    @property
-    def deal(self) -> Deal:
-        """The deal."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """The catalogue; media may lie beside it."""
-
-    @property
-    def as_of(self) -> datetime:
-        """The instant as of which rights are judged, UTC."""
-
-    @property
-    def policy(self) -> SourcePolicy:
-        """The places that media URIs may point to."""
-
-    @property
-    def limits(self) -> MediaLimits:
-        """The limits on size and decoding cost of media."""
-
-    @property
-    def trust(self) -> TrustLists:
-        """The signers whose C2PA signatures are trusted."""
 
 
 @dataclass
@@ -361,7 +330,11 @@ def _with_extras(
     if make is None:
         return asset
     size = asset.rendition or facts
-    source = ExtraSource(row, data, fmt, facts, size["width"], size["height"])
+    if asset.resolution is None:
+        raise AssertionError("an asset that goes on was resolved")
+    source = ExtraSource(
+        row, data, fmt, facts, size["width"], size["height"], asset.resolution, context
+    )
     try:
         return replace(asset, made=make(source))
     except ExtraRefusalError as error:

@@ -109,6 +109,12 @@ def _frames(request: Header, data: bytes) -> _Answer:
     return {"sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
 
 
+def _times(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.exact_frames import frame_times
+
+    return {"times": frame_times(data, int(request["max_pixels"]))}, []
+
+
 def _image(request: Header, data: bytes) -> _Answer:
     fmt = parse_format(request["format"])
     decoded = decode_and_hash(data, fmt, int(request["max_pixels"]), int(request["side"]))
@@ -252,6 +258,7 @@ _ANSWERS = {
     "film": _film,
     "clips": _clips,
     "frames": _frames,
+    "times": _times,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

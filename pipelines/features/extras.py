@@ -11,8 +11,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pipelines.features.context import FetchContext
 from pipelines.media.formats import Format
-from pipelines.profiles import profile_for
+from pipelines.rights.resolve import Resolution
 from pipelines.storage.store import Store
 from schemas.features import FactsRow
 from schemas.reasons import Reason
@@ -30,6 +31,8 @@ class ExtraSource:
         facts: The facts of the file.
         width: As delivered, in pixels: of the rendition, if there is one.
         height: Likewise.
+        resolution: What licence, file and server say about the use of the film.
+        context: The inputs of the run.
     """
 
     row: ClearedRow
@@ -38,6 +41,8 @@ class ExtraSource:
     facts: FactsRow
     width: int
     height: int
+    resolution: Resolution
+    context: FetchContext
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,6 @@ class ExtraRefusalError(Exception):
 
 #: Makes one asset's members; raises ExtraRefusalError, or BadRecord if the file cannot be read.
 Maker = Callable[[ExtraSource], MadeExtras]
-
-#: By name of the profile. Every profile with `extras` has one.
-MAKERS: dict[str, Maker] = {}
-
-
-def maker_of(profile_name: str, media_type: str) -> Maker | None:
-    """Returns what makes the extra members of an asset in a deal with the named profile."""
-    profile = profile_for(profile_name, media_type)
-    return MAKERS.get(profile.name) if profile is not None else None
 
 
 def member_key(work: str, sha256: str) -> str:

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.features.assets import FetchContext, UnitFeatures, is_settled
+from pipelines.features.assets import UnitFeatures, is_settled
 from pipelines.features.compute import facts_row
+from pipelines.features.context import FetchContext
 from pipelines.features.digest_cache import digest_cache_row, file_state
 from pipelines.features.prepare import prepare_media
 from pipelines.fetch.fetch import fetch

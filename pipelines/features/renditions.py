@@ -79,14 +79,19 @@ def find_form_refusal(
         why = f'render.films = "{deal.render.films}"'
     elif facts["audio_codec"]:
         why = f"{facts['audio_codec']} sound"
-    forbidding = _forbidding(row, facts, resolution, deal)
+    is_picture = not is_film(parse_format(facts["format"]))
+    changes_file = is_picture or deal.renders_films
+    changes_type = changes_file and facts["format"] != _rendered_format(facts, deal)
+    forbidding = _forbidding(row, resolution, changes_file=changes_file, changes_type=changes_type)
     if not forbidding:
         return None
     detail = f"needed because of {why}; forbidden by {', '.join(forbidding)}"
     return Reason.RENDITION_NOT_ALLOWED, one_line(detail)
 
 
-def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: Deal) -> list[str]:
+def _forbidding(
+    row: ClearedRow, resolution: Resolution, *, changes_file: bool, changes_type: bool
+) -> list[str]:
     """Returns the licence and the constraints that forbid a rendition.
 
     A constraint that is not known to be kept forbids it.
@@ -94,9 +99,6 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
     code = row["licence_code"] or ""
     no_derivatives = "ND" in (licence_parts(code) or ()) if code else False
     file_codes = resolution.constraints[AssertionKind.FILE_CONSTRAINT]
-    is_picture = not is_film(parse_format(facts["format"]))
-    changes_file = is_picture or deal.renders_films
-    changes_type = changes_file and facts["format"] != _rendered_format(facts, deal)
     return [
         *([code] if no_derivatives else []),
         *(one for one in file_codes if one == KEEP_METADATA and changes_file),
@@ -107,6 +109,25 @@ def _forbidding(row: ClearedRow, facts: FactsRow, resolution: Resolution, deal: 
             if one not in HARMLESS_ALTERATIONS
         ),
     ]
+
+
+def find_frame_refusal(row: ClearedRow, resolution: Resolution) -> tuple[Reason, str] | None:
+    """Returns why no single frame of a cleared film may be delivered as a picture of its own.
+
+    It has neither the film's metadata nor its file type.
+
+    Args:
+        row: The asset's row.
+        resolution: What its licence and file say; see `resolve_rights`.
+
+    Returns:
+        The reason and the values seen, or None.
+    """
+    forbidding = _forbidding(row, resolution, changes_file=True, changes_type=True)
+    if not forbidding:
+        return None
+    detail = f"needed because of frames of the film; forbidden by {', '.join(forbidding)}"
+    return Reason.RENDITION_NOT_ALLOWED, one_line(detail)
 
 
 def _rendered_format(facts: FactsRow, deal: Deal) -> Format:

@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
 from schemas.manifest import ShardRecord
-from schemas.shard_table import EXTRA_MEMBERS
+from schemas.shard_table import EXTRA_MEMBERS, ExtraMember
 
 #: The Energon release that defines these formats.
 ENERGON_VERSION = "7.4.1"
@@ -261,7 +260,7 @@ class SampleDatabase:
 def member_places(extents: pa.Table) -> Iterator[tuple[int, str, int, int]]:
     """Yields every member in order: sample number, extension, and its data's offset and length."""
     rows = zip(*(extents[name].to_pylist() for name in EXTENT_COLUMNS[1:]), strict=True)
-    extras: list[list[dict[str, Any]]] = [[]] * len(extents)
+    extras: list[list[ExtraMember]] = [[]] * len(extents)
     if EXTRA_MEMBERS in extents.column_names:
         extras = values_of(extents[EXTRA_MEMBERS], list)
     for at, (member, *places) in enumerate(rows):

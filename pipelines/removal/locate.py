@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -222,12 +222,14 @@ def _samples(
     return samples
 
 
-def _sample(shard: ShardRecord, asset: _Asset, values: Mapping[str, Any], row: int) -> FoundSample:
+def _sample(
+    shard: ShardRecord, asset: _Asset, values: Mapping[str, object], row: int
+) -> FoundSample:
     """Returns a sample by its row of the table of samples."""
     key = sample_key(asset.commitment)
     names = {"key": key, "media_member": f"{key}.{shard.family}", "status": "success"}
     digests = {"media_sha256": asset.media_sha256, "txt_sha256": "", "json_sha256": ""}
-    first, shots = values["first_shot_row"], values["shots"]
+    first, shots = (cast("int | None", values[name]) for name in ("first_shot_row", "shots"))
     return FoundSample(
         asset_id=asset.asset_id,
         contributors=asset.contributors,
@@ -238,7 +240,7 @@ def _sample(shard: ShardRecord, asset: _Asset, values: Mapping[str, Any], row: i
         row=row,
         members=tuple(places_of_row(cast(ShardRow, {**values, **names, **digests}))),
         index=cast(int, values["shard_index"]),
-        embedding_row=values["embedding_row"],
+        embedding_row=cast("int | None", values["embedding_row"]),
         shot_rows=() if first is None or not shots else tuple(range(first, first + shots)),
         media_sha256=asset.media_sha256,
     )

@@ -14,12 +14,12 @@ from PIL import Image
 
 from pipelines.commands.common import parse_as_of
 from pipelines.features.assets import (
-    FetchContext,
     FetchedAsset,
     UnitFeatures,
     fetch_asset,
     recall_asset,
 )
+from pipelines.features.context import FetchContext
 from pipelines.features.digest_cache import digest_cache_row, file_state
 from pipelines.features.store import open_feature_store
 from pipelines.fetch.locate import FileLocation
