@@ -10,10 +10,11 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from schemas.errors import FairshardError
+from schemas.faults import FaultsError
 
 # What each command is for. A command's module is imported only when the command is called, since
 # some modules import models or engines, which takes seconds.
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in argv:
             raise
         _fail(command, str(error))
-        told = {"what": error.what, "which": error.which, "remedy": error.remedy}
+        told = told_of(error)
         return printed.error(as_json, told, error.exit_code)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _output_is_closed():
@@ -150,6 +151,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return printed.error(as_json, told, _INTERRUPTED)
 
 
+def told_of(error: FairshardError) -> dict[str, object]:
+    """Returns the parts of an error, with those of each fault if it is of several."""
+    told: dict[str, object] = {"what": error.what, "which": error.which, "remedy": error.remedy}
+    if isinstance(error, FaultsError):
+        told["faults"] = [told_of(fault) for fault in error.faults]
+    return told
+
+
 class _PrintedJson:
     """Whether a command has printed its JSON, which is one document, errors included."""
 
@@ -161,7 +170,7 @@ class _PrintedJson:
         common = sys.modules.get("pipelines.commands.common")
         return 0 if common is None else int(common.documents_printed)
 
-    def error(self, as_json: bool, told: dict[str, str], exit_code: int) -> int:
+    def error(self, as_json: bool, told: Mapping[str, object], exit_code: int) -> int:
         """Prints an error as JSON if that is asked for and nothing was printed; returns the code.
 
         Args:

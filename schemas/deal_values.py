@@ -57,6 +57,13 @@ def read_share(value: object) -> Decimal:
     return Decimal(value)
 
 
+def _check_payable(value: Decimal) -> Decimal:
+    """Reads the largest share that one payee may have."""
+    if not value:
+        raise ValueError("must be above 0, or nobody could be paid")
+    return value
+
+
 def _check_territory_code(value: object) -> str:
     if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
         return value
@@ -120,6 +127,7 @@ ExactShare = Annotated[
         read_share, json_schema_input_type=Annotated[str, Field(pattern=f"^({_SHARE_PATTERN})$")]
     ),
 ]
+PayableShare = Annotated[ExactShare, AfterValidator(_check_payable)]
 TerritoryCode = Annotated[
     str,
     BeforeValidator(

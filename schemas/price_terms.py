@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from schemas.deal_terms import DealSection
-from schemas.deal_values import CalendarDate, ExactShare, OneLine, refuse_repeats
+from schemas.deal_values import CalendarDate, ExactShare, OneLine, PayableShare, refuse_repeats
 from schemas.errors import InputError
 from schemas.money import MAX_MINOR, exponent, format_amount, parse_amount, round_half_down
 from schemas.price_classes import OTHER_LEVEL, AgencyClass, Level, check_order, refuse_overlaps
@@ -70,7 +70,7 @@ class PriceTerms(DealSection):
     base: Literal["delivered", "considered"] = "delivered"
     weights: WeightWindow | None = None
     minimum: str = "0"  # in the currency's major unit
-    cap: ExactShare = Decimal("1")  # of the contributors' part
+    cap: PayableShare = Decimal("1")  # of the contributors' part
     deductions: list[Deduction] = Field(default=[])
     levels: list[Level] = Field(default=[])
     agency_classes: list[AgencyClass] = Field(default=[])
@@ -130,13 +130,6 @@ class PriceTerms(DealSection):
         allocation = info.data.get("allocation", "weighted")
         if value is not None and allocation not in _WITH_WEIGHTS:
             raise ValueError(f'contradicts allocation = "{allocation}", which uses no weights')
-        return value
-
-    @field_validator("cap")
-    @classmethod
-    def _check_cap(cls, value: Decimal) -> Decimal:
-        if not value:
-            raise ValueError("must be above 0, or nobody could be paid")
         return value
 
     @field_validator("deductions")

@@ -32,6 +32,7 @@ from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
 from schemas.errors import InputError
+from schemas.faults import FaultsError
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ class CatalogueChecks:
         """Judges all batches together."""
         summary = merge_summaries(summaries)
         unreached = find_unreached(self.watch, reached, self._asset_ids)
-        error = stop_error(summary, self.suite)
-        if error is None:
-            error = reference_error(unreached, self.watch, self._asset_ids, self.divert)
+        stopped = stop_error(summary, self.suite)
+        unsettled = reference_error(unreached, self.watch, self._asset_ids, self.divert)
+        found = [error for error in (stopped, unsettled) if error is not None]
+        error = FaultsError(found) if len(found) > 1 else next(iter(found), None)
         return Judgement(
             add_reference_outcomes(summary, unreached, self.divert),
             error,

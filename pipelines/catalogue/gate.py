@@ -12,6 +12,7 @@ import heapq
 import json
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import great_expectations as gx
@@ -35,11 +36,12 @@ from pipelines.catalogue.outcome import (
     sort_outcomes,
     stop_error,
 )
-from pipelines.catalogue.read import Catalogue, FailedRow, read_table
+from pipelines.catalogue.read import Catalogue, FailedRow, find_form_faults, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
 from pipelines.storage.tables import table_digest
 from schemas.catalogue import SMALL_TABLES
+from schemas.faults import Faults
 from schemas.reasons import Reason
 
 # Failures are counted first; the failing rows are requested only for rules that some row fails.
@@ -246,9 +248,15 @@ def read_small_tables(
             lost withdrawal of consent, so no row is left out.
     """
     tables: dict[str, pa.Table] = {}
+    faults = Faults()
     for name in SMALL_TABLES:
-        tables[name] = read_table(catalogue, name, notes, counts)
-        check_table(tables[name], name)
+        table = faults.attempt(partial(read_table, catalogue, name, notes, counts))
+        if table is not None:
+            tables[name] = table
+            faults.attempt(partial(check_table, table, name))
+    if faults:
+        find_form_faults(catalogue.parts("assets"), catalogue.mapping, faults)
+    faults.report()
     if counts is not None:
         people = count_people(tables["contributors"], tables["releases"])
         counts["releases"] = replace(counts["releases"], named=tuple(people.items()))

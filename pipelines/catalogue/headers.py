@@ -17,6 +17,7 @@ from pipelines.catalogue.plain_form import plain_form
 from pipelines.catalogue.telling_names import tells_of_pay, tells_of_rights
 from schemas.catalogue import required_columns, table_schema
 from schemas.errors import InputError
+from schemas.faults import Faults
 
 _NEAR_RATIO = 0.85
 _MIN_CONTAINED = 5  # characters of a name that may be found inside another
@@ -61,24 +62,36 @@ def match_columns(
         InputError: If a required or mapped column is missing, a column appears twice, or a column
             that is not read resembles one of ours.
     """
-    present = list(names)
-    repeated = sorted({name for name in present if name and present.count(name) > 1})
+    given = list(names)
+    present = list(dict.fromkeys(given))
+    faults = Faults()
+    repeated = sorted({name for name in given if name and given.count(name) > 1})
     if repeated:
-        raise InputError(
-            "A column appears twice", f"{origin}: {', '.join(repeated)}", "Rename one."
-        )
+        listing = f"{origin}: {', '.join(repeated)}"
+        faults.add(InputError("A column appears twice", listing, "Rename one."))
     open_names = [name for name in present if name not in mapping.ignore]
-    _refuse_two_variants(table, open_names, mapping, origin)
+    faults.attempt(lambda: _refuse_two_variants(table, open_names, mapping, origin))
     found = find_columns(table, open_names, mapping)
     sources = mapping.derived.found_sources(open_names)
     known = found.keys() | _made(mapping, open_names)
     required = [name for name in _required(table, mapping) if name not in mapping.given_elsewhere]
-    for ours in [*required, *dict(mapping.columns)]:
-        if ours not in known:
-            raise _missing_column_error(table, ours, mapping, present, origin)
+    missing = [
+        ours for ours in dict.fromkeys([*required, *dict(mapping.columns)]) if ours not in known
+    ]
+    if len(present) == 1:  # then the separator is wrong, or it is another file
+        missing = missing[:1]
+    for ours in missing:
+        faults.add(_missing_column_error(table, ours, mapping, present, origin))
     unread = sorted(set(open_names) - set(found.values()) - {name for _, name in sources})
-    of_interest = [name for name in unread if not mapping.derived.is_unused(name)]
-    _refuse_near(table, of_interest, found, mapping, origin)
+    # What resembles a missing column was named with it, unless there is but one column.
+    of_interest = [
+        name
+        for name in unread
+        if not mapping.derived.is_unused(name)
+        and not (missing and (len(present) == 1 or near_column(table, name, mapping) in missing))
+    ]
+    faults.attempt(lambda: _refuse_near(table, of_interest, found, mapping, origin))
+    faults.report()
     inexact = tuple(
         (ours, theirs) for ours, theirs in found.items() if theirs != mapping.agency_column(ours)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipelines.catalogue.account import ColumnCounts, count_columns
 from pipelines.catalogue.codes import read_codes
@@ -16,6 +17,7 @@ from pipelines.catalogue.tables import TableFiles, find_tables, name_in_table, s
 from pipelines.catalogue.workbooks import refuse_unread_sheets
 from schemas.catalogue import CODES
 from schemas.errors import InputError
+from schemas.faults import Faults
 
 PART_ROWS = 4 * BATCH_ROWS  # row groups are joined into one part up to this many rows
 JOINED = "joined files"
@@ -46,19 +48,22 @@ class OpenedTables:
 
 
 def open_tables(
-    files: Sequence[CatalogueFile], mapping: CatalogueMapping, uri: str
+    files: Sequence[CatalogueFile], mapping: CatalogueMapping, uri: str, faults: Faults
 ) -> OpenedTables:
     """Opens the tables of a catalogue, without reading rows of them.
+
+    A file with a fault is left out, and the others are opened nevertheless.
 
     Args:
         files: The files that may belong to tables; a workbook is given sheet by sheet.
         mapping: What is stated about them.
         uri: The catalogue's address, for messages.
+        faults: Where faults of single files are kept.
 
     Raises:
-        InputError: If a table or column is missing, or what a file is is not certain.
+        InputError: If a table is missing, or what a file is is not certain.
     """
-    opener = _Opener(files, uri)
+    opener = _Opener(files, uri, faults)
     mapped = [(table, opener.with_codes(table, own)) for table, own in mapping.tables]
     mapping = replace(mapping, tables=tuple(mapped))
     claimed = opener.claim_joins(mapping)
@@ -66,11 +71,12 @@ def open_tables(
     tables = find_tables(rest, mapping, uri)
     read = [file for table in tables.values() for file in table.files]
     refuse_unread_sheets(files, {*read, *opener.others})
-    joins = [opener.open_join(table, join, chosen) for table, join, chosen in claimed]
-    _check_joins(joins, tables, mapping)
+    joins, unopened = opener.open_joins(claimed)
+    faults.attempt(lambda: _check_joins(joins, tables, mapping))
     for table in tables.values():
         own = [join for join in joins if join.table == table.table]
-        opener.open_table(table, mapping.for_table(table.table), own)
+        if table.table not in unopened:  # else columns would seem to be missing
+            opener.open_table(table, mapping.for_table(table.table), own)
     return OpenedTables(
         mapping,
         tuple(tables.values()),
@@ -85,8 +91,9 @@ def open_tables(
 class _Opener:
     """Opens file after file, and keeps what is found."""
 
-    def __init__(self, files: Sequence[CatalogueFile], uri: str) -> None:
+    def __init__(self, files: Sequence[CatalogueFile], uri: str, faults: Faults) -> None:
         self._files = files
+        self._faults = faults
         self._uri = uri
         sheets = [file.name for file in files if file.sheet]
         self._several = {name for name in sheets if sheets.count(name) > 1}
@@ -131,6 +138,19 @@ class _Opener:
                 claimed.append((table, join, chosen))
         return claimed
 
+    def open_joins(
+        self, claimed: Sequence[tuple[str, JoinMapping, tuple[CatalogueFile, ...]]]
+    ) -> tuple[list[Join], set[str]]:
+        """Opens the files of all joins; also returns the tables of those that have a fault."""
+        joins, unopened = [], set()
+        for table, join, chosen in claimed:
+            opened = self._faults.attempt(partial(self.open_join, table, join, chosen))
+            if opened is None:
+                unopened.add(table)
+            else:
+                joins.append(opened)
+        return joins, unopened
+
     def open_join(self, table: str, join: JoinMapping, files: Sequence[CatalogueFile]) -> Join:
         """Opens the files of a join."""
         parts: list[TablePart] = []
@@ -162,15 +182,18 @@ class _Opener:
         parts: list[TablePart] = []
         seen = []
         for file in table.files:
-            found = inspect_file(table.table, file, mapping)
+            found = self._faults.attempt(partial(inspect_file, table.table, file, mapping))
+            if found is None:
+                continue
             for join in joins:
                 made = mapping.derived.from_file_name
                 if join.key not in {*dict(found.columns), *dict(mapping.constants), *made}:
-                    raise InputError(
+                    lacking = InputError(
                         f"The table {table.table} lacks the key of a joined file",
                         f"{file.uri}: {join.key}, by which {join.name} is joined",
                         "Name another key in mapping.toml, or map the column.",
                     )
+                    self._faults.add(lacking)
             parts += self._parts_of(table.table, file, found, len(parts))
             seen.append((found.columns, found.unread))
             self.matched |= {(f"{table.table}.{ours}", theirs) for ours, theirs in found.inexact}

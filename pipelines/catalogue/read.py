@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -27,12 +28,13 @@ from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.opening import OpenedTables, open_tables
 from pipelines.catalogue.part_rows import BATCH_ROWS, raw_batches
 from pipelines.catalogue.parts import Catalogue, TablePart
-from pipelines.catalogue.rows import FailedRow, convert_rows, yes_or_no_hint
+from pipelines.catalogue.row_faults import row_faults
+from pipelines.catalogue.rows import FailedRow, convert_rows
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.catalogue.workbooks import split_workbooks
 from pipelines.storage.columns import Column, values_of
 from schemas.catalogue import TABLES
-from schemas.errors import InputError
+from schemas.faults import Faults
 
 __all__ = [
     "Catalogue",
@@ -84,7 +86,11 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | MappingChoice = AS_FOUN
         mapping = choose_mapping(mapping, listing.files, uri)
     kept, ignored_files = split_ignored(listing.files, mapping.ignored_files)
     files, ignored_books, sheets = split_workbooks(kept, mapping.ignored_files)
-    opened = open_tables(files, mapping, uri)
+    faults = Faults()
+    opened = open_tables(files, mapping, uri, faults)
+    if faults:
+        find_form_faults(opened.parts, opened.mapping, faults)
+        faults.report()
     if names_are_ids(opened):
         refuse_repeated_names(lambda: _asset_ids(opened.parts, opened.mapping), uri)
     files_counted = count_files(
@@ -106,6 +112,12 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | MappingChoice = AS_FOUN
         opened.joins,
         tuple(file for file, _ in opened.others),
     )
+
+
+def find_form_faults(parts: Iterable[TablePart], mapping: CatalogueMapping, faults: Faults) -> None:
+    """Reads the first rows of each part, for faults that other faults would hide until then."""
+    for part in parts:
+        faults.attempt(partial(next, read_batches(part, mapping), None))
 
 
 def names_are_ids(opened: OpenedTables) -> bool:
@@ -146,6 +158,16 @@ def read_batches(
         InputError: If the file has changed or is damaged as a whole, or a row of a table other
             than `assets` cannot be read.
     """
+    for batch in _batches(part, mapping, batch_rows):
+        if batch.failed_rows and part.table != "assets":
+            raise row_faults(part.table, batch.failed_rows)
+        yield batch
+
+
+def _batches(
+    part: TablePart, mapping: CatalogueMapping | None, batch_rows: int = BATCH_ROWS
+) -> Iterator[TableBatch]:
+    """Reads a part, also of a table none of whose rows may fail."""
     # The columns were matched when the file was inspected.
     own = (mapping or CatalogueMapping()).for_table(part.table)
     own = replace(own, columns=part.columns)
@@ -154,8 +176,6 @@ def read_batches(
         read, table_mapping = derive_columns(read, own, part.table)
         raw, table_mapping = add_joined(read, part, table_mapping)
         rows = convert_rows(raw, part.name, part.table, table_mapping)
-        if rows.failed_rows and part.table != "assets":
-            raise _row_error(part.table, rows.failed_rows[0])
         table = rows.table
         if own.derived.editorial_captions:
             table = contradict_creative(table, rows.notes)
@@ -168,12 +188,6 @@ def read_batches(
             rows.notes,
             raw.blank_rows,
         )
-
-
-def _row_error(table: str, failed: FailedRow) -> InputError:
-    remedy = "Correct the row: no row of this table may be left out."
-    remedy += yes_or_no_hint(table, f"mapping.{table}", failed)
-    return InputError(f"A row of the table {table} cannot be read", failed.detail, remedy)
 
 
 def read_table(
@@ -196,14 +210,12 @@ def read_table(
         InputError: If one of its rows cannot be read.
     """
     tables = []
+    failed: list[FailedRow] = []
     rows = blank_rows = 0
     empty: Counter[str] = Counter()
     for part in catalogue.parts(name):
-        for batch in read_batches(part, catalogue.mapping):
-            if batch.failed_rows:
-                raise InputError(
-                    f"A row of the table {name} cannot be read", batch.failed_rows[0].detail, ""
-                )
+        for batch in _batches(part, catalogue.mapping):
+            failed += batch.failed_rows
             if notes is not None:
                 notes.add(batch.notes)
             tables.append(batch.table)
@@ -211,6 +223,8 @@ def read_table(
             if counts is not None:
                 empty.update(count_unstated(name, batch.table))
             blank_rows += batch.blank_rows
+    if failed:
+        raise row_faults(name, failed)
     if counts is not None:
         counts[name] = TableCount(rows, 0, blank_rows, empty=tuple(empty.items()))
     table = pa.concat_tables(tables) if tables else TABLES[name].empty_table()

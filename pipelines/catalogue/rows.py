@@ -27,6 +27,7 @@ from pipelines.catalogue.vocabulary import respell
 from pipelines.storage.columns import Column
 from schemas.catalogue import CONTRIBUTOR_SHARE, GIVEN_PRECISION, TABLES
 from schemas.errors import InputError
+from schemas.faults import Faults
 from schemas.reasons import Reason
 
 
@@ -98,14 +99,11 @@ def convert_rows(
         schema: Some of the table's columns, if only these are meant; the id or key is the first.
     """
     schema = TABLES[table_name] if schema is None else schema
-    bad_values: dict[int, BadValue] = {}
     notes = CellNotes()
-    columns = []
-    for field in schema:
-        column, bad_in_column = _convert_field(raw, field, table_name, mapping, name, notes)
-        columns.append(column)
-        for bad in bad_in_column:
-            bad_values.setdefault(bad.row, bad)  # report the first bad column of a row
+    columns, every_bad_value = _convert_fields(raw, schema, table_name, mapping, name, notes)
+    bad_values: dict[int, BadValue] = {}
+    for bad in every_bad_value:
+        bad_values.setdefault(bad.row, bad)  # an asset has the first bad column of its row
     table = pa.table(columns, schema=schema.remove_metadata())
     if table_name == "consents" and "given_at" in schema.names:
         origin = Origin(table_name, name, raw.positions, mapping.where)
@@ -125,21 +123,47 @@ def convert_rows(
         unread = _seeming_rows(raw, mapping)
     if bad_values:
         ids = columns[0]  # the id is a table's first column
-        for row in sorted(bad_values):
-            locator = f"{name}:{raw.positions[row]}"
-            asset_id = ids[row].as_py() if table_name == "assets" else None
+        # Of other tables each bad value is reported, since none of them may be left out.
+        told = bad_values.values() if table_name == "assets" else every_bad_value
+        for bad in sorted(told, key=lambda bad: bad.row):
+            locator = f"{name}:{raw.positions[bad.row]}"
+            asset_id = ids[bad.row].as_py() if table_name == "assets" else None
+            detail = _bad_value_detail(locator, bad)
             failed_rows.append(
-                FailedRow(
-                    asset_id or locator,
-                    Reason.ROW_UNREADABLE,
-                    _bad_value_detail(locator, bad_values[row]),
-                    bad_values[row].column,
-                )
+                FailedRow(asset_id or locator, Reason.ROW_UNREADABLE, detail, bad.column)
             )
         good = [i not in bad_values for i in range(table.num_rows)]
         unread = pa.concat_tables([unread, table.take(pa.array(sorted(bad_values)))])
         table = table.filter(pa.array(good, pa.bool_()))
     return ConvertedRows(table, tuple(failed_rows), unread, notes)
+
+
+def _convert_fields(
+    raw: RawBatch,
+    schema: pa.Schema,
+    table_name: str,
+    mapping: TableMapping,
+    file_name: str,
+    notes: CellNotes,
+) -> tuple[list[Column], list[BadValue]]:
+    """Converts all columns.
+
+    Raises:
+        InputError: If the form of some is not certain, such as the order of dates; it names all.
+    """
+    columns: list[Column] = []
+    bad_values: list[BadValue] = []
+    faults = Faults()
+    for field in schema:
+        try:
+            column, found = _convert_field(raw, field, table_name, mapping, file_name, notes)
+        except InputError as error:
+            faults.add(error)
+            continue
+        columns.append(column)
+        bad_values += found
+    faults.report()
+    return columns, bad_values
 
 
 def _seeming_rows(raw: RawBatch, mapping: TableMapping) -> pa.Table:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from urllib.parse import unquote
 
 from pipelines.catalogue.compressed import COMPRESSIONS, plain_name
@@ -20,6 +21,7 @@ from pipelines.catalogue.plain_form import plain_form
 from pipelines.catalogue.workbooks import choose_sheet
 from schemas.catalogue import OPTIONAL_TABLES, TABLES
 from schemas.errors import InputError
+from schemas.faults import Faults
 
 # Formats by file name ending.
 FORMAT_BY_ENDING = {"parquet": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
@@ -106,9 +108,13 @@ def find_tables(
         InputError: If a table is missing, exists twice, or has an unsupported format.
     """
     found: dict[str, TableFiles] = {}
-    stated = {
-        table: stated_files(table, mapping.for_table(table), files, origin) for table in TABLES
-    }
+    faults = Faults()
+    stated: dict[str, tuple[CatalogueFile, ...]] = {}
+    for table in TABLES:
+        own = mapping.for_table(table)
+        chosen = faults.attempt(partial(stated_files, table, own, files, origin))
+        stated[table] = chosen or ()
+    faults.report()
     taken: dict[CatalogueFile, str] = {}
     for table, chosen in stated.items():
         for file in chosen:
@@ -124,11 +130,13 @@ def find_tables(
         if stated[table]:
             found[table] = TableFiles(table, stated[table])
             continue
-        candidates = _conventional_files(table, mapping.for_table(table), free, origin)
+        own = mapping.for_table(table)
+        candidates = faults.attempt(partial(_conventional_files, table, own, free, origin))
         if candidates:
             found[table] = TableFiles(table, tuple(candidates))
-        elif table not in OPTIONAL_TABLES:
-            raise _missing_table_error(table, files, origin)
+        elif candidates is not None and table not in OPTIONAL_TABLES:
+            faults.add(_missing_table_error(table, files, origin))
+    faults.report()
     return found
 
 

@@ -25,10 +25,12 @@ from pipelines.report.defaults import personal_line, show_defaults, strict_defau
 from pipelines.report.undelivered import show_undelivered
 from pipelines.report.unstated import show_not_stated
 from pipelines.report.wrapped import print_labelled, print_wrapped
+from pipelines.run.input_faults import check_inputs, check_output
 from pipelines.run.prepare import JobRequest
 from pipelines.steps.checked_assets import CheckedAssets
-from pipelines.steps.input_faults import InputFaults, check_deal, check_output, check_tables
-from schemas.deal import Deal, load_deal
+from schemas.deal import Deal
+from schemas.faults import Faults
+from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
 
@@ -66,16 +68,18 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, progress = consoles(options)
     files = check_files_option(options.files)
-    deal = load_deal(options.deal)
     as_of = parse_as_of(options.as_of)
     as_of_us = round(as_of.timestamp() * 1_000_000)
-    faults = InputFaults()
-    deal = check_deal(deal, faults)
-    checks = check_tables(deal, options.catalogue, mapping_choice(options), as_of_us, faults)
-    removed = check_output(deal, options.out, faults)
+    faults = Faults()
+    mapping = mapping_choice(options)
+    checked = check_inputs(options.deal, options.catalogue, mapping, as_of_us, faults)
+    removed = NOTHING_REMOVED
+    if checked is not None:
+        removed = check_output(checked[0], options.out, faults)
     faults.report()
-    if checks is None:  # then there was a fault, and it was reported
-        raise AssertionError("a catalogue that cannot be checked has a fault")
+    if checked is None:  # then there was a fault, and it was reported
+        raise AssertionError("inputs that cannot be checked have a fault")
+    deal, checks = checked
     found = CheckedAssets(checks, deal, as_of_us, removed, files.most)
     for part in checks.catalogue.parts("assets"):
         for batch in read_batches(part, checks.catalogue.mapping):
@@ -88,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         raise no_assets_error(checks.catalogue)
     request = JobRequest(
         *(options.catalogue, options.deal, as_of),
-        mapping=mapping_choice(options),
+        mapping=mapping,
         roots=tuple(options.allow_root),
         hosts=tuple(options.allow_host),
         user_agent=options.user_agent,

@@ -24,6 +24,7 @@ from schemas.deal import Deal
 from schemas.deal_agency import OptionalContact, OptionalName
 from schemas.deal_faults import section_model
 from schemas.deal_values import (
+    MAX_INTEGER,
     ByteSize,
     CalendarDate,
     Colour,
@@ -31,6 +32,7 @@ from schemas.deal_values import (
     IdPair,
     Keyword,
     OneLine,
+    PayableShare,
     PixelLimit,
     ProfileName,
     TerritoryCode,
@@ -50,6 +52,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (ByteSize, 'size: bytes, or text such as `"512MiB"`'),
     (ExactShare, 'share: text from `"0"` to `"1"`'),
+    (PayableShare, 'share: text above `"0"`, up to `"1"`'),
     (TerritoryCode, 'ISO 3166-1 alpha-2 codes, or `"WORLD"` alone'),
     (CalendarDate, "date"),
     (Keyword, "texts"),
@@ -60,7 +63,6 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (IdPair, "two ids"),
     (PixelLimit, "whole number; 0 for no limit"),
     (str, "text"),
-    (int, "whole number, 1 or more"),
 )
 
 # The meaning of each key; its type, default and allowed values come from the model.
@@ -136,7 +138,7 @@ DEAL_KEY_MEANINGS = {
     "image-text and `native` in others; see below",
     "render.longest_side": "maximum length of the longer side in pixels",
     "render.format": "format of renditions",
-    "render.quality": "quality of JPEG and WebP, up to 100",
+    "render.quality": "quality of JPEG and WebP",
     "render.background": "what transparent areas show in renditions",
     "render.films": "films: delivered as they are, copied into MP4, or encoded again as displayed",
     "render.film_codec": "codec of films that are encoded again",
@@ -297,11 +299,32 @@ def deal_keys(model: type[BaseModel] = Deal, prefix: str = "") -> Iterator[DealK
                 yield key._replace(default="") if in_list else key
         else:
             default = "" if _has_no_default(field) else _toml_default(field, annotation)
-            yield DealKey(prefix + name, _describe_type(annotation), default, field.is_required())
+            holds = _describe_number(field) if annotation is int else _describe_type(annotation)
+            yield DealKey(prefix + name, holds, default, field.is_required())
 
 
 def _has_no_default(field: FieldInfo) -> bool:
     return field.is_required() or field.default is None
+
+
+def number_range(field: FieldInfo) -> tuple[int, int]:
+    """Returns the least and the largest value of a key that holds a whole number.
+
+    Raises:
+        ValueError: If the model does not state both.
+    """
+    least = [limit.ge for limit in field.metadata if hasattr(limit, "ge")]
+    most = [limit.le for limit in field.metadata if hasattr(limit, "le")]
+    if len(least) != 1 or len(most) != 1:
+        raise ValueError(f"the model does not state one range: {field.metadata}")
+    return int(str(least[0])), int(str(most[0]))
+
+
+def _describe_number(field: FieldInfo) -> str:
+    least, most = number_range(field)
+    if most == MAX_INTEGER:
+        return f"whole number, {least:,} or more"
+    return f"whole number from {least:,} to {most:,}"
 
 
 def _describe_type(annotation: Any) -> str:

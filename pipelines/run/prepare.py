@@ -15,29 +15,24 @@ from pathlib import Path
 
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.removed import read_removed
-from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.choice import AS_FOUND, MappingChoice
-from pipelines.catalogue.read import open_catalogue
-from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.ed25519 import AgencyKey
-from pipelines.ledger.payees import check_payees
-from pipelines.rights.rulings import check_rulings
-from pipelines.run.inspectors import check_inspectors, resolve_inspectors
+from pipelines.run.input_faults import check_inputs
+from pipelines.run.inspectors import resolve_inspectors
 from pipelines.run.job import Job, run_id
 from pipelines.run.logs import NO_LOG, LogTarget
-from pipelines.run.models import Choose, check_models, resolve_models
+from pipelines.run.models import Choose, resolve_models
 from pipelines.run.pools import check_pool_name, plan_pool
-from pipelines.run.renderers import check_renderers
 from pipelines.run.signing_key import default_key_path, load_key, load_or_create_key, log_key
 from pipelines.run.versions import Version, find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.vision.precision import choose_precision
-from schemas.deal import load_deal
+from schemas.faults import Faults
 
 _DASK = "--dask_client_address="
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
@@ -151,24 +146,23 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     """Checks every input of a run and makes its job.
 
     Raises:
-        InputError: If an input is invalid; it names the first one.
+        InputError: If an input is invalid; of deal and catalogue it names every fault.
     """
     begun_s = time.time()
     new_pool = check_pool_name(request.new_pool)
     client = http_client(request.user_agent, request.requests_per_minute, request.workers)
-    deal = load_deal(request.deal)  # 1
-    check_divert(load_suite("assets"), deal.gate.divert)
-    catalogue = open_catalogue(request.catalogue, request.mapping)  # 2
-    checks = prepare_checks(catalogue, deal, round(request.as_of.timestamp() * 1_000_000))
-    check_rulings(deal, checks.contributors)
-    check_payees(deal.price, checks.contributors)
+    as_of_us = round(request.as_of.timestamp() * 1_000_000)
+    faults = Faults()
+    checked = check_inputs(request.deal, request.catalogue, request.mapping, as_of_us, faults)
+    faults.report()  # 1 to 3
+    if checked is None:  # then there was a fault, and it was reported
+        raise AssertionError("inputs that cannot be checked have a fault")
+    deal, checks = checked
+    catalogue = checks.catalogue
     trust = load_trust_lists(
         [Path(path).absolute() for path in deal.sources.trust_lists],
         denial_phrases=deal.rights.denial_phrases,
     )
-    check_models(deal)  # 3
-    check_inspectors(deal)
-    check_renderers(deal)
     output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()

@@ -112,9 +112,8 @@ def test_check_says_which_table_supplies_what_is_unknown(
         "releases": "releases",
     }
     main(words)
-    assert "digital_source_type: Adobe Stock does not say how they were made." in " ".join(
-        capsys.readouterr().out.split()
-    )
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "digital_source_type rights.csv all unknown: Adobe Stock does" in printed
 
 
 def test_a_file_name_that_is_there_twice_is_an_error(tmp_path: Path) -> None:

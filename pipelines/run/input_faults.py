@@ -1,14 +1,13 @@
-"""Checks a run's inputs as `prepare_job` does, and collects every fault instead of the first."""
+"""Checks the inputs of a run, and collects every fault instead of the first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.checks import CatalogueChecks, prepare_checks
 from pipelines.catalogue.choice import MappingChoice
+from pipelines.catalogue.gate import read_small_tables
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.ledger.payees import check_payees
@@ -19,46 +18,39 @@ from pipelines.run.renderers import check_renderers
 from pipelines.run.versions import find_version
 from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
-from schemas.deal import Deal
+from schemas.deal import Deal, load_deal
 from schemas.deal_terms import GateTerms
-from schemas.errors import FairshardError, InputError
+from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED, Removed
 
-_Found = TypeVar("_Found")
+
+def check_inputs(
+    path: Path, uri: str, mapping: MappingChoice, as_of_us: int, faults: Faults
+) -> tuple[Deal, CatalogueChecks] | None:
+    """Reads and checks a deal, and the tables of a catalogue except for its assets.
+
+    Args:
+        path: The deal's file.
+        uri: The catalogue's folder or s3:// prefix.
+        mapping: How its columns are mapped.
+        as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
+        faults: Where faults are kept.
+
+    Returns:
+        The deal and the checks of the assets; None if a fault prevents these.
+    """
+    deal = faults.attempt(lambda: load_deal(path))
+    if deal is None:
+        catalogue = faults.attempt(lambda: open_catalogue(uri, mapping))
+        if catalogue is not None:
+            faults.attempt(lambda: read_small_tables(catalogue))
+        return None
+    deal = check_deal(deal, faults)
+    checks = check_tables(deal, uri, mapping, as_of_us, faults)
+    return None if checks is None else (deal, checks)
 
 
-class InputFaults:
-    """Faults of a run's inputs, to be reported together."""
-
-    def __init__(self) -> None:
-        self._found: list[FairshardError] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def attempt(self, check: Callable[[], _Found]) -> _Found | None:
-        """Returns what a check returns, or None if it finds a fault, which is kept."""
-        try:
-            return check()
-        except FairshardError as error:
-            self._found.append(error)
-            return None
-
-    def report(self) -> None:
-        """Raises what was found, if anything: one fault as it is, several as a list.
-
-        Raises:
-            FairshardError: The only fault.
-            InputError: Several.
-        """
-        if len(self._found) == 1:
-            raise self._found[0]
-        if self._found:
-            lines = "".join(f"\n  {str(error).strip()}" for error in self._found)
-            raise InputError(f"{len(self._found)} faults; a run would name one of them", lines)
-
-
-def check_deal(deal: Deal, faults: InputFaults) -> Deal:
+def check_deal(deal: Deal, faults: Faults) -> Deal:
     """Checks what a deal says without its catalogue: rules, models, detectors, encoders, lists.
 
     Returns:
@@ -75,7 +67,7 @@ def check_deal(deal: Deal, faults: InputFaults) -> Deal:
 
 
 def check_tables(
-    deal: Deal, uri: str, mapping: MappingChoice, as_of_us: int, faults: InputFaults
+    deal: Deal, uri: str, mapping: MappingChoice, as_of_us: int, faults: Faults
 ) -> CatalogueChecks | None:
     """Opens a catalogue and checks its small tables.
 
@@ -101,7 +93,7 @@ def check_tables(
     return checks
 
 
-def check_output(deal: Deal, output: str, faults: InputFaults) -> Removed:
+def check_output(deal: Deal, output: str, faults: Faults) -> Removed:
     """Checks that an output may hold the deal; returns what notices of removal keep out of it."""
     if not output:
         return NOTHING_REMOVED
