@@ -158,7 +158,7 @@ def _run_to_its_end(
             if engine is None:
                 stack.close()
                 engine = stack.enter_context(start())
-            process = _start([*package_options(root), *engine.options])
+            process = _start([*package_options(root, workers=None), *engine.options])
             victim = ""
             try:
                 if in_chain < _MOST_IN_A_CHAIN and tally.kills < kills:
