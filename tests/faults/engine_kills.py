@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -131,12 +132,15 @@ def kill_runs(name: str, kills: int, seed: int, folder: Path) -> Tally:
         AssertionError: If a run ends with anything but a message, or with other bytes.
     """
     chance, tally = random.Random(f"{name} {seed}"), Tally(name)
-    reference = tree(package(_LIBRARY, folder).out / DEAL_ID)
+    undisturbed = package(_LIBRARY, folder).out
+    reference = tree(undisturbed / DEAL_ID)
     while tally.kills < kills:
         root = folder / f"output-{tally.outputs}"
         root.mkdir()
         write_library(_LIBRARY, root)
         save_key(root / "key", demonstration_key(1))
+        # Otherwise each worker that takes a dead one's place loads the model first.
+        shutil.copytree(undisturbed / "agency/features", root / "out/agency/features")
         _run_to_its_end(ENGINES[name], root, chance, tally, kills)
         assert tree(root / "out" / DEAL_ID) == reference
         tally.outputs += 1
