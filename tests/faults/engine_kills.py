@@ -2,7 +2,7 @@
 
     python -m tests.faults.engine_kills [--engine dask|prism] [--kills N] [--seed N]
 
-A run is killed at a random moment after its first batch, unit or shard is there. One that ends with
+A run is killed at a random moment after its first new batch, unit or shard is there. One that ends with
 a message is started again on the same output, and may be killed again. Each output must end up with
 the bytes that the embedded engine makes. Without `--engine`, the kills are shared by both.
 """
@@ -20,17 +20,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.run.signing_key import demonstration_key, save_key
-from tests.end_to_end.command import command, environment, tree
+from tests.end_to_end.command import tree
 from tests.end_to_end.dask_cluster import cluster
 from tests.end_to_end.prism import portable
 from tests.end_to_end.sparse import DEAL_ID, Library
 from tests.end_to_end.sparse_files import write_library
 from tests.end_to_end.sparse_run import package, package_options
+from tests.end_to_end.started import ended, start, wait_until
 from tests.end_to_end.test_sparse import planted
 
 _LIBRARY = Library(
@@ -43,7 +44,6 @@ _MOMENTS = {"batch": "agency/work/*/batches/*", "unit": "agency/work/*/units/*.j
 }
 _LATER_S = 1.0
 _MOST_IN_A_CHAIN = 3
-_END_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def kill_runs(name: str, kills: int, seed: int, folder: Path) -> Tally:
 
 
 def _run_to_its_end(
-    start: Callable[[], contextlib.AbstractContextManager[Engine]],
+    engines: Callable[[], AbstractContextManager[Engine]],
     root: Path,
     chance: random.Random,
     tally: Tally,
@@ -161,13 +161,13 @@ def _run_to_its_end(
         while True:
             if engine is None:
                 stack.close()
-                engine = stack.enter_context(start())
-            process = _start([*package_options(root, workers=None), *engine.options])
+                engine = stack.enter_context(engines())
+            process = start([*package_options(root, workers=None), *engine.options])
             victim = ""
             try:
                 if in_chain < _MOST_IN_A_CHAIN and tally.kills < kills:
                     victim = _strike(engine, root / "out", process, chance, tally)
-                code, errors = _ended(process)
+                code, errors = ended(process)
             finally:
                 process.kill()
             in_chain += bool(victim)
@@ -181,16 +181,6 @@ def _run_to_its_end(
                 engine = None
 
 
-def _start(words: list[object]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*words),
-        env=environment({"PYTHONFAULTHANDLER": "1"}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _strike(
     engine: Engine,
     out: Path,
@@ -201,12 +191,8 @@ def _strike(
     """Waits for a moment and kills; returns what was killed, or "" if the run ended before."""
     moment, later_s = chance.choice([*_MOMENTS]), chance.uniform(0, _LATER_S)
     victim = chance.choice([*engine.victims])
-    until = time.monotonic() + _END_S
-    while next(out.glob(_MOMENTS[moment]), None) is None:
-        if process.poll() is not None:
-            return ""
-        assert time.monotonic() < until, _where_it_is(process, moment)
-        time.sleep(0.005)
+    if not wait_until(_is_new(_MOMENTS[moment], out, time.time()), moment, process):
+        return ""
     time.sleep(later_s)
     found = engine.victims[victim]()
     if process.poll() is not None or not found:
@@ -220,19 +206,15 @@ def _strike(
     return victim
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    try:
-        _, errors = process.communicate(timeout=_END_S)
-    except subprocess.TimeoutExpired:
-        raise AssertionError(_where_it_is(process, "end")) from None
-    return process.returncode, errors
+def _is_new(pattern: str, out: Path, since_s: float) -> Callable[[], bool]:
+    def found() -> bool:
+        times = []
+        for path in out.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                times.append(path.stat().st_mtime)
+        return max(times, default=0.0) > since_s
 
-
-def _where_it_is(process: subprocess.Popen[str], awaited: str) -> str:
-    """Ends a run that does not get on; returns what each of its threads was at."""
-    process.send_signal(signal.SIGABRT)
-    _, errors = process.communicate()
-    return f"no {awaited} within {_END_S:g} s: {errors}"
+    return found
 
 
 def main() -> None:
