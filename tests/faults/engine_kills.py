@@ -2,8 +2,8 @@
 
     python -m tests.faults.engine_kills [--engine dask|prism] [--kills N] [--seed N]
 
-A run is killed at a random moment after its first new batch, unit or shard is there. One that ends with
-a message is started again on the same output, and may be killed again. Each output must end up with
+A run is killed at a random moment after its first new batch, unit or shard. One that ends with a
+message is started again on the same output, and may be killed again. Each output must end up with
 the bytes that the embedded engine makes. Without `--engine`, the kills are shared by both.
 """
 
