@@ -18,7 +18,12 @@ UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tes
 	tests/profiles tests/selection tests/structure
 UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
 
-.PHONY: demo test test-slow check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
+# Every engine that runs on this machine, and what is done to it; ENGINE_TESTS="-k …" chooses.
+ENGINE_FILES := tests/end_to_end/test_dask.py tests/end_to_end/test_dask_faults.py \
+	tests/end_to_end/test_portable.py tests/end_to_end/test_engines_bucket.py \
+	tests/end_to_end/test_determinism.py tests/faults/test_engine_kills.py
+
+.PHONY: demo test test-slow test-engines check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
 	shots-env fuzz conformance-env dali-env trainer-env quality-env swift-env prism dask-demo wheel setup lint types \
 	contracts schemas clean help
 
@@ -27,6 +32,7 @@ help:
 	@echo "make check      lint, types, import contracts and the fast unit tests"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
+	@echo "make test-engines  those of them that run other engines; Prism's need make prism"
 	@echo "make coverage   which lines the unit tests run"
 	@echo "make docs       the site: site/index.html"
 	@echo "make hooks      git runs the quick checks before each commit"
@@ -159,6 +165,10 @@ coverage: $(VENV)/.test
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder \
 		--hypothesis-profile=exploring
+
+test-engines: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder \
+		$(ENGINE_FILES) $(ENGINE_TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

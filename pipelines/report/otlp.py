@@ -32,7 +32,7 @@ from schemas.run_record import RunOutcome, RunRecord, StepRecord, StepTime
 
 _SCOPE = "fairshard"
 _PREFIX = "fairshard.run."
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 5.0  # for each, so ten seconds at most in all
 
 _Attributes = dict[str, str | int | float]
 

@@ -71,10 +71,19 @@ def inputs(root: Path) -> list[object]:
     return ["--catalogue", root / "catalogue", "--deal", root / "deal.toml", "--as-of", AS_OF]
 
 
-def package_options(root: Path, out: Path | None = None, workers: int = 1) -> list[object]:
-    """Returns the command line that packages a library into its own or another output."""
-    where = ["--out", out or root / "out", "--key", root / "key", "--workers", workers]
-    return ["package", *inputs(root), *where, "--quiet", "--json"]
+def package_options(
+    root: Path, out: Path | str | None = None, workers: int | None = 1
+) -> list[object]:
+    """Returns the command line that packages a library into its own or another output.
+
+    Args:
+        root: The library's folder.
+        out: The output.
+        workers: Number of processes of this machine; None for an engine with workers of its own.
+    """
+    where = ["--out", out or root / "out", "--key", root / "key"]
+    local = [] if workers is None else ["--workers", workers]
+    return ["package", *inputs(root), *where, *local, "--quiet", "--json"]
 
 
 def package(
