@@ -48,7 +48,7 @@ _LATER_SELECT_KEYS = (
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
 _LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
-_LATER_SHARD_KEYS = ("min_shards", "counts")
+_LATER_SHARD_KEYS = ("min_shards", "counts", "wids_md5")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
 

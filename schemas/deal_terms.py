@@ -200,6 +200,9 @@ class ShardTerms(DealSection):
     # "equal": all shards of a family have the same number of samples, or one more, and their number
     # is a multiple of `min_shards`.
     counts: Literal["by-bytes", "equal"] = "by-bytes"
+    # Whether wids' index has the MD5 of each tar. Nothing else uses it, and it takes more processor
+    # time than a SHA-256, for which processors have units.
+    wids_md5: Literal["give", "omit"] = "give"
 
 
 class SplitTerms(DealSection):

@@ -105,7 +105,7 @@ def wids_indexes(deal_id: str, receipts: Sequence[ShardReceipt]) -> dict[str, di
                 {
                     "url": receipt.tar.path,
                     "nsamples": receipt.shard.samples,
-                    "md5sum": receipt.md5,
+                    **({"md5sum": receipt.md5} if receipt.md5 else {}),
                     "filesize": receipt.shard.bytes,
                 }
                 for receipt in own

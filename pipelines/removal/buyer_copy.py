@@ -171,13 +171,18 @@ def _write_indexes(
                 **item,
                 "nsamples": shard.samples,
                 "filesize": shard.bytes,
-                "md5sum": md5.get(shard.name, item["md5sum"]),
+                **_md5_of(item, md5.get(shard.name)),
             }
             for item in index["shardlist"]
             if (shard := by_url.get(item["url"]))
         ]
         if index["shardlist"]:
             output.write(path, json_bytes(index))
+
+
+def _md5_of(item: Mapping[str, object], now: str | None) -> dict[str, object]:
+    """Returns a tar's MD5 as wids' index has it, if the index has it."""
+    return {"md5sum": now or item["md5sum"]} if "md5sum" in item else {}
 
 
 class _Croissant(TypedDict):

@@ -57,9 +57,9 @@ def is_index(path: str) -> bool:
 
 
 def tar_digests(before: Predecessor) -> dict[str, str]:
-    """Returns the MD5 of each shard's tar by its path, from the wids indexes."""
+    """Returns the MD5 of each shard's tar by its path, from wids' indexes; "" if they have none."""
     return {
-        item["url"]: item["md5sum"]
+        item["url"]: item.get("md5sum", "")
         for path in before.listed
         if path.startswith("wids-")
         for item in json.loads(before.read(path))["shardlist"]

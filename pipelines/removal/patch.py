@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipelines.accounts.kept_salts import Opener
@@ -252,6 +252,8 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]
         if record.name in patch.removed:
             write = patch_shard if patch.way == "patch" else overwrite_shard
             receipt = write(output, number, record, patch.removed[record.name])  # 4
+            if receipt is not None and not digests[layout.tar_path(record.name)]:
+                receipt = replace(receipt, md5="")
         else:
             receipt = ShardReceipt(record, number, digests[layout.tar_path(record.name)], ())
         if receipt is None:

@@ -154,7 +154,7 @@ def tar_md5(
     if index not in damaged:
         for item in read_json(store, f"{published.delivery}/{index}")["shardlist"]:
             if item["url"] == tar:
-                return str(item["md5sum"])
+                return str(item.get("md5sum", ""))
     digest = hashlib.md5(usedforsecurity=False)
     with store.open_read(f"{published.delivery}/{tar}") as source:
         while chunk := source.read(_CHUNK_BYTES):

@@ -214,6 +214,8 @@ DEAL_KEY_MEANINGS = {
     "many samples: the buyer's ranks, times the workers of each",
     "shards.counts": "`equal`: all shards of a family and split have the same number of samples, "
     "or one more, and their number is a multiple of `shards.min_shards`",
+    "shards.wids_md5": "whether wids' index has the MD5 of each tar, which takes a fifth of the "
+    "time that writing shards takes; wids reads an index without",
     "split.validation_bp": "share of samples for validation, in ten-thousandths; see below",
     "split.groups": "whether samples say their group (`group_id`), which tells what samples share "
     "a contributor",

@@ -19,7 +19,7 @@ class ShardReceipt:
     Attributes:
         shard: What the manifest says of it and its tar.
         index: Position among the delivery's shards.
-        md5: Of the tar, hex.
+        md5: Of the tar, hex; "" if the deal wants none.
         files: Its other files as they were written, so that none is read again to be digested.
         personal: How many of its samples hold personal data as they are delivered.
         samples: How many of its samples have a rendition or a flagged caption.

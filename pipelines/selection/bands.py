@@ -122,7 +122,7 @@ class Looks:
         """Yields the near pairs of looks whose keys begin alike."""
         order = np.argsort(keys, kind="stable")
         low, most = self._low[order], max(low for _, low in limits.bits)
-        for one, two in _neighbours(keys[order]):
+        for one, two in _in_batches(_neighbours(keys[order])):
             # Most pairs differ in too many bits of a single word.
             few = np.bitwise_count(low[one] ^ low[two]) <= most
             first, second = order[one[few]], order[two[few]]
@@ -246,6 +246,27 @@ def _neighbours(keys: _Keys) -> Iterator[tuple[Indices, Indices]]:
     late = np.flatnonzero(of_equal > _IN_CROWD)
     for step in range(_IN_CROWD if len(late) else 0):
         yield late - of_equal[late] + step, late
+
+
+def _in_batches(steps: Iterator[tuple[Indices, Indices]]) -> Iterator[tuple[Indices, Indices]]:
+    """Joins pairs of places: a call for each step takes longer than comparing few pairs."""
+    waiting: list[tuple[Indices, Indices]] = []
+    count = 0
+    for pair in steps:
+        waiting.append(pair)
+        count += len(pair[0])
+        if count >= _PAIRS_AT_ONCE:
+            yield _joined(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[Indices, Indices]]) -> tuple[Indices, Indices]:
+    if len(parts) == 1:
+        return parts[0]
+    early, late = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return early, late
 
 
 def _starts(keys: _Keys) -> npt.NDArray[np.bool_]:

@@ -65,12 +65,15 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
         text: The model's caption.
         own_texts: Title, description and keywords.
     """
+    names, found = list(person_names(text)), contacts([text])
+    if not (names or found.emails or found.phones):
+        return []
     own = list(own_texts)
     own_words = {_plain(word) for one in own for word in _WORD.findall(one)}
     flags = []
-    if any(not set(name) <= own_words for name in person_names(text)):
+    if any(not set(name) <= own_words for name in names):
         flags.append(CaptionFlag.PERSON)
-    found, known = contacts([text]), contacts(own)
+    known = contacts(own)
     if found.emails - known.emails:
         flags.append(CaptionFlag.EMAIL)
     if found.phones - known.phones:

@@ -34,7 +34,7 @@ from pipelines.features.store import FeatureStore, Vectors
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.attribution import SAMPLE_COLUMNS
 from pipelines.format.shard_stats import shard_stats
-from pipelines.format.tar import TarWriter
+from pipelines.format.tar import Digests, TarWriter
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles.tables import table_schema
 from pipelines.run.costs import Stopwatch
@@ -95,9 +95,11 @@ def write_shard(
         _keep_published(store, job, spec, rows)
         kept = ShardReceipt.from_json(read_json(store, commit))
         return replace(kept, personal=count_delivered(rows), samples=count_samples(rows))
+    has_md5 = job.deal.shards.wids_md5 == "give"
+    digests = Digests.ALL if has_md5 else Digests.ALL & ~Digests.MD5
     try:
         with store.open_write(f"{job.delivery}/{layout.tar_path(spec.name)}") as sink:
-            with TarWriter(sink) as tar:  # 3
+            with TarWriter(sink, digests) as tar:  # 3
                 planned = planned_columns(job.salt, spec.name, plan)
                 table = _write_samples(tar, reader, job, spec, rows, planned)
             _confirm_lease(store, job)  # before the tar gets its name
@@ -116,9 +118,8 @@ def write_shard(
         name=spec.name, family=spec.family, samples=len(table), bytes=tar.size, sha256=tar.sha256
     )
     personal, samples = count_delivered(rows), count_samples(rows)
-    receipt = ShardReceipt(
-        shard, spec.index, tar.md5, tuple(files), personal, samples, watch.cost(len(table))
-    )
+    md5, cost = tar.md5 if has_md5 else "", watch.cost(len(table))
+    receipt = ShardReceipt(shard, spec.index, md5, tuple(files), personal, samples, cost)
     store.write_bytes(commit, json_bytes(receipt.to_json()))  # 6
     return receipt
 

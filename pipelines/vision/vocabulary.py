@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -103,7 +104,7 @@ class Vocabulary(_Section):
             raise ValueError(f"there are more than {_MAX_CONCEPTS:,} concepts")
         return self
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Its name and the digest of what it says."""
         digest = hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()

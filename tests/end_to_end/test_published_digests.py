@@ -80,7 +80,7 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
         "select": {"blank", "semantic_cosine", "keep_both", *shares},
         "models": {"device", "precision"},
         "rights": {"faces", "missing_credit", "precedence"},
-        "shards": {"min_shards", "counts"},
+        "shards": {"min_shards", "counts", "wids_md5"},
     }
     left_out = ("output", "withdrawal", "render", "captions", "quality", "agency", "split")
     sections = dict.fromkeys(left_out, True)
