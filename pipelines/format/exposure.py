@@ -82,7 +82,12 @@ def check_exposure(exposure: Exposure) -> None:
 
 
 def check_parts(parts: Sequence[ExposurePart]) -> None:
-    """Checks that parts are sorted and no sample is in two of them; raises ExposureError."""
+    """Checks that parts are sorted and no sample is in two of them; raises ExposureError.
+
+    A run has one number of readers: with another, the same samples are divided otherwise, and
+    nothing shows which of them were handed over twice.
+    """
+    first_of_run: dict[str, ExposurePart] = {}
     for part in parts:
         if part.end < part.first or part.consumer >= part.consumers:
             raise ExposureError(
@@ -90,12 +95,20 @@ def check_parts(parts: Sequence[ExposurePart]) -> None:
                 f"{in_words(part)}, reader {part.consumer} of {part.consumers}",
                 "Ask the buyer for a corrected report.",
             )
+        first = first_of_run.setdefault(part.run, part)
+        if part.consumers != first.consumers:
+            raise ExposureError(
+                "The parts of one run have different numbers of readers",
+                f"{in_words(first)}, of {first.consumers:,} readers, and {in_words(part)}, of "
+                f"{part.consumers:,}",
+                "Give a run with another number of readers a name of its own.",
+            )
     for one, other in pairwise(parts):
         if _order(other) < _order(one):
             raise ExposureError("The parts of the report are not sorted", in_words(other))
         if (other.run, other.consumer) != (one.run, one.consumer):
             continue
-        if other.consumers != one.consumers or other.first < one.end or other == one:
+        if other.first < one.end or other == one:
             raise ExposureError(
                 "Samples are counted twice",
                 f"{in_words(one)}, and {in_words(other)}",

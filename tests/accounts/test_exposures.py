@@ -301,6 +301,29 @@ def test_reports_merge_in_any_order(
             merge_exposures([whole, reports[0]])
 
 
+def test_one_run_has_one_number_of_readers(books: Books) -> None:
+    """The readers of 2 and of 3 divide the same samples otherwise, whatever their numbers are."""
+    reports = []
+    for consumer, consumers in ((0, 2), (1, 3)):
+        one = books.report({"a-1": 2}, consumer=consumer)
+        part = one.parts[0].model_copy(update={"consumers": consumers})
+        reports.append(one.model_copy(update={"parts": [part]}))
+    for order in (reports, reports[::-1]):
+        with pytest.raises(ExposureError, match="different numbers of readers"):
+            merge_exposures(order)
+    both = reports[0].model_copy(
+        update={
+            "parts": [one.parts[0] for one in reports],
+            "samples": 4,
+            "counts": {key: 2 * count for key, count in reports[0].counts.items()},
+        }
+    )
+    with pytest.raises(ExposureError, match="of 2 readers, and run .run-1., reader 1"):
+        open_exposure(sign_exposure(both, BUYER), BUYER.vkey)
+    other = reports[1].parts[0].model_copy(update={"run": "run-2"})
+    assert merge_exposures([reports[0], reports[1].model_copy(update={"parts": [other]})])
+
+
 def test_reports_of_different_deliveries_are_not_merged(books: Books) -> None:
     one = books.report({"a-1": 1})
     with pytest.raises(ExposureError, match="about different deliveries"):
