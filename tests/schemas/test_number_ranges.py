@@ -29,6 +29,8 @@ def deal_with(key: str, value: int | str) -> Deal:
     row |= {"price": {"pool": "1.00", "currency": "USD"}}
     if key == "render.film_longest_side":
         row |= {"profile": "video-text", "media": ["video"], "render": {"films": "transcode"}}
+    if key.startswith("clips."):
+        row |= {"profile": "first-last-frame", "media": ["video"]}
     if key.startswith("captions.endpoint."):
         row["models"] = {"captioner": "https://localhost/v1/chat/completions#m"}
     if key.startswith("price.two_factor."):
