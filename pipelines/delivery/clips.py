@@ -21,7 +21,8 @@ from pipelines.format.tar import TarWriter
 from pipelines.media.clips import Clip, Way
 from pipelines.media.limits import MediaLimits
 from pipelines.profiles.base import SampleError
-from pipelines.profiles.video_text import PROFILE, Shot, VideoText
+from pipelines.profiles.films import Shot
+from pipelines.profiles.video_text import PROFILE, VideoText
 from pipelines.rights.spdx import licence_parts
 from pipelines.storage.store import Store
 from schemas.canonical import canonical_json

@@ -22,7 +22,8 @@ from pipelines.features.compute import facts_row
 from pipelines.features.context import FetchContext
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
-from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras, maker_of
+from pipelines.features.extra_makers import maker_of
+from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media

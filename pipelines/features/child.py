@@ -26,6 +26,7 @@ from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_and_hash
 from pipelines.process.identity import end_with_parent
 from pipelines.process.priority import keep_ordinary_priority
+from schemas.canonical import canonical_json
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -107,6 +108,16 @@ def _frames(request: Header, data: bytes) -> _Answer:
         return {}, [png_bytes(image) for image in images]
     packed = [pack_image(image) for image in images]
     return {"sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
+
+
+def _track(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.box_tracks import read_boxes
+    from pipelines.media.track_files import TrackedFilm
+
+    film = TrackedFilm(**request["film"])
+    track = read_boxes(data, film)
+    reference = 0
+    return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
 
 
 def _image(request: Header, data: bytes) -> _Answer:
@@ -252,6 +263,7 @@ _ANSWERS = {
     "film": _film,
     "clips": _clips,
     "frames": _frames,
+    "track": _track,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

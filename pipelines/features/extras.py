@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from pipelines.features.context import FetchContext
 from pipelines.media.formats import Format
-from pipelines.profiles import profile_for
 from pipelines.rights.resolve import Resolution
 from pipelines.storage.store import Store
 from schemas.features import FactsRow
@@ -75,15 +74,6 @@ class ExtraRefusalError(Exception):
 
 #: Makes one asset's members; raises ExtraRefusalError, or BadRecord if the file cannot be read.
 Maker = Callable[[ExtraSource], MadeExtras]
-
-#: By name of the profile. Every profile with `extras` has one.
-MAKERS: dict[str, Maker] = {}
-
-
-def maker_of(profile_name: str, media_type: str) -> Maker | None:
-    """Returns what makes the extra members of an asset in a deal with the named profile."""
-    profile = profile_for(profile_name, media_type)
-    return MAKERS.get(profile.name) if profile is not None else None
 
 
 def member_key(work: str, sha256: str) -> str:

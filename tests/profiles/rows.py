@@ -144,6 +144,20 @@ def film_row(**changes: Any) -> UnitRow:
     return with_values(row, **changes)
 
 
+# What makers of members say of them, by profile.
+EXTRA_FACTS: dict[str, Row] = {
+    "box-motion": {
+        "objects": 2,
+        "boxes": 21,
+        "hard_boxes": 12,
+        "boxed_frames": 12,
+        "boxes_source": "tracker",
+        "tracker": "Example Tracker",
+        "tracker_version": "2.1",
+    }
+}
+
+
 def with_values(row: UnitRow, **changes: Any) -> UnitRow:
     """Returns the row with other values."""
     columns: Row = {**row, **changes}

@@ -20,6 +20,7 @@ from schemas import profiles as schemas
 from schemas.errors import InputError
 from schemas.unit import UnitRow
 from tests.profiles.rows import (
+    EXTRA_FACTS,
     Row,
     bare,
     caption,
@@ -35,7 +36,9 @@ NAMES = profile_names()
 
 
 def row_of(name: str) -> UnitRow:
-    return film_row() if load_profile(name).media_type == "video" else picture_row()
+    if load_profile(name).media_type == "image":
+        return picture_row()
+    return with_values(film_row(), extra_facts=json.dumps(EXTRA_FACTS.get(name, {})))
 
 
 def make_json(name: str, row: UnitRow) -> Row:
@@ -163,7 +166,7 @@ def test_an_asset_without_any_caption_is_refused(name: str) -> None:
     assert unmet_reason(name, only(row, "model")) == ""
     assert unmet_reason(name, only(row)) == "profile.no_caption"
     assert unmet_reason(name, bare(only(row, "model"))) == "profile.no_caption"
-    if name != "video-text":
+    if load_profile(name).media_type == "image":
         for source in ("title", "description", "keywords"):
             assert unmet_reason(name, bare(only(row, source))) == ""
 

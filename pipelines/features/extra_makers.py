@@ -1,0 +1,18 @@
+"""What makes the extra members of each profile that has any."""
+
+from __future__ import annotations
+
+from pipelines.features.extras import Maker
+from pipelines.features.tracks import make_box_motion
+from pipelines.profiles import profile_for
+
+#: By name of the profile. Every profile with `extras` has one.
+MAKERS: dict[str, Maker] = {
+    "box-motion": make_box_motion,
+}
+
+
+def maker_of(profile_name: str, media_type: str) -> Maker | None:
+    """Returns what makes the extra members of an asset in a deal with the named profile."""
+    profile = profile_for(profile_name, media_type)
+    return MAKERS.get(profile.name) if profile is not None else None
