@@ -418,6 +418,19 @@ class Reason(StrEnum):
         "Use a deal with a smaller clips.min_frames, or supply a longer film.",
         "clips.min_frames",
     )
+    PROFILE_TRACK_INVALID = _profile(
+        "profile.track_invalid",
+        "The file with the film's boxes or poses says something impossible; the detail says what.",
+        "assets.boxes, assets.poses",
+        "Correct the file; docs/profiles.md says what is in it.",
+    )
+    PROFILE_TRACK_MISMATCH = _profile(
+        "profile.track_mismatch",
+        "The boxes or poses were drawn for a film of another size, or with other frames.",
+        "assets.boxes, assets.poses",
+        "Draw them over the film as it is displayed: turned, in square pixels, and with the frames "
+        "that its edit list shows.",
+    )
     PROFILE_UNMET = _profile(
         "profile.unmet",
         "The asset lacks something that the deal's profile needs; the detail says what.",

@@ -26,6 +26,7 @@ from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_and_hash
 from pipelines.process.identity import end_with_parent
 from pipelines.process.priority import keep_ordinary_priority
+from schemas.canonical import canonical_json
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
@@ -113,6 +114,16 @@ def _times(request: Header, data: bytes) -> _Answer:
     from pipelines.media.exact_frames import frame_times
 
     return {"times": frame_times(data, int(request["max_pixels"]))}, []
+
+
+def _track(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.box_tracks import read_boxes
+    from pipelines.media.track_files import TrackedFilm
+
+    film = TrackedFilm(**request["film"])
+    track = read_boxes(data, film)
+    reference = 0
+    return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
 
 
 def _image(request: Header, data: bytes) -> _Answer:
@@ -259,6 +270,7 @@ _ANSWERS = {
     "clips": _clips,
     "frames": _frames,
     "times": _times,
+    "track": _track,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

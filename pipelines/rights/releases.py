@@ -103,6 +103,11 @@ class NamedReleases:
         """Where a release has a fault, by the code of its reason, [items]."""
         return self.has_trait(self.index.fault_bits[code])
 
+    @property
+    def names_subject(self) -> BoolArray:
+        """Where a release says whose it is, [items]."""
+        return np.asarray(self.index.subjects[self.position] != 0)
+
     def is_valid(self, kind: np.uint32) -> BoolArray:
         """Where a release of a kind has no fault, [items]."""
         any_fault = np.bitwise_or.reduce(list(self.index.fault_bits.values()))

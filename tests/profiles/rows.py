@@ -144,6 +144,23 @@ def film_row(**changes: Any) -> UnitRow:
     return with_values(row, **changes)
 
 
+# What makers of members say of a film, by profile.
+# Its first shot has the frames 0 to 19.
+_CLIP = {"shot": 0, "first_frame": 2, "end_frame": 18, "start_ms": 80, "end_ms": 720}
+EXTRA_FACTS: dict[str, Row] = {
+    "first-last-frame": {"clip": 0, "clips": [_CLIP]},
+    "box-motion": {
+        "objects": 2,
+        "boxes": 21,
+        "hard_boxes": 12,
+        "boxed_frames": 12,
+        "boxes_source": "tracker",
+        "tracker": "Example Tracker",
+        "tracker_version": "2.1",
+    },
+}
+
+
 def with_values(row: UnitRow, **changes: Any) -> UnitRow:
     """Returns the row with other values."""
     columns: Row = {**row, **changes}

@@ -20,6 +20,7 @@ from schemas import profiles as schemas
 from schemas.errors import InputError
 from schemas.unit import UnitRow
 from tests.profiles.rows import (
+    EXTRA_FACTS,
     Row,
     bare,
     caption,
@@ -34,17 +35,14 @@ from tests.profiles.rows import (
 NAMES = profile_names()
 
 
-# What the makers of extra members say of a film whose first shot has the frames 0 to 19.
-_CLIP = {"shot": 0, "first_frame": 2, "end_frame": 18, "start_ms": 80, "end_ms": 720}
-EXTRA_FACTS = {"first-last-frame": {"clip": 0, "clips": [_CLIP]}}
 # What a JSON Schema cannot express.
 BEYOND_SCHEMAS = ("shots do not cover", "the clip", "no_watermark does not")
 
 
 def row_of(name: str) -> UnitRow:
-    row = film_row() if load_profile(name).media_type == "video" else picture_row()
-    facts = EXTRA_FACTS.get(name)
-    return with_values(row, extra_facts="" if facts is None else json.dumps(facts))
+    if load_profile(name).media_type == "image":
+        return picture_row()
+    return with_values(film_row(), extra_facts=json.dumps(EXTRA_FACTS.get(name, {})))
 
 
 def make_json(name: str, row: UnitRow) -> Row:
