@@ -15,6 +15,7 @@ from schemas.deal_agency import AgencyTerms
 from schemas.deal_captions import CaptionTerms, EndpointTerms
 from schemas.deal_clips import ClipTerms
 from schemas.deal_render import RenderTerms
+from schemas.deal_structure import StructureTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -75,6 +76,7 @@ class Deal(DealSection):
     models: ModelTerms = ModelTerms()
     captions: CaptionTerms = CaptionTerms()
     clips: ClipTerms = ClipTerms()
+    structure: StructureTerms = StructureTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
     split: SplitTerms = Field(default=SplitTerms(), validate_default=True)
@@ -137,6 +139,11 @@ class Deal(DealSection):
             raise ValueError(
                 'inference = "pack-without" contradicts purposes, which include inference'
             )
+        if value.inference == "pack-without" and info.data.get("profile") == "structure-video":
+            raise ValueError(
+                'inference = "pack-without" contradicts profile "structure-video", whose samples '
+                "have embeddings"
+            )
         return value
 
     @field_validator("captions")
@@ -159,6 +166,16 @@ class Deal(DealSection):
         if value != ClipTerms() and profile != "first-last-frame":
             raise ValueError(
                 f'clips are taken only in the profile "first-last-frame", not in "{profile}"'
+            )
+        return value
+
+    @field_validator("structure")
+    @classmethod
+    def _check_structure(cls, value: StructureTerms, info: ValidationInfo) -> StructureTerms:
+        profile = info.data.get("profile", "structure-video")
+        if value != StructureTerms() and profile != "structure-video":
+            raise ValueError(
+                f'frames are embedded only in the profile "structure-video", not in "{profile}"'
             )
         return value
 
@@ -258,9 +275,9 @@ class Deal(DealSection):
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
         Withdrawal and quality terms, `[agency]`, `[render]`, `[split]`, `[captions]`, `[clips]`,
-        the models' precision and device, and the later keys of `[rights]`, `[select]`,
-        `[captions]`, `[shards]` and `[render]` are part of it unless they are the defaults: a deal
-        that says nothing of them has the digest that it had before they existed.
+        `[structure]`, the models' precision and device, and the later keys of `[rights]`,
+        `[select]`, `[captions]`, `[shards]` and `[render]` are part of it unless they are the
+        defaults: a deal that says nothing of them has the digest that it had before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
@@ -284,6 +301,8 @@ class Deal(DealSection):
             excluded["captions"] = True
         if self.clips == ClipTerms():
             excluded["clips"] = True
+        if self.structure == StructureTerms():
+            excluded["structure"] = True
         excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
 

@@ -7,7 +7,8 @@ from pipelines.features.first_last_frames import make_first_last_frames
 from pipelines.features.tracks import make_box_motion
 from pipelines.profiles import profile_for
 
-#: By name of the profile. Every profile with `extras` has one.
+#: By name of the profile. One with `extras` has one, but
+#: `structure-video`, whose members a model makes (pipelines.steps.frame_vectors).
 MAKERS: dict[str, Maker] = {
     "first-last-frame": make_first_last_frames,
     "box-motion": make_box_motion,

@@ -41,6 +41,7 @@ from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.frame_vectors import frame_vectors_adder
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
 from pipelines.steps.refused import (
     RefusedFiles,
@@ -132,12 +133,15 @@ def enrich_unit(
         doubts=doubts,
         now_s=now_s,
     )
+    with_vectors = frame_vectors_adder(store, features.embeddings.store, job, unit_features, vision)
     for chunk in _one_ahead(map(fetch, chunks)):
         failures = compute_features(chunk, unit_features, vision, tagger, job, _fetchers())  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
         fetched_assets += [
-            with_face_conflict(
-                captioned(item.without_pixels(), failures), unit_features, job.deal.rights
+            with_vectors(
+                with_face_conflict(
+                    captioned(item.without_pixels(), failures), unit_features, job.deal.rights
+                )
             )
             for item in chunk
         ]

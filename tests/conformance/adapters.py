@@ -24,7 +24,6 @@ import pytest
 import webdataset
 import wids
 
-from pipelines.profiles import profile_names
 from tests.conformance.library import ReaderLibrary, families
 
 Fields = dict[str, str]
@@ -64,7 +63,7 @@ def family_of(library: ReaderLibrary, profile: str, name: str) -> Family:
 
 def everything(library: ReaderLibrary) -> Deliveries:
     """Every profile's delivery with its families."""
-    return tuple((library.delivery(profile), families(profile)) for profile in profile_names())
+    return tuple((library.delivery(profile), families(profile)) for profile in library.profiles)
 
 
 def sha256(data: bytes) -> str:

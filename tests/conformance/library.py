@@ -7,7 +7,7 @@ there are samples that no model may see, with the contributor's title or descrip
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipelines.demo.scenes.films import FilmSpec, SceneShot, draw_film_spec, wri
 from pipelines.demo.scenes.picture_files import save_picture
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
 from pipelines.media.formats import FILM_FORMATS, FORMATS, media_type_of, parse_format
-from pipelines.profiles import profile_names
+from pipelines.profiles import load_profile, profile_names
 from pipelines.run.signing_key import demonstration_key, save_key
 from schemas.profiles import profile_media
 from tests.end_to_end.command import AS_OF, fairshard
@@ -78,11 +78,18 @@ target_bytes = "32KiB"
 """
 
 
+# Profiles whose samples are medium, text and JSON; a profile that is added is among them by itself.
+PLAIN = tuple(name for name in profile_names() if not load_profile(name).extras)
+# Those with more members, and what their deals say besides.
+WITH_MEMBERS = {"first-last-frame": "\n[clips]\nmin_frames = 8\n"}
+
+
 @dataclass(frozen=True)
 class ReaderLibrary:
     """The catalogue, and the deliveries of it by profile. Tests read it and never change it."""
 
     root: Path
+    profiles: tuple[str, ...] = PLAIN
 
     def delivery(self, profile: str) -> Path:
         """What the buyer of a profile gets."""
@@ -99,11 +106,11 @@ def families(profile: str) -> tuple[str, ...]:
     return tuple(sorted(fmt for fmt in FORMATS if media_type_of(fmt) in media))
 
 
-# Every profile with every family of it; a profile that is added is among them by itself.
-DELIVERED = [(profile, family) for profile in profile_names() for family in families(profile)]
+# Every plain profile with every family of it.
+DELIVERED = [(profile, family) for profile in PLAIN for family in families(profile)]
 
 
-def make_library(root: Path) -> None:
+def make_library(root: Path, profiles: Iterable[str] = PLAIN) -> None:
     """Draws the library and packages a deal for every profile, by the real command."""
     rows = [*_pictures(root / "catalogue"), *_films(root / "catalogue")]
     signed = {"contributor_id": _WHO, "given_at": "2025-01-01T00:00:00Z", "value": "allow"}
@@ -116,11 +123,11 @@ def make_library(root: Path) -> None:
         lines = "".join(json.dumps(row) + "\n" for row in table_rows)
         (root / "catalogue" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     save_key(root / "key", demonstration_key(_SEED))
-    for profile in profile_names():
+    for profile in profiles:
         deal = root / f"{profile}.toml"
         media = json.dumps(sorted(profile_media(profile)))
         text = _DEAL.format(deal_id=f"reads-{profile}", profile=profile, media=media)
-        deal.write_text(text, encoding="utf-8")
+        deal.write_text(text + WITH_MEMBERS.get(profile, ""), encoding="utf-8")
         ended = fairshard(
             *("package", "--catalogue", root / "catalogue", "--deal", deal, "--out", root / "out"),
             *("--as-of", AS_OF, "--key", root / "key", "--workers", 1, "--quiet", "--json"),

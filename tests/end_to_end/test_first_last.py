@@ -56,8 +56,11 @@ def make_library(folder: Path) -> SmallLibrary:
     for name, data in files.items():
         (folder / "catalogue" / f"{name}.mp4").write_bytes(data)
         code = "CC-BY-ND-4.0" if name == "a-8" else None
-        words: dict[str, Any] = {"title": f"Numbers, film {name}", "credit": "Ann"}
-        words["licence_code"] = code
+        words: dict[str, Any] = {
+            "title": f"Numbers, film {name}",
+            "credit": "Ann",
+            "licence_code": code,
+        }
         made.add(1, media_uri=f"{name}.mp4", media_type="video", **words)
     terms = 'profile = "first-last-frame"\nmedia = ["video"]\n'
     head, price, tail = made.deal.partition("\n[price]")

@@ -149,6 +149,7 @@ def film_row(**changes: Any) -> UnitRow:
 _CLIP = {"shot": 0, "first_frame": 2, "end_frame": 18, "start_ms": 80, "end_ms": 720}
 EXTRA_FACTS: dict[str, Row] = {
     "first-last-frame": {"clip": 0, "clips": [_CLIP]},
+    "structure-video": {"embedding_every": 1, "embedding_rows": 50, "embedding_dimensions": 512},
     "box-motion": {
         "objects": 2,
         "boxes": 21,

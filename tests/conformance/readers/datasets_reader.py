@@ -50,7 +50,11 @@ def read(what: str, delivery: str, families: list[str], streaming: bool) -> dict
     for name in families:
         kind = datasets.Video if name in ("mp4", "mov") else datasets.Image
         data = datasets.load_dataset(delivery, name, **how)
-        found[name] = samples(data.cast_column(name, kind(decode=False)))
+        data = data.cast_column(name, kind(decode=False))
+        for other in data.features:
+            if other.endswith(".png"):
+                data = data.cast_column(other, datasets.Image(decode=False))
+        found[name] = samples(data)
     return found
 
 

@@ -1,0 +1,65 @@
+"""Buyers' readers give the members that only some profiles have, bytes and order."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from pipelines.profiles import load_profile
+from tests.conformance.adapters import READERS, Samples, by_tarfile, family_of
+from tests.conformance.library import WITH_MEMBERS, ReaderLibrary, families, make_library
+from tests.conformance.test_readers import rows_of
+from tests.end_to_end.command import fairshard
+from tests.shared import made_once
+
+pytestmark = pytest.mark.slow
+
+_PROFILES = tuple(WITH_MEMBERS)
+_EVERY = pytest.mark.parametrize(
+    ("profile", "name"), [(one, family) for one in _PROFILES for family in families(one)]
+)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> ReaderLibrary:
+    make = partial(make_library, profiles=_PROFILES)
+    root, _ = made_once(tmp_path_factory, worker_id, "library-members", make)
+    return ReaderLibrary(root, _PROFILES)
+
+
+def by_tables(library: ReaderLibrary, profile: str, name: str) -> Samples:
+    """What the tables say that the tars hold: the members and their sha256, in order."""
+    found: Samples = {}
+    for row in rows_of(family_of(library, profile, name)):
+        found[row["key"]] = {
+            name: row["media_sha256"],
+            **{one["ending"]: one["sha256"] for one in row["extra_members"]},
+            "txt": row["txt_sha256"],
+            "json": row["json_sha256"],
+        }
+    return found
+
+
+@pytest.mark.parametrize("reader", READERS)
+@_EVERY
+def test_readers_agree(library: ReaderLibrary, profile: str, name: str, reader: str) -> None:
+    family, expected = family_of(library, profile, name), by_tables(library, profile, name)
+    found = READERS[reader](family)
+    assert found == expected
+    assert list(found) == list(expected)
+
+
+@_EVERY
+def test_every_sample_has_as_many_members(library: ReaderLibrary, profile: str, name: str) -> None:
+    family = family_of(library, profile, name)
+    found = by_tarfile(family)
+    endings = [name, *load_profile(profile).extras, "txt", "json"]
+    assert len(found) > 1 and all(list(fields) == endings for fields in found.values())
+    assert list(found.items()) == list(by_tables(library, profile, name).items())
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_verify_accepts_it(library: ReaderLibrary, profile: str) -> None:
+    done = fairshard("verify", library.delivery(profile), "--allow-unpinned")
+    assert done.code == 0, done.out + done.err
