@@ -47,7 +47,7 @@ UNPLANTED_REASONS |= {
     *("select.too_black", "select.too_frozen", "select.too_silent"),  # in tests/selection
     *("rendition.not_allowed", "rendition.not_made", "picture.not_plain"),  # test_renditions.py
     *("conflict.faces", "faces.not_counted"),  # in tests/end_to_end/test_quality.py
-    *("select.not_measured", "licence.attribution"),  # the latter in tests/rights/test_attribution
+    "select.not_measured",
     *("select.blurred", "select.exposure", "select.aspect", "select.nsfw", "select.aesthetics"),
     *("select.text", "select.watermark"),  # these two lines in tests/selection/test_measured.py
     *("select.blank", "duplicate.semantic"),  # in tests/selection/test_near.py
