@@ -318,7 +318,7 @@ def test_one_run_has_one_number_of_readers(books: Books) -> None:
             "counts": {key: 2 * count for key, count in reports[0].counts.items()},
         }
     )
-    with pytest.raises(ExposureError, match="of 2 readers, and run .run-1., reader 1"):
+    with pytest.raises(ExposureError, match=r"of 2 readers, and run .run-1., reader 1"):
         open_exposure(sign_exposure(both, BUYER), BUYER.vkey)
     other = reports[1].parts[0].model_copy(update={"run": "run-2"})
     assert merge_exposures([reports[0], reports[1].model_copy(update={"parts": [other]})])
