@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -85,8 +86,8 @@ def listed_files(manifest: Manifest) -> dict[str, FileRecord]:
     """Returns a delivery's files by path, after checking that no path leads out of its folder.
 
     Raises:
-        ManifestError: If a path does, is listed twice, or is at once a file's and a folder's, or a
-            shard's tar is not among them.
+        ManifestError: If a path does, is listed twice, is at once a file's and a folder's, or
+            differs from another by case alone, or a shard's tar is not among them.
     """
     listed = {record.path: record for record in manifest.files}
     if len(listed) != len(manifest.files):
@@ -101,12 +102,32 @@ def listed_files(manifest: Manifest) -> dict[str, FileRecord]:
         inside = [str(folder) for folder in PurePosixPath(path).parents]
         if layout.MANIFEST in (path, *inside) or any(folder in listed for folder in inside):
             raise ManifestError("The manifest lists a file where there is another", ascii(path))
+    _refuse_same_names([layout.MANIFEST, *listed])
     for shard in manifest.shards:  # so that no shard's name leads elsewhere either
         if layout.tar_path(shard.name) not in listed:
             raise ManifestError(
                 "The manifest does not list a shard's tar", ascii(layout.tar_path(shard.name)[:200])
             )
     return listed
+
+
+def _refuse_same_names(paths: Iterable[str]) -> None:
+    """Refuses names that are one on some disks: those of macOS and Windows ignore case.
+
+    A delivery has no such names, so they are refused everywhere, and a copy is the same everywhere.
+    """
+    spelled: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            name = "/".join(parts[:count])
+            folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+            if (other := spelled.setdefault(folded, name)) != name:
+                raise ManifestError(
+                    "The manifest lists names that are the same on disks that ignore case",
+                    f"{other!a} and {name!a}",
+                    "Ask the agency for a delivery without them.",
+                )
 
 
 def _refuse_unknown(what: str, unknown: Collection[str], known: Collection[str]) -> None:

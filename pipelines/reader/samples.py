@@ -1,7 +1,8 @@
 """Hands over the samples of a delivery, in webdataset's form, and counts them.
 
 Each sample's members are compared with the digests in its shard's table, whose own digest is in the
-signed manifest. So a byte that differs is found at the sample that has it, before it is used.
+signed manifest. So a byte that differs is found at the sample that has it, before it is used. In
+later epochs a secret tag of the same bytes does (`pipelines.reader.tags`).
 
 A position is a number of samples in the reader's range of an epoch. Removed ones are counted in it,
 though never handed over, so that a newer list of removals moves no other sample.
@@ -17,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
 from hashlib import sha256
-from itertools import islice, repeat
+from itertools import islice
 from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 from pipelines.reader.delivery import Delivery, ReaderError, SampleRow, ShardFile
 from pipelines.reader.removals import Removals
 from pipelines.reader.split import Piece, Split, groups_of, pieces_of, random_order
+from pipelines.reader.tags import SampleTags, ShardTags
 from schemas import layout
 from schemas.errors import InputError
 from schemas.exposure import Exposure, ExposurePart
@@ -39,10 +41,12 @@ _BATCH = 32  # samples that a thread reads at a time
 
 
 class _Turn(NamedTuple):
-    """A sample whose turn it is, and the position behind it."""
+    """A sample whose turn it is, its number in its shard, and the position behind it."""
 
     file: ShardFile
+    tags: ShardTags
     row: SampleRow
+    number: int
     asset: str
     position: int
 
@@ -64,7 +68,8 @@ class SampleReader:
         seed: Decides the order, which is the same for the same seed and epoch.
         mixed_shards: How many shards are mixed at a time; 0 to keep the delivery's order.
         families: Only shards of these families; empty for all.
-        threads: How many threads read and check samples ahead; 0 to do it between samples.
+        threads: How many threads read and check samples ahead, each on a core of its own; 0 to do
+            it between samples.
         clock: Returns today's day, by which the age of `removals` is judged.
 
     Raises:
@@ -82,7 +87,7 @@ class SampleReader:
         seed: int = 0,
         mixed_shards: int = 4,
         families: Collection[str] = (),
-        threads: int = 1,
+        threads: int = 2,
         clock: Callable[[], date] = _today,
     ) -> None:
         self.delivery = delivery
@@ -101,6 +106,7 @@ class SampleReader:
         self._first = 0  # the first of them that the next report is about
         self._seen: Counter[str] = Counter()  # by asset's commitment
         self._iteration = 0
+        self._tags = SampleTags()
         for name, number in (("seed", seed), ("mixed_shards", mixed_shards), ("threads", threads)):
             if type(number) is not int or number < 0:
                 raise InputError(f"{name} is no whole number from 0", repr(number)[:80])
@@ -270,12 +276,15 @@ class SampleReader:
 
     def _turns_of(self, group: list[Piece], number: int, start: int, own: int) -> Iterator[_Turn]:
         self._removals.check(self.delivery, self._clock())
-        rows: list[tuple[ShardFile, SampleRow, str]] = []
+        rows: list[tuple[ShardFile, ShardTags, SampleRow, int, str]] = []
         for piece in group:
             shard = self._shards[piece.shard]
             file, found = self.delivery.open_shard(shard), self.delivery.rows(shard)
             part = slice(piece.first, piece.end)
-            rows += zip(repeat(file), found.rows[part], found.assets[part])
+            tags = self._tags.of_shard(shard.name, shard.samples)
+            numbers = range(piece.first, piece.end)
+            whole = zip(found.rows[part], numbers, found.assets[part], strict=True)
+            rows += ((file, tags, *each) for each in whole)
         order = np.arange(len(rows))
         if self._mixed_shards:
             consumer = self.split.consumer
@@ -292,15 +301,15 @@ class SampleReader:
                     f"{self._run}, reader {self.split.consumer}",
                     "Iterate over it again.",
                 )
-            file, row, asset = rows[place]
-            yield _Turn(file, row, asset, position)
+            file, tags, row, at, asset = rows[place]
+            yield _Turn(file, tags, row, at, asset, position)
 
     def _checked(self, turns: Iterator[_Turn]) -> Iterator[tuple[_Turn, Sample]]:
         """Yields the samples, read and checked, in order; by threads that read ahead, if any."""
         read = partial(read_sample, self.delivery)
         if not self._threads:
             for turn in turns:
-                yield turn, read(turn.file, turn.row)
+                yield turn, read(turn)
             return
         with ThreadPoolExecutor(self._threads, "fairshard-reader") as pool:
             pending: deque[tuple[list[_Turn], Future[list[Sample]]]] = deque()
@@ -340,34 +349,26 @@ def _is_possible(numbers: Mapping[str, object], seen: object, samples: int) -> b
     return position <= samples and sum(seen.values()) == given - first
 
 
-def _read_all(
-    read: Callable[[ShardFile, SampleRow], Sample], turns: Sequence[_Turn]
-) -> list[Sample]:
-    return [read(turn.file, turn.row) for turn in turns]
+def _read_all(read: Callable[[_Turn], Sample], turns: Sequence[_Turn]) -> list[Sample]:
+    return list(map(read, turns))
 
 
-def read_sample(delivery: Delivery, file: ShardFile, row: SampleRow) -> Sample:
-    """Reads a sample's members and compares them with their digests.
+def read_sample(delivery: Delivery, turn: _Turn) -> Sample:
+    """Reads a sample's members and compares them with their digests, or with their tag.
 
     Raises:
         ReaderError: If the tar ends too early, or a member is another one.
     """
-    key, name, offset, length, digest, txt, txt_length, txt_digest, record = row[:9]
-    record_length, record_digest = row[9:11]
+    file, tags, row, number = turn[:4]
+    key, name, offset, length, _, txt, txt_length, _, record = row[:9]
     media = os.pread(file.descriptor, length, offset)
     # Text and JSON are neighbours in the tar.
-    beside = os.pread(file.descriptor, record + record_length - txt, txt)
+    beside = os.pread(file.descriptor, record + row.json_length - txt, txt)
     text, record_data = beside[:txt_length], beside[record - txt :]
-    if (
-        sha256(media).hexdigest() != digest
-        or sha256(text).hexdigest() != txt_digest
-        or sha256(record_data).hexdigest() != record_digest
-    ):
-        what = "its members do not have the digests in the signed table"
-        if len(media) != length or len(record_data) != record_length:
-            what = "the tar ends within it"
-        path = layout.tar_path(file.record.name)
-        raise delivery.damage(path, f"sample {key}: {what}")
+    tag = tags.tag_of(number, media, beside)
+    if not tags.is_known(number, tag):
+        _compare_digests(delivery, file, row, media, text, record_data)
+        tags.remember(number, tag)
     return {
         "__key__": key,
         "__url__": f"{file.record.name}.tar",
@@ -385,3 +386,19 @@ def _extra(delivery: Delivery, file: ShardFile, key: str, extra: ExtraMember) ->
         what = f"{key}.{extra['ending']} does not have the digest in the signed table"
         raise delivery.damage(layout.tar_path(file.record.name), what)
     return data
+
+
+def _compare_digests(
+    delivery: Delivery, file: ShardFile, row: SampleRow, media: bytes, text: bytes, record: bytes
+) -> None:
+    """Raises ReaderError if a member does not have its signed digest."""
+    if (
+        sha256(media).hexdigest() != row.media_sha256
+        or sha256(text).hexdigest() != row.txt_sha256
+        or sha256(record).hexdigest() != row.json_sha256
+    ):
+        what = "its members do not have the digests in the signed table"
+        if len(media) != row.media_length or len(record) != row.json_length:
+            what = "the tar ends within it"
+        path = layout.tar_path(file.record.name)
+        raise delivery.damage(path, f"sample {row.key}: {what}")

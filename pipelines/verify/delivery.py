@@ -29,7 +29,9 @@ from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
 from pipelines.verify.rights_files import check_rights
 from pipelines.verify.sample import SampleDraw, check_sample
-from pipelines.verify.shard import CheckedShard, check_shard, report_missing_tar, shard_from_table
+from pipelines.verify.sample_facts import Stated
+from pipelines.verify.shard import check_shard, report_missing_tar
+from pipelines.verify.shard_rows import CheckedShard, shard_from_table
 from pipelines.verify.signer import signed_by
 from pipelines.verify.state import IncrementalSettings, VerificationState
 from schemas import layout
@@ -74,11 +76,16 @@ def verify_delivery(
     report.files = len(files.listed)
     report.bytes = sum(file.bytes for file in files.listed.values())
     report.shards = len(manifest.shards)
+    groups = group_files(manifest)
     if draw is not None:
         check_sizes(files, report)
+        for path in filter(files.found.__contains__, groups.rights):
+            check_file(store, files, path, report)
+        # Without the table of samples, which may be large.
+        unread = report.damaged | {layout.SAMPLES_TABLE}
+        check_rights(store, manifest, unread, report.add_problem)
         report.sampled = check_sample(store, manifest, files, draw, report, progress_path)
         return report
-    groups = group_files(manifest)
     verification = _FullVerification(store, manifest, files, groups, report, progress_path, state)
     if state is None:
         verification.check()
@@ -182,7 +189,7 @@ class _FullVerification:
                 shard = check_shard(
                     self.store,
                     record,
-                    self.manifest.deal.profile,
+                    Stated.by(self.manifest),
                     report_problem,
                     table=table_copy,
                     lost_table=lambda: self._lost_table(record.name),
@@ -211,9 +218,7 @@ class _FullVerification:
                 self.store, self.manifest, self._sound_paths(), damaged, self.report.add_problem
             )
             return
-        samples = {
-            key: (shard.name, digest) for shard in shards for key, digest in shard.samples.items()
-        }
+        samples = {key: logged for shard in shards for key, logged in shard.samples.items()}
         unknown = frozenset(shard.name for shard in shards if not shard.table_is_sound)
         self.report.entries = check_ledger(
             self.store, self.manifest, samples, unknown, self.report.add_problem

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.format.manifest import checksums_record
 from pipelines.storage.store import ObjectInfo, Store
@@ -66,6 +70,8 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
     if len(tars) != len(manifest.shards):
         report.add_problem(layout.MANIFEST, "a shard is listed twice")
     needed = [*(layout.shard_table_path(shard.name) for shard in manifest.shards), layout.LOG_VKEY]
+    if _is_current(store, manifest, found):
+        needed += [*layout.RIGHTS_FILES, layout.SAMPLES_TABLE, layout.SIZES]
     for path in needed:
         if path not in listed:  # nothing else would be compared with it
             report.add_problem(path, "not listed in the manifest, and every delivery has it")
@@ -81,6 +87,21 @@ def survey_files(store: Store, manifest: Manifest, report: Report) -> DeliveryFi
         report.add_problem(layout.SHA256SUMS, "its digests do not match the manifest")
     path_by_sha256 = {file.sha256: file.path for file in manifest.files}
     return DeliveryFiles(listed, found, path_by_sha256)
+
+
+def _is_current(store: Store, manifest: Manifest, found: Collection[str]) -> bool:
+    """Returns whether a shard's table has columns that earlier releases did not write.
+
+    With those columns came files that every delivery has: a manifest that lists none of them would
+    otherwise look like one of an earlier release.
+    """
+    for shard in manifest.shards:
+        path = layout.shard_table_path(shard.name)
+        if path in found:
+            with suppress(pa.ArrowException, OSError, ValueError), store.open_read(path) as source:
+                if "split" in pq.ParquetFile(source).schema_arrow.names:
+                    return True
+    return False
 
 
 def _describe_extra(stray: str, is_listed: bool) -> str:

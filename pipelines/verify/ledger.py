@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import NamedTuple
 
 from pipelines.format.manifest import original_delivery
 from pipelines.ledger.leaf import LEAF_VERSION
@@ -28,10 +30,29 @@ _MAX_NAMED = 20
 SampleMedia = dict[str, tuple[str, str]]  # key: (shard, sha256 of the media)
 
 
+class LoggedSample(NamedTuple):
+    """What the entries of a sample should say; `rest` is the digest of `rest_of`."""
+
+    shard: str
+    media_sha256: str
+    rest: bytes
+
+
+def rest_of(asset: str, decision_sha256: str, contributors: Iterable[str]) -> bytes:
+    """Returns a digest of what entries say besides shard and media, to keep it in little memory.
+
+    Args:
+        asset: Commitment to the asset, hex.
+        decision_sha256: Digest of the decision, hex.
+        contributors: Commitments to the contributors, hex, in the order of the entries.
+    """
+    return hashlib.sha256("\n".join((asset, decision_sha256, *contributors)).encode()).digest()
+
+
 def check_ledger(
     store: Store,
     manifest: Manifest,
-    samples: SampleMedia,
+    samples: Mapping[str, LoggedSample],
     unknown: frozenset[str],
     report_problem: ProblemReporter,
 ) -> int:
@@ -42,7 +63,8 @@ def check_ledger(
     3. Each level of tiles follows from the level below it, up to the root.
     4. The entries' hashes match the tiles.
     5. Each entry belongs to this delivery (or to the one that was packaged, if this is a patch) and
-       to a sample with its shard and media, and each sample has an entry.
+       to a sample with its shard, media, asset and decision, and each sample has an entry for each
+       of its contributors, in their order.
 
     Args:
         store: The delivery.
@@ -86,23 +108,40 @@ def _check_entries(
     store: Store,
     manifest: Manifest,
     size: int,
-    samples: SampleMedia,
+    samples: Mapping[str, LoggedSample],
     unknown: frozenset[str],
     report_problem: ProblemReporter,
 ) -> None:
     without_entry = set(samples)
-    for path, leaf in _published_leaves(store, size, report_problem):
-        entry = json.loads(leaf)
-        expected = (LEAF_VERSION, original_delivery(manifest), manifest.deal.terms_sha256)
-        key = entry["key"]
-        if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
-            report_problem(path, f"an entry is of another delivery: {entry['delivery']}", key=key)
-        logged = (entry["shard"], entry["media_sha256"])
-        if samples.get(key) != logged and entry["shard"] not in unknown:
-            report_problem(path, "an entry names a sample that is not in the shards", key=key)
+    leaves = _published_leaves(store, size, report_problem)
+    read = ((path, json.loads(leaf)) for path, leaf in leaves)
+    expected = (LEAF_VERSION, original_delivery(manifest), manifest.deal.terms_sha256)
+    for key, group in groupby(read, key=lambda item: item[1]["key"]):
+        entries, sample = list(group), samples.get(key)
+        for path, entry in entries:
+            if (entry["version"], entry["delivery"], entry["terms_sha256"]) != expected:
+                text = f"an entry is of another delivery: {entry['delivery']}"
+                report_problem(path, text, key=key)
+            logged = (entry["shard"], entry["media_sha256"])
+            if entry["shard"] not in unknown and (sample is None or sample[:2] != logged):
+                report_problem(path, "an entry names a sample that is not in the shards", key=key)
+        path, first = entries[0]
+        if sample is not None and first["shard"] not in unknown:
+            if key not in without_entry:
+                report_problem(path, "the sample's entries are not together", key=key)
+            elif _rest_of_entries([entry for _, entry in entries]) != sample.rest:
+                report_problem(path, "its asset, decision or contributors are others", key=key)
         without_entry.discard(key)
     for key in sorted(without_entry):
         report_problem(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)
+
+
+def _rest_of_entries(entries: list[dict[str, str]]) -> bytes:
+    """Returns `rest_of` the entries of a sample; nothing if they are about several assets."""
+    both = {(entry["asset_commitment"], entry["decision_sha256"]) for entry in entries}
+    if len(both) != 1:
+        return b""
+    return rest_of(*both.pop(), [entry["contributor_commitment"] for entry in entries])
 
 
 def logged_media(store: Store, manifest: Manifest, sound: frozenset[str]) -> SampleMedia:

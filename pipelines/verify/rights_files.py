@@ -38,20 +38,18 @@ def check_rights(
 ) -> None:
     """Checks what a delivery states of its rights against the manifest and the samples.
 
-    Deliveries of earlier releases have no such files.
+    Deliveries of earlier releases have no such files (`pipelines.verify.files` tells them apart).
 
     Args:
         store: The delivery.
         manifest: Its manifest, which was checked.
-        damaged: Paths of files that are missing or not the manifest's.
+        damaged: Paths of files that are missing or not the manifest's. If the table of samples is
+            among them, attributions are not compared with it.
         report_problem: Called with each problem.
     """
     listed = {file.path for file in manifest.files}
     if not any(path.startswith("rights/") for path in listed):
         return
-    for path in (*layout.RIGHTS_FILES, layout.SAMPLES_TABLE):
-        if path not in listed:
-            report_problem(path, "not listed in the manifest, which has other files of rights")
     usable = listed - set(damaged)
     terms = None
     if layout.RIGHTS_TERMS in usable:
@@ -60,7 +58,7 @@ def check_rights(
         fault = policy_fault(store.read_bytes(layout.RIGHTS_POLICY), terms, manifest)
         if fault:
             report_problem(layout.RIGHTS_POLICY, fault)
-    if usable.issuperset((layout.ATTRIBUTION_TABLE, layout.SAMPLES_TABLE)):
+    if layout.ATTRIBUTION_TABLE in usable:
         _check_attributions(store, terms, usable, report_problem)
 
 
@@ -179,9 +177,8 @@ def _check_attributions(
     path = layout.ATTRIBUTION_TABLE
     try:
         table = read_parquet(store, path)
-        wanted = {row["key"]: row for row in _listed(store)}
     except (pa.ArrowException, OSError, ValueError) as error:
-        report_problem(path, f"it cannot be compared with the samples: {error}"[:200])
+        report_problem(path, f"it cannot be read: {error}"[:200])
         return
     if not table.schema.equals(ATTRIBUTION_SCHEMA):
         report_problem(path, "it has other columns than a table of attributions")
@@ -189,6 +186,22 @@ def _check_attributions(
     csv_path = layout.ATTRIBUTION_CSV
     if csv_path in usable and store.read_bytes(csv_path) != attribution_csv(table):
         report_problem(csv_path, f"it does not say what {path} says")
+    if layout.SAMPLES_TABLE in usable:
+        _compare_with_samples(store, table, report_problem)
+    must_name = terms is not None and terms.rights.get("missing_credit") != "accept"
+    for row in table.select(["key", "author"]).to_pylist():
+        if must_name and not row["author"]:
+            report_problem(path, f"it names no author of {row['key']}")
+            break
+
+
+def _compare_with_samples(store: Store, table: pa.Table, report_problem: ProblemReporter) -> None:
+    path = layout.ATTRIBUTION_TABLE
+    try:
+        wanted = {row["key"]: row for row in _listed(store)}
+    except (pa.ArrowException, OSError, ValueError) as error:
+        report_problem(path, f"it cannot be compared with the samples: {error}"[:200])
+        return
     rows = table.to_pylist()
     found = {row["key"]: {name: row[name] for name in DERIVED} for row in rows}
     if len(found) != len(rows):
@@ -199,8 +212,3 @@ def _check_attributions(
         report_problem(path, f"it lists {key}, which needs no attribution or was removed")
     for key in sorted(key for key in found.keys() & wanted.keys() if found[key] != wanted[key])[:1]:
         report_problem(path, f"it differs from the sample {key}")
-    must_name = terms is not None and terms.rights.get("missing_credit") != "accept"
-    for row in rows:
-        if must_name and not row["author"]:
-            report_problem(path, f"it names no author of {row['key']}")
-            break

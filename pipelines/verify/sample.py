@@ -26,7 +26,9 @@ from pipelines.verify.byte_range import read_sample
 from pipelines.verify.files import DeliveryFiles, check_file
 from pipelines.verify.pinpoint import MAX_MEMBER_PROBLEMS
 from pipelines.verify.report import Report, SampleSummary
-from pipelines.verify.shard import SampleCheck, open_shard_table
+from pipelines.verify.sample_check import SampleCheck
+from pipelines.verify.sample_facts import Stated
+from pipelines.verify.shard_rows import open_shard_table
 from schemas import layout
 from schemas.errors import FairshardError, InputError, counted
 from schemas.manifest import Manifest, ShardRecord
@@ -112,6 +114,7 @@ def check_sample(
             f"{len(counts) - len(touched_shards):,} of {len(counts):,} shards with their tables",
             f"{manifest.ledger.entries - len(entries):,} of {manifest.ledger.entries:,} entries",
             "embeddings, shots, cards and indexes: only their sizes were compared",
+            "attributions: they were not compared with the samples",
         ),
     )
 
@@ -149,7 +152,7 @@ def _check_drawn(
     for member, message in faults[:MAX_MEMBER_PROBLEMS]:
         report.add_problem(tar, message, key=row["key"], member=member)
     if not faults:
-        check = SampleCheck.of(record, manifest.deal.profile)
+        check = SampleCheck.of(record, Stated.by(manifest))
         if check is None:
             report.add_problem(tar, f"no profile is known for .{record.family}")
             return size
@@ -188,6 +191,7 @@ def _check_entries(
 ) -> set[int]:
     """Checks that a sample has an entry in the log for each contributor."""
     found: set[int] = set()
+    people: list[str] = []
     key = row["key"]
     try:
         for index in _entries_of(log, key):
@@ -195,6 +199,7 @@ def _check_entries(
             log.check(leaf_hash(leaf), index)
             entry = json.loads(leaf)
             found.add(index)
+            people.append(entry["contributor_commitment"])
             wanted = {
                 "version": LEAF_VERSION,
                 "delivery": original_delivery(manifest),
@@ -217,6 +222,9 @@ def _check_entries(
             f"{counted(len(row['contributors']), 'contributor')}"
         )
         report.add_problem(f"shards/{record.name}.tar", text, key=key)
+    elif people != row["contributors"]:
+        text = "its contributors are not those of its ledger entries"
+        report.add_problem(layout.shard_table_path(record.name), text, key=key)
     return found
 
 

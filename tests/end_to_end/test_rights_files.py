@@ -180,3 +180,41 @@ def test_a_lost_file_is_made_again(published: SmallLibrary, tmp_path: Path) -> N
     done = in_process(*words, "--deal", library.folder / "deal.toml", "--workers", 1, "--quiet")
     assert done.code == 0, done.err
     assert {path: (folder / path).read_bytes() for path in PATHS} == sound
+
+
+@pytest.mark.parametrize("options", [(), ("--sample", "1")])
+def test_a_delivery_without_any_rights_is_not_taken_for_an_earlier_release(
+    published: SmallLibrary,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+) -> None:
+    copied = Path(shutil.copytree(delivery(published), tmp_path / "delivery"))
+    manifest: Any = json.loads((copied / "MANIFEST.json").read_bytes())
+    shutil.rmtree(copied / "rights")
+    for path in ("samples.parquet", "shards/sizes.json"):
+        (copied / path).unlink()
+    sign_files(copied, manifest, load_key(published.out / "agency/signing.key"))
+    result = verify(copied, capsys, "--allow-unpinned", *options)
+    assert result.paths >= {*PATHS, "samples.parquet", "shards/sizes.json"}
+    assert "every delivery has it" in result.messages("rights/terms.json")
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("path", ["rights/TERMS.md", "rights/attribution.csv"])
+def test_a_sampled_verification_checks_rights_wholly(
+    published: SmallLibrary,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    signed: bool,
+) -> None:
+    """The size stays, so that the digest or the content must tell."""
+    copied = Path(shutil.copytree(delivery(published), tmp_path / "delivery"))
+    manifest: Any = json.loads((copied / "MANIFEST.json").read_bytes())
+    file = copied / path
+    file.write_bytes(file.read_bytes().replace(b"B", b"D"))
+    if signed:
+        sign_files(copied, manifest, load_key(published.out / "agency/signing.key"))
+    result = verify(copied, capsys, "--allow-unpinned", "--sample", "1")
+    assert (result.code, result.paths) == (1, {path})

@@ -13,8 +13,11 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from pipelines.profiles import load_profile
-from pipelines.verify.shard import SampleCheck
+from pipelines.verify.sample_check import SampleCheck
+from pipelines.verify.sample_facts import Stated
 from pipelines.verify.splits import SplitCheck
+from schemas.canonical import canonical_json
+from schemas.manifest import Manifest
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
 pytestmark = pytest.mark.long
@@ -90,8 +93,10 @@ def test_another_caption_is_reported(delivery: Path) -> None:
     )
     sample |= {"caption": other["text"], "caption_source": other["source"]}
     sample |= {"clip_score_bp": other["score_bp"]}
-    check = SampleCheck("jpg", load_profile("image-text"))
-    members = {"jpg": b"", "txt": other["text"].encode(), "json": json.dumps(sample).encode()}
+    manifest = Manifest.model_validate_json((delivery / "MANIFEST.json").read_bytes())
+    stated = Stated.by(manifest)
+    check = SampleCheck("jpg", load_profile("image-text"), stated)
+    members = {"jpg": b"", "txt": other["text"].encode(), "json": canonical_json(sample)}
     said = {**row, "caption": other["text"], "caption_source": other["source"]}
     said["clip_score"] = other["score_bp"] / 10_000
     faults = [message for _, message in check.faults_of(row["key"], members, said)]

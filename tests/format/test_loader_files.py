@@ -21,6 +21,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.tables import parquet_bytes
 from pipelines.verify.indexes import check_indexes
 from pipelines.verify.report import Report
+from pipelines.verify.sample_facts import Stated
 from pipelines.verify.shard import check_shard
 from schemas.manifest import Manifest
 from schemas.shard_table import SHARD_TABLE_SCHEMA_10
@@ -166,7 +167,7 @@ def shard_problems(delivery: Path) -> list[str]:
     report = Report()
     manifest = Manifest.model_validate_json((delivery / "MANIFEST.json").read_bytes())
     [record] = manifest.shards
-    check_shard(open_store(str(delivery)), record, manifest.deal.profile, report.add_problem)
+    check_shard(open_store(str(delivery)), record, Stated.by(manifest), report.add_problem)
     return [problem.message for problem in report.problems]
 
 

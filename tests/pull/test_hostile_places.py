@@ -218,3 +218,23 @@ def test_a_list_of_removals_of_another_deal_is_refused(tmp_path: Path) -> None:
     listed.write_bytes(removal_list_bytes(sign_removal_list(removals, SIGNER)))
     _pull_removal_list(FolderOrigin(deal), head, tmp_path / "copy", QUICKLY)
     assert kept.read_bytes() == listed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cards/readme", "cards/README"),
+        ("cards/readme", "Cards/other"),  # folders that are one
+        ("manifest.json",),
+        ("shards/D-jpg-00000.tar",),
+        ("caf\u00e9", "cafe\u0301"),
+    ],
+)
+def test_names_that_are_one_on_some_disks_are_refused(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """One file would be written over the other where the disk ignores case."""
+    deal = tmp_path / "acme"
+    publish(deal, "v0001", {**FILES, **dict.fromkeys(names, b"another")})
+    assert "the same on disks that ignore case" in refused(deal / "v0001/delivery", tmp_path / "c")
+    assert not list((tmp_path / "c").glob("delivery/*"))

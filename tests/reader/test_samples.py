@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -275,6 +276,55 @@ def test_damage_is_found_at_its_sample(tmp_path: Path) -> None:
             with pytest.raises(ReaderError, match=f"sample {rows[2].key}: its members do not"):
                 found += [sample["__key__"] for sample in own]
             assert own.given in (0, 2) and own.exposure().samples == own.given
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_damage_is_found_in_a_later_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """Later epochs compute tags; what is not the same has its digests computed again."""
+    folder = make_copy(tmp_path, (4, 3))
+    tar = folder / "shards/acme-jpg-00000.tar"
+    clean = tar.read_bytes()
+    delivery = open_delivery(folder, [AGENCY.vkey])
+    rows = delivery.rows(delivery.manifest.shards[0]).rows
+    own = reader(delivery, mixed_shards=0, threads=threads)
+    first = list(own)
+    digested: list[int] = []
+
+    def counted(data: bytes) -> Any:
+        digested.append(len(data))
+        return hashlib.sha256(data)
+
+    monkeypatch.setattr("pipelines.reader.samples.sha256", counted)
+    assert list(own) == first and not digested
+    state = own.state()
+
+    def again(data: bytes) -> list[Any]:
+        """What an epoch hands over when the tar has these bytes, from its beginning."""
+        tar.write_bytes(data)
+        digested.clear()
+        own.restore(state)
+        return list(own)
+
+    for row in rows:
+        for at in (row.media_offset, row.txt_offset, row.json_offset + row.json_length - 1):
+            with pytest.raises(ReaderError, match=f"sample {row.key}: its members do not"):
+                again(clean[:at] + bytes([clean[at] ^ 1]) + clean[at + 1 :])
+    padding = rows[1].txt_offset + rows[1].txt_length  # it is in no member
+    assert again(clean[:padding] + b"x" + clean[padding + 1 :]) == first
+    assert digested == [rows[1].media_length, rows[1].txt_length, rows[1].json_length]
+    assert again(clean) == first and digested  # the last tag was of the other padding
+    assert again(clean) == first and not digested
+
+
+def test_samples_too_large_for_a_tag_are_digested_each_time(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.reader.tags._MAX_BYTES", 100)
+    own = reader(delivery)
+    assert sorted(keys(own)) == sorted(keys(own))
+    assert own.given == 2 * sum(SHARDS)
 
 
 def test_a_short_shard_is_refused(tmp_path: Path) -> None:
