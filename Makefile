@@ -6,6 +6,7 @@ READERS := .venv-readers
 IMG2DATASET := .venv-img2dataset
 CLIP_RETRIEVAL := .venv-clip-retrieval
 TRANSNET := .venv-transnet
+S3_CLIENTS := .venv-s3-clients
 TRAINER := .venv-trainer
 FUZZ_SECONDS ?= 300
 BENCH ?= bench.json
@@ -39,7 +40,7 @@ help:
 	@echo "make bench      speed, as ratios in one run: a table, and BENCH=bench.json"
 	@echo "make bench-quick  the same in under three minutes"
 	@echo "make bench-compare OLD=… NEW=…  which ratios of two such files got worse"
-	@echo "make bench-peers  img2dataset and clip-retrieval, each in an environment of its own"
+	@echo "make bench-peers  img2dataset, clip-retrieval and S3 clients, each in an environment of its own"
 	@echo "make shots-env  TransNetV2 and real films, for python -m tests.bench.shots"
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
@@ -96,7 +97,12 @@ $(CLIP_RETRIEVAL)/.made: $(VENV)/.runtime tests/bench/peer/requirements-clip-ret
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(CLIP_RETRIEVAL)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
 	@touch $@
 
-bench-peers: $(IMG2DATASET)/.made $(CLIP_RETRIEVAL)/.made
+$(S3_CLIENTS)/.made: tests/bench/peer/requirements-s3.txt
+	@$(PYTHON) -m venv $(S3_CLIENTS)
+	@$(S3_CLIENTS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/bench/peer/requirements-s3.txt
+	@touch $@
+
+bench-peers: $(IMG2DATASET)/.made $(CLIP_RETRIEVAL)/.made $(S3_CLIENTS)/.made
 
 # Sees our packages too, since TransNetV2 runs on torch.
 $(TRANSNET)/.made: $(VENV)/.test tests/bench/peer/requirements-transnet.txt

@@ -77,6 +77,7 @@ class Refused(_Record):
 
     refused: Literal[
         "malformed",
+        "address",
         "signature",
         "expired",
         "revoked",

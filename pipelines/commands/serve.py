@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.commands.common import add_general_options, positive_int
-from pipelines.pull.addresses import is_loopback
+from pipelines.pull.addresses import check_web_address, is_loopback
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from pipelines.serve.objects import Objects
+    from pipelines.serve.tickets import Ticket
 
 EXAMPLES = """\
 examples:
   behind a proxy with TLS on the same machine:
     fairshard serve --out s3://agency/out --key keys/agency.key --port 8443
+  an output in a folder, whose files the server sends itself:
+    fairshard serve --out out/ --key keys/agency.key \\
+        --public-url https://grants.example.com
 """
 
 _LIFE_S = 300
@@ -23,7 +33,7 @@ _MAX_LIFE_S = 3_600
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("--out", required=True, metavar="URI", help="the output, in S3")
+    parser.add_argument("--out", required=True, metavar="URI", help="the output")
     parser.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
     )
@@ -37,6 +47,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=_LIFE_S,
         metavar="SECONDS",
         help=f"how long an address can be used (default: {_LIFE_S}, at most {_MAX_LIFE_S})",
+    )
+    parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="the server's address for buyers, for an output in a folder, whose files it sends "
+        "itself (default: where it listens)",
     )
     parser.add_argument("--certificate", metavar="FILE", help="TLS certificate, in PEM")
     parser.add_argument("--certificate-key", metavar="FILE", help="its private key, in PEM")
@@ -56,16 +72,7 @@ def run(options: argparse.Namespace) -> int:
             "The server is not installed", str(error.name), "Run: pip install 'fairshard[serve]'"
         ) from error
     from pipelines.serve.access import Gate
-    from pipelines.storage.s3_presign import s3_signer
-    from pipelines.storage.s3_store import S3Store
 
-    store = open_store(options.out)
-    if not isinstance(store, S3Store):
-        raise InputError(
-            "Addresses can be given for an output in S3 alone",
-            options.out,
-            "Copy the output to a bucket, or give the buyer the folder.",
-        )
     if options.life > _MAX_LIFE_S:
         raise InputError(
             "An address would live too long", f"--life {options.life}", f"At most {_MAX_LIFE_S}."
@@ -76,11 +83,12 @@ def run(options: argparse.Namespace) -> int:
             f"--host {options.host}",
             "Give --certificate and --certificate-key, or put a proxy with TLS before it.",
         )
+    address, objects = _sources(options)
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
-    address = s3_signer(store, options.life)
+    store = open_store(options.out)
     gate = Gate(store, log_key(load_key(path), path), options.life, address)
     uvicorn.run(
-        make_app(gate),
+        make_app(gate, objects),
         host=options.host,
         port=options.port,
         ssl_certfile=options.certificate,
@@ -89,3 +97,35 @@ def run(options: argparse.Namespace) -> int:
         server_header=False,
     )
     return 0
+
+
+def _sources(options: argparse.Namespace) -> tuple[Callable[[Ticket], str], Objects | None]:
+    """Returns what gives addresses, and what sends the files if that is this server."""
+    from pipelines.serve.objects import Objects
+    from pipelines.serve.tickets import Tickets
+    from pipelines.storage.local_store import LocalStore
+    from pipelines.storage.s3_presign import s3_signer
+    from pipelines.storage.s3_store import S3Store
+
+    store = open_store(options.out)
+    if isinstance(store, S3Store):
+        if options.public_url:
+            raise InputError(
+                "Files in S3 are sent by the service, not from an address of this server",
+                f"--public-url {options.public_url}",
+                "Leave it out.",
+            )
+        sign = s3_signer(store, options.life)
+        return lambda ticket: sign(ticket.key), None
+    assert isinstance(store, LocalStore)  # noqa: S101  (for the type checker)
+    if not options.public_url and not is_loopback(options.host):
+        raise InputError(
+            "Buyers need an address at which the server sends files",
+            f"--host {options.host}",
+            "Give --public-url, such as https://grants.example.com.",
+        )
+    scheme = "https" if options.certificate else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    base = check_web_address(options.public_url or f"{scheme}://{host}:{options.port}")
+    tickets = Tickets(base.rstrip("/"), secrets.token_bytes(32))
+    return tickets.address, Objects(store, tickets)

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.pull.origin import MIN_BYTES_PER_S, Lane, Origin, PassingFaultError
@@ -93,7 +93,7 @@ class _Worker:
     received: int = 0
     busy: bool = False
     seen: int = 0  # bytes at the start of the watch's window
-    since_s: float = 0.0
+    since_s: float = field(default_factory=time.monotonic)
 
 
 def download(

@@ -1,31 +1,31 @@
-"""Checks a buyer's request, gives addresses, and has the agency's log say who got what.
+"""Checks a buyer's requests, gives addresses, and has the agency's log say who got what.
 
 Each request is checked anew: 1. both records are what was signed, by the agency and by the grant's
 holder; 2. the grant was issued here, is not revoked and has not expired, and the request is recent;
 3. deal, party and purpose are the deal's; 4. every file is of the deal's latest version, or a
 record for its buyer. It is logged before the answer is given.
+
+If the agency's own server sends the files, 2 to 4 are checked again for each range of each file,
+so that a grant that is revoked ends at once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.key import LogKey
-from pipelines.accounts.log import open_log
 from pipelines.format.signed_record import SignedRecordError, open_signed
-from pipelines.ledger.record import AllSets, Kind
 from pipelines.pull.grant_addresses import GRANT_KIND, REQUEST_KIND
-from pipelines.run.announce import read_latest
-from pipelines.serve.grants import is_revoked, kept_grant, latest_manifest
+from pipelines.serve.access_log import AccessLog
+from pipelines.serve.grants import is_revoked, kept_grant
+from pipelines.serve.published import Published, Readable
+from pipelines.serve.tickets import BadTicketError, Ticket, Tickets
 from pipelines.storage.store import Store, check_key
-from schemas import layout
 from schemas.errors import InputError
 from schemas.grant import FileRequest, Grant, GrantedFile, GrantedFiles, Refused, SignedRequest
-from schemas.latest import Latest
 from schemas.manifest import FileRecord, Manifest
 
 _GOOD_FOR = timedelta(minutes=5)
@@ -41,19 +41,25 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Gate:
-    """Gives addresses of an output's files.
+    """Gives addresses of an output's files. Thread-safe.
 
     Attributes:
         store: The output.
         key: The agency's key.
         life_s: For how many seconds an address can be used.
-        address: Returns an address of an object of the output, given its key.
+        address: Returns the address of an object of the output for a grant.
     """
 
     store: Store
     key: LogKey
     life_s: int
-    address: Callable[[str], str]
+    address: Callable[[Ticket], str]
+    _published: Published = field(init=False, repr=False)
+    _log: AccessLog = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_published", Published(self.store))
+        object.__setattr__(self, "_log", AccessLog(self.store, self.key))
 
     def answer(self, asked: SignedRequest, now: datetime) -> GrantedFiles:
         """Returns the addresses that a request asks for.
@@ -67,20 +73,65 @@ class Gate:
             RunError: If the log or the output is damaged.
         """
         grant, request = self._opened(asked)  # 1
-        self._check_grant(asked, grant, request, now)  # 2
-        manifest = latest_manifest(self.store, grant.deal_id)
-        _check_terms(grant, request, manifest)  # 3
-        files = self._files(grant, request, manifest)  # 4
-        self._log(grant, request, manifest, files, now)
+        if request.grant != grant.grant or kept_grant(self.store, grant.grant) != (
+            asked.grant.encode()
+        ):
+            raise _refused("unknown grant", grant.grant)
+        self._check_grant(grant, now)  # 2
+        if not abs(_instant(request.asked_at) - now) <= _GOOD_FOR:
+            raise _refused("expired", f"the request is of {request.asked_at}, not of now")
+        readable = self._published.readable(grant.deal_id)
+        _check_terms(grant, request.deal_id, request.purpose, readable.manifest)  # 3
+        files = _chosen(readable, request.paths)  # 4
+        self._record(grant, request, readable.manifest, files, now)
+        until_s = int(now.timestamp()) + self.life_s
         return GrantedFiles(
-            files=[self._granted(grant.deal_id, path, file) for path, file in files.items()],
+            files=[
+                self._granted(grant, request.purpose, until_s, path, file)
+                for path, file in files.items()
+            ],
             life_s=self.life_s,
         )
 
-    def _opened(self, asked: SignedRequest) -> tuple[Grant, FileRequest]:
-        trusted = (self.key.signer.vkey, *(key.vkey for key in self.key.earlier))
+    def admit(self, tickets: Tickets, query: Mapping[str, str], now: datetime) -> str:
+        """Returns the key of the object that an address of this server is for.
+
+        Args:
+            tickets: What signed the address.
+            query: The names and values of its query.
+            now: The time.
+
+        Raises:
+            RefusedError: If the address has ended or was not given here, or if its grant, deal or
+                file is no longer what it was given for.
+            RunError: If the output is damaged.
+        """
         try:
-            grant = open_signed(asked.grant.encode(), Grant, GRANT_KIND, trusted)
+            ticket = tickets.read(query, now)
+        except BadTicketError as error:
+            raise _refused("address", str(error)) from error
+        data = kept_grant(self.store, ticket.grant)
+        if data is None:
+            raise _refused("unknown grant", ticket.grant)
+        try:
+            grant = open_signed(data, Grant, GRANT_KIND, self._trusted())
+        except (SignedRecordError, InputError) as error:
+            raise _refused("signature", error.what) from error
+        self._check_grant(grant, now)  # 2
+        readable = self._published.readable(grant.deal_id)
+        _check_terms(grant, grant.deal_id, ticket.purpose, readable.manifest)  # 3
+        deal_id, _, path = ticket.key.partition("/")
+        if deal_id != grant.deal_id:
+            raise _refused("other deal", f"the grant is for {grant.deal_id}")
+        _chosen(readable, [path])  # 4
+        return ticket.key
+
+    def _trusted(self) -> tuple[str, ...]:
+        return (self.key.signer.vkey, *(key.vkey for key in self.key.earlier))
+
+    def _opened(self, asked: SignedRequest) -> tuple[Grant, FileRequest]:
+        try:
+            grant = open_signed(asked.grant.encode(), Grant, GRANT_KIND, self._trusted())
             request = open_signed(
                 asked.request.encode(), FileRequest, REQUEST_KIND, (grant.holder,)
             )
@@ -88,35 +139,13 @@ class Gate:
             raise _refused("signature", error.what) from error
         return grant, request
 
-    def _check_grant(
-        self, asked: SignedRequest, grant: Grant, request: FileRequest, now: datetime
-    ) -> None:
-        if request.grant != grant.grant or kept_grant(self.store, grant.grant) != (
-            asked.grant.encode()
-        ):
-            raise _refused("unknown grant", grant.grant)
+    def _check_grant(self, grant: Grant, now: datetime) -> None:
         if is_revoked(self.store, grant.grant):
             raise _refused("revoked", grant.grant)
         if datetime.fromisoformat(grant.expires_at) <= now:
             raise _refused("expired", f"the grant ended at {grant.expires_at}")
-        if not abs(_instant(request.asked_at) - now) <= _GOOD_FOR:
-            raise _refused("expired", f"the request is of {request.asked_at}, not of now")
 
-    def _files(
-        self, grant: Grant, request: FileRequest, manifest: Manifest
-    ) -> dict[str, FileRecord | None]:
-        latest = read_latest(self.store, grant.deal_id)
-        version = manifest.delivery.rpartition("/")[2]
-        prefix = f"{version}/{layout.DELIVERY}/"
-        allowed: dict[str, FileRecord | None] = {
-            f"{prefix}{record.path}": record for record in manifest.files
-        }
-        allowed |= dict.fromkeys(_records(latest, version, prefix))
-        if unknown := sorted(set(request.paths) - allowed.keys()):
-            raise _refused("path", f"not of {manifest.delivery}: {unknown[0]!a}"[:300])
-        return {path: allowed[path] for path in request.paths}
-
-    def _log(
+    def _record(
         self,
         grant: Grant,
         request: FileRequest,
@@ -124,7 +153,7 @@ class Gate:
         files: dict[str, FileRecord | None],
         now: datetime,
     ) -> None:
-        """Records who got which digests. The public part says only that there was an access."""
+        """Records who got which digests."""
         asked = hashlib.sha256(request.signature.encode()).hexdigest()
         private: dict[str, object] = {
             "grant": grant.grant,
@@ -134,39 +163,33 @@ class Gate:
             "delivery": manifest.delivery,
             "files": {path: file.sha256 if file else None for path, file in files.items()},
         }
+        self._log.write((grant.grant, asked), private, now.astimezone(UTC).isoformat())
 
-        def make(index: int, sets: AllSets) -> NewRecord:
-            return NewRecord({}, private, sets)
-
-        at = now.astimezone(UTC).isoformat()
-        event = (str(Kind.ACCESS), grant.grant, asked)
-        append_record(open_log(self.store, self.key), Kind.ACCESS, event, at, make)
-
-    def _granted(self, deal_id: str, path: str, file: FileRecord | None) -> GrantedFile:
+    def _granted(
+        self, grant: Grant, purpose: str, until_s: int, path: str, file: FileRecord | None
+    ) -> GrantedFile:
+        key = check_key(f"{grant.deal_id}/{path}")
         return GrantedFile(
             path=path,
-            url=self.address(check_key(f"{deal_id}/{path}")),
+            url=self.address(Ticket(key, grant.grant, purpose, until_s)),
             sha256=file.sha256 if file else None,
             bytes=file.bytes if file else None,
         )
 
 
-def _records(latest: Latest | None, version: str, prefix: str) -> list[str]:
-    """Returns the paths of what a deal's buyer may read besides the delivery's files."""
-    notices = [] if latest is None else [f"notices/{one.notice}.json" for one in latest.notices]
-    if notices:
-        notices.append(layout.removal_list_path("").lstrip("/"))
-    changes = f"{version}/{layout.CHANGES}"
-    return [layout.LATEST, f"{prefix}{layout.MANIFEST}", changes, *notices]
+def _chosen(readable: Readable, paths: list[str]) -> dict[str, FileRecord | None]:
+    if unknown := sorted(set(paths) - readable.files.keys()):
+        raise _refused("path", f"not of {readable.manifest.delivery}: {unknown[0]!a}"[:300])
+    return {path: readable.files[path] for path in paths}
 
 
-def _check_terms(grant: Grant, request: FileRequest, manifest: Manifest) -> None:
+def _check_terms(grant: Grant, deal_id: str, purpose: str, manifest: Manifest) -> None:
     deal = manifest.deal
-    if request.deal_id != grant.deal_id or deal.deal_id != grant.deal_id:
+    if deal_id != grant.deal_id or deal.deal_id != grant.deal_id:
         raise _refused("other deal", f"the grant is for {grant.deal_id}")
     if grant.party != deal.buyer:
         raise _refused("party", "the deal has another buyer now")
-    if request.purpose not in grant.purposes or request.purpose not in deal.purposes:
+    if purpose not in grant.purposes or purpose not in deal.purposes:
         raise _refused("purpose", f"the grant is for {', '.join(grant.purposes)}"[:300])
 
 

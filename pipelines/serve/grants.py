@@ -16,6 +16,7 @@ from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import InputError
 from schemas.grant import GRANT_FORMAT, Grant
+from schemas.latest import Latest
 from schemas.manifest import Manifest
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -113,11 +114,11 @@ def is_revoked(store: Store, grant_id: str) -> bool:
     return store.exists(f"{_FOLDER}/{grant_id}.revoked")
 
 
-def latest_manifest(store: Store, deal_id: str) -> Manifest:
-    """Returns the manifest of a deal's latest version.
+def announced(store: Store, deal_id: str) -> Latest:
+    """Returns what a deal's buyer is told of its versions.
 
     Raises:
-        InputError: If there is none, or nobody was told of it.
+        InputError: If the deal has no version, or nobody was told of it.
     """
     latest = read_latest(store, deal_id)
     if latest is None:
@@ -126,5 +127,14 @@ def latest_manifest(store: Store, deal_id: str) -> Manifest:
             f"{store.uri}/{layout.latest_path(deal_id)}",
             "Run fairshard latest once if the deal was packaged by an earlier release.",
         )
-    folder = layout.delivery_prefix(deal_id, latest.version)
+    return latest
+
+
+def latest_manifest(store: Store, deal_id: str) -> Manifest:
+    """Returns the manifest of a deal's latest version.
+
+    Raises:
+        InputError: If there is none, or nobody was told of it.
+    """
+    folder = layout.delivery_prefix(deal_id, announced(store, deal_id).version)
     return open_manifest(store.read_bytes(f"{folder}/{layout.MANIFEST}"))

@@ -1,8 +1,8 @@
 """A fast web server with ranges: `python -m tests.bench.range_server DIR`.
 
-Connections are kept open, and the kernel sends the file. It answers HEAD and GET as S3 does, for
-whatever bucket the path begins with: signatures are not looked at. It prints its port, then answers
-until its standard input is closed.
+Connections are kept open, and the kernel sends the file. It answers HEAD, GET and ListObjectsV2 as
+S3 does, for whatever bucket the path begins with: signatures are not looked at. It prints its
+port, then answers until its standard input is closed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 _RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d*)", re.IGNORECASE)
 _MAX_REQUEST_BYTES = 16_384
@@ -41,7 +43,10 @@ def serve(connection: socket.socket, root: Path) -> None:
 
 def _answer(connection: socket.socket, request: bytes, root: Path) -> None:
     method, target = request.split(b" ", 2)[:2]
-    path = target.partition(b"?")[0].decode("ascii").lstrip("/")
+    path, _, query = target.decode("ascii").lstrip("/").partition("?")
+    if "list-type=2" in query:
+        _list(connection, root / path, parse_qs(query).get("prefix", [""])[0])
+        return
     try:
         descriptor = os.open(root / path, os.O_RDONLY)
     except OSError:
@@ -68,6 +73,29 @@ def _answer(connection: socket.socket, request: bytes, root: Path) -> None:
             start += os.sendfile(connection.fileno(), descriptor, start, stop - start)
     finally:
         os.close(descriptor)
+
+
+def _list(connection: socket.socket, bucket: Path, prefix: str) -> None:
+    """Answers ListObjectsV2 with all objects at once, whatever the delimiter."""
+    paths = {path.relative_to(bucket).as_posix(): path for path in bucket.rglob("*")}
+    found = [(key, path) for key, path in sorted(paths.items()) if key.startswith(prefix)]
+    objects = [
+        f"<Contents><Key>{escape(key)}</Key><Size>{path.stat().st_size}</Size>"
+        "<LastModified>2026-06-01T00:00:00.000Z</LastModified>"
+        f'<ETag>"0123456789abcdef0123456789abcdef"</ETag><StorageClass>STANDARD</StorageClass>'
+        "</Contents>"
+        for key, path in found
+        if path.is_file()
+    ]
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Name>{bucket.name}</Name><Prefix>{escape(prefix)}</Prefix><MaxKeys>1000</MaxKeys>"
+        f"<KeyCount>{len(objects)}</KeyCount><IsTruncated>false</IsTruncated>{''.join(objects)}"
+        "</ListBucketResult>"
+    ).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}"
+    connection.sendall(head.encode() + b"\r\n\r\n" + body)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,19 @@ def test_faults_are_repeated_and_nothing_comes_twice(
         # The kernel may have sent what the client had not read when the connection broke.
         assert sum(server.twice(path) for path in server.spans) <= server.seen[fault] * PART // 2
         assert done.totals.received_bytes == sum(map(len, set(FILES.values())))
+
+
+def test_a_server_may_take_its_time_before_its_first_answer(tmp_path: Path) -> None:
+    """Less than the time-out, although longer than it takes until somebody looks."""
+    publish(tmp_path / "acme", "v0001", {"shards/d-jpg-00000.tar": content(1, PART)})
+
+    def slow(path: str, number: int) -> str:
+        time.sleep(0.6 * path.endswith(".tar"))
+        return ""
+
+    with range_server(tmp_path, slow) as server:
+        done = got(f"{server.uri}/acme/v0001/delivery", tmp_path / "copy")
+    assert done.totals.faults == 0
 
 
 def test_a_server_that_stalls_is_left(deal: Path, tmp_path: Path) -> None:

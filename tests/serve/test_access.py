@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,13 @@ def served(files: RangeServer) -> Iterator[Served]:
         yield running
 
 
-def got(served: Served, grant: bytes, folder: Path, holder: FileKey = BUYER) -> Pulled:
+def got(
+    served: Served, grant: bytes, folder: Path, holder: FileKey = BUYER, stall_s: float = 1.0
+) -> Pulled:
     granted_by = GrantAddresses(served.uri, grant, holder, "")
-    origin = open_origin(served.uri, 5.0, granted=granted_by)
-    request = PullRequest(folder, (SIGNER.vkey,), settings=QUICKLY)
+    origin = open_origin(served.uri, 5 * stall_s, granted=granted_by)
+    settings = replace(QUICKLY, stall_s=stall_s)
+    request = PullRequest(folder, (SIGNER.vkey,), settings=settings)
     return pull(origin, request, datetime.now(UTC), lambda done, total: None)
 
 
@@ -193,7 +197,9 @@ def test_an_address_that_ends_in_between_is_asked_for_again(
 ) -> None:
     uses: dict[str, int] = {}
     number = iter(range(1_000_000))
-    object.__setattr__(served.gate, "address", lambda key: f"{files.uri}/{key}?n={next(number)}")
+    object.__setattr__(
+        served.gate, "address", lambda one: f"{files.uri}/{one.key}?n={next(number)}"
+    )
 
     def accepts(query: str) -> bool:
         uses[query] = uses.get(query, 0) + 1
