@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from pipelines.run.costs import Cost, Stopwatch, total_cost
-from pipelines.run.record import covered_s, work_record
+from pipelines.run.record import Observed, covered_s, work_record
 from pipelines.storage.progress import note_amount, take_amounts, timing
+from schemas.run_record import RunRecord
 
 
 def piece(started_s: float, ended_s: float, **amounts: float) -> Cost:
@@ -67,3 +68,24 @@ def test_work_names_every_amount() -> None:
     )
     assert (work.decode_s, work.media_bytes, work.fetch_retries) == (2.25, 3, 2)
     assert work.inference_s == 0
+
+
+def test_pieces_have_a_smallest_and_a_largest() -> None:
+    sizes = [0, 7, 3, 0, 5]  # 0: a piece of an earlier release, or without assets
+    total = total_cost(Stopwatch().cost(size) for size in sizes)
+    assert (total.pieces, total.smallest, total.largest) == (5, 3, 7)
+    assert total_cost([Stopwatch().cost()]).smallest == 0
+    assert Cost.from_json(total.to_json()).smallest == 3
+
+
+def test_the_record_of_an_earlier_release_is_read() -> None:
+    observed = Observed("FnApiRunner", 1, 100.0)
+    observed.costs = {"read": piece(101, 102, media_bytes=5)}
+    record = observed.record("acme", "v0001", "ab", 103.0)
+    taken = record.attempt.steps["read"]
+    assert (taken.after_s, taken.elapsed_s) == (1.0, 1.0)
+    assert taken.work is not None and taken.work.media_bytes == 5
+    data = record.model_dump(mode="json")
+    for name in ("after_s", "smallest_piece", "largest_piece", "work"):
+        del data["attempt"]["steps"]["read"][name]
+    assert RunRecord.model_validate(data, strict=False).attempt.steps["read"].work is None
