@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipelines.accounts.key import LogKey
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.checks import prepare_checks
 from pipelines.catalogue.choice import AS_FOUND, MappingChoice
+from pipelines.catalogue.memory import NO_MEMORY, CheckMemory
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.fetch.locate import media_limits, source_policy
@@ -66,6 +68,7 @@ class JobRequest:
         made_before: Id of a published delivery that is made again, or "": removals that were
             recorded after it do not count.
         log: Where the run is logged.
+        recall: Opens what earlier runs found in the catalogue's rows.
     """
 
     catalogue: str
@@ -86,6 +89,7 @@ class JobRequest:
     made_before: str = ""
     log: LogTarget = NO_LOG
     choose: Choose = field(default=choose_precision, repr=False)
+    recall: Callable[[str], CheckMemory] = field(default=lambda _: NO_MEMORY, repr=False)
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,9 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     deal = load_deal(request.deal)  # 1
     check_divert(load_suite("assets"), deal.gate.divert)
     catalogue = open_catalogue(request.catalogue, request.mapping)  # 2
-    checks = prepare_checks(catalogue, deal, round(request.as_of.timestamp() * 1_000_000))
+    output = (request.output or deal.output.uri).rstrip("/") or "/"
+    as_of_us = round(request.as_of.timestamp() * 1_000_000)
+    checks = prepare_checks(catalogue, deal, as_of_us, request.recall(output))
     check_rulings(deal, checks.contributors)
     check_payees(deal.price, checks.contributors)
     trust = load_trust_lists(
@@ -169,7 +175,6 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     check_models(deal)  # 3
     check_inspectors(deal)
     check_renderers(deal)
-    output = (request.output or deal.output.uri).rstrip("/") or "/"
     store = open_store(output)  # 4
     store.ensure_writable()
     models = resolve_models(deal, store, request.choose)
