@@ -30,6 +30,7 @@ from pipelines.catalogue.outcome import (
 from pipelines.catalogue.read import Catalogue, FailedRow, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
+from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.storage.tables import table_digest
 from schemas.catalogue import SMALL_TABLES
 from schemas.reasons import Reason
@@ -111,7 +112,8 @@ def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: Check
     key = check_key(suite, table_digest(batch)) if memory.is_used or suite.table != "assets" else ""
     found = memory.recall(key) if key else None
     if found is None and (found := _checked.get(key)) is None:
-        from pipelines.catalogue.expectations import evaluate  # takes long to import
+        with collecting_no_garbage():  # it takes long to import
+            from pipelines.catalogue.expectations import evaluate
 
         found = evaluate(frame, suite)
         if suite.table != "assets":  # a run reads the small tables before it begins, and again
