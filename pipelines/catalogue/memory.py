@@ -9,15 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+import schemas
 from pipelines.catalogue.suite import RuleSuite
 
 #: For each rule, how many values it evaluated and the rows that failed.
 Found = dict[str, tuple[int, list[int]]]
 
-CHECKS_MODEL = f"checks-v1 great_expectations-{version('great_expectations')}"
-# What results and pages depend on besides rows and rules. Other code finds nothing of what it kept.
-_CODE_OF_RESULTS = ("derive.py", "expectation_speed.py", "expectations.py")
-_CODE_OF_PAGES = ("data_docs.py", "outcome.py", "suite.py")
+#: What results depend on besides rows, rules and the project's code.
+CHECKS_MODEL = "checks-v1 " + " ".join(
+    f"{name}-{version(name)}" for name in ("great_expectations", "pandas")
+)
 
 
 class CheckMemory(Protocol):
@@ -69,20 +70,24 @@ NO_MEMORY: CheckMemory = _NoMemory()
 
 def check_key(suite: RuleSuite, digest: str) -> str:
     """Returns the key of what a suite finds in rows with this digest."""
-    return _key(["rows", _code(_CODE_OF_RESULTS), suite.table, suite.source, digest])
+    return _key(["rows", _code(), suite.table, suite.source, digest])
 
 
 def page_key(suite: RuleSuite, contents: list[object]) -> str:
     """Returns the key of the data docs' page with these contents."""
-    return _key(["page", _code(_CODE_OF_PAGES), suite.table, suite.source, contents])
+    return _key(["page", _code(), suite.table, suite.source, contents])
 
 
 @cache
-def _code(names: tuple[str, ...]) -> str:
-    """Returns the sha256 of modules of this folder."""
+def _code() -> str:
+    """Returns the sha256 of this folder's modules and of `schemas`, which has their lists.
+
+    Other code finds nothing of what this code kept.
+    """
     digest = hashlib.sha256()
-    for name in names:
-        digest.update(Path(__file__).with_name(name).read_bytes())
+    for folder in (Path(__file__).parent, Path(schemas.__file__).parent):
+        for module in sorted(folder.glob("*.py")):
+            digest.update(module.read_bytes())
     return digest.hexdigest()
 
 
