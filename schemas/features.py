@@ -303,6 +303,21 @@ CONCEPTS_SCHEMA = pa.schema(
 )
 
 
+class CheckRow(TypedDict):
+    """A row of CHECKS_SCHEMA."""
+
+    check_key: str
+    found: str
+
+
+CHECKS_SCHEMA = pa.schema(
+    [
+        pa.field("check_key", pa.string(), nullable=False),  # of rows and rules
+        pa.field("found", pa.string(), nullable=False),  # JSON, or a page of data docs
+    ]
+)
+
+
 class DigestCacheRow(TypedDict):
     """A row of DIGEST_CACHE_SCHEMA."""
 

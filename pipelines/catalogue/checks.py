@@ -13,6 +13,7 @@ from pipelines.catalogue.consent_basis import count_bases
 from pipelines.catalogue.consent_default import count_defaults
 from pipelines.catalogue.gate import GateResult, gate_batch, read_small_tables
 from pipelines.catalogue.joins import watch_joins
+from pipelines.catalogue.memory import NO_MEMORY, CheckMemory
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import GateSummary, merge_summaries, stop_error
 from pipelines.catalogue.precision import count_later_denials
@@ -66,6 +67,7 @@ class CatalogueChecks:
         watch: The references that the assets must settle.
         notes: What reading did to the cells of the small tables.
         rows: How many rows of the small tables were read.
+        memory: What was found in the same rows before.
     """
 
     catalogue: Catalogue
@@ -75,11 +77,12 @@ class CatalogueChecks:
     watch: ReferenceWatch
     notes: CellNotes = field(default_factory=CellNotes)
     rows: dict[str, TableCount] = field(default_factory=dict)
+    memory: CheckMemory = NO_MEMORY
 
     def check_batch(self, batch: TableBatch) -> tuple[GateResult, ReachedReferences]:
         """Applies the rules to a batch of assets, and looks up what it reaches."""
         reached = self.watch.reached_by(batch.table, batch.unread, batch.notes.odd_asset_ids)
-        return gate_batch(batch.table, self.suite, self.divert), reached
+        return gate_batch(batch.table, self.suite, self.divert, self.memory), reached
 
     def judge(
         self, summaries: Iterable[GateSummary], reached: Iterable[ReachedReferences]
@@ -107,13 +110,16 @@ class CatalogueChecks:
                     yield ids.drop_null()
 
 
-def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> CatalogueChecks:
+def prepare_checks(
+    catalogue: Catalogue, deal: Deal, as_of_us: int, memory: CheckMemory = NO_MEMORY
+) -> CatalogueChecks:
     """Reads and checks the small tables, and prepares the checks of the assets.
 
     Args:
         catalogue: The catalogue.
         deal: The deal.
         as_of_us: The instant at which rights are judged, in µs since 1970.
+        memory: What was found in the same rows before.
 
     Raises:
         InputError: If a row of a small table cannot be read or fails a rule, or the deal names a
@@ -123,7 +129,7 @@ def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Catalogue
     divert = check_divert(suite, deal.gate.divert)
     notes = CellNotes()
     rows: dict[str, TableCount] = {}
-    contributors, consents, releases, agreements = read_small_tables(catalogue, notes, rows)
+    contributors, consents, releases, agreements = read_small_tables(catalogue, notes, rows, memory)
     later = {"denials_after_as_of": count_later_denials(consents, as_of_us)}
     named_counts = later | count_bases(consents, as_of_us) | count_defaults(consents)
     rows["consents"] = replace(rows["consents"], named=tuple(named_counts.items()))
@@ -137,7 +143,7 @@ def prepare_checks(catalogue: Catalogue, deal: Deal, as_of_us: int) -> Catalogue
     joins = watch_joins(catalogue, small, notes)
     in_levels = deal.price.assets_in_levels
     watch = watch_references(contributors, consents, releases, named, joins, in_levels)
-    return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows)
+    return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows, memory)
 
 
 def judge_whole(checks: CatalogueChecks) -> Judgement:

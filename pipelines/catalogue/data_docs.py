@@ -1,4 +1,4 @@
-"""Writes the Great Expectations data docs of a run's catalogue checks as one offline page.
+"""Renders the Great Expectations data docs of a run's catalogue checks as one offline page.
 
 Great Expectations renders the content. Its usual page frame loads styles and scripts from the
 network, prints the current time and gives elements random ids, so this module uses its own frame.
@@ -14,7 +14,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import great_expectations as gx
 from great_expectations.core import (
@@ -25,7 +24,7 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view.view import DefaultJinjaPageView
 
-from pipelines.catalogue.gate import expectation_suite
+from pipelines.catalogue.expectations import expectation_suite
 from pipelines.catalogue.outcome import GateSummary, RuleOutcome
 from pipelines.catalogue.suite import (
     DIVERT,
@@ -146,24 +145,19 @@ class _OfflineView(DefaultJinjaPageView):
         return _SUITE_LINK.sub('href="#rules"', page)
 
 
-def write_data_docs(
-    summary: GateSummary,
-    suite: RuleSuite,
-    folder: Path,
-    as_of: datetime,
-    unstated: Sequence[str] = (),
-) -> Path:
-    """Writes the data docs of a run.
+def render_page(
+    summary: GateSummary, suite: RuleSuite, as_of: datetime, unstated: Sequence[str] = ()
+) -> str:
+    """Returns the data docs of a run as a page.
 
     Args:
         summary: The suite's results for the whole catalogue.
         suite: The suite.
-        folder: Where to write; created if it does not exist.
         as_of: The run's instant, with a time zone; used instead of the current time.
         unstated: Lines about columns that say nothing.
 
     Returns:
-        The path of the page. The same summary and instant give the same bytes.
+        The page. The same summary and instant give the same text.
     """
     instant = as_of.astimezone(UTC)
     report = _validation_report(summary, suite, instant)
@@ -174,12 +168,8 @@ def write_data_docs(
         f"{counted(summary.diverted, 'failed asset')} among them. "
         f"Great Expectations {gx.__version__}."
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "index.html"
     with _LOCK:
-        text = _page_view().page(document, note, _rule_rows(summary, suite), unstated)
-    page.write_text(text, encoding="utf-8")
-    return page
+        return _page_view().page(document, note, _rule_rows(summary, suite), unstated)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Catalogue checks: runs Great Expectations on every batch and collects the results.
+"""Catalogue checks: has Great Expectations check every batch and collects the results.
 
 A row that fails a `divert` rule becomes a failed asset. Failures of a `stop` rule are counted over
 all batches and end the run before any media is fetched, unless the deal's `gate.divert` names the
@@ -7,25 +7,17 @@ rule: then the rows stay, and screening refuses them with a reason of its own.
 
 from __future__ import annotations
 
-import functools
 import heapq
-import json
-import threading
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-import great_expectations as gx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from great_expectations.core import ExpectationSuiteValidationResult
-from great_expectations.core.batch_definition import BatchDefinition
-from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from pipelines.catalogue.account import TableCount
 from pipelines.catalogue.derive import build_frame
-from pipelines.catalogue.expectation_speed import remembered_configurations
+from pipelines.catalogue.memory import NO_MEMORY, CheckMemory, Found, check_key
 from pipelines.catalogue.named_people import count_people
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.outcome import (
@@ -39,17 +31,14 @@ from pipelines.catalogue.outcome import (
 from pipelines.catalogue.read import Catalogue, FailedRow, find_form_faults, read_table
 from pipelines.catalogue.suite import DIVERT, REPORT, STOP, Rule, RuleSuite, load_suite
 from pipelines.catalogue.values import shorten
+from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.storage.tables import table_digest
 from schemas.catalogue import SMALL_TABLES
 from schemas.faults import Faults
 from schemas.reasons import Reason
 
-# Failures are counted first; the failing rows are requested only for rules that some row fails.
-_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
-_WITH_FAILING_ROWS = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 _MAX_CHECKED = 16
-_checked: dict[tuple[str, str], GateSummary] = {}  # by suite and digest, oldest first
-_LOCK = threading.Lock()  # a Great Expectations context holds state, so one thread at a time
+_checked: dict[str, Found] = {}  # what was found in small tables, by key, oldest first
 
 
 @dataclass(frozen=True)
@@ -69,88 +58,19 @@ class GateResult:
     diverted: pa.Table
 
 
-@functools.cache
-def _batch_definition() -> BatchDefinition[None]:
-    """Creates the process's one in-memory context, which writes no files and makes no calls."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("catalogue").add_dataframe_asset("batch")
-    return asset.add_batch_definition_whole_dataframe("whole")
-
-
-@functools.lru_cache(maxsize=8)
-def expectation_suite(source: str) -> gx.ExpectationSuite:
-    """Returns the suite as a Great Expectations object."""
-    return gx.ExpectationSuite(**json.loads(source))
-
-
-@functools.lru_cache(maxsize=256)
-def _minimal_suite(source: str, rule_names: frozenset[str] | None = None) -> gx.ExpectationSuite:
-    """Returns some or all rules of a suite without `meta`, as it is copied for every metric."""
-    suite = json.loads(source)
-    rules = [{**entry, "meta": {"rule": entry["meta"]["rule"]}} for entry in suite["expectations"]]
-    wanted = [entry for entry in rules if rule_names is None or entry["meta"]["rule"] in rule_names]
-    return gx.ExpectationSuite(**{**suite, "expectations": wanted})
-
-
-def _validate(frame: pd.DataFrame, suite: RuleSuite) -> dict[str, tuple[int, list[int]]]:
-    """Returns, for each rule, how many values it evaluated and which rows failed.
-
-    Raises:
-        RuntimeError: If an expectation could not be evaluated; this never counts as a pass.
-    """
-    with _LOCK, remembered_configurations():
-        batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
-        counted = _results_by_rule(
-            batch.validate(_minimal_suite(suite.source), result_format=_COUNTS_ONLY)
-        )
-        if counted.keys() != {rule.name for rule in suite.rules}:
-            raise RuntimeError("a rule of the suite was not evaluated")
-        failed = frozenset(name for name, found in counted.items() if found["unexpected_count"])
-        rows: dict[str, dict[str, Any]] = {}
-        if failed:
-            second_pass = batch.validate(
-                _minimal_suite(suite.source, failed), result_format=_WITH_FAILING_ROWS
-            )
-            rows = _results_by_rule(second_pass)
-    if rows.keys() != failed:
-        raise RuntimeError("a rule that failed was not evaluated again")
-    found = {}
-    for name, result in counted.items():
-        failing_rows = (
-            [int(row) for row in rows[name]["unexpected_index_list"]] if name in failed else []
-        )
-        if len(failing_rows) != result["unexpected_count"]:
-            raise RuntimeError(
-                f"the rule {name} failed {result['unexpected_count']} rows: {failing_rows}"
-            )
-        found[name] = (int(result["element_count"] - result.get("missing_count", 0)), failing_rows)
-    return found
-
-
-def _results_by_rule(report: ExpectationSuiteValidationResult) -> dict[str, dict[str, Any]]:
-    """Returns the results of Great Expectations, by rule name."""
-    found = {}
-    for entry in report.results:
-        if entry.expectation_config is None:
-            raise RuntimeError("a result of Great Expectations names no expectation")
-        name = entry.expectation_config.meta["rule"]
-        if (
-            entry.exception_info.get("raised_exception", False)
-            or "element_count" not in entry.result
-        ):
-            raise RuntimeError(f"the rule {name} could not be evaluated: {entry.exception_info}")
-        found[name] = entry.result
-    return found
-
-
-def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> GateResult:
+def gate_batch(
+    batch: pa.Table,
+    suite: RuleSuite,
+    divert: frozenset[str],
+    memory: CheckMemory = NO_MEMORY,
+) -> GateResult:
     """Evaluates a suite on a batch.
 
     Args:
         batch: Rows that conform to the suite's table.
         suite: From `load_suite`.
         divert: Stop rules that do not stop a run of this deal, from `check_divert`.
+        memory: What was found in batches before.
 
     Returns:
         The rows that passed, the failed rows, and the result of each rule.
@@ -161,7 +81,7 @@ def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> Gat
         return GateResult(batch, (), summary, batch)
     frame = build_frame(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
     ids = frame.iloc[:, 0].to_numpy(dtype=object)
-    found = _validate(frame, suite)
+    found = _found(batch, frame, suite, memory)
     outcomes: list[RuleOutcome] = []
     failed_by_row: dict[int, FailedRow] = {}
     for rule in suite.rules:
@@ -189,6 +109,24 @@ def gate_batch(batch: pa.Table, suite: RuleSuite, divert: frozenset[str]) -> Gat
     return GateResult(batch.filter(pa.array(passing)), failed_rows, summary, diverted)
 
 
+def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: CheckMemory) -> Found:
+    """Returns what each rule found in a batch: what was found before, or by evaluating it now."""
+    key = check_key(suite, table_digest(batch)) if memory.is_used or suite.table != "assets" else ""
+    found = memory.recall(key) if key else None
+    if found is None and (found := _checked.get(key)) is None:
+        with collecting_no_garbage():  # it takes long to import
+            from pipelines.catalogue.expectations import evaluate
+
+        found = evaluate(frame, suite)
+        if suite.table != "assets":  # a run reads the small tables before it begins, and again
+            _checked[key] = found
+            if len(_checked) > _MAX_CHECKED:
+                _checked.pop(next(iter(_checked)))
+    if key:
+        memory.keep(key, found)
+    return found
+
+
 def _effect(rule: Rule, divert: frozenset[str]) -> str:
     return REPORT if rule.on_failure == STOP and rule.name in divert else rule.on_failure
 
@@ -206,7 +144,7 @@ def _failure_detail(rule: Rule, value: str) -> str:
     return f"{rule.name}: {rule.column} = '{value}': {rule.failure_text.replace('{value}', value)}"
 
 
-def check_table(table: pa.Table, name: str) -> GateSummary:
+def check_table(table: pa.Table, name: str, memory: CheckMemory = NO_MEMORY) -> GateSummary:
     """Checks a small table as a whole; the same rows are checked once in a process.
 
     A run reads the small tables before it begins and again while it runs.
@@ -214,17 +152,13 @@ def check_table(table: pa.Table, name: str) -> GateSummary:
     Args:
         table: The table as `read_table` returns it.
         name: One of SMALL_TABLES.
+        memory: What was found in tables before.
 
     Raises:
         InputError: If a stop rule fails.
     """
     suite = load_suite(name)
-    key = (suite.source, table_digest(table))
-    summary = _checked.get(key)
-    if summary is None:
-        summary = _checked[key] = gate_batch(table, suite, frozenset()).summary
-        if len(_checked) > _MAX_CHECKED:
-            _checked.pop(next(iter(_checked)))
+    summary = gate_batch(table, suite, frozenset(), memory).summary
     error = stop_error(summary, suite)
     if error is not None:
         raise error
@@ -235,6 +169,7 @@ def read_small_tables(
     catalogue: Catalogue,
     notes: CellNotes | None = None,
     counts: dict[str, TableCount] | None = None,
+    memory: CheckMemory = NO_MEMORY,
 ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
     """Reads and checks the tables of contributors, consents, releases and agreements.
 
@@ -242,6 +177,7 @@ def read_small_tables(
         catalogue: The catalogue.
         notes: Where to add what reading did to cells.
         counts: Where to add how many rows of each table were read.
+        memory: What was found in tables before.
 
     Raises:
         InputError: If a row cannot be read or fails a stop rule. A lost row here could be a
@@ -253,7 +189,7 @@ def read_small_tables(
         table = faults.attempt(partial(read_table, catalogue, name, notes, counts))
         if table is not None:
             tables[name] = table
-            faults.attempt(partial(check_table, table, name))
+            faults.attempt(partial(check_table, table, name, memory))
     if faults:
         find_form_faults(catalogue.parts("assets"), catalogue.mapping, faults)
     faults.report()

@@ -14,11 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from typing import BinaryIO
-
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
@@ -27,13 +23,17 @@ from pipelines.catalogue.formats import MalformedRow, RawBatch
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
 
+if TYPE_CHECKING:  # openpyxl is imported where there is a workbook
+    from openpyxl import Workbook
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
 MAX_UNPACKED_BYTES = 2**30
 _FORMULA, _ERROR = "f", "e"
-# What openpyxl and the modules below it raise on a damaged file; SyntaxError is that of its XML.
+# What openpyxl and the modules below it raise on a damaged file, besides an error of its own;
+# SyntaxError is that of its XML.
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
-    InvalidFileException,
     LookupError,
     ValueError,
     TypeError,
@@ -87,7 +87,7 @@ def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
     """
     with _reading(origin):
         data = _unpackable(stream, origin)
-        workbook = load_workbook(data, read_only=True, data_only=True)
+        workbook = _open_workbook(data, computed=True)
         try:
             found = [
                 SheetName(str(sheet.title), _is_filled(sheet)) for sheet in workbook.worksheets
@@ -167,9 +167,11 @@ def _is_blank(row: _Row) -> bool:
 @contextmanager
 def _reading(origin: str) -> Iterator[None]:
     """Turns the errors of a damaged workbook into one."""
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         yield
-    except _DAMAGED as error:
+    except (*_DAMAGED, InvalidFileException) as error:
         raise InputError(
             "A workbook cannot be read", f"{origin}: {error}", "Save the table as CSV or Parquet."
         ) from error
@@ -188,6 +190,13 @@ def _unpackable(stream: BinaryIO, origin: str) -> io.BytesIO:
     return data
 
 
+def _open_workbook(data: io.BytesIO, *, computed: bool) -> Workbook:
+    """Opens a workbook, with the stored values of formulas or with the formulas."""
+    from openpyxl import load_workbook
+
+    return load_workbook(data, read_only=True, data_only=computed)
+
+
 def _check_sheets(workbook: Workbook, data: io.BytesIO) -> None:
     """Refuses a workbook that lists sheets that openpyxl does not show."""
     with zipfile.ZipFile(data) as archive:
@@ -204,8 +213,8 @@ def _rows(stream: BinaryIO, origin: str, sheet: str) -> Iterator[_Row]:
 
 
 def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Row]:
-    stored = load_workbook(data, read_only=True, data_only=True)
-    written = load_workbook(data, read_only=True, data_only=False)
+    stored = _open_workbook(data, computed=True)
+    written = _open_workbook(data, computed=False)
     try:
         _check_sheets(stored, data)
         name = sheet_name or _only_sheet(stored, origin)

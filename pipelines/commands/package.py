@@ -18,6 +18,7 @@ from pipelines.commands.common import (
     default_workers,
 )
 from pipelines.commands.logging_options import add_log_options
+from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.steps.engine_options import ENGINES, engine_options
 from pipelines.steps.worker_origin import workers_to_come
 from schemas.errors import InputError
@@ -110,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
     progress.print(f"Checking the deal {options.deal} and the catalogue…", soft_wrap=True)
     # Another engine has workers of its own.
     with workers_to_come(1 if beam_options else options.workers, options.debug) as origin:
-        from pipelines.commands.packaging import run_package
+        with collecting_no_garbage():
+            from pipelines.commands.packaging import run_package
 
         return run_package(options, beam_options, origin)

@@ -17,6 +17,7 @@ from pipelines.commands.common import consoles, parse_as_of, print_json
 from pipelines.commands.logging_options import logging_to
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.commands.telemetry import telemetry
+from pipelines.features.remembered_checks import recall_checks
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.earlier import complete_json, continued_line
@@ -84,6 +85,7 @@ def run_package(
             new_pool=_new_pool(options.new_pool),
             choose=choose_by(origin),
             log=log,
+            recall=recall_checks,
         )
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:

@@ -15,6 +15,7 @@ from typing import Literal
 import pyarrow as pa
 
 from pipelines.accounts.published import find_versions
+from pipelines.catalogue.memory import CHECKS_MODEL
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
@@ -34,6 +35,7 @@ from schemas.errors import InputError, RunError
 
 # Tables that depend on nothing but the code, with what this release reads.
 _OF_THIS_RELEASE = {
+    "checks": CHECKS_MODEL,
     "facts": FACTS_MODEL,
     "measures": MEASURES_MODEL,
     "seen": DIGEST_CACHE_MODEL,
@@ -49,8 +51,8 @@ class StoredTable:
     Attributes:
         prefix: Key prefix of its files.
         kind: What it has: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings`,
-            `renditions`, `prompt-scores`, `faces`, `texts`, or `seen` for the digests of local
-            files.
+            `renditions`, `prompt-scores`, `faces`, `texts`, `seen` for the digests of local
+            files, or `checks` for what was found in the catalogue's rows.
         model: Identity of the model or code that computed it; "" if its files do not say.
         files: Its files, by key.
         deals: The deals whose latest version was made with it, sorted.

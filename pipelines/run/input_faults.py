@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.checks import CatalogueChecks, prepare_checks
 from pipelines.catalogue.choice import MappingChoice
 from pipelines.catalogue.gate import read_small_tables
+from pipelines.catalogue.memory import NO_MEMORY, CheckMemory
 from pipelines.catalogue.read import open_catalogue
 from pipelines.catalogue.suite import check_divert, load_suite
 from pipelines.ledger.payees import check_payees
@@ -25,7 +27,12 @@ from schemas.removed import NOTHING_REMOVED, Removed
 
 
 def check_inputs(
-    path: Path, uri: str, mapping: MappingChoice, as_of_us: int, faults: Faults
+    path: Path,
+    uri: str,
+    mapping: MappingChoice,
+    as_of_us: int,
+    faults: Faults,
+    recall: Callable[[Deal], CheckMemory] = lambda _: NO_MEMORY,
 ) -> tuple[Deal, CatalogueChecks] | None:
     """Reads and checks a deal, and the tables of a catalogue except for its assets.
 
@@ -35,6 +42,7 @@ def check_inputs(
         mapping: How its columns are mapped.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
         faults: Where faults are kept.
+        recall: Opens what earlier runs of a deal found in the catalogue's rows.
 
     Returns:
         The deal and the checks of the assets; None if a fault prevents these.
@@ -46,7 +54,7 @@ def check_inputs(
             faults.attempt(lambda: read_small_tables(catalogue))
         return None
     deal = check_deal(deal, faults)
-    checks = check_tables(deal, uri, mapping, as_of_us, faults)
+    checks = check_tables(deal, uri, mapping, as_of_us, faults, recall(deal))
     return None if checks is None else (deal, checks)
 
 
@@ -67,7 +75,12 @@ def check_deal(deal: Deal, faults: Faults) -> Deal:
 
 
 def check_tables(
-    deal: Deal, uri: str, mapping: MappingChoice, as_of_us: int, faults: Faults
+    deal: Deal,
+    uri: str,
+    mapping: MappingChoice,
+    as_of_us: int,
+    faults: Faults,
+    memory: CheckMemory,
 ) -> CatalogueChecks | None:
     """Opens a catalogue and checks its small tables.
 
@@ -77,6 +90,7 @@ def check_tables(
         mapping: How its columns are mapped.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
         faults: Where faults are kept.
+        memory: What was found in the same rows before.
 
     Returns:
         The checks of its assets; None if a fault of the tables prevents them.
@@ -84,7 +98,7 @@ def check_tables(
     catalogue = faults.attempt(lambda: open_catalogue(uri, mapping))
     if catalogue is None:
         return None
-    checks = faults.attempt(lambda: prepare_checks(catalogue, deal, as_of_us))
+    checks = faults.attempt(lambda: prepare_checks(catalogue, deal, as_of_us, memory))
     if checks is None:
         return None
     contributors = checks.contributors

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.choice import AS_FOUND, MappingChoice
+from pipelines.catalogue.memory import NO_MEMORY, CheckMemory
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.ledger.commitments import deal_salt
@@ -32,6 +34,7 @@ from pipelines.signals.file.trust import load_trust_lists
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.vision.precision import choose_precision
+from schemas.deal import Deal
 from schemas.faults import Faults
 
 _DASK = "--dask_client_address="
@@ -61,6 +64,7 @@ class JobRequest:
         made_before: Id of a published delivery that is made again, or "": removals that were
             recorded after it do not count.
         log: Where the run is logged.
+        recall: Opens what earlier runs found in the catalogue's rows.
     """
 
     catalogue: str
@@ -81,6 +85,7 @@ class JobRequest:
     made_before: str = ""
     log: LogTarget = NO_LOG
     choose: Choose = field(default=choose_precision, repr=False)
+    recall: Callable[[str], CheckMemory] = field(default=lambda _: NO_MEMORY, repr=False)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,10 @@ def _without_secrets(option: str) -> str:
     return f"{name}=…" if equals and _SECRET.search(name) else option
 
 
+def _output_of(request: JobRequest, deal: Deal) -> str:
+    return (request.output or deal.output.uri).rstrip("/") or "/"
+
+
 def prepare_job(request: JobRequest) -> PreparedJob:
     """Checks every input of a run and makes its job.
 
@@ -153,7 +162,14 @@ def prepare_job(request: JobRequest) -> PreparedJob:
     client = http_client(request.user_agent, request.requests_per_minute, request.workers)
     as_of_us = round(request.as_of.timestamp() * 1_000_000)
     faults = Faults()
-    checked = check_inputs(request.deal, request.catalogue, request.mapping, as_of_us, faults)
+    checked = check_inputs(
+        request.deal,
+        request.catalogue,
+        request.mapping,
+        as_of_us,
+        faults,
+        lambda deal: request.recall(_output_of(request, deal)),
+    )
     faults.report()  # 1 to 3
     if checked is None:  # then there was a fault, and it was reported
         raise AssertionError("inputs that cannot be checked have a fault")
@@ -163,7 +179,7 @@ def prepare_job(request: JobRequest) -> PreparedJob:
         [Path(path).absolute() for path in deal.sources.trust_lists],
         denial_phrases=deal.rights.denial_phrases,
     )
-    output = (request.output or deal.output.uri).rstrip("/") or "/"
+    output = _output_of(request, deal)
     store = open_store(output)  # 4
     store.ensure_writable()
     models = resolve_models(deal, store, request.choose)

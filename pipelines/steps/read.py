@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount, account_for
 from pipelines.catalogue.checks import CatalogueChecks, no_assets_error, prepare_checks
-from pipelines.catalogue.data_docs import write_data_docs
-from pipelines.catalogue.outcome import GateSummary
+from pipelines.catalogue.docs_page import data_docs
 from pipelines.catalogue.read import TablePart, read_batches
-from pipelines.catalogue.suite import RuleSuite
 from pipelines.catalogue.unstated import count_unstated
+from pipelines.features.remembered_checks import RememberedChecks
 from pipelines.rights.arrow import column
 from pipelines.rights.rules.selection import count_excluded
 from pipelines.run.costs import Stopwatch, total_cost
@@ -29,7 +25,8 @@ from pipelines.run.decisions import Decision, failed_asset, write_decisions
 from pipelines.run.job import Job
 from pipelines.run.receipts import BatchReceipt, CatalogueVerdict, Hashes
 from pipelines.storage.columns import values_of
-from pipelines.storage.parallel import do_in_parallel, in_parallel
+from pipelines.storage.open import open_store
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
@@ -53,14 +50,19 @@ def checks_of_run(job: Job) -> CatalogueChecks:
         InputError: As `pipelines.catalogue.checks.prepare_checks`.
     """
     if job.lease_record is None:
-        return prepare_checks(job.catalogue, job.deal, job.as_of_us)
+        return _prepare(job)
     token = job.lease_record.token
     with _CHECKS_LOCK:
         if token not in _checks_by_token:
-            checks = prepare_checks(job.catalogue, job.deal, job.as_of_us)
+            checks = _prepare(job)
             _checks_by_token.clear()
             _checks_by_token[token] = checks
         return _checks_by_token[token]
+
+
+def _prepare(job: Job) -> CatalogueChecks:
+    memory = RememberedChecks(open_store(job.output_uri))
+    return prepare_checks(job.catalogue, job.deal, job.as_of_us, memory)
 
 
 def ingest_part(
@@ -96,6 +98,7 @@ def ingest_part(
             watch.cost(counts.entered),
         )
         watch = Stopwatch()
+    checks.memory.save()
 
 
 def count_passed(table: pa.Table, deal: Deal) -> tuple[Counter[str], int]:
@@ -160,7 +163,10 @@ def judge_catalogue(
     known = job.catalogue
     joined = known.joined_columns
     reading = account_for(known.files, known.columns, read, job.deal, controls, joined)
-    _write_data_docs(store, job, judgement.summary, checks.suite, reading.unstated_lines())
+    unstated = reading.unstated_lines()
+    page = data_docs(judgement.summary, checks.suite, job.as_of, unstated, checks.memory)
+    store.write_bytes(f"{job.work}/agency/expectations/index.html", page.encode())
+    checks.memory.save()
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {
         "stop": stop,
@@ -199,20 +205,6 @@ def repeated_hashes(parts: Sequence[Hashes]) -> Hashes:
     """Returns the hashes that occur more than once in all parts together, sorted."""
     ordered = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-
-
-def _write_data_docs(
-    store: Store, job: Job, summary: GateSummary, suite: RuleSuite, unstated: Sequence[str]
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        write_data_docs(summary, suite, Path(folder), job.as_of, unstated)
-
-        def write(path: Path) -> None:
-            name = path.relative_to(folder).as_posix()
-            store.write_bytes(f"{job.work}/agency/expectations/{name}", path.read_bytes())
-
-        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        do_in_parallel(store, [partial(write, path) for path in files])
 
 
 def hash_ids(asset_ids: Iterable[str]) -> Hashes:

@@ -6,6 +6,7 @@ The command asks for it. With one worker, which is the command's own process, it
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -24,6 +25,7 @@ _STEPS = (
     "pipelines.storage.local_store",
     "pyarrow.dataset",
 )
+_CHECKS = ("pipelines.catalogue.expectations", "pipelines.catalogue.data_docs")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class LoadModels:
     models: Models
 
 
+@dataclass(frozen=True)
+class ImportChecks:
+    """Asks to import what checks rows that no earlier run has checked."""
+
+
 def answer(question: object) -> object:
     """Answers a question; what was loaded for it stays in memory for the workers.
 
@@ -51,6 +58,10 @@ def answer(question: object) -> object:
         return choose_precision(question.ref)
     if isinstance(question, LoadModels):
         LazyVisionModels(question.models).load()
+        return None
+    if isinstance(question, ImportChecks):
+        for name in _CHECKS:
+            importlib.import_module(name)
         return None
     raise TypeError(f"no answer to {question!r}")
 
@@ -76,7 +87,12 @@ def load_if_new(prepared: PreparedJob, origin: ForkServer | None) -> None:
 
     Otherwise each worker loads them when it first meets a medium without features. An error is
     left to the workers, which meet it again.
+
+    What checks rows is imported as well, if the command needed it for the small tables; if it did
+    not, the assets are hardly new either.
     """
+    if origin is not None and _CHECKS[0] in sys.modules:
+        origin.ask(ImportChecks())
     models = prepared.job.models
     if any(CUDA in one for one in (models.clip_precision, models.captioner_precision)):
         return  # CUDA cannot be used in forks of a process that has used it

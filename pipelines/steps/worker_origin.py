@@ -6,12 +6,12 @@ Where other threads run, it is a process of its own.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.process.fork_server import ForkServer
 from pipelines.process.forked import can_fork
+from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.steps.worker import import_for_workers, serve_workers, worker_command
 
 _NAME = "the process that starts workers"
@@ -50,18 +50,6 @@ def _forked_origin(debug: bool) -> ForkServer | None:
     if not can_fork():
         return None
     return ForkServer(_NAME, serve_workers, debug)
-
-
-@contextmanager
-def collecting_no_garbage() -> Iterator[None]:
-    """Has the block collect no garbage: imports leave none, and looking for it takes a fifth."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def kept_origin() -> ForkServer | None:

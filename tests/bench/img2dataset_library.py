@@ -93,10 +93,11 @@ def make_library(folder: Path, pictures: int, workers: int) -> BenchLibrary:
     return BenchLibrary(catalogue, pictures, sum(sizes))
 
 
-def write_deal(folder: Path, deal_id: str) -> Path:
-    """Writes a deal that accepts every picture of the library."""
+def write_deal(folder: Path, deal_id: str, wids_md5: str = "give") -> Path:
+    """Writes a deal that accepts every picture of the library; `wids_md5` is its key."""
     path = folder / f"{deal_id}.toml"
-    path.write_text(_DEAL.format(deal_id=deal_id), encoding="utf-8")
+    text = _DEAL.format(deal_id=deal_id) + f'wids_md5 = "{wids_md5}"\n'
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -195,11 +195,13 @@ class FairshardSide:
     Attributes:
         library: The library that is packaged.
         folder: The folder of the deals and the output.
+        wids_md5: Whether the deals have the MD5 of tars in wids' index.
         made: Number of deals made so far.
     """
 
     library: BenchLibrary
     folder: Path
+    wids_md5: str = "give"
     made: int = 0
 
     def warm(self) -> None:
@@ -241,7 +243,7 @@ class FairshardSide:
 
     def _next(self) -> Path:
         self.made += 1
-        return write_deal(self.folder, f"bench-{self.made}")
+        return write_deal(self.folder, f"bench-{self.wids_md5}-{self.made}", self.wids_md5)
 
     def _call(self, deal: Path, workers: int = 1, computed: int | None = None) -> None:
         prepared = prepare_job(
