@@ -97,6 +97,19 @@ def test_frames_left_out_by_an_edit_list_do_not_count(guard: Guard, start: int) 
     assert [whole.index(one) for one in files] == [start, start + 1, start + 23]
 
 
+@pytest.mark.parametrize("name", [*FILMS, "edited"])
+def test_times_are_those_of_shots(guard: Guard, name: str) -> None:
+    edited = edited_film(EDITABLE, (1000, 1024 + 512 * 21, 1 << 16))
+    data = FILMS[name]() if name in FILMS else edited
+    film, times = guard.film(data, LIMITS), guard.frame_times(data, LIMITS)
+    assert len(times) == film.frames + 1
+    for shot in film.shots:
+        assert (times[shot.first_frame], times[shot.end_frame]) == (shot.start_ms, shot.end_ms)
+        assert times[shot.keyframe] == shot.keyframe_ms
+    if name == "variable rate":
+        assert times[:-1] == [round(time * 1000 / 600) for time in _UNEVEN]
+
+
 def test_turned_and_stretched_frames_are_displayed(guard: Guard) -> None:
     oblong = numbered_film(_EVEN[:6], aspect=Fraction(3, 2))  # 128 x 72, shown as 192 x 72
     turned = turned_film(oblong)
