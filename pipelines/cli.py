@@ -87,9 +87,9 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
         epilog="exit codes: 0 done, 1 the run or check failed, 2 bad usage or input. pull, "
-        "verify, export, disclose, prove, check-proof, witness, anchor, apply-removals and clean "
-        "run on the base install; the others and verify --repair need pip install "
-        "'fairshard[package]'.",
+        "verify, export, disclose, prove, check-proof, witness, anchor, apply-removals, status, "
+        "report, odrl and clean run on the base install; the others and verify --repair need pip "
+        "install 'fairshard[package]'.",
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -261,6 +261,12 @@ class Deal(DealSection):
             return tuple(self.purposes)
         return self.judged_purposes
 
+    @property
+    def named_assets(self) -> frozenset[str]:
+        """The assets that the deal names, in levels and as different works that look alike."""
+        pairs = self.select.keep_both
+        return self.price.assets_in_levels | {name for pair in pairs for name in pair}
+
     def identity_sha256(self) -> str:
         """Digest of what identifies the deal: buyer, purposes, territory, term and price."""
         identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}

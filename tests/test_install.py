@@ -29,9 +29,8 @@ BASE = set(
 )
 BASE_MODULES = BASE - {"rfc3161-client"} | {"botocore", "pydantic_core", "rfc3161_client"}
 NEEDS_PACKAGE = set(
-    "demo scan check package explain odrl share statement pay fund payout journal revoke removals "
-    "replay sweep features clips status "
-    "report quote".split()
+    "demo scan check package explain share statement pay fund payout journal revoke removals "
+    "replay sweep features clips quote".split()
 )
 
 # Runs a command where no package of the agency's side can be imported, such as torch, which
@@ -211,3 +210,23 @@ def test_base_install_verifies_the_demo(demo: Demo) -> None:
         assert ended.code == 0, ended.err
         assert ended.json["sound"] and ended.json["samples"] > 0
         assert not imported & PACKAGE_MODULES
+
+
+def test_base_install_shows_a_run_and_writes_its_pages(demo: Demo, tmp_path: Path) -> None:
+    run = demo.delivery("demo-main").parent
+    ended, imported = in_base("status", run, "--json")
+    assert ended.code == 0, ended.err
+    assert not imported & PACKAGE_MODULES
+    ended, imported = in_base("report", run, "--to", tmp_path, "--no-verify")
+    assert ended.code == 0, ended.err
+    assert "no pictures: they need pip install 'fairshard[package]'" in ended.err
+    assert not imported & PACKAGE_MODULES
+    assert (tmp_path / "buyer" / "report.html").stat().st_size > 10_000
+    ended, _ = in_base("report", run, "--to", tmp_path, "--no-verify", "--thumbnails", 3)
+    assert ended.code == 2 and ended.err.count("\n") == 1
+    assert "pip install 'fairshard[package]'" in ended.err
+    ended, imported = in_base(
+        "odrl", "--run", run, "--deal", demo.deal("demo-main"), "--to", tmp_path / "odrl"
+    )
+    assert ended.code == 0, ended.err
+    assert not imported & PACKAGE_MODULES

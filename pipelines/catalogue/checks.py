@@ -141,8 +141,8 @@ def prepare_checks(
         "agreements": agreements,
     }
     joins = watch_joins(catalogue, small, notes)
-    in_levels = deal.price.assets_in_levels
-    watch = watch_references(contributors, consents, releases, named, joins, in_levels)
+    assets = deal.named_assets
+    watch = watch_references(contributors, consents, releases, named, joins, assets)
     return CatalogueChecks(catalogue, suite, divert, contributors, watch, notes, rows, memory)
 
 

@@ -60,7 +60,7 @@ def _rounded(text: str, scientific: str) -> bool:
 
 
 def find_lookalikes(unknown: Iterable[str], known: Iterable[str]) -> dict[str, list[str]]:
-    """Returns for each unknown id those known ids that it may stand for, the nearest first.
+    """Returns for each id those known ids that it may stand for, the nearest first; never itself.
 
     Args:
         unknown: Few ids.
@@ -78,12 +78,14 @@ def find_lookalikes(unknown: Iterable[str], known: Iterable[str]) -> dict[str, l
         for pattern, texts in scientific.items():
             matches += texts if _rounded(key, pattern) else ()
         for text in matches:
-            if len(found[text]) < MAX_LOOKALIKES and candidate not in found[text]:
+            is_new = candidate != text and candidate not in found[text]
+            if len(found[text]) < MAX_LOOKALIKES and is_new:
                 found[text].append(candidate)
         if len(seen) <= _MAX_COMPARED:
             seen.append(candidate)
     if len(seen) <= _MAX_COMPARED:
         for text, alike in found.items():
             if not alike:
-                alike += difflib.get_close_matches(text, seen, MAX_LOOKALIKES, _MIN_SIMILARITY)
+                others = [candidate for candidate in seen if candidate != text]
+                alike += difflib.get_close_matches(text, others, MAX_LOOKALIKES, _MIN_SIMILARITY)
     return found

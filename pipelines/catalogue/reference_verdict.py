@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pipelines.catalogue.lookalikes import find_lookalikes
 from pipelines.catalogue.outcome import (
@@ -24,6 +24,8 @@ _MAX_COMPARED = 1_000  # ids whose look-alikes are looked for
 _RULES = {rule.name: rule for rule in REFERENCE_RULES}
 
 AssetIds = Callable[[], Iterator[Column]]
+_OF_ASSETS = "consents_reach_assets"
+_OF_OTHERS = "; the asset is in the catalogue, by other contributors"
 
 
 def _failures(unreached: UnreachedReferences) -> dict[str, list[tuple[str, str]]]:
@@ -105,10 +107,12 @@ def reference_error(
     if not failures:
         return _level_error(unreached, asset_ids)
     alike = _all_lookalikes(failures, unreached, watch, asset_ids)
+    present = _present(failures.get(_OF_ASSETS, ()), asset_ids)
     lines = []
     for name, found in failures.items():
         shown = "; ".join(
             _describe(_RULES[name].failure_text, _RULES[name].column, example, alike.get(name, {}))
+            + (_OF_OTHERS if name == _OF_ASSETS and example[0] in present else "")
             for example in found[:_MAX_SHOWN]
         )
         more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
@@ -124,7 +128,9 @@ def reference_error(
 
 
 def _level_error(unreached: UnreachedReferences, asset_ids: AssetIds) -> InputError | None:
-    """Returns the error of levels with assets that are not there; no deal can divert it."""
+    """Returns the error of assets that the deal names and that are not there; no deal can divert
+    it.
+    """
     found = unreached.level_assets
     if not found:
         return None
@@ -137,9 +143,20 @@ def _level_error(unreached: UnreachedReferences, asset_ids: AssetIds) -> InputEr
     )
     more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
     return InputError(
-        "price.levels lists an asset that the catalogue does not have",
+        "price.levels or select.keep_both lists an asset that the catalogue does not have",
         f"{counted(len(found), 'asset')}: {shown}{more}",
-        "Correct the id, or remove it: a misspelt id would change somebody's share.",
+        "Correct the id, or remove it: a misspelt id would change somebody's share, or leave out "
+        "a work as the copy of another.",
+    )
+
+
+def _present(pairs: Iterable[tuple[str, str]], asset_ids: AssetIds) -> set[str]:
+    """Returns the assets of pairs that are in the catalogue, by other contributors."""
+    names = {name for name, _ in pairs}
+    return (
+        {text for ids in asset_ids() for text in values_of(ids, str) if text in names}
+        if names
+        else set()
     )
 
 
@@ -172,7 +189,7 @@ def _all_lookalikes(
     rule = "consents_reach_contributors"
     if rule in names:
         alike[rule] = find_lookalikes(names[rule], values_of(watch.listed.drop_null(), str))
-    rule = "consents_reach_assets"
+    rule = _OF_ASSETS
     if rule in names:
         alike[rule] = find_lookalikes(
             names[rule], (text for ids in asset_ids() for text in values_of(ids, str))

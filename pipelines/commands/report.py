@@ -6,6 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from rich.console import Console
+
 from pipelines.commands.common import (
     add_general_options,
     consoles,
@@ -15,9 +17,15 @@ from pipelines.commands.common import (
 from pipelines.commands.status import find_runs
 from pipelines.report.pages.agency import RunFacts
 from pipelines.report.pages.buyer import DeliveryFacts
-from pipelines.report.pages.gather import ReportSettings, delivery_facts, run_facts
+from pipelines.report.pages.gather import (
+    ReportSettings,
+    can_show_pictures,
+    delivery_facts,
+    run_facts,
+)
 from pipelines.report.pages.write import write_agency_copy, write_buyer_copy
 from pipelines.report.progress import show_progress
+from pipelines.report.wrapped import print_wrapped
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.verify.signer import read_pinned_keys
@@ -62,9 +70,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--thumbnails",
         type=_whole,
-        default=_THUMBNAILS,
         metavar="N",
-        help=f"the most pictures in a gallery, evenly spread (default: {_THUMBNAILS})",
+        help=f"the most pictures in a gallery, evenly spread (default: {_THUMBNAILS}, none on the "
+        "base install)",
     )
     parser.add_argument(
         "--no-verify", action="store_true", help="do not read all of the delivery to verify it"
@@ -103,7 +111,10 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fairshard-") as scratch:
         path = Path(scratch) / "progress"
         settings = ReportSettings(
-            options.thumbnails, not options.no_verify, read_pinned_keys(options.vkey), str(path)
+            _most_pictures(options.thumbnails, progress),
+            not options.no_verify,
+            read_pinned_keys(options.vkey),
+            str(path),
         )
         with show_progress(path, progress, options.quiet):
             if is_delivery:
@@ -126,6 +137,18 @@ def run(options: argparse.Namespace) -> int:
     if not sound:
         results.print("The delivery is damaged; the page says where.", style="red")
     return 0 if sound else 1
+
+
+def _most_pictures(asked: int | None, progress: Console) -> int:
+    """Returns how many pictures a gallery has at most, and says why if it has none."""
+    if asked is not None:
+        return asked
+    if can_show_pictures():
+        return _THUMBNAILS
+    print_wrapped(
+        progress, "The gallery has no pictures: they need pip install 'fairshard[package]'."
+    )
+    return 0
 
 
 def _the_run(address: str) -> tuple[Store, str, str]:

@@ -235,14 +235,12 @@ def _prepare(
                 index,
                 check_divert(suite, deal.gate.divert),
                 deal.price.allocation in _BY_WEIGHT,
-                deal.price.assets_in_levels,
+                deal.named_assets,
             )
         )
         named = find_agreement_references(contributors, consents, agreements, deal)
         watches.append(
-            watch_references(
-                *(contributors, consents, releases, named, joins), deal.price.assets_in_levels
-            )
+            watch_references(*(contributors, consents, releases, named, joins), deal.named_assets)
         )
     none = np.zeros(0, np.uint64)
     paired = StringIndex(watches[0].pair_assets)  # of the same consents for every deal

@@ -1,30 +1,33 @@
-"""What SPDX identifiers say: their parts, and which licences ask for the same licence in return."""
+"""What SPDX identifiers say: their parts, and which licences ask for the same licence in return.
+
+The library that parses them is imported only for that: the base install has the rules' texts.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-
-from license_expression import (
-    ExpressionError,
-    LicenseSymbol,
-    Licensing,
-    get_license_index,
-    get_spdx_licensing,
-)
+from typing import TYPE_CHECKING
 
 from schemas.licences import is_known_share_alike
+
+if TYPE_CHECKING:
+    from license_expression import LicenseSymbol, Licensing
 
 _SHARE_ALIKE_CATEGORIES = ("Copyleft", "Copyleft Limited")
 
 
 @lru_cache(maxsize=1)
 def _licensing() -> Licensing:
+    from license_expression import get_spdx_licensing
+
     return get_spdx_licensing()
 
 
 @lru_cache(maxsize=1)
 def _copyleft_keys() -> frozenset[str]:
     """Identifiers, in capitals, of the licences that ScanCode's index calls copyleft."""
+    from license_expression import get_license_index
+
     return frozenset(
         key.upper()
         for licence in get_license_index()
@@ -35,6 +38,8 @@ def _copyleft_keys() -> frozenset[str]:
 
 
 def _symbols(code: str) -> list[LicenseSymbol] | None:
+    from license_expression import ExpressionError
+
     try:
         parsed = _licensing().parse(code, validate=True, strict=True)
     except (ExpressionError, RecursionError):

@@ -11,7 +11,6 @@ from pipelines.report.pages.buyer import DeliveryFacts
 from pipelines.report.pages.excluded import read_exclusions
 from pipelines.report.pages.money import read_money, read_versions
 from pipelines.report.pages.samples import Owner, SampleSurvey, survey_samples
-from pipelines.report.pages.thumbnails import make_thumbnails
 from pipelines.run.status import RunState, read_status
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
@@ -70,8 +69,25 @@ def delivery_facts(
         survey = survey_samples(store, owners)
     except (OSError, ValueError):  # missing in old deliveries, or damaged, which the report says
         survey = SampleSurvey(samples=manifest.end.samples)
-    pictures = make_thumbnails(store, survey.places, settings.thumbnails, settings.progress_path)
-    return DeliveryFacts(manifest, survey, pictures, report)
+    return DeliveryFacts(manifest, survey, _pictures(store, survey, settings), report)
+
+
+def _pictures(store: Store, survey: SampleSurvey, settings: ReportSettings) -> dict[int, str]:
+    """Returns the pictures of the gallery; what decodes media is imported only for some."""
+    if not settings.thumbnails:
+        return {}
+    from pipelines.report.pages.thumbnails import make_thumbnails
+
+    return make_thumbnails(store, survey.places, settings.thumbnails, settings.progress_path)
+
+
+def can_show_pictures() -> bool:
+    """Whether what decodes media is installed, which the base install does not have."""
+    try:
+        from pipelines.report.pages import thumbnails  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def run_facts(store: Store, deal_id: str, version: str, settings: ReportSettings) -> RunFacts:
