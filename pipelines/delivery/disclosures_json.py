@@ -12,6 +12,8 @@ Node = dict[str, object]
 
 _SPDX_CONTEXT = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 _DPS_SCHEMA = "https://docs.oasis-open.org/dps/prov-meta/v1.0/schema/data-provenance.json"
+# Of the formats of media that the schema lists; it has neither films nor WebP.
+_DPS_FORMATS = {"jpg": "image/jpeg", "png": "image/png"}
 _INVALID = "https://fairshard.invalid/id"  # nobody can own .invalid (RFC 6761)
 
 
@@ -193,17 +195,20 @@ def provenance(facts: Facts) -> Node:
             "date": facts.made_at[:10],
             "generation-method": [
                 {
-                    "code": "licensed-from-contributors",
-                    "long-description": "Works of the agency's contributors, taken under their "
-                    "consents and releases as far as the deal's purposes go.",
+                    "code": "other",
+                    "long-description": "Licensed from contributors: works of the agency's "
+                    "contributors, taken under their consents and releases as far as the deal's "
+                    "purposes go.",
                 }
             ],
-            "format": sorted({shard.family for shard in facts.manifest.shards}),
+            "format": sorted(
+                {_DPS_FORMATS.get(shard.family, "other") for shard in facts.manifest.shards}
+            ),
         },
         "use": {
             "license": [f"Terms of deal {facts.terms.deal_id}", *codes],
             "intended-purpose": [
-                {"code": name, "long-description": meaning}
+                {"code": "other", "long-description": f"{name}: {meaning}"}
                 for name, meaning in facts.terms.licensed.items()
             ],
             **({} if facts.terms.territory == [WORLD] else {"processing-included": places}),

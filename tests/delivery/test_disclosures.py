@@ -164,7 +164,9 @@ def test_provenance_has_what_its_schema_requires(made: Path) -> None:
     assert found["set"]["publisher"]["contact-details"] == "a@bild.example"
     assert found["use"]["processing-included"] == [{"country": "NO"}, {"country": "US"}]
     assert found["use"]["license"][1:] == ["CC-BY-4.0"]
-    assert [one["code"] for one in found["use"]["intended-purpose"]] == ["train_gen"]
+    [purpose] = found["use"]["intended-purpose"]
+    assert purpose["code"] == "other" and purpose["long-description"].startswith("train_gen: ")
+    assert found["provenance"]["format"] == ["image/jpeg"]
 
 
 @pytest.mark.parametrize("path", ["samples.parquet", "rights/terms.json"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.run.receipts import ShardSpec
 from pipelines.selection import plan
+from pipelines.selection.plan import _OVERHEAD_BYTES as OVERHEAD
 from schemas.layout import asset_hash
 
 
@@ -188,3 +189,23 @@ def test_deals_ask_for_shards(sizes: list[int], least: int, equal: bool) -> None
             assert max(counts) - min(counts) <= 1
             assert len(own) % least == 0 or len(own) == samples
     assert [one.spec.index for one in planned] == list(range(len(planned)))
+
+
+def test_a_removal_changes_one_range_unless_one_less_is_needed() -> None:
+    """What docs/removal.md says of packaging again after a removal."""
+    chosen = [candidate(f"a-{number}", size=10_000) for number in range(100)]
+    need = sum(item.bytes + OVERHEAD for item in chosen)
+
+    def shards(assets: Sequence[PlanCandidate], pieces: int) -> dict[str, list[str]]:
+        planned = plan_shards("deal", assets, -(-need // pieces))
+        return {one.spec.name: [asset.asset_id for asset in one.samples] for one in planned}
+
+    before = shards(chosen, 5)
+    after = shards(chosen[1:], 5)
+    assert before.keys() == after.keys() and len(before) == 5
+    assert sum(before[name] != after[name] for name in before) == 1
+    fewer = shards(chosen[30:], 5)
+    assert len(fewer) == 4
+    kept = {item.asset_id for item in chosen[30:]}
+    left = {name: [one for one in before[name] if one in kept] for name in before}
+    assert all(assets not in fewer.values() for assets in left.values())
