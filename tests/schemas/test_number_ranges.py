@@ -31,6 +31,8 @@ def deal_with(key: str, value: int | str) -> Deal:
         row |= {"profile": "video-text", "media": ["video"], "render": {"films": "transcode"}}
     if key.startswith("clips."):
         row |= {"profile": "first-last-frame", "media": ["video"]}
+    if key.startswith("structure."):
+        row |= {"profile": "structure-video", "media": ["video"]}
     if key.startswith("captions.endpoint."):
         row["models"] = {"captioner": "https://localhost/v1/chat/completions#m"}
     if key.startswith("price.two_factor."):

@@ -23,6 +23,7 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     catalogue.AgreementRow: catalogue.AGREEMENTS_SCHEMA,
     catalogue.ContributorShare: catalogue.CONTRIBUTOR_SHARE,
     decision.DecisionRow: decision.DECISIONS_SCHEMA,
+    features.CheckRow: features.CHECKS_SCHEMA,
     features.FactsRow: features.FACTS_SCHEMA,
     features.ShotFrames: features.SHOT_TYPE,
     features.FilmStretch: features.STRETCH_TYPE,
