@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from schemas.canonical import canonical_json
 from schemas.deal_agency import AgencyTerms
 from schemas.deal_captions import CaptionTerms, EndpointTerms
+from schemas.deal_clips import ClipTerms
 from schemas.deal_render import RenderTerms
 from schemas.deal_terms import (
     Agreement,
@@ -73,6 +74,7 @@ class Deal(DealSection):
     quality: QualityTerms = QualityTerms()
     models: ModelTerms = ModelTerms()
     captions: CaptionTerms = CaptionTerms()
+    clips: ClipTerms = ClipTerms()
     price: PriceTerms
     shards: ShardTerms = ShardTerms()
     split: SplitTerms = Field(default=SplitTerms(), validate_default=True)
@@ -147,6 +149,16 @@ class Deal(DealSection):
             raise ValueError(
                 "endpoint is used only if models.captioner is the address of one, "
                 f"not {models.captioner!r}"
+            )
+        return value
+
+    @field_validator("clips")
+    @classmethod
+    def _check_clips(cls, value: ClipTerms, info: ValidationInfo) -> ClipTerms:
+        profile = info.data.get("profile", "first-last-frame")
+        if value != ClipTerms() and profile != "first-last-frame":
+            raise ValueError(
+                f'clips are taken only in the profile "first-last-frame", not in "{profile}"'
             )
         return value
 
@@ -245,10 +257,10 @@ class Deal(DealSection):
     def terms_json(self) -> bytes:
         """The deal's terms as RFC 8785 JSON; the output location is not a term.
 
-        Withdrawal and quality terms, `[agency]`, `[render]`, `[split]`, `[captions]`, the models'
-        precision and device, and the later keys of `[rights]`, `[select]`, `[captions]`, `[shards]`
-        and `[render]` are part of it unless they are the defaults: a deal that says nothing of them
-        has the digest that it had before they existed.
+        Withdrawal and quality terms, `[agency]`, `[render]`, `[split]`, `[captions]`, `[clips]`,
+        the models' precision and device, and the later keys of `[rights]`, `[select]`,
+        `[captions]`, `[shards]` and `[render]` are part of it unless they are the defaults: a deal
+        that says nothing of them has the digest that it had before they existed.
         """
         excluded: dict[str, bool | set[str]] = {
             "output": True,
@@ -270,6 +282,8 @@ class Deal(DealSection):
             excluded["agency"] = True
         if self.captions == CaptionTerms():
             excluded["captions"] = True
+        if self.clips == ClipTerms():
+            excluded["clips"] = True
         excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))
         return canonical_json(self.model_dump(mode="json", exclude=excluded))
 

@@ -78,8 +78,8 @@ def _file(code: str, sentence: str, source: str, remedy: str, *keys: str) -> _En
     return code, ReasonInfo(Stage.ENRICH, Outcome.REFUSED, sentence, source, remedy, keys)
 
 
-def _profile(code: str, sentence: str, source: str, remedy: str) -> _Entry:
-    return _file(code, sentence, source, remedy, "profile")
+def _profile(code: str, sentence: str, source: str, remedy: str, *keys: str) -> _Entry:
+    return _file(code, sentence, source, remedy, "profile", *keys)
 
 
 def _select(
@@ -423,6 +423,13 @@ class Reason(StrEnum):
         "assets.boxes, assets.poses",
         "Draw them over the film as it is displayed: turned, in square pixels, and with the frames "
         "that its edit list shows.",
+    )
+    PROFILE_NO_CLIP = _profile(
+        "profile.no_clip",
+        "No shot of the film is as long as the clips that the deal wants.",
+        "assets.media_uri",
+        "Use a deal with a smaller clips.min_frames, or supply a longer film.",
+        "clips.min_frames",
     )
     PROFILE_UNMET = _profile(
         "profile.unmet",

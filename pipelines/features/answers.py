@@ -30,6 +30,7 @@ _FACT_TYPES = get_type_hints(ImageFacts)
 _PHASH = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"[0-9a-f]{96}")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_MOST_MS = 2**53 - 1
 _MOST_FOUND = 100_000  # faces or lines of text
 _MOST_CHARACTERS = 100  # of a watermark
 
@@ -112,6 +113,19 @@ def frame_images_answer(header: Header, blobs: Sequence[Blob], count: int) -> li
         if len(images) != count:
             raise ValueError("frames")
         return images
+
+
+def times_answer(header: Header) -> list[int]:
+    """Returns the times that an answer states, which ascend from 0.
+
+    Raises:
+        BadRecord: `media.undecodable` if it states none.
+    """
+    with _invalid_answers_fail():
+        times = [_count(time, _MOST_MS) for time in header["times"]]
+        if len(times) < 2 or times[0] != 0 or times != sorted(times):
+            raise ValueError("times")
+        return times
 
 
 def rendered_film_answer(header: Header, blobs: Sequence[Blob]) -> RenderedFilm:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pipelines.features.extras import Maker
-from pipelines.features.tracks import make_box_motion
+from pipelines.features.first_last_frames import make_first_last_frames
+from pipelines.features.tracks import make_box_motion, make_human_motion
 from pipelines.profiles import profile_for
 
 #: By name of the profile. Every profile with `extras` has one.
 MAKERS: dict[str, Maker] = {
     "box-motion": make_box_motion,
+    "human-motion": make_human_motion,
+    "first-last-frame": make_first_last_frames,
 }
 
 

@@ -27,6 +27,7 @@ from pipelines.features.answers import (
     image_answer,
     rendered_film_answer,
     texts_answer,
+    times_answer,
     track_answer,
 )
 from pipelines.features.pipe_messages import (
@@ -145,6 +146,10 @@ class Guard:
         request = {"size": None, "frame_side": limits.side, "as_files": False}
         header, blobs = self._frames(request, data, numbers, limits)
         return frame_images_answer(header, blobs, len(numbers))
+
+    def frame_times(self, data: bytes, limits: MediaLimits) -> list[int]:
+        """Returns when each frame is shown, and the end; see `exact_frames.frame_times`."""
+        return times_answer(self._ask({"what": "times"}, data, limits, 0)[0])
 
     def _frames(
         self, request: Header, data: bytes, numbers: Sequence[int], limits: MediaLimits

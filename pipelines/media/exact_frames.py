@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from pipelines.media.clip_packets import read_packets
 from pipelines.media.images import fitted_size
 from pipelines.media.open_film import (
     SIDEWAYS,
@@ -65,6 +66,29 @@ def read_frames(
         for number, frame in _wanted_frames(container, stream, ticks, wanted):
             check_pixels(frame.width, frame.height, max_pixels)
             yield number, _as_displayed(frame, stream, size, side)
+
+
+def frame_times(data: bytes, max_pixels: int) -> list[int]:
+    """Returns when each frame of a film is shown and when the last one ends, in milliseconds.
+
+    Times are from the start of the film, as those of shots; nothing is decoded.
+
+    Args:
+        data: The whole file.
+        max_pixels: The most pixels that a frame may have.
+
+    Raises:
+        BadRecord: `media.too_large` or `media.undecodable`.
+    """
+    with open_film(data) as container:
+        stream = film_stream(container)
+        check_stream(stream, max_pixels)
+        shown = read_packets(container, stream)
+        if not shown.ticks or stream.time_base is None:
+            raise BadRecord(Reason.MEDIA_UNDECODABLE, "the video track has no frames")
+        tick_ms = stream.time_base * 1000
+        ticks = [*shown.ticks, max(shown.ends)]
+        return [round((tick - shown.ticks[0]) * tick_ms) for tick in ticks]
 
 
 def png_bytes(image: Image.Image) -> bytes:

@@ -176,6 +176,10 @@ DEAL_KEY_MEANINGS = {
     "captions.endpoint.max_tokens": "maximum length of a caption",
     "captions.endpoint.timeout_s": "how long the endpoint may take for one caption, in seconds",
     "captions.endpoint.concurrency": "pictures that one process asks about at once",
+    "clips.min_frames": "only in the profile `first-last-frame`: least frames of a clip; shorter "
+    "shots give none",
+    "clips.max_frames": "most frames of a clip, or 0 for no limit; of a longer shot, the middle is "
+    "taken",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",

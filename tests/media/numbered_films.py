@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,7 @@ def numbered_film(
     container: str = "mp4",
     layout: str = "yuv420p",
     aspect: Fraction | None = None,
+    draw: Callable[[int, int, int], Pixels] = numbered,
 ) -> bytes:
     """Makes a film whose frames are shown at given times, in units of so many a second."""
     out = io.BytesIO()
@@ -52,7 +53,7 @@ def numbered_film(
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for number, time in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(number, *size), format="rgb24")
             frame.pts, frame.time_base = time, Fraction(1, unit)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
