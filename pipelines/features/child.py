@@ -32,6 +32,7 @@ from schemas.reasons import Reason
 
 if TYPE_CHECKING:
     from pipelines.signals.file.trust import TrustLists
+    from schemas.profiles.tracks import Track
     from schemas.signal import Reading
 
 _Answer = tuple[Header, list[bytes]]
@@ -110,20 +111,24 @@ def _frames(request: Header, data: bytes) -> _Answer:
     return {"sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
 
 
+def _track(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.box_tracks import read_boxes
+    from pipelines.media.pose_tracks import read_poses
+    from pipelines.media.track_files import TrackedFilm
+
+    film, reference = TrackedFilm(**request["film"]), 0
+    track: Track
+    if request["kind"] == "boxes":
+        track = read_boxes(data, film)
+    else:
+        track, reference = read_poses(data, film)
+    return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
+
+
 def _times(request: Header, data: bytes) -> _Answer:
     from pipelines.media.exact_frames import frame_times
 
     return {"times": frame_times(data, int(request["max_pixels"]))}, []
-
-
-def _track(request: Header, data: bytes) -> _Answer:
-    from pipelines.media.box_tracks import read_boxes
-    from pipelines.media.track_files import TrackedFilm
-
-    film = TrackedFilm(**request["film"])
-    track = read_boxes(data, film)
-    reference = 0
-    return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
 
 
 def _image(request: Header, data: bytes) -> _Answer:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
+from pipelines.features.renditions import find_frame_refusal
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.media.track_files import MAX_TRACK_BYTES, TrackedFilm, TrackKind
 from pipelines.rights.formatting import one_line
 from schemas.errors import BadRecord
-from schemas.profiles.tracks import BOXES_MEMBER, BoxTrack
+from schemas.profiles.tracks import (
+    BOXES_MEMBER,
+    POSES_MEMBER,
+    REFERENCE_MEMBER,
+    BoxTrack,
+    PoseTrack,
+)
 from schemas.reasons import Reason
 
 _REFUSALS = (Reason.PROFILE_TRACK_INVALID, Reason.PROFILE_TRACK_MISMATCH)
@@ -29,6 +36,34 @@ def make_box_motion(source: ExtraSource) -> MadeExtras:
         {
             **track.counts(),
             "boxes_source": track.source,
+            "tracker": track.tracker,
+            "tracker_version": track.tracker_version,
+        },
+    )
+
+
+def make_human_motion(source: ExtraSource) -> MadeExtras:
+    """Makes the members of the profile `human-motion`.
+
+    Raises:
+        ExtraRefusalError: `profile.track_invalid` or `profile.track_mismatch`, or
+            `rendition.not_allowed` if no frame of the film may be a picture of its own.
+        BadRecord: If the file with the poses cannot be fetched, or the frame cannot be read.
+    """
+    refusal = find_frame_refusal(source.row, source.resolution)
+    if refusal is not None:
+        raise ExtraRefusalError(*refusal)
+    member, number = _read_track(source, "poses")
+    track = PoseTrack.model_validate_json(member)
+    size = (source.width, source.height)
+    [frame] = this_guard().exact_frames(source.data, [number], size, source.context.limits)
+    return MadeExtras(
+        {POSES_MEMBER: member, REFERENCE_MEMBER: frame},
+        {
+            **track.counts(),
+            "reference_frame": number,
+            "skeleton": track.skeleton,
+            "poses_source": track.source,
             "tracker": track.tracker,
             "tracker_version": track.tracker_version,
         },

@@ -22,6 +22,8 @@ COCO_17 = (
 )
 #: The ending of the member with boxes, and of that with poses.
 BOXES_MEMBER, POSES_MEMBER = "boxes.json", "poses.json"
+#: The ending of the member with the frame that shows how the person looks.
+REFERENCE_MEMBER = "reference.png"
 MAX_BOXES = 200_000
 MAX_OBJECTS = 10_000
 MAX_POSES = 100_000

@@ -160,3 +160,37 @@ def found_box(pixels: Pixels, colour: tuple[int, int, int]) -> Box:
     near = (np.abs(pixels.astype(int) - colour).sum(axis=2) < 120).astype(np.uint8)
     rows, columns = np.flatnonzero(near.sum(axis=1) > 3), np.flatnonzero(near.sum(axis=0) > 3)
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def person_film(
+    frames: int = 12, width: int = 256, height: int = 144, form: str = "plain"
+) -> KnownFilm:
+    """Makes a film of the person, who is not there in the last frame; see `moving_film`."""
+    pictures = [person(number, width, height) for number in range(frames - 1)]
+    pictures.append(np.full((height, width, 3), 10, np.uint8))
+    return KnownFilm(stored(pictures, form), width, height, frames, ())
+
+
+def pose_file(film: KnownFilm, **changes: Any) -> dict[str, Any]:
+    """The agency's file with the poses of a film of the person; one joint is not seen."""
+    poses: list[dict[str, Any]] = [
+        {
+            "frame": number,
+            "box": list(person_box(number, film.width, film.height)),
+            "keypoints": [
+                [x, y, 0.5 + number / 100 if at != 16 else 0]
+                for at, (x, y) in enumerate(joints_at(number, film.width, film.height))
+            ],
+        }
+        for number in range(film.frames - 1)
+    ]
+    return {
+        "format": "fairshard-poses-1",
+        "skeleton": "coco-17",
+        "width": film.width,
+        "height": film.height,
+        "frames": film.frames,
+        "source": {"kind": "tracker", "name": "Example Poses", "version": "1.0"},
+        "poses": [*poses, {"frame": film.frames - 1, "box": None, "keypoints": None}],
+        **changes,
+    }

@@ -159,6 +159,20 @@ EXTRA_FACTS: dict[str, Row] = {
         "tracker": "Example Tracker",
         "tracker_version": "2.1",
     },
+    "human-motion": {
+        "posed_frames": 50,
+        "seen_joints": 800,
+        "reference_frame": 7,
+        "poses_source": "agency",
+        "tracker": "",
+        "tracker_version": "",
+        "skeleton": "coco-17",
+    },
+}
+
+# What samples of some profiles say of people, by profile.
+PEOPLE: dict[str, Row] = {
+    "human-motion": {"identities": "1" * 64, "model_releases": f"{'2' * 64}; {'3' * 64}"}
 }
 
 
@@ -197,10 +211,10 @@ def bare(row: UnitRow) -> UnitRow:
     return with_values(row, **unseen)
 
 
-def common_of(row: UnitRow) -> Row:
-    """Returns the fields that all profiles share, for a row."""
+def common_of(row: UnitRow, people: Row | None = None) -> Row:
+    """Returns the fields that all profiles share, for a row; those about people only of some."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
     unnamed = {} if row["seen"] else {"caption_model": "", "clip_model": ""}
     said: Row = {"title": row["title"] or "", "description": row["description"] or ""}
     said["captions"] = [sample_caption(one) for one in row["captions"]]
-    return {**base, **unnamed, **said}
+    return {**base, **unnamed, **said, **(people or {})}

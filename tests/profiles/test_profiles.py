@@ -21,6 +21,7 @@ from schemas.errors import InputError
 from schemas.unit import UnitRow
 from tests.profiles.rows import (
     EXTRA_FACTS,
+    PEOPLE,
     Row,
     bare,
     caption,
@@ -50,7 +51,7 @@ def row_of(name: str) -> UnitRow:
 
 
 def make_json(name: str, row: UnitRow) -> Row:
-    sample = load_profile(name).make_sample(common_of(row), row)
+    sample = load_profile(name).make_sample(common_of(row, PEOPLE.get(name)), row)
     return sample.model_dump(mode="json")
 
 
@@ -99,7 +100,10 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
             row = with_values(row, shots=row["shots"][:1], frames=20)
     profile = load_profile(name)
     assert profile.find_unmet(row) is None
-    common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
+    common = {
+        **common_of(row, PEOPLE.get(name)),
+        "frames": row.get("frames", 0) if "shots" in row else 0,
+    }
     sample = profile.make_sample(common, row)
     data = rfc8785.dumps(sample.model_dump(mode="json"))
     validator(name).validate(json.loads(data))
