@@ -87,6 +87,8 @@ class AssetDescription(TypedDict):
     weight: int | None
     credit: str | None
     source_url: str | None
+    boxes: str | None
+    poses: str | None
 
 
 class AssetRow(AssetDescription):
@@ -138,6 +140,9 @@ ASSETS_SCHEMA = pa.schema(
         # For licences that ask for it: the author's name as it may be shown, and where the work is.
         pa.field("credit", pa.string()),
         pa.field("source_url", pa.string()),
+        # Files with what is where in a film, which some profiles need.
+        pa.field("boxes", pa.string()),
+        pa.field("poses", pa.string()),
     ]
 )
 

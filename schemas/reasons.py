@@ -411,6 +411,19 @@ class Reason(StrEnum):
         "assets.media_uri",
         "Export the film again with a time for each frame.",
     )
+    PROFILE_TRACK_INVALID = _profile(
+        "profile.track_invalid",
+        "The file with the film's boxes or poses says something impossible; the detail says what.",
+        "assets.boxes, assets.poses",
+        "Correct the file; docs/profiles.md says what is in it.",
+    )
+    PROFILE_TRACK_MISMATCH = _profile(
+        "profile.track_mismatch",
+        "The boxes or poses were drawn for a film of another size, or with other frames.",
+        "assets.boxes, assets.poses",
+        "Draw them over the film as it is displayed: turned, in square pixels, and with the frames "
+        "that its edit list shows.",
+    )
     PROFILE_NO_CLIP = _profile(
         "profile.no_clip",
         "No shot of the film is as long as the clips that the deal wants.",

@@ -43,12 +43,18 @@ class ClearedRights(TypedDict):
     inference: bool
     usable_until: date | None
     agreements: list[Agreement]
+    people: list[str]
+    model_releases: list[str]
 
 
 CLEARED_RIGHTS_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
     pa.field("inference", pa.bool_(), nullable=False),
     pa.field("usable_until", pa.date32()),  # if it is before the deal's last day
     pa.field("agreements", pa.list_(AGREEMENT_TYPE), nullable=False),
+    # Who signed the model releases that are named, and the ids of the valid ones; none unless the
+    # deal's profile is about people.
+    pa.field("people", pa.list_(pa.string()), nullable=False),
+    pa.field("model_releases", pa.list_(pa.string()), nullable=False),
 )
 
 

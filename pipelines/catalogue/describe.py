@@ -31,6 +31,10 @@ _COLUMN_NOTES = {
     "credit": "the author's name as the licence lets it be shown; needed where `licence_code` asks "
     "for attribution ([delivery.md](delivery.md#attribution))",
     "source_url": "where the work is published, `http://` or `https://`; for the same licences",
+    "boxes": "of a film: the file with the boxes of objects in its frames, named like `media_uri` "
+    "([profiles.md](profiles.md#boxes)); for the profile `box-motion`",
+    "poses": "of a film: the file with the poses of a person ([profiles.md](profiles.md#poses)); "
+    "for the profile `human-motion`",
     "purpose": "one of the [six](deal.md#purposes), or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",

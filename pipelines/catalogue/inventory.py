@@ -58,7 +58,7 @@ class FileCounts:
         tables: Files that are parts of tables, by table; those that are joined to tables, list
             codes, or are workbooks of several tables are counted apart.
         media: Media by their endings, or because an asset names them.
-        sidecars: `.xmp` files beside the file that they describe.
+        sidecars: `.xmp` files and tracks beside the file that they describe.
         other: Mappings, deals and files of the system, which hold no rows.
         ignored: The files that the mapping leaves out, by name.
         sheets: The sheets of workbooks that are not read.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
@@ -14,6 +14,8 @@ MEDIA_ENDINGS = frozenset(
     "png psb psd r3d raf raw rw2 rwl sr2 srf srw svg tga tif tiff ts webm webp wmv x3f".split()
 )
 SIDECAR_ENDING = "xmp"
+# Of files with what is where in a film: clip.boxes.json or clip.mp4.boxes.json beside clip.mp4.
+TRACK_ENDINGS = (".boxes.json", ".poses.json")
 
 T = TypeVar("T")
 
@@ -50,7 +52,7 @@ class Listing:
     Attributes:
         files: The files that are neither, sorted by name.
         media: How many files end as media do.
-        sidecars: How many `.xmp` files lie beside the file that they describe.
+        sidecars: How many `.xmp` files and tracks lie beside the file that they describe.
     """
 
     files: tuple[CatalogueFile, ...]
@@ -70,6 +72,15 @@ def _group(name: str) -> str:
     return folder + slash + base.partition(".")[0]
 
 
+def _is_sidecar(name: str, described: Container[str], films: Container[str]) -> bool:
+    """Whether a file lies beside what it is about: a file of any kind, or for a track, a film."""
+    if ending(name) == SIDECAR_ENDING:
+        return name.rpartition(".")[0] in described
+    return any(
+        name.lower().endswith(last) and name[: -len(last)] in films for last in TRACK_ENDINGS
+    )
+
+
 def sort_listing(
     found: Iterable[T], name_of: Callable[[T], str], file_of: Callable[[T], CatalogueFile]
 ) -> Listing:
@@ -85,16 +96,18 @@ def sort_listing(
     media = sidecars = 0
     for _, group in groupby(found, lambda item: _group(name_of(item))):
         items = list(group)
-        described: set[str] = set()
+        described, films = set[str](), set[str]()
         for item in items:
             name = name_of(item)
             if ending(name) != SIDECAR_ENDING:
                 described |= {name, name.rpartition(".")[0]}
+            if ending(name) in MEDIA_ENDINGS:
+                films |= {name, name.rpartition(".")[0]}
         for item in items:
             name = name_of(item)
             if ending(name) in MEDIA_ENDINGS:
                 media += 1
-            elif ending(name) == SIDECAR_ENDING and name.rpartition(".")[0] in described:
+            elif _is_sidecar(name, described, films):
                 sidecars += 1
             else:
                 files.append(file_of(item))

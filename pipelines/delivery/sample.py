@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from pipelines.delivery.file_fields import file_fields
+from pipelines.delivery.people import people_fields
 from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
@@ -71,8 +72,9 @@ def make_sample(row: UnitRow, job: Job) -> CommonSample:
     profile = profile_for(job.deal.profile, row["media_type"])
     if profile is None:
         raise AssertionError("a deal takes no media that its profile does not")
+    common = {**_common(row, job), **people_fields(profile.sample, row, job)}
     try:
-        return _with_drawn_caption(profile.make_sample(_common(row, job), row), row, job)
+        return _with_drawn_caption(profile.make_sample(common, row), row, job)
     except SampleError as error:
         raise RunError(
             "A sample is not what its profile's schema says",

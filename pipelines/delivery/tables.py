@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.delivery.people import release_commitment
 from pipelines.delivery.sample import clip_score
 from pipelines.format.tar import Member
 from pipelines.ledger.commitments import Domain, commit, item_salt, text_value
@@ -140,7 +141,8 @@ def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, li
         "contributors": [commitment(Domain.CONTRIBUTOR, person) for person in people],
         "consents": sorted(commitment(Domain.CONSENT, *item) for item in signed),
         "releases": sorted(
-            commitment(Domain.RELEASE, ref) for ref in set(row["release_ids"] or [])
+            release_commitment(salt, delivery, row["asset_id"], ref)
+            for ref in set(row["release_ids"] or [])
         ),
     }
 

@@ -212,6 +212,17 @@ def file_answer(blobs: Sequence[Blob]) -> bytes:
         return bytes(data)
 
 
+def track_answer(header: Header, blobs: Sequence[Blob]) -> tuple[bytes, int]:
+    """Returns the member and the reference frame that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if it is something else.
+    """
+    with _invalid_answers_fail():
+        (member,) = blobs
+        return bytes(member), int(header["reference_frame"])
+
+
 def failure_answer(header: Header) -> BadRecord:
     """Returns the failure that an answer states."""
     try:

@@ -26,11 +26,13 @@ from pipelines.media.formats import parse_format
 from pipelines.media.images import decode_and_hash
 from pipelines.process.identity import end_with_parent
 from pipelines.process.priority import keep_ordinary_priority
+from schemas.canonical import canonical_json
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
 if TYPE_CHECKING:
     from pipelines.signals.file.trust import TrustLists
+    from schemas.profiles.tracks import Track
     from schemas.signal import Reading
 
 _Answer = tuple[Header, list[bytes]]
@@ -107,6 +109,20 @@ def _frames(request: Header, data: bytes) -> _Answer:
         return {}, [png_bytes(image) for image in images]
     packed = [pack_image(image) for image in images]
     return {"sizes": [size for size, _ in packed]}, [blob for _, blob in packed]
+
+
+def _track(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.box_tracks import read_boxes
+    from pipelines.media.pose_tracks import read_poses
+    from pipelines.media.track_files import TrackedFilm
+
+    film, reference = TrackedFilm(**request["film"]), 0
+    track: Track
+    if request["kind"] == "boxes":
+        track = read_boxes(data, film)
+    else:
+        track, reference = read_poses(data, film)
+    return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
 
 
 def _times(request: Header, data: bytes) -> _Answer:
@@ -258,6 +274,7 @@ _ANSWERS = {
     "film": _film,
     "clips": _clips,
     "frames": _frames,
+    "track": _track,
     "times": _times,
     "image": _image,
     "signals": _signals,

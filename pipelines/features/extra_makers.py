@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pipelines.features.extras import Maker
 from pipelines.features.first_last_frames import make_first_last_frames
+from pipelines.features.tracks import make_box_motion, make_human_motion
 from pipelines.profiles import profile_for
 
 #: By name of the profile. One with `extras` has one, but
 #: `structure-video`, whose members a model makes (pipelines.steps.frame_vectors).
 MAKERS: dict[str, Maker] = {
+    "box-motion": make_box_motion,
+    "human-motion": make_human_motion,
     "first-last-frame": make_first_last_frames,
 }
 

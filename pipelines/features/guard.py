@@ -28,6 +28,7 @@ from pipelines.features.answers import (
     rendered_film_answer,
     texts_answer,
     times_answer,
+    track_answer,
 )
 from pipelines.features.pipe_messages import (
     BYTES_PER_PIXEL,
@@ -46,6 +47,7 @@ from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.media.render import RenderSettings
 from pipelines.media.render_film import FilmSettings, RenderedFilm
+from pipelines.media.track_files import MAX_TRACK_MEMBER_BYTES, TrackedFilm, TrackKind
 from pipelines.process.isolated import python_command
 from pipelines.signals.file.description_fields import FileDescription
 from pipelines.signals.file.embedded import may_state_rights
@@ -155,6 +157,26 @@ class Guard:
         most = len(numbers) * (BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES)
         request = {"what": "frames", "numbers": list(numbers), **request}
         return self._ask(request, data, limits, most)
+
+    def track(
+        self, data: bytes, kind: TrackKind, film: TrackedFilm, limits: MediaLimits
+    ) -> tuple[bytes, int]:
+        """Reads a track file; see `box_tracks.read_boxes` and `pose_tracks.read_poses`.
+
+        Returns:
+            The member that a sample carries, and the number of the reference frame of poses.
+
+        Raises:
+            BadRecord: As there, and `media.undecodable` if the child dies of it.
+        """
+        request = {
+            "what": "track",
+            "kind": kind,
+            "film": vars(film),
+            "cpu_s": limits.signals_timeout_s,
+            "timeout_s": limits.signals_timeout_s,
+        }
+        return track_answer(*self._ask(request, data, limits, MAX_TRACK_MEMBER_BYTES))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.

@@ -43,6 +43,7 @@ class Domain(StrEnum):
     TERMS = "terms"
     GROUP = "group"
     CLUSTER = "cluster"
+    PERSON = "person"
 
 
 _PREFIXES = {domain: domain.encode() + b"\x00" for domain in Domain}

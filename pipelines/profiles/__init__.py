@@ -15,7 +15,9 @@ from pipelines.profiles.base import Profile
 from schemas.errors import InputError
 
 # Modules of this package that are not profiles.
-_HELPER_MODULES = frozenset({"base", "aspect", "captions", "clip_bounds", "films", "tables"})
+_HELPER_MODULES = frozenset(
+    {"base", "aspect", "captions", "clip_bounds", "films", "tables", "track_members"}
+)
 
 
 def profile_names() -> tuple[str, ...]:

@@ -99,7 +99,7 @@ class Profile:
         try:
             return self.sample.model_validate({**common, "profile": self.name, **self.fields(row)})
         except ValidationError as error:
-            raise SampleError(_fault_summary(error)) from error
+            raise SampleError(fault_summary(error)) from error
 
     def parse_sample(self, data: bytes) -> CommonSample:
         """Parses a sample's JSON member.
@@ -110,10 +110,11 @@ class Profile:
         try:
             return self.sample.model_validate_json(data)
         except ValidationError as error:
-            raise SampleError(_fault_summary(error)) from error
+            raise SampleError(fault_summary(error)) from error
 
 
-def _fault_summary(error: ValidationError) -> str:
+def fault_summary(error: ValidationError) -> str:
+    """Returns the first faults of data that do not match a model, in one line."""
     faults = [
         f"{'.'.join(map(str, fault['loc'])) or 'sample'}: {fault['msg']}"
         for fault in error.errors(include_url=False, include_input=False)

@@ -22,6 +22,7 @@ from pipelines.rights.arrow import (
     one_of,
 )
 from pipelines.rights.consents import ALLOW
+from pipelines.rights.identities import people_of
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.releases import epoch_days
 from pipelines.storage.columns import Column, list_array, struct_field
@@ -44,6 +45,7 @@ def add_cleared_rights(cleared: pa.Table, index: RightsIndex, deal: Deal) -> pa.
         pa.array(inference_allowed(cleared, index, deal)),
         _usable_until(cleared, index, deal),
         _signed_agreements(cleared, index, deal),
+        *people_of(cleared, index, deal),
     )
     for field, values in zip(CLEARED_RIGHTS_FIELDS, columns, strict=True):
         cleared = cleared.append_column(field, values.cast(field.type))

@@ -25,6 +25,7 @@ from pipelines.rights.arrow import (
     is_present,
     list_column,
     one_of,
+    with_hyphens,
 )
 from pipelines.rights.lookup import StringIndex, WordArray, new_secret
 from pipelines.rights.release_subjects import index_witnesses, revoked_twins, subject_codes
@@ -44,6 +45,8 @@ IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS, DENIES = (
     np.uint32(1 << i) for i in range(6)
 )
 REVOKED = "release.revoked"
+#: The profiles whose samples say which of them show the same person.
+PROFILES_OF_PEOPLE = frozenset({"human-motion"})
 _NO_DENIALS = [value.value for value in Permission if value is not Permission.DENY]
 
 
@@ -103,6 +106,11 @@ class NamedReleases:
         """Where a release has a fault, by the code of its reason, [items]."""
         return self.has_trait(self.index.fault_bits[code])
 
+    @property
+    def names_subject(self) -> BoolArray:
+        """Where a release says whose it is, [items]."""
+        return np.asarray(self.index.subjects[self.position] != 0)
+
     def is_valid(self, kind: np.uint32) -> BoolArray:
         """Where a release of a kind has no fault, [items]."""
         any_fault = np.bitwise_or.reduce(list(self.index.fault_bits.values()))
@@ -161,6 +169,7 @@ class ReleaseIndex:
             and an unknown release, cannot be told apart: together they count as one person.
         witnesses: Those who witnessed releases.
         witness: Who of them witnessed it, or -1, [n + 1] int32.
+        subject_names: Who each is about, written alike; only kept for deals that need it, [n].
     """
 
     ids: StringIndex
@@ -173,6 +182,7 @@ class ReleaseIndex:
     subjects: WordArray
     witnesses: StringIndex
     witness: npt.NDArray[np.int32]
+    subject_names: Column | None = None
 
     def find(self, assets: pa.Table, deal: Deal) -> NamedReleases:
         """The releases that assets name, with their faults for these assets."""
@@ -271,4 +281,7 @@ def index_releases(
         subjects=subjects,
         witnesses=witnesses,
         witness=witness,
+        subject_names=with_hyphens(folded(without_dictionary(column(releases, "subject_ref"))))
+        if deal.profile in PROFILES_OF_PEOPLE
+        else None,
     )

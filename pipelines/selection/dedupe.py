@@ -20,7 +20,9 @@ from pipelines.storage.columns import Column, numbers_in, values_of
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
-_AS_THEY_ARE = ("asset_id", "hash", "created_at", "bytes", "place", "owners", "inference")
+_AS_THEY_ARE = (
+    *("asset_id", "hash", "created_at", "bytes", "place", "owners", "people", "inference"),
+)
 _HEX_COLUMNS = ("phash", "colour")  # hex in units
 _SHA256_BYTES, PHASH_BYTES, COLOUR_BYTES = 32, 32, 48
 #: What selection knows about an asset. All are in memory at once, so every byte counts.
@@ -37,6 +39,7 @@ _CANDIDATES_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("colour", pa.binary(COLOUR_BYTES), nullable=False),
     pa.field("place", pa.uint64(), nullable=False),  # hash of where its file lies
     pa.field("owners", pa.string(), nullable=False),  # schemas.refused.owners_text
+    pa.field("people", pa.list_(pa.string()), nullable=False),  # schemas.unit.ClearedRights
     # Of the look that stands for it (pipelines.media.looks); the largest contrast of all frames.
     pa.field("look_hash", pa.binary(PHASH_BYTES), nullable=False),
     pa.field("look_colour", pa.binary(COLOUR_BYTES), nullable=False),
@@ -50,7 +53,7 @@ CANDIDATES_SCHEMA = pa.schema(_CANDIDATES_FIELDS)
 #: The columns of a unit (schemas.unit.UNIT_SCHEMA) that candidates are made from.
 UNIT_COLUMNS = (
     "asset_id hash original_sha256 format created_at width height bytes phash colour place owners "
-    "looks inference film_ms black_ms frozen_ms silent_ms sound"
+    "people looks inference film_ms black_ms frozen_ms silent_ms sound"
 ).split()
 
 

@@ -5,9 +5,9 @@
 2. Assets of a contributor are a group, or those that a contributor made on one day (a shoot). An
    asset of several contributors joins their groups. If a contributor has an asset without a date,
    it may be of any of their shoots, so that all of theirs are one group.
-3. What a group or a cluster connects is in one split. Which one is drawn by the salted hash of one
-   of its groups, so that later versions mostly draw the same. A part that is larger than the share
-   that the deal asks for is for training, and the largest part always is.
+3. What a group, a cluster or a person connects is in one split. Which one is drawn by the salted
+   hash of one of its groups, so that later versions mostly draw the same. A part that is larger
+   than the share that the deal asks for is for training, and the largest part always is.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def divide(
         groups = split = None
     else:
         groups = _groups(candidates, chosen, terms)
-        split = _drawn(groups, clusters, terms.validation_bp, salt)
+        shown = values_of(candidates["people"].take(chosen), list[str])
+        split = _drawn(groups, clusters, shown, terms.validation_bp, salt)
     ids = candidates["asset_id"]
     rows = len(chosen)
     columns = {
@@ -139,7 +140,11 @@ def _groups(candidates: pa.Table, chosen: Indices, terms: SplitTerms) -> list[st
 
 
 def _drawn(
-    groups: Sequence[str], clusters: npt.NDArray[np.intp] | None, share_bp: int, salt: bytes
+    groups: Sequence[str],
+    clusters: npt.NDArray[np.intp] | None,
+    people: Sequence[Sequence[str]],
+    share_bp: int,
+    salt: bytes,
 ) -> list[str]:
     """Returns the split of each asset."""  # 3
     names = sorted(set(groups))
@@ -150,6 +155,10 @@ def _drawn(
         first: dict[int, int] = {}
         for number, cluster in zip(own, clusters.tolist(), strict=True):
             sets.join(first.setdefault(cluster, number), number)
+    of_person: dict[str, int] = {}
+    for number, shown in zip(own, people, strict=True):
+        for person in shown:
+            sets.join(of_person.setdefault(person, number), number)
     parts: dict[int, list[int]] = {}
     sizes: dict[int, int] = {}
     for number in range(len(names)):

@@ -53,7 +53,8 @@ _STATES = (("success", None), (REMOVED, REMOVED))  # status and error message of
 # What a row of a removed sample may not say.
 _REMOVED_FIELDS = (
     "asset caption title decision_sha256 contributors consents releases description keywords "
-    "category language created_at captions tags phash duplicate_cluster group_id"
+    "category language created_at captions tags phash duplicate_cluster group_id identities "
+    "model_releases"
 ).split()
 
 

@@ -22,7 +22,10 @@ class SplitCheck:
     def __init__(self, divided: bool, report_problem: Callable[[str, str], None]) -> None:
         self._divided = divided
         self._report = report_problem
-        self._found: dict[str, dict[str, str]] = {"group_id": {}, "duplicate_cluster": {}}
+        # Of the last, which only some profiles have, a sample may have several.
+        self._found: dict[str, dict[str, str]] = {
+            name: {} for name in ("group_id", "duplicate_cluster", "identities")
+        }
 
     def add(self, table: pa.Table) -> None:
         """Checks the samples of a table; those of FORMAT_VERSION 10 have no splits."""
@@ -31,13 +34,15 @@ class SplitCheck:
         live = table.filter(pc.not_equal(table["status"], pa.scalar(REMOVED)))
         if not self._divided and pc.all(pc.equal(live["split"], pa.scalar("train"))).as_py():
             return
-        columns = (live[name].to_pylist() for name in ("shard", "split", *self._found))
+        names = [name for name in self._found if name in live.column_names]
+        columns = (live[name].to_pylist() for name in ("shard", "split", *names))
         for shard, split, *own in zip(*columns, strict=True):
             path = layout.shard_table_path(shard)
             if split != layout.shard_split(shard):
                 self._report(path, f"a sample has the split {split!r}, which is not its shard's")
                 return
-            for name, value in zip(self._found, own, strict=True):
-                if value is not None and self._found[name].setdefault(value, split) != split:
-                    self._report(path, f"samples of one {name} are in two splits: {value}")
-                    return
+            for name, value in zip(names, own, strict=True):
+                for one in value.split("; ") if value else ():
+                    if self._found[name].setdefault(one, split) != split:
+                        self._report(path, f"samples of one {name} are in two splits: {one}")
+                        return

@@ -193,6 +193,7 @@ def candidates_table(assets: Sequence[Asset]) -> pa.Table:
         "phash": [look[:32] for look in standing],
         "colour": [look[32:80] for look in standing],
         "place": list(range(len(names))),
+        "people": [[] for _ in names],
         "owners": [f"c-{number}" for number in range(len(names))],
         "look_hash": [look[:32] for look in standing],
         "look_colour": [look[32:80] for look in standing],

@@ -99,6 +99,7 @@ def _batches(count: int) -> Iterator[list[Column]]:
             "phash": _binary(dice.bytes(32 * rows), 32),
             "colour": _binary(dice.bytes(48 * rows), 48),
             "place": pa.array(dice.integers(0, 2**64, rows, np.uint64)),
+            "people": pa.array([[]] * len(numbers), pa.list_(pa.string())),
             "owners": pa.array([f"c{number // 100:08d}" for number in numbers]),
             "look_hash": _binary(dice.bytes(32 * rows), 32),
             "look_colour": _binary(dice.bytes(48 * rows), 48),

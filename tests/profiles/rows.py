@@ -144,6 +144,34 @@ def film_row(**changes: Any) -> UnitRow:
     return with_values(row, **changes)
 
 
+# What makers of members say of them, by profile.
+TRACK_FACTS: dict[str, Row] = {
+    "box-motion": {
+        "objects": 2,
+        "boxes": 21,
+        "hard_boxes": 12,
+        "boxed_frames": 12,
+        "boxes_source": "tracker",
+        "tracker": "Example Tracker",
+        "tracker_version": "2.1",
+    },
+    "human-motion": {
+        "posed_frames": 50,
+        "seen_joints": 800,
+        "reference_frame": 7,
+        "poses_source": "agency",
+        "tracker": "",
+        "tracker_version": "",
+        "skeleton": "coco-17",
+    },
+}
+
+# What samples of some profiles say of people, by profile.
+PEOPLE: dict[str, Row] = {
+    "human-motion": {"identities": "1" * 64, "model_releases": f"{'2' * 64}; {'3' * 64}"}
+}
+
+
 def with_values(row: UnitRow, **changes: Any) -> UnitRow:
     """Returns the row with other values."""
     columns: Row = {**row, **changes}
@@ -179,10 +207,10 @@ def bare(row: UnitRow) -> UnitRow:
     return with_values(row, **unseen)
 
 
-def common_of(row: UnitRow) -> Row:
-    """Returns the fields that all profiles share, for a row."""
+def common_of(row: UnitRow, people: Row | None = None) -> Row:
+    """Returns the fields that all profiles share, for a row; those about people only of some."""
     base = FILM_COMMON if row["media_type"] == "video" else COMMON
     unnamed = {} if row["seen"] else {"caption_model": "", "clip_model": ""}
     said: Row = {"title": row["title"] or "", "description": row["description"] or ""}
     said["captions"] = [sample_caption(one) for one in row["captions"]]
-    return {**base, **unnamed, **said}
+    return {**base, **unnamed, **said, **(people or {})}

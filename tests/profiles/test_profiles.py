@@ -20,6 +20,8 @@ from schemas import profiles as schemas
 from schemas.errors import InputError
 from schemas.unit import UnitRow
 from tests.profiles.rows import (
+    PEOPLE,
+    TRACK_FACTS,
     Row,
     bare,
     caption,
@@ -36,9 +38,10 @@ NAMES = profile_names()
 
 # What the makers of extra members say of a film whose first shot has the frames 0 to 19.
 _CLIP = {"shot": 0, "first_frame": 2, "end_frame": 18, "start_ms": 80, "end_ms": 720}
-EXTRA_FACTS = {
+EXTRA_FACTS: dict[str, Row] = {
     "first-last-frame": {"clip": 0, "clips": [_CLIP]},
     "structure-video": {"embedding_every": 1, "embedding_rows": 50, "embedding_dimensions": 512},
+    **TRACK_FACTS,
 }
 # Profiles of which no sample is without a model's work.
 BY_MODELS = ("structure-video",)
@@ -55,7 +58,7 @@ def row_of(name: str) -> UnitRow:
 
 
 def make_json(name: str, row: UnitRow) -> Row:
-    sample = load_profile(name).make_sample(common_of(row), row)
+    sample = load_profile(name).make_sample(common_of(row, PEOPLE.get(name)), row)
     return sample.model_dump(mode="json")
 
 
@@ -104,7 +107,10 @@ def test_a_sample_meets_its_schema(name: str, seen: bool) -> None:
             row = with_values(row, shots=row["shots"][:1], frames=20)
     profile = load_profile(name)
     assert profile.find_unmet(row) is None
-    common = {**common_of(row), "frames": row.get("frames", 0) if "shots" in row else 0}
+    common = {
+        **common_of(row, PEOPLE.get(name)),
+        "frames": row.get("frames", 0) if "shots" in row else 0,
+    }
     sample = profile.make_sample(common, row)
     data = rfc8785.dumps(sample.model_dump(mode="json"))
     validator(name).validate(json.loads(data))

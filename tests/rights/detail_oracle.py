@@ -66,6 +66,10 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "text.personal_data": ("asset_id",),
     "select.media_type": ("media_type",),
     "select.keywords": ("keywords",),
+    "profile.no_boxes": ("boxes",),
+    "profile.no_poses": ("poses",),
+    "profile.no_model_release": ("people_count", "release_ids"),
+    "profile.no_identity": ("release_ids",),
 }
 REASON_ORDER = list(_COLUMNS)
 # The words for each kind of insufficient consent.

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def digest_of(media: str) -> bytes:
 
 def table_of(candidates: Sequence[Candidate]) -> pa.Table:
     """Returns candidates as the table that selection uses."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "asset_id": item.asset_id,
             "hash": item.hash,
@@ -75,6 +76,7 @@ def table_of(candidates: Sequence[Candidate]) -> pa.Table:
             "phash": bytes.fromhex(item.look.phash),
             "colour": bytes.fromhex(item.look.colour),
             "place": item.place or item.hash,
+            "people": [],
             "owners": owners_text([{"contributor_id": n, "share_bp": 1} for n in item.owners]),
             "look_hash": bytes.fromhex((item.elsewhere or item.look).phash),
             "look_colour": bytes.fromhex((item.elsewhere or item.look).colour),

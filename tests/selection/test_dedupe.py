@@ -204,7 +204,7 @@ def test_hash_of_the_wrong_length_is_an_error() -> None:
     unit = {"asset_id": "a", "hash": 1, "original_sha256": "00" * 32, "format": "jpg"}
     unit |= {"created_at": None, "width": 9, "height": 8, "bytes": 7, "colour": "00" * COLOURS}
     looks = [bytes([frame]) * (LOOK_BYTES - 1) + bytes([contrast]) for frame, contrast in FRAMES]
-    unit |= {"place": 6, "owners": "c", "looks": looks, "inference": True}
+    unit |= {"place": 6, "owners": "c", "people": [], "looks": looks, "inference": True}
     unit |= {"film_ms": 40, "black_ms": 10, "frozen_ms": 20, "silent_ms": 5, "sound": "decoded"}
     whole = dedupe.candidates_of(pa.Table.from_pylist([{**unit, "phash": "ff" * 32}]), 5)
     assert whole.to_pylist() == [
@@ -221,6 +221,7 @@ def test_hash_of_the_wrong_length_is_an_error() -> None:
             "colour": bytes(COLOURS),
             "place": 6,
             "owners": "c",
+            "people": [],
             "look_hash": b"\x03" * 32,
             "look_colour": b"\x03" * COLOURS,
             "contrast": 200,

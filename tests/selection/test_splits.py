@@ -27,10 +27,12 @@ ASSETS = st.lists(
     min_size=1,
     max_size=40,
 )
+# Who is shown, by the asset's number; assets behind the last show nobody.
+PEOPLE = st.lists(st.lists(st.sampled_from("PQRSTUVW"), max_size=2, unique=True), max_size=40)
 PAIRS = st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), max_size=8)
 
 
-def candidates_of(assets: list[Asset]) -> pa.Table:
+def candidates_of(assets: list[Asset], people: list[list[str]] | None = None) -> pa.Table:
     """The columns of candidates that splits depend on; the last number stands for the file."""
     owners = [
         owners_text([{"contributor_id": who, "share_bp": 1} for who in few]) for few, _, _ in assets
@@ -39,6 +41,9 @@ def candidates_of(assets: list[Asset]) -> pa.Table:
         {
             "asset_id": [f"a-{at:02}" for at in range(len(assets))],
             "owners": owners,
+            "people": pa.array(
+                [*(people or []), *([[]] * len(assets))][: len(assets)], pa.list_(pa.string())
+            ),
             "created_at": pa.array(
                 [None if day is None else date(2024, 1, day) for _, day, _ in assets], pa.date32()
             ),
@@ -47,7 +52,9 @@ def candidates_of(assets: list[Asset]) -> pa.Table:
     )
 
 
-def together(assets: list[Asset], pairs: list[tuple[int, int]], group: str) -> set[frozenset[int]]:
+def together(
+    assets: list[Asset], people: list[list[str]], pairs: list[tuple[int, int]], group: str
+) -> set[frozenset[int]]:
     """Which assets must be in one split, by flooding from each along whatever they share."""
     undated = {who for few, day, _ in assets for who in few if day is None or group != "shoot"}
     shared: defaultdict[tuple[object, ...], set[int]] = defaultdict(set)
@@ -55,6 +62,9 @@ def together(assets: list[Asset], pairs: list[tuple[int, int]], group: str) -> s
         shared["file", file].add(at)
         for who in few:
             shared[("who", who) if who in undated else ("shoot", who, day)].add(at)
+    for at, shown in enumerate(people[: len(assets)]):
+        for person in shown:
+            shared["person", person].add(at)
     for one, other in pairs:
         shared["pair", one, other] |= {one, other}
     parts = set()
@@ -67,16 +77,20 @@ def together(assets: list[Asset], pairs: list[tuple[int, int]], group: str) -> s
 
 
 @pytest.mark.parametrize("group", ["contributor", "shoot"])
-@given(assets=ASSETS, drawn=PAIRS, share=st.sampled_from([0, 500, 2_000, 5_000]))
+@given(assets=ASSETS, people=PEOPLE, drawn=PAIRS, share=st.sampled_from([0, 500, 2_000, 5_000]))
 def test_what_belongs_together_is_in_one_split(
-    group: str, assets: list[Asset], drawn: list[tuple[int, int]], share: int
+    group: str,
+    assets: list[Asset],
+    people: list[list[str]],
+    drawn: list[tuple[int, int]],
+    share: int,
 ) -> None:
     pairs = [(a, b) for a, b in drawn if a < b < len(assets)]
     terms = SplitTerms(validation_bp=share, groups="publish", together=group)  # type: ignore[arg-type]
     judged = [JudgedPair(a, b) for a, b in pairs]
     chosen = np.arange(len(assets), dtype=np.intp)
-    made = divide(candidates_of(assets), chosen, judged, terms, b"salt").to_pylist()
-    parts = together(assets, pairs, group)
+    made = divide(candidates_of(assets, people), chosen, judged, terms, b"salt").to_pylist()
+    parts = together(assets, people, pairs, group)
     for part in parts:
         assert len({made[at]["split"] for at in part}) == 1
         if len(part) * 10_000 > len(assets) * share:
@@ -99,7 +113,7 @@ def test_about_the_share_is_for_validation_and_unknown_stays_unknown() -> None:
     assets: list[Asset] = [((f"c{at}",), None, at % 200) for at in range(2_000)]
     files = candidates_of(assets)
     ids = pa.array([at.to_bytes(32, "big") for at in range(2_000)], pa.binary(32))
-    files = files.set_column(3, "media_sha256", ids)
+    files = files.set_column(4, "media_sha256", ids)
     chosen = np.arange(2_000, dtype=np.intp)
     terms = SplitTerms(validation_bp=1_000)
     made = divide(files, chosen, None, terms, b"salt")

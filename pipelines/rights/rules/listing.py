@@ -8,6 +8,7 @@ from pipelines.rights.rules import (
     licence,
     people,
     personal,
+    profile,
     release_faults,
     releases,
     selection,
@@ -30,4 +31,5 @@ SCREENING_RULES: tuple[Rule, ...] = (
     *source.RULES,
     *personal.RULES,
     *selection.RULES,
+    *profile.RULES,
 )

@@ -98,12 +98,12 @@ def _said(traced: TracedRow) -> str:
     return f"{kind}; keywords {comma_list(words[:_MAX_KEYWORDS]) or 'none'}{more}"
 
 
-_SELECTION = Topic(13, "selection", _said)
+SELECTION = Topic(13, "selection", _said)
 
 RULES = (
     Rule(
         code="select.media_type",
-        topic=_SELECTION,
+        topic=SELECTION,
         where=lambda batch: ~one_of(batch.column("media_type"), list(batch.deal.media)),
         columns=("media_type",),
         sentence="The deal does not ask for this kind of media.",
@@ -113,7 +113,7 @@ RULES = (
     ),
     Rule(
         code="select.keywords",
-        topic=_SELECTION,
+        topic=SELECTION,
         where=_keywords_do_not_fit,
         applies=_asks_for_keywords,
         columns=("keywords",),

@@ -1,0 +1,106 @@
+"""Makes the members of profiles from the tracks that an agency gives for its films."""
+
+from __future__ import annotations
+
+from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
+from pipelines.features.guard import this_guard
+from pipelines.features.renditions import find_frame_refusal
+from pipelines.fetch.fetch import fetch
+from pipelines.fetch.locate import resolve_media_uri
+from pipelines.media.track_files import MAX_TRACK_BYTES, TrackedFilm, TrackKind
+from pipelines.rights.formatting import one_line
+from schemas.errors import BadRecord
+from schemas.profiles.tracks import (
+    BOXES_MEMBER,
+    POSES_MEMBER,
+    REFERENCE_MEMBER,
+    BoxTrack,
+    PoseTrack,
+)
+from schemas.reasons import Reason
+
+_REFUSALS = (Reason.PROFILE_TRACK_INVALID, Reason.PROFILE_TRACK_MISMATCH)
+
+
+def make_box_motion(source: ExtraSource) -> MadeExtras:
+    """Makes the members of the profile `box-motion`.
+
+    Raises:
+        ExtraRefusalError: `profile.track_invalid` or `profile.track_mismatch`.
+        BadRecord: If the file with the boxes cannot be fetched.
+    """
+    member, _ = _read_track(source, "boxes")
+    track = BoxTrack.model_validate_json(member)
+    return MadeExtras(
+        {BOXES_MEMBER: member},
+        {
+            **track.counts(),
+            "boxes_source": track.source,
+            "tracker": track.tracker,
+            "tracker_version": track.tracker_version,
+        },
+    )
+
+
+def make_human_motion(source: ExtraSource) -> MadeExtras:
+    """Makes the members of the profile `human-motion`.
+
+    Raises:
+        ExtraRefusalError: `profile.track_invalid` or `profile.track_mismatch`, or
+            `rendition.not_allowed` if no frame of the film may be a picture of its own.
+        BadRecord: If the file with the poses cannot be fetched, or the frame cannot be read.
+    """
+    refusal = find_frame_refusal(source.row, source.resolution)
+    if refusal is not None:
+        raise ExtraRefusalError(*refusal)
+    member, number = _read_track(source, "poses")
+    track = PoseTrack.model_validate_json(member)
+    size = (source.width, source.height)
+    [frame] = this_guard().exact_frames(source.data, [number], size, source.context.limits)
+    return MadeExtras(
+        {POSES_MEMBER: member, REFERENCE_MEMBER: frame},
+        {
+            **track.counts(),
+            "reference_frame": number,
+            "skeleton": track.skeleton,
+            "poses_source": track.source,
+            "tracker": track.tracker,
+            "tracker_version": track.tracker_version,
+        },
+    )
+
+
+def _read_track(source: ExtraSource, kind: TrackKind) -> tuple[bytes, int]:
+    """Reads the asset's track file, and returns its member and its reference frame."""
+    uri = source.row[kind]
+    if not uri:
+        raise AssertionError("screening refuses films without a track")
+    data = _fetch(uri, source)
+    film = TrackedFilm(
+        source.facts["frames"],
+        source.facts["width"],
+        source.facts["height"],
+        source.width,
+        source.height,
+    )
+    try:
+        return this_guard().track(data, kind, film, source.context.limits)
+    except BadRecord as bad:
+        if bad.reason == Reason.MEDIA_UNDECODABLE:  # the child died of it
+            bad = BadRecord(Reason.PROFILE_TRACK_INVALID, bad.detail)
+        if bad.reason not in _REFUSALS:
+            raise
+        detail = f"{kind} {one_line(uri)}: {bad.detail}"
+        raise ExtraRefusalError(Reason(bad.reason), detail) from bad
+
+
+def _fetch(uri: str, source: ExtraSource) -> bytes:
+    """Fetches a track file by the rules for media."""
+    try:
+        location = resolve_media_uri(uri, source.context.catalogue.uri, source.context.policy)
+        return fetch(location, MAX_TRACK_BYTES)
+    except BadRecord as bad:
+        if bad.reason in (Reason.MEDIA_TOO_LARGE, Reason.MEDIA_EMPTY):
+            detail = f"{one_line(uri)}: {bad.detail}"
+            raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail) from bad
+        raise BadRecord(bad.reason, f"track {one_line(uri)}: {bad.detail}") from bad
