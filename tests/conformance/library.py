@@ -81,7 +81,12 @@ target_bytes = "32KiB"
 # Profiles whose samples are medium, text and JSON; a profile that is added is among them by itself.
 PLAIN = tuple(name for name in profile_names() if not load_profile(name).extras)
 # Those with more members, and what their deals say besides.
-WITH_MEMBERS = {"first-last-frame": "\n[clips]\nmin_frames = 8\n"}
+WITH_MEMBERS = {
+    "first-last-frame": "\n[clips]\nmin_frames = 8\n",
+    "structure-video": "\n[structure]\nevery = 2\n",
+}
+# Those whose samples all are by models, so that some of the library's assets are refused.
+_BY_MODELS = ("structure-video",)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ def make_library(root: Path, profiles: Iterable[str] = PLAIN) -> None:
         deal = root / f"{profile}.toml"
         media = json.dumps(sorted(profile_media(profile)))
         text = _DEAL.format(deal_id=f"reads-{profile}", profile=profile, media=media)
+        if profile in _BY_MODELS:
+            text = text.replace('"pack-without"', '"require"')
         deal.write_text(text + WITH_MEMBERS.get(profile, ""), encoding="utf-8")
         ended = fairshard(
             *("package", "--catalogue", root / "catalogue", "--deal", deal, "--out", root / "out"),

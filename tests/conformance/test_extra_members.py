@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from pipelines.profiles import load_profile
-from tests.conformance.adapters import READERS, Samples, by_tarfile, family_of
+from pipelines.reader import WITHOUT_REMOVALS, SampleReader, open_delivery
+from tests.conformance.adapters import READERS, Samples, by_tarfile, family_of, sha256
 from tests.conformance.library import WITH_MEMBERS, ReaderLibrary, families, make_library
 from tests.conformance.test_readers import rows_of
 from tests.end_to_end.command import fairshard
@@ -48,6 +49,23 @@ def test_readers_agree(library: ReaderLibrary, profile: str, name: str, reader: 
     found = READERS[reader](family)
     assert found == expected
     assert list(found) == list(expected)
+
+
+@_EVERY
+def test_our_reader_agrees(library: ReaderLibrary, profile: str, name: str) -> None:
+    family = family_of(library, profile, name)
+    expected = by_tables(library, profile, name)
+    delivery = open_delivery(family.delivery, [str(family.delivery / "log.vkey")])
+    reader = SampleReader(delivery, WITHOUT_REMOVALS, run="read", families=[name])
+    found = {
+        str(one["__key__"]): {
+            part: sha256(data)
+            for part, data in one.items()
+            if not part.startswith("__") and isinstance(data, bytes)
+        }
+        for one in reader
+    }
+    assert found == expected
 
 
 @_EVERY

@@ -9,6 +9,7 @@ of every family, and by "" those that are opened without a name; of shots, the r
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import rfc8785
 
 
 def digest(value: Any) -> str:
     """Of a field as it lay in the tar; JSON comes parsed and is written in its one form again."""
+    if isinstance(value, list):  # of a .npy file, which comes parsed, too
+        file = io.BytesIO()
+        np.save(file, np.array(value, np.float16), allow_pickle=False)
+        value = file.getvalue()
     if isinstance(value, Mapping):
         value = value["bytes"] if "bytes" in value else rfc8785.dumps(dict(value))
     data = value.encode() if isinstance(value, str) else value
