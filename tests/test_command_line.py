@@ -61,13 +61,12 @@ def test_a_rerun_says_as_much_as_the_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert one.pop("made") and not two.pop("made")
     assert two.pop("complete") and two.pop("replaced_by") == ""
     assert two.pop("attempt")["started"] == one["attempt"]["started"]  # its end is a moment later
-    assert {name: one[name] for name in two} == two
-    left_out = one.keys() - two.keys()
-    assert left_out <= {
-        *("reported_rules", "catalogue", "personal_data", "sample_counts", "likeness", "faces"),
-        *("deductions_minor", "other_currencies", "undelivered_minor", "models", "versions"),
-        *("changed_files", "strict_defaults", "attempt"),
-    }
+    del one["attempt"]
+    assert len(one.pop("versions")["published_before"]) == 0
+    assert len(two.pop("versions")["published_before"]) == 1  # itself
+    for name in ("other_currencies", "undelivered_minor", "personal_data"):
+        del one[name], two[name]  # only the run knows the former two
+    assert one == two
 
 
 def test_the_first_line_comes_before_what_is_slow(tmp_path: Path) -> None:

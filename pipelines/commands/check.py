@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from pipelines.commands.common import (
 from pipelines.commands.dry_look import Look, check_files_option, look_at_files
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.report.defaults import personal_line, show_defaults, strict_defaults
+from pipelines.report.next_steps import expiry_line, latest_command, planned_expiry
 from pipelines.report.undelivered import show_undelivered
 from pipelines.report.unstated import show_not_stated
 from pipelines.report.wrapped import print_labelled, print_wrapped
@@ -99,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         requests_per_minute=options.requests_per_minute,
     )
     look = look_at_files(files, found, screened, request, progress)
-    _say(options, results, checks, found, judgement, look)
+    _say(options, results, as_of, found, judgement, look)
     if look.error is not None:
         raise look.error
     return 0
@@ -108,12 +110,13 @@ def run(options: argparse.Namespace) -> int:
 def _say(
     options: argparse.Namespace,
     results: Console,
-    checks: CatalogueChecks,
+    as_of: datetime,
     found: CheckedAssets,
     judgement: Judgement,
     look: Look,
 ) -> None:
     """Prints what was found."""
+    checks = found.checks
     deal, catalogue = found.deal, checks.catalogue
     assets = found.row_counts(judgement.summary)
     rows = {"assets": assets, **checks.rows, **judgement.joined_rows}
@@ -127,6 +130,7 @@ def _say(
             "reading": reading.to_json(),
             "strict_defaults": [item.to_json() for item in defaults],
             **look.to_json(deal),
+            "latest_expires_at": planned_expiry(as_of).isoformat(),
         }
         if catalogue.mapping.preset:
             more["unknown"] = [fact.to_json() for fact in find_unknown(catalogue)]
@@ -139,6 +143,9 @@ def _say(
     show_defaults(results, defaults)
     for line in (personal_line(deal), *look.lines()):
         print_wrapped(results, line)
+    if line := expiry_line(planned_expiry(as_of), datetime.now(UTC)):
+        command = latest_command(options.out or "OUT")
+        print_wrapped(results, f"After a run with this --as-of: {line} Run then: {command}")
     if look.error is None:
         ending = "" if look.is_complete else ", as far as was looked"
         results.print(

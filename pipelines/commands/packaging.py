@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -21,10 +22,18 @@ from pipelines.features.remembered_checks import recall_checks
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
 from pipelines.report.earlier import complete_json, continued_line
+from pipelines.report.next_steps import (
+    expiry_line,
+    latest_command,
+    report_command,
+    stated_expiry,
+    version_lines,
+)
 from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
+from pipelines.report.wrapped import print_labelled, print_wrapped
 from pipelines.rights.formatting import one_line
 from pipelines.run.announce import announce
 from pipelines.run.changes import known_changes
@@ -45,6 +54,7 @@ from pipelines.steps.worker_models import choose_by, load_if_new
 from schemas.errors import InputError, counted
 
 _MAX_NAMED = 3
+_LABEL_WIDTH = 13
 
 
 def run_package(
@@ -103,7 +113,7 @@ def run_package(
                 prepared.job.as_of,
             )
             prepared.store.delete_prefix(prepared.job.work)
-            return _say_complete(prepared, options.json, results)
+            return _say_complete(prepared, changed, options.json, results, options.key)
         _show_changed(progress if options.json else results, changed)
         money = look_at_versions(prepared, progress if options.json else results)
         if options.as_many_workers_as_help:
@@ -122,10 +132,11 @@ def run_package(
     if options.json:
         listed = [item.to_json() for item in defaults]
         before = {**packaged_json(prepared.job, packaged), "versions": money.json}
-        before["changed_files"] = changed
+        before |= {"changed_files": changed, **_next_json(prepared)}
         print_json({**before, "strict_defaults": listed})
     else:
         show_packaged(results, prepared.job, packaged)
+        _show_next(results, prepared, options.key)
         if not options.key:
             _show_key_file(results, default_key_path(prepared.job.output_uri))
         show_defaults(results, defaults)
@@ -210,6 +221,36 @@ def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[N
         raise
 
 
+def _show_next(console: Console, prepared: PreparedJob, key: str) -> None:
+    """Says which versions there are, what shows them, and whether buyers can pull."""
+    job, store = prepared.job, prepared.store
+    names = [past.name for past in read_history(store, job.deal)]
+    versions = version_lines(store, job.deal.deal_id, job.version, names)
+    rows = [("versions" if at == 0 else "", line) for at, line in enumerate(versions)]
+    print_labelled(console, rows, _LABEL_WIDTH)
+    _show_command(console, "pages", report_command(job))
+    expires_at = stated_expiry(store, job.deal.deal_id)
+    line = "" if expires_at is None else expiry_line(expires_at, datetime.now(UTC))
+    if line:
+        print_wrapped(console, line)
+        _show_command(console, "run", latest_command(job.output_uri, key))
+
+
+def _show_command(console: Console, name: str, command: str) -> None:
+    """Prints a command on one line, so that it can be copied."""
+    label = f"  {name:<{_LABEL_WIDTH}} "
+    console.print(f"{label}{command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _next_json(prepared: PreparedJob) -> dict[str, object]:
+    job = prepared.job
+    expires_at = stated_expiry(prepared.store, job.deal.deal_id)
+    return {
+        "report": report_command(job),
+        "latest_expires_at": None if expires_at is None else expires_at.isoformat(),
+    }
+
+
 def _show_key_file(console: Console, path: Path) -> None:
     """Says where the key is that the first run created: the next version must be signed with it."""
     console.print(
@@ -221,18 +262,26 @@ def _show_key_file(console: Console, path: Path) -> None:
     )
 
 
-def _say_complete(prepared: PreparedJob, as_json: bool, console: Console) -> int:
+def _say_complete(
+    prepared: PreparedJob, changed: list[str], as_json: bool, console: Console, key: str
+) -> int:
     job = prepared.job
     where = f"{job.output_uri}/{job.delivery}"
     history = read_history(prepared.store, job.deal)
     by = "".join(past.name for past in history if past.replaces == job.version)
     if as_json:
-        print_json(complete_json(prepared.store, job, by))
+        print_json(
+            {
+                **complete_json(prepared.store, job, history, changed),
+                **_next_json(prepared),
+            }
+        )
     else:
         more = f" {by} has replaced it since." if by else ""
         console.print(
             f"Nothing to do: {where} was made from the same inputs.{more}", soft_wrap=True
         )
+        _show_next(console, prepared, key)
     return 0
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines.ledger.ed25519 import parse_vkey
+from pipelines.report.defaults import strict_defaults
 from pipelines.report.funnel import STEP_NAMES
 from pipelines.report.summary import verify_command
+from pipelines.report.versions import versions_json
 from pipelines.run.job import Job
+from pipelines.run.pools import PastVersion
 from pipelines.run.status import RunState, read_status
+from pipelines.run.undelivered import look_back
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from schemas import layout
@@ -33,23 +39,50 @@ def continued_line(store: Store, job: Job) -> str:
     return f"Continuing {job.deal.deal_id}/{job.version}: {'; '.join(filter(None, parts))}"
 
 
-def complete_json(store: Store, job: Job, replaced_by: str) -> dict[str, object]:
+def complete_json(
+    store: Store, job: Job, history: Sequence[PastVersion], changed: Sequence[str]
+) -> dict[str, object]:
     """Returns the summary of a delivery that is there already, with the keys of a new one's.
 
-    What only a run knows, such as its times, is in `attempt` if its record is there.
+    What only a run knows is null, except for what its record in `attempt` says.
 
     Args:
         store: The output.
         job: The run that made it.
-        replaced_by: The version that has replaced it, or "".
+        history: The published versions of the deal.
+        changed: Assets whose files are others than an earlier version was made from.
     """
+    replaced_by = "".join(past.name for past in history if past.replaces == job.version)
     manifest = Manifest.model_validate_json(
         store.read_bytes(f"{job.delivery}/{layout.MANIFEST}"), strict=False
     )
     status = read_status(store, job.deal.deal_id, job.version)
     record, end = status.record, manifest.end
     pool = read_json(store, f"{job.agency}/{layout.POOL}")
+    counts = read_json(store, f"{job.agency}/{layout.COUNTS}")
+    read = read_json(store, f"{job.agency}/{layout.READING}")
+    ended = look_back(store, f"{job.agency}/decisions", status.steps)
+    rounding = pool.get("rounding_minor", 0)
+    divided = pool["agency_minor"] + pool["contributors_minor"] + rounding
     return {
+        "reported_rules": read.get("reported_rules", []),
+        "catalogue": read.get("catalogue"),
+        "personal_data": counts.get("personal_data"),
+        "sample_counts": counts.get("samples"),
+        "likeness": counts.get("likeness"),
+        **({"faces": counts["faces"]} if counts.get("faces") else {}),
+        "deductions_minor": pool["gross_minor"] - divided,
+        "other_currencies": None,
+        "undelivered_minor": None,
+        "models": {
+            "clip": job.models.clip_id,
+            "captioner": job.models.captioner_id,
+            "vocabulary": job.models.vocabulary_id,
+            "precision": list(job.models.precision_notes),
+        },
+        "versions": versions_json(job, history, None),
+        "changed_files": list(changed),
+        "strict_defaults": [item.to_json() for item in strict_defaults(job.deal, ended)],
         "made": False,
         "complete": True,
         "delivery": f"{job.output_uri}/{job.delivery}",
@@ -68,7 +101,7 @@ def complete_json(store: Store, job: Job, replaced_by: str) -> dict[str, object]
         "pool_minor": pool["gross_minor"],
         "agency_minor": pool["agency_minor"],
         "contributors_minor": pool["contributors_minor"],
-        "rounding_minor": pool.get("rounding_minor", 0),
+        "rounding_minor": rounding,
         "pool": pool.get("name", job.pool),
         "demonstration": manifest.models.demonstration,
         "vkey": manifest.vkey,
