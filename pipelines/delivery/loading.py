@@ -50,13 +50,14 @@ tars = sorted(glob("{pattern}"))
 
 @pipeline_def(batch_size=1, num_threads=1, device_id=None)
 def samples():
-    return fn.readers.webdataset(
+    members = fn.readers.webdataset(
         paths=tars,
         index_paths=[tar.replace(".tar", ".idx") for tar in tars],
         ext=["{family}", "txt", "json"],
         dtypes=[types.UINT8, types.UINT8, types.UINT8],
         missing_component_behavior="error",
     )
+    return tuple(members)
 
 
 pipe = samples()
