@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -46,6 +47,7 @@ def own_agency_shares(payees: Mapping[str, Payee]) -> dict[str, Fraction]:
     }
 
 
+@lru_cache(maxsize=4_096)  # few texts stand for many contributors
 def parse_agency_share(text: str) -> Fraction:
     """Reads an agency share exactly: a decimal below 1, or a percentage.
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger.pool import DividedPool
-from pipelines.quote.money import Keys, Spread, divide_price, join_people, place_names, spread_of
+from pipelines.quote.money import Keys, Spread, divide_price, join_people, spread_of
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import CLEARED, FILES, SEVERAL, Sizes, Tally
 from pipelines.rights.rules.listing import SCREENING_RULES
@@ -20,6 +21,7 @@ from schemas.deal_keys import allowed_values, deal_value
 from schemas.errors import InputError
 
 _CLASSES = 256
+_MEDIA_PLACES = 2  # of each person, as pipelines.quote.money.place_names lists them
 
 
 @dataclass(frozen=True)
@@ -186,25 +188,26 @@ def make_quote(
 
 def _people(tally: Tally, contributors: pa.Table) -> Iterator[LabelLine]:
     """Yields what contributors' assets come to; one without a row has the label ""."""
-    names = place_names(values_of(contributors["contributor_id"], str))
-    joined = join_people(tally, len(names))
-    alone: dict[str, dict[str, int]] = {}
-    for key, count in zip(joined.alone.tolist(), joined.alone_lines.tolist(), strict=True):
-        place, line_class = divmod(key, _CLASSES)
-        person = names[min(place, len(names) - 1)][0]
-        if line_class == FILES:
-            continue
-        code = SCREENING_RULES[line_class - 1].code
-        own = alone.setdefault(person, {})
-        own[code] = own.get(code, 0) + count
-    cleared: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    for at, (person, _) in enumerate(names):
-        cleared[person] = cleared.get(person, 0) + int(joined.cleared[at])
-        refused[person] = refused.get(person, 0) + int(joined.refused[at])
-    for person, count in cleared.items():
-        if count or refused[person]:
-            yield LabelLine(person, count, refused[person], alone.get(person, {}))
+    names = [*values_of(contributors["contributor_id"], str), ""]
+    joined = join_people(tally, _MEDIA_PLACES * len(names))
+    cleared, refused = (
+        counts.reshape(len(names), _MEDIA_PLACES).sum(axis=1).tolist()
+        for counts in (joined.cleared, joined.refused)
+    )
+    alone: list[dict[str, int]] = [{} for _ in names]
+    places = np.minimum(joined.alone // _CLASSES // _MEDIA_PLACES, len(names) - 1)
+    classes = joined.alone % _CLASSES
+    keys, of_line = np.unique(places * _CLASSES + classes, return_inverse=True)
+    counts = np.bincount(of_line, weights=joined.alone_lines, minlength=len(keys)).astype(np.int64)
+    codes = {at: rule.code for at, rule in enumerate(SCREENING_RULES, start=1)}
+    for place, line_class, count in zip(
+        (keys // _CLASSES).tolist(), (keys % _CLASSES).tolist(), counts.tolist(), strict=True
+    ):
+        if line_class != FILES:
+            alone[place][codes[line_class]] = count
+    for at, person in enumerate(names):
+        if cleared[at] or refused[at]:
+            yield LabelLine(person, cleared[at], refused[at], alone[at])
 
 
 def describe(code: str) -> str:

@@ -211,6 +211,12 @@ def _repeated(parts: Sequence[WordArray]) -> WordArray:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
+def _is_among(hashes: WordArray, ordered: WordArray) -> BoolArray:
+    """Where a hash is among sorted ones, of which there is at least one and usually few."""
+    at = np.searchsorted(ordered, hashes)
+    return np.asarray(ordered[np.minimum(at, len(ordered) - 1)] == hashes)
+
+
 def _prepare(
     catalogue: Catalogue,
     deals: Sequence[Deal],
@@ -271,7 +277,7 @@ def _scan_part(number: int) -> PartResult:
         ids = _one_array(table, "asset_id")
         again = np.zeros(len(table), np.bool_)
         if len(scan.repeated):
-            again = np.isin(hash_column(ids, scan.secret), scan.repeated)
+            again = _is_among(hash_column(ids, scan.secret), scan.repeated)
         for tally, task in zip(result.tallies, scan.tasks, strict=True):
             tally.add(_count(scan, task, table, again, (number, first)))
         unread = table.slice(0, 0)

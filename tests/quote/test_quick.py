@@ -147,6 +147,10 @@ def test_plain_tables_are_read_alike(tmp_path: Path) -> None:
         ("contributors", [{"contributor_id": " c-1", "share_bp": 10_000}]),
         ("territories_in", ["us"]),
         ("media_uri", "a.jpg "),
+        ("media_uri", ""),
+        ("media_uri", "NULL"),
+        ("asset_id", "A-1\x1f"),
+        ("release_ids", ["R-1", "n/a"]),
     ],
 )
 def test_odd_values_are_left_to_the_usual_way(column: str, value: Any, tmp_path: Path) -> None:

@@ -297,3 +297,18 @@ def test_spread() -> None:
     assert (found.people, found.least, found.median, found.most) == (20, 1, 10, 20)
     assert (found.mean, found.top_tenth_share) == (10, round(39 / 210, 4))
     assert top_of({"b": 1, "a": 1, "c": 5}, 2) == [("c", 5), ("a", 1)]
+
+
+def test_assets_without_a_name_are_not_counted_as_cleared(tmp_path: Path) -> None:
+    """`package` says the same of such assets: tests/end_to_end/test_rights_files.py."""
+    library = SmallLibrary(tmp_path)
+    library.add(1)
+    library.add(1, licence_code="CC-BY-4.0", credit="Ann B.")
+    library.add(1, licence_code="CC-BY-4.0")
+    library.write_catalogue()
+    [found] = quote(tmp_path / "catalogue", tmp_path / "deal.toml")
+    assert found["cleared"]["assets"] == 2
+    [line] = found["reasons"]
+    assert (line["reason"], line["alone"], line["example"]) == ("licence.attribution", 1, "a-2")
+    [key] = [one for one in found["keys"] if one["key"] == "rights.missing_credit"]
+    assert key["would_add"]["assets"] == 1
