@@ -15,3 +15,9 @@ ACTIONS: dict[Purpose, str] = {
 }
 # One IRI for each ISO 3166-1 alpha-2 code (OMG LCC).
 COUNTRY_BASE = "https://www.omg.org/spec/LCC/Countries/ISO3166-1-CountryCodes-Adjunct/"
+
+#: Digests of the profile's document, `rights/profile.jsonld`, of this release and earlier ones.
+#: Whatever policies mean hangs on it, so that a delivery may have no other.
+KNOWN_PROFILES = frozenset({"1ee7d4f124899b317e59f02d7f2c043c3d0edbc8ae137a8a17f2c280851a6356"})
+#: Digests of the `@context` of policies, as canonical JSON, likewise.
+KNOWN_CONTEXTS = frozenset({"57cb8a6a7250816e22b672494c59ecb44dcc84046f507991dcc749a2182b16ef"})

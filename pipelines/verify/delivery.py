@@ -24,6 +24,7 @@ from pipelines.verify.files import DeliveryFiles, check_file, check_sizes, surve
 from pipelines.verify.groups import FileGroups, group_files
 from pipelines.verify.indexes import check_indexes
 from pipelines.verify.ledger import check_ledger, logged_media, report_wrong_entries
+from pipelines.verify.loader_files import check_stats, check_wids
 from pipelines.verify.lost_table import places_without_table
 from pipelines.verify.replay import check_not_replayed
 from pipelines.verify.report import Report, shards_by_path
@@ -142,6 +143,8 @@ class _FullVerification:
             self._check_shard(index, record, groups.shards[record.name])  # 4
             for index, record in numbered_shards(self.manifest)
         ]
+        if layout.SIZES in self.files.listed:  # earlier releases may have written another form
+            check_wids(self.store, self.manifest, self.report.damaged, self.report.add_problem)
         self.report.samples = sum(record.samples for record in self.manifest.shards)
         if self.trusted.issuperset(groups.log):
             self.report.entries = self.manifest.ledger.entries
@@ -196,6 +199,8 @@ class _FullVerification:
                     owner_finder=self.files.owner_finder(tar),
                 )
                 check_embeddings(self.store, index, shard, self.report.damaged, report_problem)
+                if layout.shard_stats_path(record.name) not in self.report.damaged:
+                    check_stats(self.store, record, shard, report_problem)
         shard.shots.clear()
         report_progress(self.progress_path, "verify", 1)
         return shard

@@ -21,8 +21,9 @@ from pipelines.verify.report import ProblemReporter
 from schemas import layout
 from schemas.attribution import ATTRIBUTION_SCHEMA
 from schemas.buyer_terms import BuyerTerms, parse_terms_file
+from schemas.canonical import canonical_json
 from schemas.manifest import Manifest
-from schemas.odrl import ACTIONS, COUNTRY_BASE
+from schemas.odrl import ACTIONS, COUNTRY_BASE, KNOWN_CONTEXTS, KNOWN_PROFILES
 from schemas.rights import PURPOSES
 from schemas.territory import WORLD
 
@@ -58,6 +59,10 @@ def check_rights(
         fault = policy_fault(store.read_bytes(layout.RIGHTS_POLICY), terms, manifest)
         if fault:
             report_problem(layout.RIGHTS_POLICY, fault)
+    if layout.RIGHTS_PROFILE in usable:
+        profile = store.read_bytes(layout.RIGHTS_PROFILE)
+        if hashlib.sha256(profile).hexdigest() not in KNOWN_PROFILES:
+            report_problem(layout.RIGHTS_PROFILE, "it is not the profile of a known release")
     if layout.ATTRIBUTION_TABLE in usable:
         _check_attributions(store, terms, usable, report_problem)
 
@@ -114,6 +119,9 @@ def policy_fault(data: bytes, terms: BuyerTerms, manifest: Manifest) -> str:
         return "it permits or prohibits something else than the terms"
     if more := sorted(policy.keys() - _POLICY_FIELDS):
         return f"it says more than the terms: {', '.join(more)}"[:200]
+    context = hashlib.sha256(canonical_json(policy.get("@context"))).hexdigest()
+    if context not in KNOWN_CONTEXTS:
+        return "its @context, which says what its terms mean, is not that of a known release"
     if policy["assignee"].get("fn") != terms.buyer:
         return "its assignee is not the buyer"
     if json_bytes(policy) != data:  # such as a name that is there twice

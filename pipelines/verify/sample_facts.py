@@ -19,6 +19,7 @@ from schemas.rights import DIGITAL_SOURCE_TYPES
 
 _KEY_HEX = 24  # of the asset's commitment
 _OWN_WORDS = ("title", "description")
+_STILL = {"duration_ms": 0, "fps_num": 0, "fps_den": 1, "frames": 0}
 _GENERATED = {True: "yes", False: "no", None: "unknown"}
 
 
@@ -71,6 +72,7 @@ def contradictions(sample: CommonSample, data: bytes, family: str, stated: State
         "caption_model": stated.captioner if seen else "",
         **_own_caption(sample),
         **_short_caption(sample),
+        **(_STILL if sample.media_type == "image" else {}),
     }
     for name, value in wanted.items():
         if (found := getattr(sample, name, value)) != value:

@@ -44,6 +44,7 @@ class CheckedShard:
         embedded: Keys of the samples that have embeddings, in the same order.
         metadata: What the table of embeddings says of each of them, in the same order.
         shots: Key, number, SHOT_FIELDS and caption's score of each shot, in the same order.
+        media_bytes: The size of all media.
         is_current: Whether its table has the columns of this release, and not of an earlier one.
         table_is_sound: Whether its table is sound, so that `samples` can be relied on.
         is_sound: Whether both table and tar are sound.
@@ -54,6 +55,7 @@ class CheckedShard:
     embedded: list[str] = field(default_factory=list)
     metadata: list[dict[str, object]] = field(default_factory=list)
     shots: list[tuple[str | int, ...]] = field(default_factory=list)
+    media_bytes: int = 0
     is_current: bool = False
     table_is_sound: bool = False
     is_sound: bool = False
@@ -100,6 +102,7 @@ def open_shard_table(
             )
         if row["status"] == REMOVED and (fault := _tombstone_fault(row)):
             report_problem(default_path, f"the row of a removed sample {fault}", key=row["key"])
+    checked.media_bytes = sum(row["media_length"] for row in live)
     checked.is_current = all("split" in row for row in rows)
     embedded = [row for row in rows if row["caption_model"]]
     checked.embedded = [row["key"] for row in embedded]

@@ -13,8 +13,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.odrl.terms import CONTEXT, profile_document
 from pipelines.run.signing_key import load_key
 from pipelines.storage.tables import json_bytes
+from schemas.canonical import canonical_json
+from schemas.odrl import KNOWN_CONTEXTS, KNOWN_PROFILES
 from tests.end_to_end.damage import sign_files, verify
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
@@ -91,13 +94,15 @@ def _changed(path: str, data: bytes) -> bytes:
         return json_bytes(policy)
     if path == "rights/attribution.csv":
         return data.replace(b"Ann @ B.", b"Ann C.")
+    if path == "rights/profile.jsonld":
+        return data.replace(b"fs:infer", b"fs:index", 1)
     table = pq.read_table(io.BytesIO(data))
     sink = io.BytesIO()
     pq.write_table(table.slice(1), sink)
     return sink.getvalue()
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if "profile" not in path])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_signed_file_that_says_something_else_is_found(
     published: SmallLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str
 ) -> None:
@@ -121,12 +126,16 @@ def _more_of_policy(data: bytes, what: str) -> bytes:
     policy = json.loads(data)
     if what == "one more term":
         return json_bytes({**policy, "obligation": [{"action": "index"}]})
+    if what == "another meaning":
+        return json_bytes({**policy, "@context": {**policy["@context"], "use": "odrl:print"}})
     if what == "another buyer":
         return json_bytes({**policy, "assignee": {**policy["assignee"], "fn": "Another"}})
     return b'{"permission": [],' + data.lstrip()[1:]
 
 
-@pytest.mark.parametrize("what", ["one more term", "another buyer", "a name twice"])
+@pytest.mark.parametrize(
+    "what", ["one more term", "another buyer", "another meaning", "a name twice"]
+)
 def test_a_signed_policy_that_says_more_is_found(
     published: SmallLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
@@ -218,3 +227,10 @@ def test_a_sampled_verification_checks_rights_wholly(
         sign_files(copied, manifest, load_key(published.out / "agency/signing.key"))
     result = verify(copied, capsys, "--allow-unpinned", "--sample", "1")
     assert (result.code, result.paths) == (1, {path})
+
+
+def test_the_profile_and_context_of_this_release_are_known() -> None:
+    """Whoever changes one adds its digest, and keeps those of earlier releases."""
+    profile = hashlib.sha256(json_bytes(profile_document())).hexdigest()
+    assert profile in KNOWN_PROFILES
+    assert hashlib.sha256(canonical_json(CONTEXT)).hexdigest() in KNOWN_CONTEXTS
