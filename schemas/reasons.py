@@ -346,6 +346,17 @@ class Reason(StrEnum):
         "agreements",
         "purposes",
     )
+    LICENCE_ATTRIBUTION = _file(
+        "licence.attribution",
+        "The licence asks to name the author, and no name may be shown, or the source is not a "
+        "web address.",
+        "assets.licence_code, assets.credit, assets.source_url",
+        "Give the author's name as the licence lets it be shown in assets.credit, and a web "
+        "address or nothing in assets.source_url; or use a deal with "
+        'rights.missing_credit = "accept".',
+        "rights.missing_credit",
+        "rights.personal_data",
+    )
     CONFLICT_SOURCE = _file(
         "conflict.source",
         "The file's digital source type contradicts the catalogue's.",

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from pipelines.rights.formatting import one_line
-from pipelines.rights.resolve import Resolution, resolve_rights
+from pipelines.rights.resolve import Resolution, resolve_statements
 from schemas.catalogue import grant_column
 from schemas.deal import Deal
 from schemas.reasons import Reason
@@ -141,17 +141,17 @@ def file_trace(
 def _statements(
     row: ClearedRow, reading: Reading, deal: Deal, as_of: date
 ) -> Iterator[FileStatement]:
-    """Returns each statement with the result of `resolve_rights` for it alone."""
+    """Returns each statement with the result of `resolve_statements` for it alone."""
     for signal in reading.signals:
-        resolution = resolve_rights(row, Reading(signals=(signal,)), deal, as_of)
+        resolution = resolve_statements(row, Reading(signals=(signal,)), deal, as_of)
         overriding_agreement = next((one_line(item.agreement) for item in resolution.overrides), "")
         if signal.origin is not Origin.CATALOGUE or overriding_agreement:
             yield _signal_statement(row, signal, resolution, overriding_agreement, deal)
     for assertion in reading.claims:
-        resolution = resolve_rights(row, Reading(claims=(assertion,)), deal, as_of)
+        resolution = resolve_statements(row, Reading(claims=(assertion,)), deal, as_of)
         yield _assertion_statement(row, assertion, resolution.reasons, reading, deal, as_of)
     for fault in reading.faults:
-        resolution = resolve_rights(row, Reading(faults=(fault,)), deal, as_of)
+        resolution = resolve_statements(row, Reading(faults=(fault,)), deal, as_of)
         yield _fault_statement(fault, resolution.reasons)
 
 
@@ -193,7 +193,7 @@ def _assertion_statement(
         assertion.kind is AssertionKind.COPYRIGHT
     ):  # copyright notices contradict one another, never the catalogue
         notices = tuple(item for item in reading.claims if item.kind is AssertionKind.COPYRIGHT)
-        reasons = resolve_rights(row, Reading(claims=notices), deal, as_of).reasons
+        reasons = resolve_statements(row, Reading(claims=notices), deal, as_of).reasons
     return FileStatement(
         kind=assertion.kind,
         origin=Origin.FILE,

@@ -27,6 +27,7 @@ from pipelines.rights.arrow import (
     list_column,
 )
 from pipelines.rights.index import RightsIndex
+from pipelines.rights.rules.attribution import mark_unnamed
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.contributors import contributors_of
 from pipelines.rights.rules.listing import SCREENING_RULES
@@ -73,6 +74,7 @@ def count_batch(
     """
     batch = AssetBatch(assets, task.index, task.deal, repeated)
     mask = screen_by(SCREENING_RULES, batch)
+    mark_unnamed(batch, mask)
     tally = Tally()
     if task.index.removed.is_used:
         tally.notices = task.index.removed.count(assets)

@@ -13,14 +13,21 @@ from pipelines.ledger.pool import DividedPool
 from pipelines.quote.money import Keys, Spread, divide_price, join_people, spread_of
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import CLEARED, FILES, SEVERAL, Sizes, Tally
+from pipelines.rights.rules.attribution import UNNAMED
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import values_of
 from schemas.deal import Deal
 from schemas.deal_keys import allowed_values, deal_value
 from schemas.errors import InputError
+from schemas.reasons import Reason
 
 _CLASSES = 256
+# The reason of each class of assets that are refused for one.
+_CODES = {
+    **{at: rule.code for at, rule in enumerate(SCREENING_RULES, start=1)},
+    UNNAMED: Reason.LICENCE_ATTRIBUTION.value,
+}
 _MEDIA_PLACES = 2  # of each person, as pipelines.quote.money.place_names lists them
 
 
@@ -129,10 +136,10 @@ class Quote:
         """Returns the keys of the deal that exclude assets, those that would add most first."""
         found = self.tally.reasons()
         governed: dict[str, list[str]] = {}
-        for rule in SCREENING_RULES:
-            for key in rule.governed_by:
-                if rule.code in found:
-                    governed.setdefault(key, []).append(rule.code)
+        for code in _CODES.values():
+            for key in REASONS[code].governed_by:
+                if code in found:
+                    governed.setdefault(key, []).append(code)
         lines = []
         for key, rules in governed.items():
             value = deal_value(self.deal, key)
@@ -155,7 +162,7 @@ def _add(line: LabelLine, line_class: int, count: int) -> LabelLine:
         return LabelLine(line.label, line.cleared + count, line.refused, line.alone)
     alone = dict(line.alone)
     if line_class not in (SEVERAL, FILES):
-        code = SCREENING_RULES[line_class - 1].code
+        code = _CODES[line_class]
         alone[code] = alone.get(code, 0) + count
     return LabelLine(line.label, line.cleared, line.refused + count, alone)
 
@@ -199,12 +206,11 @@ def _people(tally: Tally, contributors: pa.Table) -> Iterator[LabelLine]:
     classes = joined.alone % _CLASSES
     keys, of_line = np.unique(places * _CLASSES + classes, return_inverse=True)
     counts = np.bincount(of_line, weights=joined.alone_lines, minlength=len(keys)).astype(np.int64)
-    codes = {at: rule.code for at, rule in enumerate(SCREENING_RULES, start=1)}
     for place, line_class, count in zip(
         (keys // _CLASSES).tolist(), (keys % _CLASSES).tolist(), counts.tolist(), strict=True
     ):
         if line_class != FILES:
-            alone[place][codes[line_class]] = count
+            alone[place][_CODES[line_class]] = count
     for at, person in enumerate(names):
         if cleared[at] or refused[at]:
             yield LabelLine(person, cleared[at], refused[at], alone[at])

@@ -36,6 +36,7 @@ from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray
 from pipelines.rights.lookup import StringIndex, WordArray, hash_column, new_secret
+from pipelines.rights.rules.attribution import ATTRIBUTION_COLUMNS
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.rule import NEEDED_GRANTS
 from pipelines.rights.rules.screen import build_rights_index
@@ -84,7 +85,13 @@ class Scan:
     @property
     def wanted(self) -> tuple[str, ...]:
         """The columns of assets that are looked at; `asset_id` is the first."""
-        names = {*GATE_COLUMNS, *COUNTED_COLUMNS, *_MORE_COLUMNS, "release_ids"}
+        names = {
+            *GATE_COLUMNS,
+            *COUNTED_COLUMNS,
+            *_MORE_COLUMNS,
+            "release_ids",
+            *ATTRIBUTION_COLUMNS,
+        }
         for task in self.tasks:
             for rule in SCREENING_RULES:
                 if rule.applies(task.deal):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.rights.rules.screen import reasons_of
+from pipelines.rights.rules.attribution import early_reasons
 
 Codes = npt.NDArray[np.int64]
 #: What an asset is counted under besides its reasons: cleared, refused for several, or by one rule.
@@ -145,7 +145,7 @@ class Tally:
         """Returns what each rule refuses alone, by its reason."""
         found = {}
         for mask, sizes in self.masks.items():
-            reasons = reasons_of(mask)
+            reasons = early_reasons(mask)
             if len(reasons) == 1:
                 found[reasons[0]] = sizes
         return found
@@ -155,7 +155,7 @@ class Tally:
         lifted = set(rules)
         found = Sizes()
         for mask, sizes in self.masks.items():
-            if mask and mask != FILES_BIT and lifted.issuperset(reasons_of(mask)):
+            if mask and mask != FILES_BIT and lifted.issuperset(early_reasons(mask)):
                 found.add(sizes)
         return found
 
@@ -163,7 +163,7 @@ class Tally:
         """Returns how many assets are refused for each reason, or failed."""
         found = self.failed + self.recorded
         for mask, sizes in self.masks.items():
-            found.update(dict.fromkeys(reasons_of(mask), sizes.assets))
+            found.update(dict.fromkeys(early_reasons(mask), sizes.assets))
         return found
 
     def example_of(self, reason: str) -> str:
@@ -175,9 +175,9 @@ class Tally:
             if reason in examples:
                 return examples[reason][1]
         found = [
-            (len(reasons_of(mask)) > 1, place, asset)
+            (len(early_reasons(mask)) > 1, place, asset)
             for mask, (place, asset) in self.examples.items()
-            if reason in reasons_of(mask)
+            if reason in early_reasons(mask)
         ]
         return min(found)[2] if found else ""
 

@@ -7,9 +7,10 @@ reach this module are cleared so far. The numbers in the code are the numbers of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from pipelines.rights.attribution import attribution_fault
 from pipelines.rights.cleared_rights import agreements_by_purpose, deal_agreement
 from pipelines.rights.file_assertions import assertion_conflicts, file_source_types
 from pipelines.rights.file_licences import licence_conflicts
@@ -68,6 +69,15 @@ def resolve_rights(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -
         deal: The deal.
         as_of: The day on which the deal's agreements must be signed.
     """
+    found = resolve_statements(row, reading, deal, as_of)
+    note = "" if found.reasons else attribution_fault(row, deal)  # 21, its last sentence
+    if not note:
+        return found
+    return replace(found, reasons=(Reason.LICENCE_ATTRIBUTION,), detail=note)
+
+
+def resolve_statements(row: ClearedRow, reading: Reading, deal: Deal, as_of: date) -> Resolution:
+    """Decides by statements alone; see `resolve_rights` for the arguments."""
     notes: dict[Reason, list[str]] = {}
 
     def refuse(reason: Reason, note: str) -> None:

@@ -14,8 +14,11 @@ from pipelines.catalogue.checks import CatalogueChecks
 from pipelines.catalogue.outcome import GateSummary
 from pipelines.catalogue.read import TableBatch, read_table
 from pipelines.catalogue.references import ReachedReferences
+from pipelines.rights.rules.attribution import early_reasons, mark_unnamed
+from pipelines.rights.rules.batch import AssetBatch
+from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.personal import personal_texts
-from pipelines.rights.rules.screen import RULE_BITS, build_rights_index, reasons_of, screen_batch
+from pipelines.rights.rules.screen import RULE_BITS, build_rights_index, screen_by
 from pipelines.run.counts import StepCounts
 from pipelines.run.receipts import Hashes
 from pipelines.run.undelivered import Undelivered
@@ -94,7 +97,9 @@ class CheckedAssets:
 
     def _screen(self, assets: pa.Table) -> None:
         hashes = hash_ids(values_of(assets["asset_id"], str))
-        mask = screen_batch(assets, self._index, self.deal, np.zeros(len(assets), np.bool_))
+        batch = AssetBatch(assets, self._index, self.deal, np.zeros(len(assets), np.bool_))
+        mask = screen_by(SCREENING_RULES, batch)
+        mark_unnamed(batch, mask)
         self.notices.update(self._index.removed.count(assets))
         self._hashes.append(hashes)
         self._masks.append(mask)
@@ -141,7 +146,7 @@ class CheckedAssets:
         screened = StepCounts(masks.total(), masks[0], notices=self.notices)
         alone = Counter(self.failed)  # a failed asset has one reason
         for bits, size in masks.items():
-            reasons = reasons_of(bits)
+            reasons = early_reasons(bits)
             if reasons:
                 screened.add_refusals(reasons, size)
             if len(reasons) == 1:

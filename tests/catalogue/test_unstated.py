@@ -55,6 +55,7 @@ unknown_people_count = "accept"
 unknown_property = "accept"
 unknown_source = "accept"
 shoot_range = "when-given"
+missing_credit = "accept"
 [select]
 keywords_none = ["retired"]
 """

@@ -21,6 +21,7 @@ from pipelines.demo.payouts import Payout, largest_remainder
 from pipelines.demo.plan import MIN_ASSETS, LibraryPlan, make_plan
 from pipelines.demo.roles.instances import ROLES
 from pipelines.demo.roles.role import AS_OF, MAIN, STRICT
+from pipelines.rights.rules.profile import RULES as PROFILE_RULES
 from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError
@@ -41,13 +42,14 @@ UNPLANTED_REASONS = {
     )
     or reason in (Reason.MEDIA_CHANGED, Reason.MEDIA_NOT_CAPTIONED)
 }
+UNPLANTED_REASONS |= {rule.code for rule in PROFILE_RULES}
 UNPLANTED_REASONS |= {
     *("text.personal_data", "file.personal_data", "asset.removed"),
     *("metadata.not_removable", "conflict.keep_metadata"),
     *("select.too_black", "select.too_frozen", "select.too_silent"),  # in tests/selection
     *("rendition.not_allowed", "rendition.not_made", "picture.not_plain"),  # test_renditions.py
     *("conflict.faces", "faces.not_counted"),  # in tests/end_to_end/test_quality.py
-    "select.not_measured",
+    *("select.not_measured", "licence.attribution"),  # the latter in tests/rights/test_attribution
     *("select.blurred", "select.exposure", "select.aspect", "select.nsfw", "select.aesthetics"),
     *("select.text", "select.watermark"),  # these two lines in tests/selection/test_measured.py
     *("select.blank", "duplicate.semantic"),  # in tests/selection/test_near.py

@@ -13,6 +13,8 @@ from schemas.reasons import Reason, Stage
 
 # Decided when the tables are read; a quote counts them as failed assets.
 READ = {"row.unreadable", "row.invalid"}
+# By the tables, after the file, which may say something graver; a quote counts it.
+AFTER_FILE = {"licence.attribution"}
 # By the bytes of the asset's own file: that they come, that they decode, what is in them.
 FILE = {
     *("media.unavailable", "media.empty", "media.unsupported_format", "media.undecodable"),
@@ -23,7 +25,13 @@ FILE = {
     *("conflict.grant", "conflict.keep_metadata", "conflict.model_release", "conflict.minors"),
     *("conflict.property_release", "conflict.release_ids", "conflict.people", "conflict.licence"),
     *("conflict.source", "conflict.copyright", "profile.not_moving", "profile.no_frame_rate"),
-    *("profile.unmet", "profile.too_many_shots", "select.too_black", "select.too_frozen"),
+    *(
+        "profile.unmet",
+        "profile.no_clip",
+        "profile.too_many_shots",
+        "select.too_black",
+        "select.too_frozen",
+    ),
     *("select.too_silent", "select.blurred", "select.exposure"),
 }
 # By what a server says when it is asked.
@@ -39,6 +47,8 @@ FILES_OF_OTHERS = {
     *("duplicate.placeholder", "duplicate.exact", "duplicate.near", "duplicate.semantic"),
     "select.over_cap",
 }
+# By the file with a film's boxes or poses.
+TRACK = {"profile.track_invalid", "profile.track_mismatch"}
 # By the file; but a catalogue that states the columns, and states them rightly, foretells them. A
 # quote does not count them yet, unless an earlier version of the deal did.
 FORETOLD = {
@@ -53,7 +63,17 @@ FORETOLD = {
 
 def test_every_reason_has_one_place() -> None:
     screened = {rule.code for rule in SCREENING_RULES}
-    places = [screened, READ, FILE, SERVER, MODEL, FILES_OF_OTHERS, set(FORETOLD)]
+    places = [
+        screened,
+        READ,
+        AFTER_FILE,
+        FILE,
+        SERVER,
+        MODEL,
+        TRACK,
+        FILES_OF_OTHERS,
+        set(FORETOLD),
+    ]
     assert set().union(*places) == set(REASONS)
     assert sum(map(len, places)) == len(REASONS)
 
@@ -74,4 +94,4 @@ def test_what_is_decided_later_has_a_source_besides_the_tables() -> None:
         and set(reason.info.source.split(", ")) <= columns | {"consents", "releases"}
     }
     # A caption that no model may write; which words a model writes.
-    assert only_tables <= {"profile.no_caption", "caption.flagged"}
+    assert only_tables <= {"profile.no_caption", "caption.flagged"} | AFTER_FILE | TRACK

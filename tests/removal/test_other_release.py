@@ -50,7 +50,7 @@ def test_the_notices_of_all_deals_are_recorded_nevertheless(
     library.deal = library.deal.replace('"small"', '"later"')
     assert library.package().code == 0
     other = SHARD_TABLE_SCHEMA.append(pa.field("of_the_next_release", pa.string()))
-    monkeypatch.setattr(patch, "SHARD_TABLE_SCHEMAS", (other,))
+    monkeypatch.setattr(patch, "known_table_schemas", lambda: (other,))
     words = ("--asset", "a-0", "--reason", "takedown", "--effective", AS_OF, "--as-of", AS_OF)
     ended = in_process("revoke", "--out", library.out, *words, "--quiet")
     assert ended.code == 1 and "differs in of_the_next_release" in ended.err

@@ -32,7 +32,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "licence.no_derivatives": _LICENCE_CODE,
     "licence.share_alike": _LICENCE_CODE,
     "licence.unknown_code": _LICENCE_CODE,
-    "licence.attribution": ("licence_code", "credit", "source_url"),
     "grant.denied": ("grants",),
     "grant.conditional": ("grants",),
     "grant.unreadable": ("grants",),

@@ -114,18 +114,7 @@ def _status_and_licence(asset: Row, terms: Row, needed: Sequence[str]) -> set[st
         for fault in LICENCES.get(asset["licence_code"], {"licence.unknown_code"}):
             if terms.get(fault.removeprefix("licence.")) != "accept":
                 found.add(fault)
-    if asset.get("licence_code") in LICENCES and _lacks_name(asset, terms):
-        found.add("licence.attribution")  # no licence of the worlds is exempt
     return found
-
-
-def _lacks_name(asset: Row, terms: Row) -> bool:
-    source = asset.get("source_url") or ""
-    if source and not source.startswith("https://"):
-        return True
-    if terms.get("missing_credit") == "accept":
-        return False
-    return not asset.get("credit") or terms.get("personal_data") in ("none", "refuse")
 
 
 def _exclusive(asset: Row, terms: Row, needed: Sequence[str]) -> bool:

@@ -106,6 +106,9 @@ def expected_resolution(
     found |= _personal(reading.claims, terms["personal_data"])  # 25
     if terms["copyright_conflicts"] == "refuse":  # 20
         found |= _copyright(reading.claims)
+    named = asset.get("credit") and terms["personal_data"] in ("keep", "rights-only")
+    if not found and asset["licence_code"] and not named:  # 21; no code of the worlds is exempt
+        found.add("licence.attribution")
     return ExpectedResolution(
         found, inference, _usable_until(asset, terms, releases, as_of), overrides
     )

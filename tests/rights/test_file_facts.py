@@ -64,8 +64,15 @@ def test_rule_18_people(shown: str, counted: int | None, conflict: bool) -> None
     ],
 )
 def test_rule_21_licences(named: str, code: str | None, conflict: bool) -> None:
-    found = resolved_codes(make_assertion(LICENCE, named), licence_code=code)
+    found = resolved_codes(make_assertion(LICENCE, named), licence_code=code, credit="A. Author")
     assert found == (["conflict.licence"] if conflict else [])
+
+
+def test_rule_21_attribution_is_asked_last_and_of_no_single_statement() -> None:
+    named = make_assertion(LICENCE, "CC-BY-4.0")
+    assert resolved_codes(named, licence_code="CC-BY-4.0") == ["licence.attribution"]
+    other = make_assertion(LICENCE, "CC-BY-NC-4.0")
+    assert resolved_codes(other, licence_code="CC-BY-4.0") == ["conflict.licence"]
 
 
 def test_rule_21_editorial_use_only() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.rights.rules.detail import describe_refusals
 from pipelines.rights.rules.listing import SCREENING_RULES
+from pipelines.rights.rules.profile import RULES as PROFILE_RULES
 from pipelines.rights.rules.screen import reasons_of, screen_batch
 from schemas.catalogue import ASSETS_SCHEMA
 from tests.rights.detail_oracle import REASON_ORDER, expected_detail
@@ -59,8 +60,9 @@ def test_worlds_cover_all_cases() -> None:
     found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
-    noticed = {"asset.removed"}  # worlds have no notices; tests/removal has them
-    assert {rule.code for rule in SCREENING_RULES} - noticed == each.keys()
+    # Worlds have no notices, which tests/removal has, and no films with boxes and poses.
+    elsewhere = {"asset.removed", *(rule.code for rule in PROFILE_RULES)}
+    assert {rule.code for rule in SCREENING_RULES} - elsewhere == each.keys()
     assert min(each.values()) >= 5
     assert len(alone) >= 30
     assert sum(not codes for codes in found) > len(found) // 10

@@ -222,7 +222,7 @@ def test_rules_on_other_deals(terms: Deal, changes: dict[str, Any], expected: st
     ],
 )
 def test_rule_3_licence_codes(code: str | None, expected: str) -> None:
-    assert screened_codes(asset(licence_code=code, credit="A. Author")) == set(expected.split())
+    assert screened_codes(asset(licence_code=code)) == set(expected.split())
 
 
 NEEDED = ("train_gen", "inference")

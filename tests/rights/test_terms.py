@@ -87,7 +87,7 @@ def test_unreadable_grant_is_refused_unless_overridden() -> None:
 def test_licence_parts_that_the_deal_accepts(
     code: str, keys: dict[str, str], expected: str
 ) -> None:
-    assert screened_codes(asset(licence_code=code, credit="A"), deal_with_rights(**keys)) == set(
+    assert screened_codes(asset(licence_code=code), deal_with_rights(**keys)) == set(
         expected.split()
     )
 

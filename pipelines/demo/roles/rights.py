@@ -52,26 +52,18 @@ STANDING_ROLES = (
     ),
     Role(
         "code_nc",
-        all_deals("licence.non_commercial licence.attribution"),
+        all_deals("licence.non_commercial"),
         {"licence_code": "CC-BY-NC-4.0"},
         per_thousand=3,
     ),
-    Role(
-        "code_nd",
-        all_deals("licence.no_derivatives licence.attribution"),
-        {"licence_code": "CC-BY-ND-4.0"},
-    ),
+    Role("code_nd", all_deals("licence.no_derivatives"), {"licence_code": "CC-BY-ND-4.0"}),
     Role(
         "code_nc_nd",
-        all_deals("licence.non_commercial licence.no_derivatives licence.attribution"),
+        all_deals("licence.non_commercial licence.no_derivatives"),
         {"licence_code": "CC-BY-NC-ND-4.0"},
         essential=False,
     ),
-    Role(
-        "code_sa",
-        all_deals("licence.share_alike licence.attribution"),
-        {"licence_code": "CC-BY-SA-4.0"},
-    ),
+    Role("code_sa", all_deals("licence.share_alike"), {"licence_code": "CC-BY-SA-4.0"}),
     Role("code_unknown", all_deals("licence.unknown_code"), {"licence_code": "Agency Standard 9"}),
     Role(
         "code_free",

@@ -17,14 +17,12 @@ from pipelines.rights.arrow import (
     list_column,
     one_of,
 )
-from pipelines.rights.attribution import is_address, shows_name
 from pipelines.rights.formatting import one_line, text_or, yes_or_no
 from pipelines.rights.releases import epoch_days
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 from pipelines.rights.spdx import is_share_alike, licence_parts
 from schemas.catalogue import LICENCE_CLASSES, LICENCE_MODELS
-from schemas.licences import asks_for_attribution
 from schemas.rights import Purpose
 
 _MAX_INT64 = int(np.iinfo(np.int64).max)
@@ -49,26 +47,6 @@ def _share_alike(batch: AssetBatch) -> BoolArray:
 
 def _unknown_code(batch: AssetBatch) -> BoolArray:
     return batch.shared(_codes).where(lambda code: licence_parts(code) is None)
-
-
-def _asks_for_a_name(code: str) -> bool:
-    """Whether a code asks to name the author; one that is unknown is refused as such."""
-    return licence_parts(code) is not None and asks_for_attribution(code)
-
-
-def _nobody_to_name(batch: AssetBatch) -> BoolArray:
-    """Where the licence asks to name the author, and no name or no safe source can be shown."""
-    asked = batch.shared(_codes).where(_asks_for_a_name)
-    if not asked.any():
-        return asked
-    rights = batch.deal.rights
-    fault = batch.texts("source_url").where(lambda text: bool(text) and not is_address(text))
-    if rights.missing_credit == "refuse":
-        if rights.may_name_authors:
-            fault = fault | ~batch.texts("credit").where(shows_name)
-        else:
-            fault = np.ones(len(batch), np.bool_)
-    return np.asarray(asked & fault)
 
 
 def _unknown_class(batch: AssetBatch) -> BoolArray:
@@ -101,9 +79,6 @@ def _said(traced: TracedRow) -> str:
     parts = [model, text_or(row["licence_code"], "no licence code")]
     limits = {name: value for name, value in row.items() if name in _EXCLUSIVE_COLUMNS}
     given = [f"{name} {one_line(limits[name])}" for name in _EXCLUSIVE_COLUMNS if limits[name]]
-    if row["licence_code"] and _asks_for_a_name(row["licence_code"]):
-        parts += [f"credit {one_line(row['credit'])}" if row["credit"] else "credit not stated"]
-        parts += [f"source {one_line(row['source_url'])}"] if row["source_url"] else []
     held = yes_or_no(row["exclusive"], "exclusive", "not exclusive", "exclusive not stated")
     return ", ".join([*parts, held, *given])
 
@@ -179,17 +154,5 @@ RULES = (
         columns=("licence_code",),
         sentence="The licence code is not an SPDX identifier.",
         remedy="Use an SPDX identifier, or leave it empty for the agency's own licence.",
-    ),
-    Rule(
-        code="licence.attribution",
-        topic=_LICENCE,
-        where=_nobody_to_name,
-        columns=("licence_code", "credit", "source_url"),
-        sentence="The licence asks to name the author, and no name may be shown, or the source is "
-        "not a web address.",
-        remedy="Give the author's name as the licence lets it be shown in assets.credit, and a web "
-        "address or nothing in assets.source_url; or use a deal with "
-        'rights.missing_credit = "accept".',
-        governed_by=("rights.missing_credit", "rights.personal_data"),
     ),
 )
