@@ -113,6 +113,8 @@ def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: Check
     """Returns what each rule found in a batch: what was found before, or by evaluating it now."""
     key = check_key(suite, table_digest(batch)) if memory.is_used or suite.table != "assets" else ""
     found = memory.recall(key) if key else None
+    if found is not None and not _is_possible(found, suite, batch.num_rows):
+        found = None  # altered where it was kept
     if found is None and (found := _checked.get(key)) is None:
         with collecting_no_garbage():  # it takes long to import
             from pipelines.catalogue.expectations import evaluate
@@ -125,6 +127,14 @@ def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: Check
     if key:
         memory.keep(key, found)
     return found
+
+
+def _is_possible(found: Found, suite: RuleSuite, rows: int) -> bool:
+    """Returns whether the rules of a suite can have found this in so many rows."""
+    return found.keys() == {rule.name for rule in suite.rules} and all(
+        evaluated <= rows and len(set(failed)) == len(failed) and set(failed) <= set(range(rows))
+        for evaluated, failed in found.values()
+    )
 
 
 def _effect(rule: Rule, divert: frozenset[str]) -> str:

@@ -55,7 +55,13 @@ class RememberedChecks:
         text = self._known.get(key)
         if text is None:
             return None
-        return {name: (evaluated, rows) for name, (evaluated, rows) in json.loads(text).items()}
+        try:
+            found = json.loads(text).items()
+            return {
+                name: (int(evaluated), list(map(int, rows))) for name, (evaluated, rows) in found
+            }
+        except (ValueError, TypeError, AttributeError):  # altered: it is found again
+            return None
 
     def keep(self, key: str, found: Found) -> None:
         """Keeps what each rule found, unless that is kept already or too many rows failed."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.accounts.published import find_versions
 from pipelines.catalogue.memory import CHECKS_MODEL
+from pipelines.features.frame_vectors import FRAMES_VERSION
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
@@ -23,6 +24,7 @@ from pipelines.features.store import (
     read_feature_file,
     write_feature_file,
 )
+from pipelines.profiles.structure_video import PROFILE as STRUCTURE_VIDEO
 from pipelines.run.inspectors import prompts_model
 from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
@@ -41,6 +43,8 @@ _OF_THIS_RELEASE = {
     "seen": DIGEST_CACHE_MODEL,
 }
 
+_FRAMES = "frames"
+
 TableState = Literal["in use", "stale", "unknown"]
 
 
@@ -51,8 +55,9 @@ class StoredTable:
     Attributes:
         prefix: Key prefix of its files.
         kind: What it has: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings`,
-            `renditions`, `prompt-scores`, `faces`, `texts`, `seen` for the digests of local
-            files, or `checks` for what was found in the catalogue's rows.
+            `renditions`, `prompt-scores`, `faces`, `texts`, `frames` for embeddings of films'
+            frames, `seen` for the digests of local files, or `checks` for what was found in the
+            catalogue's rows.
         model: Identity of the model or code that computed it; "" if its files do not say.
         files: Its files, by key.
         deals: The deals whose latest version was made with it, sorted.
@@ -107,7 +112,7 @@ def survey_features(store: Store) -> list[StoredTable]:
     for prefix, files in sorted(folders.items()):
         kind = prefix.rpartition("/")[2].rpartition("-")[0]
         model = _model_of(store, files)
-        deals = tuple(sorted(used.get(prefix, ())))
+        deals = tuple(sorted(used.get(_used_prefix(prefix, kind, model), ())))
         state: TableState = "in use" if deals or _is_current(prefix, kind, model) else "stale"
         if state == "stale" and not model:
             state = "unknown"
@@ -183,6 +188,16 @@ def _model_of(store: Store, files: Sequence[ObjectInfo]) -> str:
     return ""
 
 
+def _used_prefix(prefix: str, kind: str, model: str) -> str:
+    """Returns what a table is named in `_tables_of_deals`.
+
+    A delivery does not say at the top which frames are embedded, so that those of its model count.
+    """
+    if kind != _FRAMES or not model.startswith(f"{FRAMES_VERSION} "):
+        return prefix
+    return layout.features_prefix(_FRAMES, model.split(" ", 2)[-1])
+
+
 def _is_current(prefix: str, kind: str, model: str) -> bool:
     """Returns whether this release would read a table for some deal, whatever its models."""
     if kind in _OF_THIS_RELEASE:
@@ -212,6 +227,8 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)
+        if one.manifest.deal.profile == STRUCTURE_VIDEO.name:
+            used[layout.features_prefix(_FRAMES, clip)].add(deal_id)
         record = f"{layout.agency_prefix(deal_id, one.version)}/{layout.RUN_RECORD}"
         vocabulary = read_json(store, record).get("vocabulary") if store.exists(record) else None
         if vocabulary:

@@ -13,6 +13,7 @@ from pipelines.media.track_files import (
     GivenFields,
     GivenTrack,
     TrackedFilm,
+    Words,
     first_repeated,
     invalid_track,
     read_given,
@@ -24,7 +25,6 @@ from schemas.profiles.tracks import (
     BoxTrack,
     ObjectBoxes,
     ObjectId,
-    Phrase,
     TrackedObject,
 )
 
@@ -33,7 +33,7 @@ class GivenObject(GivenFields):
     """An object, with what it is in words."""
 
     id: ObjectId
-    phrase: Phrase
+    phrase: Annotated[Words, Field(min_length=1, max_length=500)]
 
 
 class GivenBox(GivenFields):

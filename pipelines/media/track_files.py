@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import BadRecord
 from schemas.profiles.tracks import TrackSource
@@ -25,6 +26,23 @@ MAX_TRACK_BYTES = 32 << 20
 MAX_TRACK_MEMBER_BYTES = 4 * MAX_TRACK_BYTES
 _MAX_LISTED_FAULTS = 3
 
+# Bidirectional control characters: they show the text in another order.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _check_words(text: str) -> str:
+    kinds = {unicodedata.category(one) for one in text}
+    if (
+        "Cc" in kinds
+        or not _TURNING.isdisjoint(text)
+        or (text and all(k[0] in "CZ" for k in kinds))
+    ):
+        raise ValueError("it has control characters, or nothing that can be read")
+    return text
+
+
+#: Text for people, in any language, or "".
+Words = Annotated[str, AfterValidator(_check_words)]
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 FrameNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -41,8 +59,8 @@ class GivenSource(GivenFields):
     """Who drew a track; a tracker has a name and a version."""
 
     kind: TrackSource
-    name: Annotated[str, Field(max_length=200)] = ""
-    version: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[Words, Field(max_length=200)] = ""
+    version: Annotated[Words, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

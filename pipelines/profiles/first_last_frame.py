@@ -74,13 +74,20 @@ class FirstLastFrame(FilmSample):
             raise ValueError("the clips are not of the film's shots in order")
         if not all(_is_within(clip, self.shots[clip.shot]) for clip in self.clips):
             raise ValueError(f"a clip is outside its shot, or shorter than {LEAST_FRAMES} frames")
-        if self.clip >= len(self.clips) or _chosen(self.clips[self.clip]) != {
-            name: getattr(self, name) for name in _CHOSEN
-        }:
+        if any(_words(clip) != _words(self.shots[clip.shot]) for clip in self.clips):
+            raise ValueError("the caption of a clip is not its shot's")
+        if self.clip != self.clips.index(max(self.clips, key=self._order)):
+            raise ValueError("the clip is not the longest, or not the one with the most motion")
+        if _chosen(self.clips[self.clip]) != {name: getattr(self, name) for name in _CHOSEN}:
             raise ValueError("the fields of the clip are not those of the one that `clip` names")
         if self.no_watermark != (self.watermark == "no"):
             raise ValueError("no_watermark does not follow from watermark")
         return self
+
+    def _order(self, clip: Clip) -> tuple[int, int, int]:
+        """Orders clips as clip_bounds.choose_clip does."""
+        length = clip.end_frame - clip.first_frame
+        return length, self.shots[clip.shot].motion_milli, -clip.shot
 
 
 _CHOSEN = (*("clip_first_frame", "clip_end_frame", "clip_start_ms", "clip_end_ms", "clip_caption"),)
@@ -88,6 +95,10 @@ _CHOSEN = (*("clip_first_frame", "clip_end_frame", "clip_start_ms", "clip_end_ms
 
 def _chosen(clip: Clip) -> dict[str, object]:
     return {name: getattr(clip, name.removeprefix("clip_")) for name in _CHOSEN}
+
+
+def _words(one: Clip | Shot) -> tuple[str, int]:
+    return one.caption, one.caption_score_bp
 
 
 def _is_within(clip: Clip, shot: Shot) -> bool:

@@ -22,7 +22,7 @@ from pipelines.verify.ledger import LoggedSample, rest_of
 from pipelines.verify.report import ProblemReporter
 from schemas.errors import counted
 from schemas.manifest import ShardRecord
-from schemas.shard_table import ShardRow
+from schemas.shard_table import SHARD_TABLE_SCHEMA, ShardRow
 
 _STATES = (("success", None), (REMOVED, REMOVED))  # status and error message of a row
 # What a row of a removed sample may not say.
@@ -114,7 +114,8 @@ def _tombstone_fault(row: ShardRow) -> str:
     """Returns what is wrong with the row of a removed sample; "" if it has nothing of one."""
     if row["media_sha256"] != filler_sha256(row["media_length"]):
         return "does not have the digest of overwritten bytes"
-    left = [name for name in _REMOVED_FIELDS if row.get(name)]
+    added = sorted(row.keys() - set(SHARD_TABLE_SCHEMA.names))  # by the profile
+    left = [name for name in (*_REMOVED_FIELDS, *added) if row.get(name)]
     return f"still has {', '.join(left)}" if left else ""
 
 

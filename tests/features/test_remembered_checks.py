@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pipelines.catalogue import expectations
 from pipelines.catalogue.data_docs import render_page
 from pipelines.catalogue.docs_page import data_docs
 from pipelines.catalogue.gate import gate_batch
-from pipelines.catalogue.memory import NO_MEMORY
+from pipelines.catalogue.memory import NO_MEMORY, Found
 from pipelines.catalogue.outcome import GateSummary, RuleExample, RuleOutcome
 from pipelines.catalogue.suite import load_suite
 from pipelines.features.remembered_checks import RememberedChecks, recall_checks
@@ -56,6 +57,40 @@ def test_the_same_rows_are_evaluated_once(tmp_path: Path, monkeypatch: pytest.Mo
         assert [gate_batch(table, SUITE, NONE, again) for table in tables] == expected
         with pytest.raises(TypeError):  # another width, row or rule is evaluated
             gate_batch(assets(10, 21), SUITE, NONE, again)
+
+
+def _altered(found: Found, form: str) -> object:
+    name = next(iter(found))
+    return {
+        "no object": [],
+        "no pair": {**found, name: 3},
+        "no numbers": {**found, name: (1, ["a"])},
+        "no rule": {},
+        "another rule": {**found, "another": (1, [])},
+        "a row too many": {**found, name: (1, [7])},
+        "a row before": {**found, name: (1, [-1])},
+        "a row twice": {**found, name: (1, [0, 0])},
+        "too many values": {**found, name: (9, [])},
+    }[form]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("no object", "no pair", "no numbers", "no rule", "another rule"),
+        *("a row too many", "a row before", "a row twice", "too many values"),
+    ],
+)
+def test_what_cannot_have_been_found_is_found_again(tmp_path: Path, form: str) -> None:
+    table = assets(10, 0)
+    expected = gate_batch(table, SUITE, NONE)
+    memory = memory_of(tmp_path)
+    gate_batch(table, SUITE, NONE, memory)
+    [key] = memory._known
+    found = memory.recall(key)
+    assert found is not None
+    memory._known[key] = json.dumps(_altered(found, form))
+    assert gate_batch(table, SUITE, NONE, memory) == expected
 
 
 def test_what_only_reads_adds_nothing(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.features import survey
+from pipelines.features.frame_vectors import frame_vectors_table, save_vectors
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
@@ -93,6 +97,27 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     assert table.size_bytes == sum(len(store.read_bytes(item.key)) for item in table.files)
     assert read_content(store, table).rows == 2
     assert FACTS_MODEL not in {model for _, model in found}
+
+
+@pytest.mark.parametrize(
+    ("profile", "clip", "state"),
+    [
+        ("structure-video", "clip@1", "in use"),
+        ("structure-video", "clip@2", "stale"),
+        ("video-text", "clip@1", "stale"),
+    ],
+)
+def test_embeddings_of_frames_are_used_by_their_deals(
+    store: Store, monkeypatch: pytest.MonkeyPatch, profile: str, clip: str, state: str
+) -> None:
+    models = SimpleNamespace(clip=clip, captioner="cap@1")
+    manifest = SimpleNamespace(models=models, deal=SimpleNamespace(profile=profile))
+    version = SimpleNamespace(deal_id="a", version="v0001", manifest=manifest)
+    monkeypatch.setattr(survey, "find_versions", lambda _: [version])
+    save_vectors(frame_vectors_table(store, "clip@1", 2), 0, "d", np.ones((1, 4), np.float16))
+    [table] = survey_features(store)
+    assert (table.kind, table.model) == ("frames", "frames-v1 every=2 clip@1")
+    assert (table.state, table.deals) == (state, ("a",) if state == "in use" else ())
 
 
 @pytest.mark.parametrize("at", [0, 4, 40, -60, -1])

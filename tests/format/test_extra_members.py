@@ -16,9 +16,11 @@ from pipelines.format.loader_files import dali_index
 from pipelines.format.tar import TarWriter
 from pipelines.format.tar_comparison import TarComparison, places_of
 from pipelines.removal.shards import _moved
+from pipelines.removal.tombstone import _tombstone
 from pipelines.storage.columns import rows_of
 from pipelines.storage.open import open_store
 from pipelines.verify.byte_range import read_sample
+from pipelines.verify.shard_rows import _tombstone_fault
 from schemas.shard_table import SampleRow, ShardRow, shard_schema
 from tests.format.strict_tar import read_members
 
@@ -115,3 +117,19 @@ def test_samples_that_move_keep_their_members(made: tuple[bytes, pa.Table]) -> N
         there["media_offset"],
         moved["media_offset"] + 512 + there["media_length"] + -there["media_length"] % 512,
     )
+
+
+@pytest.mark.parametrize(
+    ("left", "fault"),
+    [
+        ({}, ""),
+        ({"objects": 2}, "still has objects"),
+        ({"extra_members": [{"ending": "boxes.json"}]}, "still has extra_members"),
+    ],
+)
+def test_a_removed_sample_has_none_of_its_profile_s_columns(
+    made: tuple[bytes, pa.Table], left: dict[str, object], fault: str
+) -> None:
+    row = rows_of(made[1], ShardRow)[1]
+    blank = _tombstone(row, "removed-00000-00001", _SCHEMA)
+    assert _tombstone_fault(cast("ShardRow", {**blank, **left})) == fault

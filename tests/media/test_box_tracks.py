@@ -109,6 +109,17 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "object twice": (_append("objects", {"id": 1, "phrase": "a cat"}), "id 1 is of two objects"),
     "no phrase": (_set("objects.0.phrase", ""), "objects.0.phrase"),
     "phrase too long": (_set("objects.0.phrase", "x" * 501), "objects.0.phrase"),
+    "phrase of blanks": (_set("objects.0.phrase", " \u200b"), "objects.0.phrase"),
+    "phrase with a control character": (_set("objects.0.phrase", "a\0b"), "objects.0.phrase"),
+    "phrase that turns": (_set("objects.0.phrase", "a \u202eb"), "objects.0.phrase"),
+    "tracker of blanks": (
+        _set("source", {"kind": "tracker", "name": " ", "version": "1"}),
+        "source.name",
+    ),
+    "version of a line break": (
+        _set("source", {"kind": "tracker", "name": "T", "version": "\n"}),
+        "source.version",
+    ),
     "confidence above 1": (_set("boxes.0.confidence", 1.01), "confidence"),
     "hard not stated": (lambda file: file["boxes"][0].pop("hard"), "boxes.0.hard"),
     "hard as a number": (_set("boxes.0.hard", 1), "boxes.0.hard"),
@@ -130,6 +141,13 @@ def test_impossible_boxes_are_refused(name: str) -> None:
         _read(file)
     assert refused.value.reason == "profile.track_invalid"
     assert said in refused.value.detail and "\n" not in refused.value.detail
+
+
+@pytest.mark.parametrize("phrase", ["x" * 500, "سگ می\u200cدود", "a dog 🐕\u200d🦺", "犬", "ไม้"])
+def test_phrases_of_any_language_are_kept(phrase: str) -> None:
+    file = copy.deepcopy(box_file(_KNOWN))
+    _set("objects.0.phrase", phrase)(file)
+    assert _read(file).objects[0].phrase == phrase
 
 
 TEXTS = {

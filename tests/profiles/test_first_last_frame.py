@@ -114,6 +114,24 @@ def test_clips_that_contradict_the_film_are_refused(changes: Row) -> None:
         _PROFILE.parse_sample(json.dumps(sample(changes)).encode())
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clip": 0, "clip_first_frame": 2, "clip_end_frame": 18, "clip_start_ms": 80}
+        | {"clip_end_ms": 720, "clip_caption": "a red boat"},  # not the longest
+        {"caption": "another"},
+        {"caption_score_bp": 1},
+    ],
+)
+def test_clips_that_do_not_follow_from_the_shots_are_refused(changes: Row) -> None:
+    made = sample({})
+    _PROFILE.parse_sample(json.dumps(made).encode())
+    if "clip" not in changes:
+        changes = {"clips": [{**made["clips"][0], **changes}, made["clips"][1]]}
+    with pytest.raises(SampleError, match=r"clip is not|of a clip is not"):
+        _PROFILE.parse_sample(json.dumps({**made, **changes}).encode())
+
+
 def picture(width: int = 30, height: int = 20, mode: str = "RGB", **options: Any) -> bytes:
     noise = np.random.default_rng(3).integers(0, 255, (height, width, 3), np.uint8)
     out = io.BytesIO()
