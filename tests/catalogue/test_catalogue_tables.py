@@ -143,12 +143,11 @@ def test_csv_with_semicolons_is_reported_as_such(tmp_path: Path) -> None:
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
 
 
-@pytest.mark.parametrize("title", ["Library, exported", "Library;;;", "Library"])
+@pytest.mark.parametrize("title", ["Library;;;", "Library"])
 def test_a_title_above_the_header_is_said_to_be_one(title: str, tmp_path: Path) -> None:
     separator = ";" if ";" in title else ","
-    quoted = f'"{title}"' if "," in title else title
     data = csv_bytes([asset()]).replace(b",", separator.encode())
-    folder = raw_catalogue(tmp_path, "assets.csv", quoted.encode() + b"\n" + data)
+    folder = raw_catalogue(tmp_path, "assets.csv", title.encode() + b"\n" + data)
     with pytest.raises(InputError) as caught:
         open_catalogue(str(folder))
     message = str(caught.value)
