@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.encoding import find_encoding, open_text, stated_encoding
-from pipelines.catalogue.headers import find_columns, has_required
+from pipelines.catalogue.headers import TITLE_ROW_HINT, find_columns, has_required
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.mapping import TableMapping
 from schemas.errors import InputError
@@ -195,9 +195,10 @@ def _check_sample(
     odd = next((row for row in rows if len(row) != len(names)), None)
     if odd is not None:
         word = SEPARATORS[dialect.separator]
+        hint = TITLE_ROW_HINT if sum(map(bool, names)) == 1 else ""
         raise InputError(
             f"The table {table} seems to be separated by {word}, which is not certain",
             f"{origin}: a row has {len(odd)} cells, the header {len(names)}",
-            f"Put lists with such a separator in quotes, or state it in mapping.toml: "
+            f"{hint}Put lists with such a separator in quotes, or state it in mapping.toml: "
             f"[{mapping.where}.csv] separator = {dialect.separator!r}.",
         )

@@ -20,6 +20,9 @@ from schemas.errors import InputError
 from schemas.faults import Faults
 
 _NEAR_RATIO = 0.85
+TITLE_ROW_HINT = (
+    "If the first row is a title, delete all rows above the one with the names of the columns. "
+)
 _MIN_CONTAINED = 5  # characters of a name that may be found inside another
 # These hold no rights: a name that merely contains one of them, such as `title_de`, is let pass.
 _FREE_TEXT = frozenset(
@@ -78,7 +81,8 @@ def match_columns(
     missing = [
         ours for ours in dict.fromkeys([*required, *dict(mapping.columns)]) if ours not in known
     ]
-    if len(present) == 1:  # then the separator is wrong, or it is another file
+    alone = sum(map(bool, present)) == 1  # then the separator is wrong, or it is a title
+    if alone:
         missing = missing[:1]
     for ours in missing:
         faults.add(_missing_column_error(table, ours, mapping, present, origin))
@@ -88,7 +92,7 @@ def match_columns(
         name
         for name in unread
         if not mapping.derived.is_unused(name)
-        and not (missing and (len(present) == 1 or near_column(table, name, mapping) in missing))
+        and not (missing and (alone or near_column(table, name, mapping) in missing))
     ]
     faults.attempt(lambda: _refuse_near(table, of_interest, found, mapping, origin))
     faults.report()
@@ -263,11 +267,14 @@ def _missing_column_error(
     wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
     line = f'[{mapping.where}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
+    named = [name for name in present if name]
+    if len(named) == 1:
+        hint = TITLE_ROW_HINT
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
             hint = f"Its only column contains {word}: state the right separator. "
     return InputError(
         f"The table {table} lacks the column {ours}",
-        f"{wanted} in {origin}, which has {', '.join(present) or 'no columns'}",
+        f"{wanted} in {origin}, which has {', '.join(named) or 'no columns'}",
         f"{hint}Add it, or name it in mapping.toml: {line}",
     )

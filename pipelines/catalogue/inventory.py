@@ -265,10 +265,16 @@ def _unread_files_error(files: Sequence[CatalogueFile], origin: str) -> InputErr
     guesses = close_matches(stem, TABLES)
     table = guesses[0] if guesses else "consents"
     hint = f"Is {first} a part of the table {table}? " if guesses else ""
-    ignored = f'"{first}"' + (f", {_patterns(others)}" if others else "")
+    tables = names[: len(names) - len(others)]
+    each = "Name it" if len(tables) == 1 else "Name each that is part of a table"
+    folder = first.rpartition("/")[0]
+    together = folder and all(name.rpartition("/")[0] == folder for name in tables)
+    left_out = _patterns(tables if together else tables[:1]) + (
+        f", {_patterns(others)}" if others else ""
+    )
     return InputError(
         f"{subject} not part of any table",
         f"{origin}: {listing}",
-        f'{hint}Name it in mapping.toml: [mapping.{table}] files = ["{first}"], or leave '
-        f"{'them' if others else 'it'} out: [files] ignore = [{ignored}].",
+        f'{hint}{each} in mapping.toml: [mapping.{table}] files = ["{first}"], or leave '
+        f"{_them(names)} out: [files] ignore = [{left_out}].",
     )

@@ -88,6 +88,21 @@ def test_what_may_be_a_table_is_named_first(tmp_path: Path) -> None:
     assert 'ignore = ["optouts.txt", "*.pdf"]' in str(caught.value)
 
 
+def test_many_files_of_a_folder_are_left_out_by_one_pattern(tmp_path: Path) -> None:
+    names = ["boxes/a (1).json", "boxes/b#2.json", "boxes/c.json"]
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(_catalogue(tmp_path, dict.fromkeys(names, b"{}"))))
+    assert 'leave them out: [files] ignore = ["boxes/*.json"]' in str(caught.value)
+    assert "Name each that is part of a table" in str(caught.value)
+
+
+def test_tables_outside_a_folder_are_never_left_out_by_a_pattern(tmp_path: Path) -> None:
+    names = ["optouts.txt", "withdrawn.txt"]
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(_catalogue(tmp_path, dict.fromkeys(names, b"x"))))
+    assert '"*.txt"' not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_a_file_that_may_be_a_second_one_is_named(name: str, tmp_path: Path) -> None:
     files = {"consents-1.csv": csv_bytes([CONSENT]), name: csv_bytes([DENIAL])}

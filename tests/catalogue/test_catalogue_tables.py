@@ -143,6 +143,18 @@ def test_csv_with_semicolons_is_reported_as_such(tmp_path: Path) -> None:
         open_catalogue(str(raw_catalogue(tmp_path, "assets.csv", data)))
 
 
+@pytest.mark.parametrize("title", ["Library;;;", "Library"])
+def test_a_title_above_the_header_is_said_to_be_one(title: str, tmp_path: Path) -> None:
+    separator = ";" if ";" in title else ","
+    data = csv_bytes([asset()]).replace(b",", separator.encode())
+    folder = raw_catalogue(tmp_path, "assets.csv", title.encode() + b"\n" + data)
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    message = str(caught.value)
+    assert "If the first row is a title, delete all rows above" in message
+    assert message.count("lacks the column") <= 1
+
+
 def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
     row = asset() | {"contributors": "c-1:10000"}
     del row["media_type"]
