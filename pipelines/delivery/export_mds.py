@@ -30,7 +30,7 @@ COLUMNS = {
 
 
 #: A row of the columns, by their names.
-MdsRow = Mapping[str, str | bytes]
+MdsRow = dict[str, str | bytes]
 
 
 class ReadSample(NamedTuple):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +16,7 @@ from pipelines.reader import WITHOUT_REMOVALS, SampleReader, open_delivery
 from tests.conformance.adapters import READERS, Samples, by_tarfile, family_of, sha256
 from tests.conformance.library import WITH_MEMBERS, ReaderLibrary, families, make_library
 from tests.conformance.test_readers import rows_of
-from tests.end_to_end.command import fairshard
+from tests.end_to_end.command import environment, fairshard
 from tests.shared import made_once
 
 pytestmark = pytest.mark.slow
@@ -81,3 +86,27 @@ def test_every_sample_has_as_many_members(library: ReaderLibrary, profile: str, 
 def test_verify_accepts_it(library: ReaderLibrary, profile: str) -> None:
     done = fairshard("verify", library.delivery(profile), "--allow-unpinned")
     assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_the_cards_examples_run(library: ReaderLibrary, profile: str, tmp_path: Path) -> None:
+    """As they are written, in the delivery's folder."""
+    shutil.copytree(library.delivery(profile), tmp_path / "delivery")
+    shutil.copy(tmp_path / "delivery/log.vkey", tmp_path / "agency.vkey")
+    card = (tmp_path / "delivery/README.md").read_text("utf-8")
+    blocks = re.findall(
+        r"^### Extra members with \w+$.+?^```python\n(.*?)^```$", card, re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 2
+    for code in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path / "delivery",
+            env=environment({}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2_000:]
+        shown = [line.split(" ")[0] for line in done.stdout.splitlines()]
+        assert shown == list(load_profile(profile).extras)
