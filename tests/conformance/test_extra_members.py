@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.profiles import load_profile
@@ -110,3 +111,24 @@ def test_the_cards_examples_run(library: ReaderLibrary, profile: str, tmp_path: 
         assert done.returncode == 0, done.stderr[-2_000:]
         shown = [line.split(" ")[0] for line in done.stdout.splitlines()]
         assert shown == list(load_profile(profile).extras)
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_an_export_has_the_members_of_the_tars(
+    library: ReaderLibrary, profile: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("export", library.delivery(profile), "--to", "parquet", "--out", out, "--quiet")
+    done = fairshard(*words, "--allow-unpinned")
+    assert done.code == 0, done.err
+    table = pq.read_table(out / "samples")
+    expected = {
+        key: [found[ending] for ending in load_profile(profile).extras]
+        for name in families(profile)
+        for key, found in by_tarfile(family_of(library, profile, name)).items()
+    }
+    columns = [ending.replace(".", "_") for ending in load_profile(profile).extras]
+    exported = {
+        str(row["key"]): [sha256(row[column]) for column in columns] for row in table.to_pylist()
+    }
+    assert exported == expected

@@ -60,8 +60,8 @@ def write_shard(
                 data = of[ending] if ending in of else extra_data(key, ending)
                 info = tarfile.TarInfo(f"{key}.{ending}")
                 info.size = len(data)
-                place = {"offset": file.fileobj.tell() + 512, "length": len(data)}
-                place["sha256"] = sha256(data)
+                place: dict[str, int | str] = {"offset": file.fileobj.tell() + 512}
+                place |= {"length": len(data), "sha256": sha256(data)}
                 if ending in of:
                     row |= {f"{what}_{field}": value for field, value in place.items()}
                 else:
