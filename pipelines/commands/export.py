@@ -25,7 +25,9 @@ examples:
   fairshard export s3://bucket/delivery --to mds --out mds --vkey agency.vkey
 
 Every sample's picture or film, text and JSON is compared with its digest, and
-again in the finished export. There is a whole export at the end, or nothing.
+again in the finished export; so is each extra member of a profile, which is a
+column (boxes.json is boxes_json). There is a whole export at the end, or
+nothing.
 The terms (rights/) and the manifest (source-manifest.json) are copied beside
 the samples. What is removed from the delivery later must be removed from the
 export as well: export the new version, and delete the old export.

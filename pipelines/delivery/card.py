@@ -12,8 +12,9 @@ from pipelines.delivery.loading import (
     train_pattern,
     validation_pattern,
 )
+from pipelines.delivery.loading_extras import extras_section
 from pipelines.media.formats import media_type_of, parse_format
-from pipelines.profiles import profile_for
+from pipelines.profiles import load_profile, profile_for
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from schemas import layout
@@ -150,6 +151,7 @@ def delivery_card(facts: CardFacts, shards: Sequence[ShardRecord]) -> str:
         "`checkpoint` and `tile/` are the ledger's transparency log.",
         "",
         *(loading_section(facts.deal_id, shards) if facts.loaders else ()),
+        *extras_section(facts.deal_id, shards, load_profile(facts.profile).extras),
     ]
     return "\n".join(lines)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.delivery.export_mds import ReadSample, read_mds, write_mds
-from pipelines.delivery.export_samples import CheckedSamples
+from pipelines.delivery.export_samples import CheckedSamples, extra_columns
 from pipelines.delivery.output_folder import check_free, read_manifest, unfinished, unwritten
 from pipelines.format.manifest import manifest_bytes
 from pipelines.storage.open import open_store
@@ -29,6 +28,7 @@ from schemas.manifest import Manifest
 _FILE_BYTES = 512 << 20  # of a Parquet file, before compression
 _SOURCE = "source-manifest.json"  # by another name, since the export is no delivery
 _MEMBERS = ("media", "txt", "json")
+_READ = ("key", *_MEMBERS)
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class ExportFormat:
     Attributes:
         place: Name of what is written, in the export's folder.
         write: Writes batches of rows to a path that does not exist yet.
-        read: Reads what was written back.
+        read: Reads what was written back; it is told the columns of extra members.
     """
 
     place: str
     write: Callable[[Iterator[pa.RecordBatch], pa.Schema, Path], None]
-    read: Callable[[Path], Iterator[ReadSample]]
+    read: Callable[[Path, Sequence[str]], Iterator[ReadSample]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def export_delivery(
             form.write(source.batches(), schema, target / form.place)
         except Exception as error:
             raise (source.error or unwritten(folder, error)) from error
-        _check_back(form, target / form.place, samples.digests)
+        read = form.read(target / form.place, extra_columns(schema))
+        _check_back(read, target / form.place, samples.digests)
         (target / _SOURCE).write_bytes(manifest_bytes(manifest))
         for path in _rights(manifest):
             (target / path).parent.mkdir(exist_ok=True)
@@ -119,12 +120,14 @@ class _Source:
             raise
 
 
-def _check_back(form: ExportFormat, place: Path, digests: dict[str, tuple[str, ...]]) -> None:
+def _check_back(
+    read: Iterator[ReadSample], place: Path, digests: dict[str, tuple[str, ...]]
+) -> None:
     """Reads an export back and compares every member's digest."""
     left = dict(digests)
     try:
-        for sample in form.read(place):
-            data = [sample.media, sample.txt.encode(), sample.json.encode()]
+        for sample in read:
+            data = [sample.media, sample.txt.encode(), sample.json.encode(), *sample.extras]
             found = tuple(hashlib.sha256(one).hexdigest() for one in data)
             if left.pop(sample.key, None) != found:
                 raise RunError(
@@ -149,7 +152,8 @@ def _rights(manifest: Manifest) -> list[str]:
 def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Path) -> None:
     place.mkdir()
     # Media are compressed already, and their least and greatest values tell nothing.
-    small = [name for name in schema.names if name not in _MEMBERS]
+    large = (*_MEMBERS, *extra_columns(schema))
+    small = [name for name in schema.names if name not in large]
     batch, number = next(batches, None), 0
     while batch is not None:
         path, size = place / f"samples-{number:05d}.parquet", 0
@@ -167,11 +171,11 @@ def _write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: 
         number += 1
 
 
-def _read_parquet(place: Path) -> Iterator[ReadSample]:
+def _read_parquet(place: Path, extras: Sequence[str]) -> Iterator[ReadSample]:
     for path in sorted(place.iterdir()):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=64, columns=list(ReadSample._fields)):
-                yield from _samples(batch)
+            for batch in file.iter_batches(batch_size=64, columns=[*_READ, *extras]):
+                yield from _samples(batch, extras)
 
 
 def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Path) -> None:
@@ -179,21 +183,22 @@ def _write_lance(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Pa
     _lance().write_dataset(reader, str(place), schema=schema)
 
 
-def _read_lance(place: Path) -> Iterator[ReadSample]:
+def _read_lance(place: Path, extras: Sequence[str]) -> Iterator[ReadSample]:
     dataset = _lance().dataset(str(place))
-    for batch in dataset.to_batches(columns=list(ReadSample._fields), batch_size=64):
-        yield from _samples(batch)
+    for batch in dataset.to_batches(columns=[*_READ, *extras], batch_size=64):
+        yield from _samples(batch, extras)
 
 
-def _samples(batch: pa.RecordBatch) -> Iterator[ReadSample]:
-    """Yields the samples of a batch with the columns of a ReadSample."""
-    columns = (batch.column(name).to_pylist() for name in ReadSample._fields)
-    yield from starmap(ReadSample, zip(*columns, strict=True))
+def _samples(batch: pa.RecordBatch, extras: Sequence[str]) -> Iterator[ReadSample]:
+    """Yields the samples of a batch."""
+    columns = (batch.column(name).to_pylist() for name in (*_READ, *extras))
+    for key, media, txt, record, *own in zip(*columns, strict=True):
+        yield ReadSample(key, media, txt, record, tuple(own))
 
 
-def _write_mds(batches: Iterator[pa.RecordBatch], _: pa.Schema, place: Path) -> None:
+def _write_mds(batches: Iterator[pa.RecordBatch], schema: pa.Schema, place: Path) -> None:
     place.mkdir()
-    write_mds(batches, place)
+    write_mds(batches, place, extra_columns(schema))
 
 
 def _lance() -> ModuleType:

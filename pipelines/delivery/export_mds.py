@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,61 +29,58 @@ COLUMNS = {
 }
 
 
-class MdsRow(TypedDict):
-    """A row of COLUMNS."""
-
-    json: str
-    json_sha256: str
-    key: str
-    media: bytes
-    media_member: str
-    media_sha256: str
-    txt: str
-    txt_sha256: str
+#: A row of the columns, by their names.
+MdsRow = dict[str, str | bytes]
 
 
 class ReadSample(NamedTuple):
-    """A sample of a finished export."""
+    """A sample of a finished export; `extras` are the bytes of its extra members."""
 
     key: str
     media: bytes
     txt: str
     json: str
+    extras: tuple[bytes, ...]
 
 
-def write_mds(batches: Iterator[pa.RecordBatch], folder: Path) -> None:
+def write_mds(batches: Iterator[pa.RecordBatch], folder: Path, extras: Sequence[str] = ()) -> None:
     """Writes samples as shards of about 64 MiB, and their index.
 
     Args:
         batches: Rows with the columns of COLUMNS, and others, which are left out.
         folder: An empty folder.
+        extras: The columns of extra members; each has a second one with its digest.
     """
+    own = {
+        name: kind for one in extras for name, kind in ((one, "bytes"), (f"{one}_sha256", "str"))
+    }
+    columns = dict(sorted({**COLUMNS, **own}.items()))
     shards: list[dict[str, object]] = []
     waiting: list[bytes] = []
     size = 0
     for batch in batches:
-        for row in rows_of(pa.Table.from_batches([batch.select(list(COLUMNS))]), MdsRow):
+        for row in rows_of(pa.Table.from_batches([batch.select(list(columns))]), MdsRow):
             sample = _encode(row)
             if waiting and size + len(sample) > _SHARD_BYTES:
-                shards.append(_write_shard(folder, len(shards), waiting))
+                shards.append(_write_shard(folder, len(shards), waiting, columns))
                 waiting, size = [], 0
             waiting.append(sample)
             size += len(sample)
     if waiting:
-        shards.append(_write_shard(folder, len(shards), waiting))
+        shards.append(_write_shard(folder, len(shards), waiting, columns))
     index = json.dumps({"shards": shards, "version": 2}, sort_keys=True)
     (folder / "index.json").write_text(index, encoding="utf-8")
 
 
-def read_mds(folder: Path) -> Iterator[ReadSample]:
-    """Yields the samples of a folder in MDS that `write_mds` wrote."""
+def read_mds(folder: Path, extras: Sequence[str] = ()) -> Iterator[ReadSample]:
+    """Yields the samples of a folder in MDS that `write_mds` wrote, with the extra members."""
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     for shard in index["shards"]:
         data = (folder / shard["raw_data"]["basename"]).read_bytes()
         count = int(np.frombuffer(data, "<u4", 1)[0])
         offsets = np.frombuffer(data, "<u4", count + 1, 4).tolist()
         for start, end in pairwise(offsets):
-            yield _decode(data[start:end], shard["column_names"])
+            yield _decode(data[start:end], shard["column_names"], extras)
 
 
 def _encode(row: MdsRow) -> bytes:
@@ -91,21 +88,22 @@ def _encode(row: MdsRow) -> bytes:
     return b"".join([np.array([len(value) for value in values], "<u4").tobytes(), *values])
 
 
-def _decode(sample: bytes, names: list[str]) -> ReadSample:
+def _decode(sample: bytes, names: list[str], extras: Sequence[str]) -> ReadSample:
     sizes = np.frombuffer(sample, "<u4", len(names)).tolist()
     ends = accumulate(sizes, initial=4 * len(names))
     parts = {
         name: sample[start:end] for name, (start, end) in zip(names, pairwise(ends), strict=True)
     }
     media, txt, data = (parts[name] for name in ("media", "txt", "json"))
-    return ReadSample(parts["key"].decode(), media, txt.decode(), data.decode())
+    own = tuple(parts[name] for name in extras)
+    return ReadSample(parts["key"].decode(), media, txt.decode(), data.decode(), own)
 
 
-def _description() -> dict[str, object]:
+def _description(columns: Mapping[str, str]) -> dict[str, object]:
     return {
-        "column_encodings": list(COLUMNS.values()),
-        "column_names": list(COLUMNS),
-        "column_sizes": [None] * len(COLUMNS),
+        "column_encodings": list(columns.values()),
+        "column_names": list(columns),
+        "column_sizes": [None] * len(columns),
         "compression": None,
         "format": "mds",
         "hashes": ["sha256"],
@@ -114,8 +112,10 @@ def _description() -> dict[str, object]:
     }
 
 
-def _write_shard(folder: Path, number: int, samples: list[bytes]) -> dict[str, object]:
-    description = json.dumps(_description(), sort_keys=True).encode()
+def _write_shard(
+    folder: Path, number: int, samples: list[bytes], columns: Mapping[str, str]
+) -> dict[str, object]:
+    description = json.dumps(_description(columns), sort_keys=True).encode()
     before = 4 + 4 * (len(samples) + 1) + len(description)
     ends = np.cumsum([before, *map(len, samples)], dtype=np.int64).astype("<u4")
     head = np.array([len(samples)], "<u4").tobytes() + ends.tobytes() + description
@@ -126,4 +126,4 @@ def _write_shard(folder: Path, number: int, samples: list[bytes]) -> dict[str, o
             digest.update(piece)
             size += len(piece)
     raw = {"basename": name, "bytes": size, "hashes": {"sha256": digest.hexdigest()}}
-    return {**_description(), "raw_data": raw, "samples": len(samples), "zip_data": None}
+    return {**_description(columns), "raw_data": raw, "samples": len(samples), "zip_data": None}

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.profiles import load_profile
@@ -11,7 +17,7 @@ from pipelines.reader import WITHOUT_REMOVALS, SampleReader, open_delivery
 from tests.conformance.adapters import READERS, Samples, by_tarfile, family_of, sha256
 from tests.conformance.library import WITH_MEMBERS, ReaderLibrary, families, make_library
 from tests.conformance.test_readers import rows_of
-from tests.end_to_end.command import fairshard
+from tests.end_to_end.command import environment, fairshard
 from tests.shared import made_once
 
 pytestmark = pytest.mark.slow
@@ -81,3 +87,48 @@ def test_every_sample_has_as_many_members(library: ReaderLibrary, profile: str, 
 def test_verify_accepts_it(library: ReaderLibrary, profile: str) -> None:
     done = fairshard("verify", library.delivery(profile), "--allow-unpinned")
     assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_the_cards_examples_run(library: ReaderLibrary, profile: str, tmp_path: Path) -> None:
+    """As they are written, in the delivery's folder."""
+    shutil.copytree(library.delivery(profile), tmp_path / "delivery")
+    shutil.copy(tmp_path / "delivery/log.vkey", tmp_path / "agency.vkey")
+    card = (tmp_path / "delivery/README.md").read_text("utf-8")
+    blocks = re.findall(
+        r"^### Extra members with \w+$.+?^```python\n(.*?)^```$", card, re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 2
+    for code in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path / "delivery",
+            env=environment({}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2_000:]
+        shown = [line.split(" ")[0] for line in done.stdout.splitlines()]
+        assert shown == list(load_profile(profile).extras)
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_an_export_has_the_members_of_the_tars(
+    library: ReaderLibrary, profile: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("export", library.delivery(profile), "--to", "parquet", "--out", out, "--quiet")
+    done = fairshard(*words, "--allow-unpinned")
+    assert done.code == 0, done.err
+    table = pq.read_table(out / "samples")
+    expected = {
+        key: [found[ending] for ending in load_profile(profile).extras]
+        for name in families(profile)
+        for key, found in by_tarfile(family_of(library, profile, name)).items()
+    }
+    columns = [ending.replace(".", "_") for ending in load_profile(profile).extras]
+    exported = {
+        str(row["key"]): [sha256(row[column]) for column in columns] for row in table.to_pylist()
+    }
+    assert exported == expected

@@ -39,20 +39,33 @@ def members(first: int, count: int) -> Members:
     return made
 
 
-def write_shard(folder: Path, name: str, samples: Members, removed: bool) -> dict[str, Any]:
+def extra_data(key: str, ending: str) -> bytes:
+    """Returns an extra member of a sample: bytes that are no text."""
+    return bytes([int(key, 16), 0, 255]) + ending.encode() * int(key, 16)
+
+
+def write_shard(
+    folder: Path, name: str, samples: Members, removed: bool, extras: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Writes a tar and its table with the standard library, and returns its record."""
     tar, rows = io.BytesIO(), []
     with tarfile.open(fileobj=tar, mode="w", format=tarfile.USTAR_FORMAT) as file:
         for key, parts in samples.items():
             row: dict[str, Any] = {"key": key, "shard": name, "status": "success", "width": 640}
-            for what, ending, data in zip(
-                ("media", "txt", "json"), "jpg txt json".split(), parts, strict=True
-            ):
+            if extras:
+                row["extra_members"] = []
+            of = dict(zip(("jpg", "txt", "json"), parts, strict=True))
+            for ending in ("jpg", *extras, "txt", "json"):
+                what = {"jpg": "media"}.get(ending, ending)
+                data = of[ending] if ending in of else extra_data(key, ending)
                 info = tarfile.TarInfo(f"{key}.{ending}")
                 info.size = len(data)
-                row[f"{what}_offset"] = file.fileobj.tell() + 512
-                row[f"{what}_length"] = len(data)
-                row[f"{what}_sha256"] = sha256(data)
+                place: dict[str, int | str] = {"offset": file.fileobj.tell() + 512}
+                place |= {"length": len(data), "sha256": sha256(data)}
+                if ending in of:
+                    row |= {f"{what}_{field}": value for field, value in place.items()}
+                else:
+                    row["extra_members"].append({"ending": ending, **place})
                 file.addfile(info, io.BytesIO(data))
             rows.append(row | {"media_member": f"{key}.jpg", "sha256": row["media_sha256"]})
     if removed:
@@ -65,7 +78,7 @@ def write_shard(folder: Path, name: str, samples: Members, removed: bool) -> dic
     }
 
 
-def sign(folder: Path, shards: list[dict[str, Any]]) -> Path:
+def sign(folder: Path, shards: list[dict[str, Any]], profile: str = "image-text") -> Path:
     files: list[dict[str, Any]] = [
         {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size}
         | {"sha256": sha256(path.read_bytes())}
@@ -76,7 +89,8 @@ def sign(folder: Path, shards: list[dict[str, Any]]) -> Path:
         **{"shards": len(shards), "samples": sum(one["samples"] for one in shards)},
         **{"files": len(files), "bytes": sum(int(file["bytes"]) for file in files)},
     }
-    manifest = sign_manifest(unsigned(shards=shards, files=files, end=end), SIGNER)
+    deal = json.loads(unsigned().deal.model_dump_json()) | {"profile": profile}
+    manifest = sign_manifest(unsigned(shards=shards, files=files, end=end, deal=deal), SIGNER)
     (folder / "MANIFEST.json").write_bytes(manifest_bytes(manifest))
     return folder
 
@@ -103,7 +117,7 @@ def run(delivery: Path, kind: str, out: Path, *more: str) -> int:
     return main(["export", str(delivery), "--to", kind, "--out", str(out), "--quiet", *options])
 
 
-def exported(kind: str, out: Path) -> Members:
+def exported_rows(kind: str, out: Path) -> list[dict[str, Any]]:
     """Reads an export with the format's own library, or for MDS by the format's description."""
     rows: list[dict[str, Any]]
     if kind == "lance":
@@ -117,7 +131,14 @@ def exported(kind: str, out: Path) -> Members:
     assert len({row["key"] for row in rows}) == len(rows)
     for row in rows:
         assert row["media_sha256"] == sha256(row["media"])
-    return {row["key"]: (row["media"], row["txt"].encode(), row["json"].encode()) for row in rows}
+    return rows
+
+
+def exported(kind: str, out: Path) -> Members:
+    return {
+        row["key"]: (row["media"], row["txt"].encode(), row["json"].encode())
+        for row in exported_rows(kind, out)
+    }
 
 
 def mds_rows(folder: Path) -> Iterator[dict[str, Any]]:
@@ -177,6 +198,75 @@ def test_round_trip(
     if kind == "parquet":
         assert len(list(out.glob("samples/*.parquet"))) > 2
         assert pq.read_table(out / "samples")["width"].to_pylist() == [640] * 8
+
+
+EXTRAS = ("poses.json", "reference.png")
+
+
+@pytest.fixture
+def with_extras(tmp_path: Path) -> Path:
+    folder = tmp_path / "delivery"
+    (folder / "shards").mkdir(parents=True)
+    shards = [
+        write_shard(folder, name, samples, removed=name == "s-1", extras=EXTRAS)
+        for name, samples in SAMPLES.items()
+    ]
+    return sign(folder, shards, "human-motion")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_extra_members_are_columns(
+    with_extras: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "lance":
+        pytest.importorskip("lance")
+    monkeypatch.setattr(export_samples, "_BATCH_BYTES", 6_000)
+    monkeypatch.setattr(export_mds, "_SHARD_BYTES", 9_000)
+    out = tmp_path / "out"
+    assert run(with_extras, kind, out) == 0
+    assert exported(kind, out) == ALL
+    for row in exported_rows(kind, out):
+        for column, ending in (("poses_json", "poses.json"), ("reference_png", "reference.png")):
+            assert row[column] == extra_data(row["key"], ending)
+            assert row[f"{column}_sha256"] == sha256(row[column])
+        assert "extra_members" not in row
+
+
+def _move(extra: dict[str, Any]) -> dict[str, Any]:
+    return extra | {"offset": extra["offset"] + 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda own: [own[0], _move(own[1])], "reference.png: sha256"),
+        (lambda own: own[::-1], "extra members reference.png, poses.json, its profile"),
+        (lambda own: own[:1], "has the extra members poses.json, its profile"),
+        (lambda own: [own[0], own[1] | {"offset": 2**40}], "lies outside its tar"),
+    ],
+)
+def test_extra_members_that_are_wrong_are_refused(
+    with_extras: Path, tmp_path: Path, change: Any, said: str, capsys: Any
+) -> None:
+    path = with_extras / "shards/s-0.parquet"
+    rows = pq.read_table(path).to_pylist()
+    rows[0]["extra_members"] = change(rows[0]["extra_members"])
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    shards = json.loads((with_extras / "MANIFEST.json").read_bytes())["shards"]
+    sign(with_extras, shards, "human-motion")
+    assert run(with_extras, "parquet", tmp_path / "out") == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_export_whose_extra_member_differs_is_not_kept(
+    with_extras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    encode = export_mds._encode
+    monkeypatch.setattr(export_mds, "_encode", lambda row: encode({**row, "poses_json": b"x"}))
+    assert run(with_extras, "mds", tmp_path / "out") == 1
+    assert "differs from the delivery" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def _flip(path: Path, at: int) -> None:
