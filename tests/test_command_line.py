@@ -69,7 +69,19 @@ def test_a_rerun_says_as_much_as_the_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert one == two
 
 
-def test_the_first_line_comes_before_what_is_slow(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            "package --catalogue x --deal y.toml --workers 1",
+            "Checking the deal y.toml and the catalogue…",
+        ),
+        ("demo --out new", "Generating a library of 360 assets…"),
+    ],
+)
+def test_the_first_line_comes_before_what_is_slow(
+    arguments: str, line: str, tmp_path: Path
+) -> None:
     """The modules that take seconds are imported after it."""
     program = (
         "import sys; from pipelines.cli import main\n"
@@ -78,16 +90,17 @@ def test_the_first_line_comes_before_what_is_slow(tmp_path: Path) -> None:
         "        if name.partition('.')[0] in ('torch', 'apache_beam', 'pyarrow', 'pandas'):\n"
         "            raise SystemExit('slow: ' + name)\n"
         "sys.meta_path.insert(0, Slow())\n"
-        "main(['package', '--catalogue', 'x', '--deal', 'y.toml', '--workers', '1'])\n"
+        f"main({arguments.split()})\n"
     )
     program = program.replace("sys.meta_path", "import importlib.util as u; u.find_spec = bool\n"
                               "import pipelines.commands.package as p; p.find_spec = str\n"
+                              "import pipelines.commands.demo as d; d.find_spec = str\n"
                               "sys.meta_path")  # fmt: skip
     ended = subprocess.run(
         [*command()[:1], "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     first, *rest = ended.stderr.splitlines()
-    assert first == "Checking the deal y.toml and the catalogue…"
+    assert first == line
     assert rest[-1].startswith("slow: ")
 
 

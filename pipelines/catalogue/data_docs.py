@@ -84,7 +84,7 @@ td { overflow-wrap: break-word; }
 <ul id="unstated">{% for line in unstated %}
 <li>{{ line }}</li>{% endfor %}
 </ul>
-{% endif %}<table id="rules">
+{% endif %}{% if rows %}<table id="rules">
 <thead><tr><th>Rule</th><th>Requirement</th><th>A failure</th><th>Result</th></tr></thead>
 <tbody>{% for row in rows %}
 <tr><td><code>{{ row.name }}</code></td><td>{{ row.sentence }}</td><td>{{ row.effect }}</td>
@@ -93,10 +93,10 @@ td { overflow-wrap: break-word; }
 {% for line in row.lines %}<br>{{ line }}{% endfor %}</td></tr>{% endfor %}
 </tbody>
 </table>
-<nav><ul>{% for section in sections %}
+{% endif %}{% if sections %}<nav><ul>{% for section in sections %}
 <li><a href="#section-{{ loop.index }}">{{ section["section_name"] }}</a></li>{% endfor %}
 </ul></nav>
-{% for section in sections %}{% set section_loop = loop -%}
+{% endif %}{% for section in sections %}{% set section_loop = loop -%}
 {% include 'section.j2' %}
 {% endfor %}
 </body>
@@ -163,13 +163,20 @@ def render_page(
     report = _validation_report(summary, suite, instant)
     document = ValidationResultsPageRenderer().render(report).to_json_dict()
     document["page_title"] = f"Catalogue checks: {suite.table} as of {instant:%Y-%m-%d %H:%M} UTC"
-    note = (
+    if summary.rows == 0:  # of which Great Expectations says that all succeeded
+        document["sections"] = []
+    with _LOCK:
+        return _page_view().page(document, _note(summary), _rule_rows(summary, suite), unstated)
+
+
+def _note(summary: GateSummary) -> str:
+    if summary.rows == 0:
+        return "No row was checked, so nothing is known to hold. The run's error says why."
+    return (
         f"{counted(summary.rows, 'row')} checked, "
         f"{counted(summary.diverted, 'failed asset')} among them. "
         f"Great Expectations {gx.__version__}."
     )
-    with _LOCK:
-        return _page_view().page(document, note, _rule_rows(summary, suite), unstated)
 
 
 @functools.cache
@@ -207,7 +214,7 @@ def _validation_report(
             "evaluated_expectations": len(results),
             "successful_expectations": passed,
             "unsuccessful_expectations": len(results) - passed,
-            "success_percent": 100.0 * passed / len(results) if results else 100.0,
+            "success_percent": _percent(passed, len(results)),
         },
         meta={
             "run_id": RunIdentifier("catalogue", instant),

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.demo import DEFAULT_ASSETS
 from pipelines.demo.answer_key import answer_deal, answer_key
 from pipelines.demo.deals import DEALS, deal_text
 from pipelines.demo.media_jobs import MediaFacts, ProgressCallback, draw_media
 from pipelines.demo.plan import LibraryPlan, make_plan
 from pipelines.demo.tables import write_tables
 from schemas.errors import InputError
-
-DEFAULT_ASSETS = 360
 
 
 @dataclass(frozen=True)

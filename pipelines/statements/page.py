@@ -47,6 +47,7 @@ def _parts(account: Account) -> Iterator[str]:
             yield from _delivery(number, delivery)
         yield "</section>\n"
     yield from _about(account)
+    yield "</main>\n"
     yield f'<script type="application/json" id="account">{embedded_json(account)}</script>\n'
     yield f'<script type="application/json" id="decimals">{embedded_json(EXPONENTS)}</script>\n'
     yield f'<script type="application/json" id="reasons">{embedded_json(REASONS)}</script>\n'
@@ -59,7 +60,7 @@ def _summary(account: Account) -> Iterator[str]:
         f'<p class="id who"><bdi data-cell="who">{_text(account["contributor_id"])}</bdi></p>\n'
         f'<p class="soft"><span data-cell="period">{escape(_period(account))}</span>; a delivery '
         "counts on the day as of which its rights were checked.</p>\n</header>\n"
-        '<ul class="amounts">\n'
+        '<main>\n<ul class="amounts">\n'
     )
     for number, total in enumerate(account["totals"]):
         yield f"<li>{_amount(f'all-{number}', total['total'], total['currency'])}</li>\n"

@@ -249,6 +249,15 @@ def test_data_docs_say_what_was_counted() -> None:
     assert counts["consents_reach_contributors"] == "0 failed"  # what is sound is not counted
 
 
+def test_data_docs_of_no_row_say_that_nothing_was_checked() -> None:
+    """Not that all rules succeeded, as of a catalogue that could not be read."""
+    page = render_page(GateSummary.empty(), SUITE, AS_OF, ["No title."])
+    text = page[page.index("<body>") :]
+    assert "No row was checked" in text and "No title." in text
+    for said in ("100%", "Succeeded", "Success Percent", "<table", "<nav", "0 rows"):
+        assert said not in text
+
+
 @pytest.mark.long
 def test_catalogue_checks_write_no_files_and_use_no_network(tmp_path: Path) -> None:
     """Runs in a separate process, without sockets and with an empty home folder."""

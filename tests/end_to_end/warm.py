@@ -22,7 +22,7 @@ _PRELOADED = [
     "great_expectations",
     "open_clip",
     "pipelines.commands.check",
-    "pipelines.commands.demo",
+    "pipelines.commands.demo_run",
     "pipelines.commands.package",
     "tests.remembered",
 ]

@@ -111,7 +111,9 @@ def run(store: Store, samples: int, excluded: int) -> RunFacts:
     lines = tuple(Payout(f"c-{n}", 3, 1_000_00 - n) for n in range(40))
     money = VersionMoney("USD", 10_000_000, 4_000_000, 6_000_000, 0, (("fee", 1),), lines, {})
     versions = [
-        VersionLine("v0001", "2026-06-30", samples, "price", "", "", 10, 4, 6, "USD"),
+        VersionLine(
+            "v0001", "2026-06-30", samples, "price", "", "", 10_000_000, 4_000_000, 6_000_000, "USD"
+        ),
         VersionLine(
             "v0002", "2026-07-30", samples, "price", "v0001", "", 10, 4, 6, "USD", 1, 2, 1, 3, -50
         ),

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipelines.report.pages.excluded import CSV_COLUMNS, decisions_csv, read_exc
 from pipelines.report.pages.parts import bar, histogram
 from pipelines.report.pages.samples import SCORE_BINS, gallery_json, survey_samples
 from pipelines.run.decisions import Decision, decisions_table
+from pipelines.run.status import RunState
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.tables import write_table
 from schemas import layout
@@ -94,6 +96,14 @@ def test_exclusions_count_each_reason_and_those_alone(store: LocalStore) -> None
     assert found.by_reason["consent.missing"] == 2 and found.alone["consent.missing"] == 1
     assert found.alone["class.editorial"] == 0
     assert found.kept == [("a-5", "a-1", "x")]
+
+
+def test_a_catalogue_that_could_not_be_read_is_not_an_empty_one(store: LocalStore) -> None:
+    facts = pages_made.run(store, 1, 0)
+    status = replace(facts.status, state=RunState.FAILED, steps={})
+    page = agency_page(replace(facts, status=status, delivery=None)).decode()
+    assert "<dt>Assets in the catalogue</dt><dd>not known</dd>" in page
+    assert "The run failed." in page and "100 %" not in page
 
 
 def test_the_buyers_page_names_nobody(store: LocalStore) -> None:

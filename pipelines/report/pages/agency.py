@@ -117,7 +117,9 @@ def _lead(facts: RunFacts) -> str:
     parts = [f'<p class="verdict {kind}">{text(" ".join(said))}</p>\n']
     if status.command and not status.is_well:
         parts.append(f"<p>To continue: <code>{text(status.command)}</code></p>\n")
-    numbers = [("Assets in the catalogue", f"{entered:,}"), ("Delivered", f"{samples:,}")]
+    is_unread = status.state is RunState.FAILED and entered == 0
+    known = "not known" if is_unread else f"{entered:,}"  # of a catalogue that could not be read
+    numbers = [("Assets in the catalogue", known), ("Delivered", f"{samples:,}")]
     failed = exclusions.outcomes["dead_letter"]
     numbers.append(("Refused", f"{exclusions.excluded - failed:,}"))
     numbers.append(("Failed, could not be read", f"{failed:,}"))
@@ -211,6 +213,12 @@ def _duplicates(facts: RunFacts) -> str:
         return ""
     parts = []
     if kept:
+        parts.append(
+            note(
+                "Of assets that show the same, the one created first is kept, whatever the sizes: "
+                "it can be the smaller one."
+            )
+        )
         parts.append(
             table(
                 f"{counted(len(kept), 'asset')} left out in favour of another"
