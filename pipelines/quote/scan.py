@@ -241,7 +241,7 @@ def _prepare(
                 index,
                 check_divert(suite, deal.gate.divert),
                 deal.price.allocation in _BY_WEIGHT,
-                deal.named_assets,
+                deal.price.assets_in_levels,
             )
         )
         named = find_agreement_references(contributors, consents, agreements, deal)
