@@ -43,7 +43,7 @@ examples:
   fairshard quote --catalogue library/ --deal acme.toml
   fairshard quote --catalogue library/ --deal acme.toml --deal other.toml
   fairshard quote --catalogue library/ --deal acme.toml --out out/ --top 25
-  fairshard quote --catalogue library/ --deal acme.toml --cover 5000 --list 5000.txt
+  fairshard quote --catalogue library/ --deal acme.toml --cover 50 --list 50.txt
 """
 _TOP = 10
 

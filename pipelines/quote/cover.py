@@ -1,8 +1,7 @@
 """Chooses assets that cover a catalogue: its contributors, categories and keywords.
 
-Every label has a weight, which the first chosen asset that has it adds. The k-th adds a k-th of a
-thousandth, so that choices beyond full coverage are spread as well. The sum is submodular, so that
-taking the asset that adds most, again and again, gives at least 63 % of the best choice's sum
+Every label has a weight, which the first chosen asset that has it adds. The sum is submodular, so
+that taking the asset that adds most, again and again, gives at least 63 % of the best choice's sum
 (Nemhauser, Wolsey and Fisher 1978), and an asset that once added little need not be looked at again
 until it comes first (Minoux 1978). Gains are whole numbers: the same assets give the same choice in
 any order and on any machine.
@@ -31,7 +30,6 @@ LABELS = ("contributor", "category", "keyword")
 # The order by which assets are drawn, and ties decided: it favours nobody, and never changes.
 _ORDER = hashlib.shake_256(b"fairshard quote --cover").digest(256)
 _WHOLE = 1 << 40  # the sum of the weights of a kind of label, about
-_REPEATED = 1_000  # what the weight of a label is divided by that a chosen asset has already
 _FEWEST = 2  # assets with a keyword, so that misspelt ones count for nothing
 
 
@@ -172,23 +170,21 @@ def choose_by_labels(
     Returns:
         Their positions, in the order in which they were taken.
     """
-    divisors = [1] * len(weights)  # of each label's weight
-    times = [1] * len(weights)
+    reached = [False] * len(weights)
     # What an asset would add can only fall, so that a gain of before is never too small.
     heap = [(-sum(weights[label] for label in own), at) for at, own in enumerate(of_asset)]
     heapq.heapify(heap)
     chosen: list[int] = []
     while heap and len(chosen) < count:
         _, at = heap[0]
-        gain = sum(weights[label] // divisors[label] for label in of_asset[at])
+        gain = sum(weights[label] for label in of_asset[at] if not reached[label])
         if (-gain, at) != heap[0]:
             heapq.heapreplace(heap, (-gain, at))
             continue
         heapq.heappop(heap)
         chosen.append(at)
         for label in of_asset[at]:
-            times[label] += 1
-            divisors[label] = _REPEATED * times[label]
+            reached[label] = True
     return chosen
 
 

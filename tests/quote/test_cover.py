@@ -22,12 +22,9 @@ def plain_greedy(of_asset: list[list[int]], weights: list[int], count: int) -> l
     """The obvious way: every gain anew for every asset that is taken."""
     chosen: list[int] = []
     while len(chosen) < min(count, len(of_asset)):
-        having = [sum(label in of_asset[at] for at in chosen) for label in range(LABELS)]
+        reached = {label for at in chosen for label in of_asset[at]}
         gains = {
-            at: sum(
-                weights[label] // (1_000 * (having[label] + 1) if having[label] else 1)
-                for label in own
-            )
+            at: sum(weights[label] for label in own if label not in reached)
             for at, own in enumerate(of_asset)
             if at not in chosen
         }
