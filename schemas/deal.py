@@ -45,7 +45,7 @@ _CHANGEABLE = {"other_currencies"}
 # Keys of later releases. A deal that leaves them at their defaults has the digest that it had
 # before there were such keys.
 _LATER_SELECT_KEYS = (
-    *("blank", "semantic_cosine", "keep_both"),
+    *("blank", "semantic_cosine", "keep_both", "only"),
     *("max_black_share", "max_frozen_share", "max_silent_share"),
 )
 _LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
@@ -263,9 +263,10 @@ class Deal(DealSection):
 
     @property
     def named_assets(self) -> frozenset[str]:
-        """The assets that the deal names, in levels and as different works that look alike."""
+        """The assets that the deal names: in levels, as works that look alike, as the only ones."""
         pairs = self.select.keep_both
-        return self.price.assets_in_levels | {name for pair in pairs for name in pair}
+        named = {name for pair in pairs for name in pair}.union(self.select.only)
+        return self.price.assets_in_levels | named
 
     def identity_sha256(self) -> str:
         """Digest of what identifies the deal: buyer, purposes, territory, term and price."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from schemas.deal_values import (
     MAX_INTEGER,
+    AssetList,
     ByteSize,
     CalendarDate,
     ExactShare,
@@ -156,6 +157,8 @@ class SelectTerms(DealSection):
     semantic_cosine: ExactShare = Decimal("0.95")
     # Pairs of asset ids that are different works, however alike they look: both are kept.
     keep_both: list[IdPair] = []
+    # The only assets that may be delivered, if any are listed; in order, without repeats.
+    only: AssetList = []
     max_assets: int = Field(default=100_000, ge=1, le=MAX_INTEGER)
 
     @field_validator("keep_both")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -110,6 +112,41 @@ def _check_one_line(value: str) -> str:
     return value
 
 
+def read_asset_list(value: object) -> object:
+    """Reads the file of a list of assets: UTF-8, an asset id on each line; empty lines are skipped.
+
+    Args:
+        value: The file's path, relative to the folder where the command runs; or the ids, which
+            are returned as they are.
+
+    Raises:
+        ValueError: If the file cannot be read, or names no asset.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        text = Path(value).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:  # not UTF-8, or no path at all
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"the list of assets cannot be read: {cause}") from error
+    ids = [line for line in text.split("\n") if line]
+    if not ids:
+        raise ValueError("the list names no asset; give a file with an asset id on each line")
+    for number, asset_id in enumerate(text.split("\n"), start=1):
+        if asset_id and (asset_id != asset_id.strip() or not asset_id.isprintable()):
+            raise ValueError(f"line {number} is {asset_id!r}, and must be an asset id alone")
+    return ids
+
+
+def _check_asset_list(values: list[str]) -> list[str]:
+    """Puts ids in order, so that the terms do not depend on the order of a list's lines."""
+    ordered = sorted(values)
+    for before, after in itertools.pairwise(ordered):
+        if before == after:
+            raise ValueError(f"names {after!r} twice")
+    return ordered
+
+
 def refuse_repeats(values: list[_Item]) -> list[_Item]:
     """Refuses a list with repeated values."""
     if len(set(values)) != len(values):
@@ -149,3 +186,8 @@ ProfileName = Annotated[
 OneLine = Annotated[str, AfterValidator(_check_one_line)]
 PixelLimit = Annotated[int, Field(ge=0, le=MAX_INTEGER)]  # 0 for none
 IdPair = Annotated[list[OneLine], Field(min_length=2, max_length=2)]
+AssetList = Annotated[
+    list[OneLine],
+    BeforeValidator(read_asset_list, json_schema_input_type=str | list[OneLine]),
+    AfterValidator(_check_asset_list),
+]

@@ -143,10 +143,11 @@ def _level_error(unreached: UnreachedReferences, asset_ids: AssetIds) -> InputEr
     )
     more = f" and {len(found) - _MAX_SHOWN:,} more" if len(found) > _MAX_SHOWN else ""
     return InputError(
-        "price.levels or select.keep_both lists an asset that the catalogue does not have",
+        "price.levels, select.keep_both or select.only lists an asset that the catalogue does "
+        "not have",
         f"{counted(len(found), 'asset')}: {shown}{more}",
         "Correct the id, or remove it: a misspelt id would change somebody's share, or leave out "
-        "a work as the copy of another.",
+        "a work.",
     )
 
 

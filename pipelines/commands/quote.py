@@ -21,10 +21,12 @@ from pipelines.commands.common import (
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.payees import check_payees
+from pipelines.quote.cover import MOST_CANDIDATES, choose_cover, write_list
 from pipelines.quote.money import NO_KEYS, Keys
 from pipelines.quote.quote import Quote, make_quote
 from pipelines.quote.recorded import read_recorded
 from pipelines.quote.scan import scan_deals
+from pipelines.report.cover import cover_json, show_cover
 from pipelines.report.quote import quote_json, show_quote
 from pipelines.rights.rulings import check_rulings
 from pipelines.run.pools import plan_pool
@@ -33,6 +35,7 @@ from pipelines.run.versions import find_version
 from pipelines.storage.open import open_store
 from schemas import layout
 from schemas.deal import Deal, load_deal
+from schemas.errors import InputError
 from schemas.removed import NOTHING_REMOVED, Removed
 
 EXAMPLES = """\
@@ -40,6 +43,7 @@ examples:
   fairshard quote --catalogue library/ --deal acme.toml
   fairshard quote --catalogue library/ --deal acme.toml --deal other.toml
   fairshard quote --catalogue library/ --deal acme.toml --out out/ --top 25
+  fairshard quote --catalogue library/ --deal acme.toml --cover 50 --list 50.txt
 """
 _TOP = 10
 
@@ -77,6 +81,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many contributors and labels to list (default: {_TOP})",
     )
+    parser.add_argument(
+        "--cover",
+        type=int,
+        default=0,
+        metavar="N",
+        help="choose N cleared assets that cover contributors, categories and keywords",
+    )
+    parser.add_argument(
+        "--list",
+        default="",
+        metavar="FILE",
+        help="where to write their ids, for the deal's select.only",
+    )
     add_run_options(parser)
     add_general_options(parser)
 
@@ -90,19 +107,44 @@ def run(options: argparse.Namespace) -> int:
     removed = [_removed(options.out, deal) for deal in deals]
     as_of_us = round(as_of.timestamp() * 1_000_000)
     recorded = [read_recorded(open_store(options.out), deal) for deal in deals if options.out]
-    scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers, recorded)
+    _check_choice(options, deals)
+    kept = max(MOST_CANDIDATES, options.cover) if options.cover else 0
+    scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers, recorded, kept)
     quotes: list[Quote] = []
     for deal, task, tally in zip(deals, scanned.tasks, scanned.tallies, strict=True):
         check_rulings(deal, scanned.tables[0])
         check_payees(deal.price, scanned.tables[0])
         keys = _keys(options.out, options.key, deal)
         quotes.append(make_quote(deal, tally, scanned.tables[0], as_of.date(), keys, task.recorded))
+    cover = choose_cover(quotes[0].tally.candidates, options.cover) if options.cover else None
+    if cover is not None and cover.assets and options.list:
+        write_list(Path(options.list), cover.assets)
     if options.json:
-        print_json({"quotes": [quote_json(quote, options.top) for quote in quotes]})
+        chosen = {} if cover is None else {"cover": cover_json(cover)}
+        print_json({"quotes": [quote_json(quote, options.top) for quote in quotes], **chosen})
     else:
         for quote in quotes:
             show_quote(results, quote, options.top)
+        if cover is not None:
+            show_cover(results, cover, options.cover, quotes[0].tally.cleared.assets, options.list)
     return 0 if any(quote.tally.cleared.assets for quote in quotes) else 1
+
+
+def _check_choice(options: argparse.Namespace, deals: list[Deal]) -> None:
+    """Checks `--cover` and `--list`."""
+    if options.list and not options.cover:
+        raise InputError("There is nothing to list", "--list", "Add --cover N to choose assets.")
+    if not options.cover:
+        return
+    if len(deals) > 1:
+        raise InputError("Assets are chosen for one deal", "--cover", "Give a single --deal.")
+    most = deals[0].select.max_assets
+    if not 1 <= options.cover <= most:
+        raise InputError(
+            "--cover is not a number of assets that the deal takes",
+            f"{options.cover:,}",
+            f"Give a whole number from 1 to {most:,}, the deal's select.max_assets.",
+        )
 
 
 def _removed(out: str, deal: Deal) -> Removed:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.quote.cover import COVER_COLUMNS
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import (
     CLEARED,
@@ -51,6 +52,7 @@ class DealTask:
         by_weight: Whether the division needs weights.
         odd_assets: Assets that the division puts in a class by themselves.
         recorded: What an earlier version found in files, or None.
+        candidates: How many cleared assets to keep, of which some are chosen; 0 for none.
     """
 
     deal: Deal
@@ -59,6 +61,7 @@ class DealTask:
     by_weight: bool
     odd_assets: frozenset[str]
     recorded: Recorded | None = None
+    candidates: int = 0
 
 
 def count_batch(
@@ -80,6 +83,9 @@ def count_batch(
         tally.notices = task.index.removed.count(assets)
     if task.recorded is not None:
         _set_aside(tally, batch, mask, task.recorded, place)
+    if task.candidates:
+        tally.candidates.limit = task.candidates
+        tally.candidates.add_rows(assets.select(COVER_COLUMNS).filter(pa.array(mask == 0)))
     _count_masks(tally, batch, mask, place)
     classes = classes_of(mask)
     _count_labels(tally, batch, classes)

@@ -32,6 +32,7 @@ from pipelines.catalogue.references import (
 )
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
 from pipelines.quote.count import COUNTED_COLUMNS, DealTask, count_batch
+from pipelines.quote.cover import COVER_COLUMNS
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray
@@ -93,6 +94,7 @@ class Scan:
             *ATTRIBUTION_COLUMNS,
         }
         for task in self.tasks:
+            names.update(COVER_COLUMNS if task.candidates else ())
             for rule in SCREENING_RULES:
                 if rule.applies(task.deal):
                     names.update(rule.columns)
@@ -140,6 +142,7 @@ def scan_deals(
     as_of_us: int,
     workers: int = 1,
     recorded: Sequence[Recorded | None] = (),
+    candidates: int = 0,
 ) -> Scanned:
     """Screens and counts all assets of a catalogue for deals.
 
@@ -150,6 +153,7 @@ def scan_deals(
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
         workers: How many processes to use for more than a few rows.
         recorded: For each of the deals, what an earlier version found in files; or nothing.
+        candidates: How many cleared assets to keep, of which some are chosen; 0 for none.
 
     Raises:
         InputError: If a run would be stopped by the catalogue's checks, or a deal names a rule that
@@ -163,8 +167,11 @@ def scan_deals(
         hashing = run(_hash_ids, [(catalogue, secret, number) for number in range(len(parts))])
         scan = _prepare(catalogue, deals, removed, as_of_us, secret)
         found = recorded or [None] * len(deals)
-        tasks = zip(scan.tasks, found, strict=True)
-        scan = replace(scan, tasks=tuple(replace(task, recorded=one) for task, one in tasks))
+        tasks = tuple(
+            replace(task, recorded=one, candidates=candidates)
+            for task, one in zip(scan.tasks, found, strict=True)
+        )
+        scan = replace(scan, tasks=tasks)
         scan = replace(scan, repeated=_repeated(list(hashing)))
     _shared[:] = [scan]
     try:
@@ -248,7 +255,7 @@ def _prepare(
                 index,
                 check_divert(suite, deal.gate.divert),
                 deal.price.allocation in _BY_WEIGHT,
-                deal.named_assets,
+                deal.price.assets_in_levels,
             )
         )
         named = find_agreement_references(contributors, consents, agreements, deal)

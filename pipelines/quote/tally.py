@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.quote.cover import Candidates
 from pipelines.rights.rules.attribution import early_reasons
 
 Codes = npt.NDArray[np.int64]
@@ -92,6 +93,7 @@ class Tally:
             media type, share and weight of cleared assets.
         weights: Of cleared assets: sum, greatest common divisor, least and largest weight.
         stops: Whether a row fails a rule that stops a run.
+        candidates: Cleared assets of which some are to be chosen.
     """
 
     masks: dict[int, Sizes] = field(default_factory=lambda: defaultdict(Sizes))
@@ -108,6 +110,7 @@ class Tally:
     odd_lines: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     weights: tuple[int, int, int, int] = (0, 0, 0, 0)
     stops: bool = False
+    candidates: Candidates = field(default_factory=Candidates)
 
     def add(self, other: Tally) -> None:
         """Adds another part; the order does not matter."""
@@ -125,6 +128,7 @@ class Tally:
         self.odd_lines += other.odd_lines
         self.weights = join_weights(self.weights, other.weights)
         self.stops |= other.stops
+        self.candidates.add(other.candidates)
 
     @property
     def entered(self) -> int:

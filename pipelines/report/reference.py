@@ -25,6 +25,7 @@ from schemas.deal_agency import OptionalContact, OptionalName
 from schemas.deal_faults import section_model
 from schemas.deal_values import (
     MAX_INTEGER,
+    AssetList,
     ByteSize,
     CalendarDate,
     Colour,
@@ -60,6 +61,7 @@ _TYPE_DESCRIPTIONS: tuple[tuple[object, str], ...] = (
     (OptionalName, 'text, or `""`'),
     (OptionalContact, 'e-mail or `https://` address, or `""`'),
     (Colour, 'colour: red, green and blue in hex, such as `"#ffffff"`'),
+    (AssetList, "file, or list: ids"),
     (IdPair, "two ids"),
     (PixelLimit, "whole number; 0 for no limit"),
     (str, "text"),
@@ -132,6 +134,9 @@ DEAL_KEY_MEANINGS = {
     "silent; films without sound pass",
     "select.semantic_cosine": "least cosine of the embeddings of semantic duplicates",
     "select.keep_both": "pairs of asset ids that are different works, however alike they look",
+    "select.only": "the only assets to deliver: a file with an asset id on each line, relative to "
+    "the folder where the command runs, or the ids; with none listed, every asset passes; "
+    "`fairshard quote --cover` chooses such a list ([quote.md](quote.md#choosing-assets))",
     "select.max_assets": "maximum number of delivered assets",
     "render.images": "pictures to render: none, those that stock loaders show otherwise, or "
     "all; `refuse` refuses those that they show otherwise; `auto` is `flagged` in the profile "

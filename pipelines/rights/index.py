@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipelines.rights.agreements import AgreementCoverage, ListedAgreements
 from pipelines.rights.consent_verdicts import VerdictBits
 from pipelines.rights.consents import ConsentIndex
+from pipelines.rights.lookup import StringIndex
 from pipelines.rights.releases import ReleaseIndex
 from pipelines.rights.removed import RemovedIndex
 from schemas.rights import Purpose
@@ -25,6 +26,7 @@ class RightsIndex:
         agreements: For each purpose, whom the deal's own agreements cover.
         needed_until: The day until which rights must hold, in days since 1970.
         removed: What notices of removal keep out of deliveries.
+        only: The only assets that the deal takes, of one that lists them.
     """
 
     consents: ConsentIndex
@@ -34,3 +36,4 @@ class RightsIndex:
     agreements: dict[Purpose, AgreementCoverage]
     needed_until: int
     removed: RemovedIndex
+    only: StringIndex

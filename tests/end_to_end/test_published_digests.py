@@ -77,7 +77,7 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
     # Keys that came later are left out at their defaults, so that the digest stays the same.
     shares = {"max_black_share", "max_frozen_share", "max_silent_share"}
     later = {
-        "select": {"blank", "semantic_cosine", "keep_both", *shares},
+        "select": {"blank", "semantic_cosine", "keep_both", "only", *shares},
         "models": {"device", "precision"},
         "rights": {"faces", "missing_credit", "precedence"},
         "shards": {"min_shards", "counts", "wids_md5"},

@@ -66,6 +66,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "text.personal_data": ("asset_id",),
     "select.media_type": ("media_type",),
     "select.keywords": ("keywords",),
+    "select.not_listed": ("asset_id",),
     "profile.no_boxes": ("boxes",),
     "profile.no_poses": ("poses",),
     "profile.no_model_release": ("people_count", "release_ids"),

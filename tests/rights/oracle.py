@@ -433,4 +433,6 @@ def _selection(asset: Row, terms: Row) -> set[str]:
     barred = {word.casefold() for word in terms["keywords_none"]}
     if (wanted and not wanted & words) or barred & words:
         found.add("select.keywords")
+    if terms.get("only") and asset["asset_id"] not in terms["only"]:
+        found.add("select.not_listed")
     return found

@@ -38,6 +38,7 @@ CHANGES: dict[str, list[Any]] = {
     "rights.max_shoot_days": [1, 3, 366],
     "select.keywords_any": [[], ["cat"], ["wolf"]],
     "select.keywords_none": [[], ["fox"]],
+    "select.only": [[], ["a-1"], ["a-2", "a-3"]],
     "select.min_short_side": [1],
     "select.max_assets": [1],
     "gate.divert": [["splits_sum"]],

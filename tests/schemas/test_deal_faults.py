@@ -119,6 +119,9 @@ BAD = [
     Bad("select.keep_both", '[["a", "b"], ["b", "a"]]', ("twice",)),
     Bad("select.keep_both", '[["a", "b", "c"]]', ("2",), "select.keep_both.0"),
     Bad("select.keep_both", '["a"]', ("list",), "select.keep_both.0"),
+    Bad("select.only", '"no-such-list.txt"', ("'no-such-list.txt'", "No such file")),
+    Bad("select.only", '["a", "b", "a"]', ("'a' twice",)),
+    Bad("select.only", "7", ("7", "list")),
     Bad("select.dedupe", '"alike"', ("'none'", "'exact'", "'near'", "'semantic'")),
     Bad("select.semantic_cosine", '"0.9"', ('dedupe = "near"', '"semantic"')),
     Bad("models.clip", "1", ("1", "text in quotes")),
@@ -261,7 +264,7 @@ def test_empty_deal_lists_all_required_keys() -> None:
             "select.keyword",
             "min_short_side, keywords_any, keywords_none, dedupe, blank, "
             "max_black_share, max_frozen_share, max_silent_share, "
-            "semantic_cosine, keep_both, max_assets",
+            "semantic_cosine, keep_both, only, max_assets",
         ),
         ("models.vae", "clip, captioner"),
         ("price.tax", "currency, pool, agency_share, allocation, two_factor, base, weights"),

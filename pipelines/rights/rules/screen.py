@@ -18,6 +18,7 @@ from pipelines.rights.consent_events import index_consents
 from pipelines.rights.consent_verdicts import verdict_bits
 from pipelines.rights.consents import ConsentPositions
 from pipelines.rights.index import RightsIndex
+from pipelines.rights.lookup import StringIndex
 from pipelines.rights.releases import index_releases, last_needed_day
 from pipelines.rights.removed import RemovedIndex
 from pipelines.rights.rules.batch import AssetBatch
@@ -69,6 +70,7 @@ def build_rights_index(
         {purpose: agreement_coverage(deal, purpose, as_of_us) for purpose in deal.judged_purposes},
         last_needed_day(deal, as_of_us),
         RemovedIndex(removed),
+        StringIndex(pa.array(deal.select.only, pa.string())),
     )
 
 

@@ -16,6 +16,7 @@ from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
+from schemas.errors import counted
 
 _MAX_KEYWORDS = 8
 # Characters that are not visible in a word, and those that look like a hyphen.
@@ -91,6 +92,8 @@ def count_excluded(assets: pa.Table, deal: Deal) -> int:
 
 def _said(traced: TracedRow) -> str:
     kind = one_line(traced.row["media_type"])
+    if traced.deal.select.only:
+        kind += f"; the deal takes {counted(len(traced.deal.select.only), 'listed asset')} only"
     if not _asks_for_keywords(traced.deal):
         return f"{kind}; the deal requires no keywords"
     words = traced.row["keywords"] or []
@@ -120,6 +123,17 @@ RULES = (
         sentence="The keywords do not fit the deal's selection.",
         remedy="A wider selection.",
         governed_by=("select.keywords_any", "select.keywords_none"),
+        travels=False,
+    ),
+    Rule(
+        code="select.not_listed",
+        topic=SELECTION,
+        where=lambda batch: batch.index.only.positions(batch.column("asset_id")) < 0,
+        applies=lambda deal: bool(deal.select.only),
+        columns=("asset_id",),
+        sentence="The deal lists the assets that it takes, and this is not one of them.",
+        remedy="Add the asset to the deal's list.",
+        governed_by=("select.only",),
         travels=False,
     ),
 )
