@@ -24,7 +24,8 @@ FILE = {
     *("conflict.property_release", "conflict.release_ids", "conflict.people", "conflict.licence"),
     *("conflict.source", "conflict.copyright", "profile.not_moving", "profile.no_frame_rate"),
     *("profile.unmet", "profile.too_many_shots", "select.too_black", "select.too_frozen"),
-    *("select.too_silent", "select.blurred", "select.exposure"),
+    *("select.too_silent", "select.blurred", "select.exposure", "profile.no_clip"),
+    *("profile.track_invalid", "profile.track_mismatch"),  # the file that a column names
 }
 # By what a server says when it is asked.
 SERVER = {"server.denied", "server.conditional", "server.unreadable"}
@@ -40,7 +41,9 @@ FILES_OF_OTHERS = {
     "select.over_cap",
 }
 # By the file; but a catalogue that states the columns, and states them rightly, foretells them. A
-# quote does not count them yet, unless an earlier version of the deal did.
+# quote does not count them, unless an earlier version of the deal did. The file is read all the
+# same, since a no that it says holds for its copies, too, and one that cannot be read is a failed
+# asset, of which a run bears only a share.
 FORETOLD = {
     "media.not_allowed": ("media_uri",),
     "media.too_large": ("bytes", "width", "height"),
@@ -73,5 +76,6 @@ def test_what_is_decided_later_has_a_source_besides_the_tables() -> None:
         if reason.info.stage is not Stage.READ
         and set(reason.info.source.split(", ")) <= columns | {"consents", "releases"}
     }
-    # A caption that no model may write; which words a model writes.
-    assert only_tables <= {"profile.no_caption", "caption.flagged"}
+    # A caption that no model may write; which words a model writes; what a named file says.
+    tracks = {"profile.track_invalid", "profile.track_mismatch"}
+    assert only_tables <= {"profile.no_caption", "caption.flagged"} | tracks
