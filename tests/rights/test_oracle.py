@@ -59,7 +59,8 @@ def test_worlds_cover_all_cases() -> None:
     found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
-    # Worlds have no notices and no films for profiles; tests/removal and test_rules_asset.py do.
+    # Worlds have no notices and no films for profiles: see tests/removal, test_rules_asset.py, and
+    # tests/cases/test_human_motion.py.
     codes = {rule.code for rule in SCREENING_RULES if not rule.code.startswith("profile.")}
     assert codes - {"asset.removed"} == each.keys()
     assert min(each.values()) >= 5
