@@ -93,7 +93,7 @@ def test_poses_releases_and_people(tmp_path: Path) -> None:
             ("release.model_missing", "release.unsigned", "profile.no_model_release"),
         ),
         "unknown_person": ("refused", ("profile.no_identity",)),
-        "no_derivatives": ("refused", ("rendition.not_allowed",)),
+        "no_derivatives": ("refused", ("profile.no_derivatives",)),
     }
     delivery = tmp_path / "out" / "case" / "v0001" / "delivery"
     by_frames = {one["json"]["frames"]: one for one in samples(delivery)}

@@ -138,7 +138,7 @@ def test_other_films_are_refused_with_a_reason(packaged: SmallLibrary) -> None:
     for name, frames in _SHORT.items():
         assert refused[name]["reasons"] == ["profile.no_clip"]
         assert f"has {frames} frames; clips.min_frames = 8" in refused[name]["detail"]
-    assert refused["a-8"]["reasons"] == ["rendition.not_allowed"]
+    assert refused["a-8"]["reasons"] == ["profile.no_derivatives"]
 
 
 def test_money_does_not_depend_on_clips(packaged: SmallLibrary) -> None:

@@ -50,7 +50,9 @@ FILES_OF_OTHERS = {
 # By the file with a film's boxes or poses.
 TRACK = {"profile.track_invalid", "profile.track_mismatch"}
 # By the file; but a catalogue that states the columns, and states them rightly, foretells them. A
-# quote does not count them yet, unless an earlier version of the deal did.
+# quote does not count them, unless an earlier version of the deal did. The file is read all the
+# same, since a no that it says holds for its copies, too, and one that cannot be read is a failed
+# asset, of which a run bears only a share.
 FORETOLD = {
     "media.not_allowed": ("media_uri",),
     "media.too_large": ("bytes", "width", "height"),

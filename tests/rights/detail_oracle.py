@@ -71,6 +71,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "profile.no_poses": ("poses",),
     "profile.no_model_release": ("people_count", "release_ids"),
     "profile.no_identity": ("release_ids",),
+    "profile.no_derivatives": ("licence_code",),
 }
 REASON_ORDER = list(_COLUMNS)
 # The words for each kind of insufficient consent.

@@ -22,6 +22,8 @@ from tests.rights.rights_cases import (
 )
 
 WORLD = deal(territory=["WORLD"])
+FILM = {"media_type": "video"}
+NO_DERIVATIVES = FILM | {"licence_code": "CC-BY-ND-4.0"}
 
 
 def words(
@@ -29,6 +31,11 @@ def words(
 ) -> Deal:
     select = {"keywords_any": any_of or [], "keywords_none": none_of or []}
     return deal(select=select, **changes)
+
+
+def deal_of_films(profile: str) -> Deal:
+    rights = {"no_derivatives": "accept", "missing_credit": "accept"}
+    return deal(profile=profile, media=["video"], rights=rights)
 
 
 def test_ordinary_asset_is_cleared() -> None:
@@ -157,6 +164,16 @@ def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> Non
         (deal(profile="video-text", media=["video"]), {"media_type": "video"}, ""),
         (deal(profile="video-text", media=["video"]), {}, "select.media_type"),
         (deal(profile="video-text", media=["image", "video"]), {}, ""),
+        (deal_of_films("box-motion"), FILM, "profile.no_boxes"),
+        (deal_of_films("box-motion"), {"boxes": "a.json"} | NO_DERIVATIVES, ""),
+        (deal_of_films("first-last-frame"), FILM, ""),
+        (deal_of_films("first-last-frame"), NO_DERIVATIVES, "profile.no_derivatives"),
+        (deal_of_films("video-text"), NO_DERIVATIVES, ""),
+        (
+            deal_of_films("human-motion"),
+            NO_DERIVATIVES,
+            "profile.no_poses profile.no_model_release profile.no_derivatives",
+        ),
         (words(["Cat"]), {"keywords": ["dog", "cAT"]}, ""),
         (words(["cat"]), {"keywords": ["dog", "cats"]}, "select.keywords"),
         (words(["cat"]), {"keywords": None}, "select.keywords"),

@@ -33,8 +33,8 @@ def _codes(batch: AssetBatch) -> DistinctTexts:
     return distinct_texts(batch.column("licence_code"))
 
 
-def _has_part(*parts: str) -> Callable[[AssetBatch], BoolArray]:
-    """Where an identifier in the licence code has one of the parts."""
+def has_part(*parts: str) -> Callable[[AssetBatch], BoolArray]:
+    """Returns where an identifier in the licence code has one of the parts, such as ND."""
     sought = frozenset(parts)
     return lambda batch: batch.shared(_codes).where(
         lambda code: bool((licence_parts(code) or frozenset()) & sought)
@@ -120,7 +120,7 @@ RULES = (
     Rule(
         code="licence.non_commercial",
         topic=_LICENCE,
-        where=_has_part("NC", "NCGL", "NONCOMMERCIAL"),  # also PolyForm-Noncommercial-1.0.0
+        where=has_part("NC", "NCGL", "NONCOMMERCIAL"),  # also PolyForm-Noncommercial-1.0.0
         applies=lambda deal: deal.rights.non_commercial == "refuse",
         columns=("licence_code",),
         sentence="The licence code forbids commercial use.",
@@ -130,7 +130,7 @@ RULES = (
     Rule(
         code="licence.no_derivatives",
         topic=_LICENCE,
-        where=_has_part("ND"),
+        where=has_part("ND"),
         applies=lambda deal: deal.rights.no_derivatives == "refuse",
         columns=("licence_code",),
         sentence="The licence code forbids derivatives.",

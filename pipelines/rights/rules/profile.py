@@ -9,16 +9,18 @@ import numpy as np
 from pipelines.rights.arrow import BoolArray, is_present
 from pipelines.rights.releases import IS_MODEL
 from pipelines.rights.rules.batch import AssetBatch
+from pipelines.rights.rules.licence import has_part
 from pipelines.rights.rules.releases import named_releases
 from pipelines.rights.rules.rule import Rule
 from pipelines.rights.rules.selection import SELECTION
 from schemas.deal import Deal
 
 BOX_MOTION, HUMAN_MOTION = "box-motion", "human-motion"
+FIRST_LAST_FRAME = "first-last-frame"
 
 
-def _is_for(profile: str) -> Callable[[Deal], bool]:
-    return lambda deal: deal.profile == profile
+def _is_for(*profiles: str) -> Callable[[Deal], bool]:
+    return lambda deal: deal.profile in profiles
 
 
 def _lacks(column: str) -> Callable[[AssetBatch], BoolArray]:
@@ -85,6 +87,19 @@ RULES = (
         "be kept in one split.",
         source="releases.subject_ref",
         remedy="Set releases.subject_ref, the same for all releases of a person.",
+        governed_by=("profile",),
+        travels=False,
+    ),
+    # What the file says of it is decided when it is read: `rendition.not_allowed`.
+    Rule(
+        code="profile.no_derivatives",
+        topic=SELECTION,
+        where=has_part("ND"),
+        applies=_is_for(FIRST_LAST_FRAME, HUMAN_MOTION),
+        columns=("licence_code",),
+        sentence="The deal's profile delivers frames of films as pictures, and the licence code "
+        "forbids derivatives.",
+        remedy="A licence that allows derivatives, or a deal with another profile.",
         governed_by=("profile",),
         travels=False,
     ),
