@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.accounts.deliveries import record_delivery
@@ -184,12 +185,13 @@ def _write_shard(
         with TarWriter(_NoTar()) as tar:
             members = _add_samples(tar, sample, assets)
     table = _table(job, name, sample, assets, members)
+    images = _vectors(number, len(assets))
     contents = {
         layout.shard_table_path(name): parquet_bytes(table),
         layout.shard_stats_path(name): json_bytes(shard_stats(table, tar.size)),
         layout.metadata_path(number): parquet_bytes(metadata_table(table)),
-        layout.image_embeddings_path(number): _vectors(2 * number, len(assets)),
-        layout.text_embeddings_path(number): _vectors(2 * number + 1, len(assets)),
+        layout.image_embeddings_path(number): _npy(images),
+        layout.text_embeddings_path(number): _npy(_texts(images, sample.clip_score_bp / 10_000)),
     }
     files = []
     for name_of_file, data in contents.items():
@@ -299,9 +301,20 @@ def _delivered(shard: str, assets: Sequence[_Asset]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=DELIVERED_ASSETS_SCHEMA)
 
 
-def _vectors(seed: int, rows: int) -> bytes:
-    sink = io.BytesIO()
+def _vectors(seed: int, rows: int) -> npt.NDArray[np.float64]:
     matrix = np.random.default_rng(seed).standard_normal((rows, _DIMENSIONS))
-    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.asarray(matrix / np.linalg.norm(matrix, axis=1, keepdims=True))
+
+
+def _texts(images: npt.NDArray[np.float64], score: float) -> npt.NDArray[np.float64]:
+    """Returns vectors whose products with those of pictures are the samples' score."""
+    across = np.roll(images, 1, axis=1)
+    across -= (across * images).sum(axis=1, keepdims=True) * images
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    return np.asarray(score * images + np.sqrt(1 - score**2) * across)
+
+
+def _npy(matrix: npt.NDArray[np.float64]) -> bytes:
+    sink = io.BytesIO()
     np.save(sink, matrix.astype(np.float16), allow_pickle=False)
     return sink.getvalue()

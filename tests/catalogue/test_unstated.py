@@ -199,7 +199,7 @@ def test_people_read_the_lines(tmp_path: Path) -> None:
     for row in tables["assets"]:
         del row["territories_out"]
     tables["releases"][0]["valid_until"] = tables["releases"][0]["revoked_at"] = ""
-    out = check(tmp_path, tables, DEAL)
+    out = check(tmp_path, tables, f'{DEAL}\n[rights]\nmissing_credit = "accept"\n')
     assert all(len(line) <= COLUMNS for line in out.splitlines() if str(tmp_path) not in line)
     words = " ".join(out.split())
     assert "territories_out assets all 2 read as excluded from" in words

@@ -153,7 +153,7 @@ _CELLS = {
     "credit": st.sampled_from([None, "", "Ann", " \u200b\x00"]),
     "source_url": st.sampled_from([None, "", URL, "javascript:alert(1)", "https://u:p@x.org/"]),
 }
-_RIGHTS = {"missing_credit": "accept"}, {"personal_data": "none"}, {}
+_RIGHTS: tuple[dict[str, str], ...] = {"missing_credit": "accept"}, {"personal_data": "none"}, {}
 
 
 @given(rows=st.lists(st.fixed_dictionaries(_CELLS), min_size=1, max_size=20))
