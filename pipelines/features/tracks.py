@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from pydantic import ValidationError
+
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
 from pipelines.features.renditions import find_frame_refusal
@@ -9,7 +13,7 @@ from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.media.track_files import MAX_TRACK_BYTES, TrackedFilm, TrackKind
 from pipelines.rights.formatting import one_line
-from schemas.errors import BadRecord
+from schemas.errors import BadRecord, counted
 from schemas.profiles.tracks import (
     BOXES_MEMBER,
     POSES_MEMBER,
@@ -19,6 +23,7 @@ from schemas.profiles.tracks import (
 )
 from schemas.reasons import Reason
 
+_Track = TypeVar("_Track", BoxTrack, PoseTrack)
 _REFUSALS = (Reason.PROFILE_TRACK_INVALID, Reason.PROFILE_TRACK_MISMATCH)
 
 
@@ -30,7 +35,7 @@ def make_box_motion(source: ExtraSource) -> MadeExtras:
         BadRecord: If the file with the boxes cannot be fetched.
     """
     member, _ = _read_track(source, "boxes")
-    track = BoxTrack.model_validate_json(member)
+    track = _parse(BoxTrack, member, source)
     return MadeExtras(
         {BOXES_MEMBER: member},
         {
@@ -54,7 +59,7 @@ def make_human_motion(source: ExtraSource) -> MadeExtras:
     if refusal is not None:
         raise ExtraRefusalError(*refusal)
     member, number = _read_track(source, "poses")
-    track = PoseTrack.model_validate_json(member)
+    track = _parse(PoseTrack, member, source)
     size = (source.width, source.height)
     [frame] = this_guard().exact_frames(source.data, [number], size, source.context.limits)
     return MadeExtras(
@@ -68,6 +73,22 @@ def make_human_motion(source: ExtraSource) -> MadeExtras:
             "tracker_version": track.tracker_version,
         },
     )
+
+
+def _parse(kind: type[_Track], member: bytes, source: ExtraSource) -> _Track:
+    """Reads what the child made of a track file; a hostile file may have made the child its own."""
+    try:
+        track = kind.model_validate_json(member)
+    except ValidationError as error:
+        detail = (
+            f"the reader of tracks sent something else: {counted(error.error_count(), 'fault')}"
+        )
+        raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail) from error
+    film = (source.facts["frames"], source.width, source.height)
+    if (track.frames, track.width, track.height) != film:
+        detail = "the reader of tracks sent those of another film"
+        raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail)
+    return track
 
 
 def _read_track(source: ExtraSource, kind: TrackKind) -> tuple[bytes, int]:

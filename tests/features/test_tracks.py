@@ -1,0 +1,48 @@
+"""What the guarded child says of a track is checked before it is packaged."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from pipelines.features import tracks
+from pipelines.features.extras import ExtraRefusalError
+from pipelines.media.box_tracks import read_boxes
+from pipelines.media.track_files import TrackedFilm
+from schemas.canonical import canonical_json
+from tests.media.moving_objects import KnownFilm, box_file
+
+_KNOWN = KnownFilm(b"", 192, 128, 1, ((0, 1, (8, 8, 40, 40)), (0, 2, (50, 8, 90, 40))))
+
+
+def _sound() -> bytes:
+    """Returns what the child makes of a sound file."""
+    film = TrackedFilm(1, 192, 128, 192, 128)
+    return canonical_json(read_boxes(json.dumps(box_file(_KNOWN)).encode(), film).model_dump())
+
+
+@pytest.mark.parametrize(
+    ("member", "width", "said"),
+    [
+        (b"", 192, "sent something else"),
+        (b"{}", 192, "sent something else"),
+        (b"[" * 9, 192, "sent something else"),
+        (_sound(), 96, "another film"),
+    ],
+)
+def test_one_asset_is_refused(
+    monkeypatch: pytest.MonkeyPatch, member: bytes, width: int, said: str
+) -> None:
+    monkeypatch.setattr(tracks, "_read_track", lambda *_: (member, 0))
+    source = cast(Any, SimpleNamespace(facts={"frames": 1}, width=width, height=128))
+    with pytest.raises(ExtraRefusalError, match=said):
+        tracks.make_box_motion(source)
+
+
+def test_a_sound_track_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "_read_track", lambda *_: (_sound(), 0))
+    source = cast(Any, SimpleNamespace(facts={"frames": 1}, width=192, height=128))
+    assert list(tracks.make_box_motion(source).members) == ["boxes.json"]
