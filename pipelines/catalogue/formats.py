@@ -152,8 +152,9 @@ def open_parquet(stream: BinaryIO, origin: str) -> pq.ParquetFile:
         # INT96 is read as nanoseconds otherwise, which end in 2262: 9999-12-31 would wrap around.
         return pq.ParquetFile(stream, coerce_int96_timestamp_unit="us")
     except (pa.ArrowException, OSError) as error:
+        said = str(error).partition("\n")[0].rstrip(". ")
         raise InputError(
-            "The file is not a Parquet file", f"{origin}: {error}", "Write the file again."
+            "The file is not a Parquet file", f"{origin}: {said}", "Write the file again."
         ) from error
 
 
@@ -213,5 +214,7 @@ def parquet_batches(
             yield RawBatch(columns, positions, (), len(blank))
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            "A Parquet file is damaged", f"{origin}: {error}", "Write the file again."
+            "A Parquet file is damaged",
+            f"{origin}: {str(error).partition(chr(10))[0].rstrip('. ')}",
+            "Write the file again.",
         ) from error

@@ -81,8 +81,9 @@ def _verdict(delivery: str, report: Report, allow_unpinned: bool) -> tuple[str, 
 
 def _totals_text(report: Report) -> str:
     return (
-        f"{report.files:,} files, {report.bytes:,} bytes, {report.shards:,} shards, "
-        f"{report.samples:,} samples, {report.entries:,} ledger entries"
+        f"{counted(report.files, 'file')}, {counted(report.bytes, 'byte')}, "
+        f"{counted(report.shards, 'shard')}, {counted(report.samples, 'sample')}, "
+        f"{counted(report.entries, 'ledger entry', 'ledger entries')}"
     )
 
 
