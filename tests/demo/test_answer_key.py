@@ -44,7 +44,7 @@ UNPLANTED_REASONS = {
 }
 UNPLANTED_REASONS |= {rule.code for rule in PROFILE_RULES}
 UNPLANTED_REASONS |= {
-    *("text.personal_data", "file.personal_data", "asset.removed"),
+    *("text.personal_data", "file.personal_data", "asset.removed", "select.not_listed"),
     *("metadata.not_removable", "conflict.keep_metadata"),
     *("select.too_black", "select.too_frozen", "select.too_silent"),  # in tests/selection
     *("rendition.not_allowed", "rendition.not_made", "picture.not_plain"),  # test_renditions.py

@@ -82,7 +82,17 @@ def test_terms_and_decision_digests(demo: Demo, deal_id: str) -> None:
         "rights": {"faces", "missing_credit", "precedence"},
         "shards": {"min_shards", "counts", "wids_md5"},
     }
-    left_out = ("output", "withdrawal", "render", "captions", "quality", "agency", "split", "clips")
+    left_out = (
+        "output",
+        "withdrawal",
+        "render",
+        "captions",
+        "quality",
+        "agency",
+        "split",
+        "clips",
+        "structure",
+    )
     sections = dict.fromkeys(left_out, True)
     fields = deal.model_dump(mode="json", exclude={**sections, **later})
     canonical = json_text(fields)
