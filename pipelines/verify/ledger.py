@@ -44,9 +44,11 @@ def rest_of(asset: str, decision_sha256: str, contributors: Iterable[str]) -> by
     Args:
         asset: Commitment to the asset, hex.
         decision_sha256: Digest of the decision, hex.
-        contributors: Commitments to the contributors, hex, in the order of the entries.
+        contributors: Commitments to the contributors, hex, in any order. A row has one twice if the
+            catalogue names a person twice; the ledger adds up the shares.
     """
-    return hashlib.sha256("\n".join((asset, decision_sha256, *contributors)).encode()).digest()
+    said = (asset, decision_sha256, *sorted(set(contributors)))
+    return hashlib.sha256("\n".join(said).encode()).digest()
 
 
 def check_ledger(

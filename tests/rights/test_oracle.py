@@ -60,8 +60,8 @@ def test_worlds_cover_all_cases() -> None:
     found = [codes for seed in range(WORLDS) for codes in world(seed).expected_codes()]
     each = Counter(code for codes in found for code in codes)
     alone = Counter(min(codes) for codes in found if len(codes) == 1)
-    # Worlds have no notices, which tests/removal has, no lists (tests/quote/test_cover.py), and no films
-    # with boxes and poses.
+    # Worlds have no notices (tests/removal), no lists (tests/quote/test_cover.py) and no films with
+    # boxes and poses.
     elsewhere = {"asset.removed", "select.not_listed", *(rule.code for rule in PROFILE_RULES)}
     assert {rule.code for rule in SCREENING_RULES} - elsewhere == each.keys()
     assert min(each.values()) >= 5
