@@ -57,11 +57,14 @@ def check_wids(
 def _wids_fault(data: bytes, deal_id: str, part: str, shards: list[ShardRecord]) -> str:
     try:
         index = json.loads(data)
-        digests = [entry["md5sum"] for entry in index["shardlist"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        digests = [entry.get("md5sum") for entry in index["shardlist"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"it cannot be read: {type(error).__name__}: {error}"[:200]
-    if not all(isinstance(one, str) and _MD5.fullmatch(one) for one in digests):
+    given = [one for one in digests if one is not None]
+    if not all(isinstance(one, str) and _MD5.fullmatch(one) for one in given):
         return "an md5sum is none"
+    if given and len(given) < len(digests):
+        return "some tars have an md5sum, and others have none"
     wanted = {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
@@ -70,7 +73,7 @@ def _wids_fault(data: bytes, deal_id: str, part: str, shards: list[ShardRecord])
             {
                 "url": layout.tar_path(shard.name),
                 "nsamples": shard.samples,
-                "md5sum": md5,
+                **({} if md5 is None else {"md5sum": md5}),
                 "filesize": shard.bytes,
             }
             for shard, md5 in zip(shards, digests, strict=False)

@@ -43,12 +43,12 @@ _COLUMNS = [
     *("keywords", "created_at", "licence_code", "exclusive", "exclusive_purposes"),
     *("exclusive_from", "exclusive_until", "territories_in", "territories_out", "valid_from"),
     *("valid_until", "people_count", "minors", "property", "sensitive", "release_ids"),
-    *("digital_source_type", "credit", "source_url"),
+    "digital_source_type",
 ]
 # Columns with few distinct texts are read as dictionaries, as Parquet stores them.
 _DICTIONARIES = [
     *("media_type", "licence_model", "licence_class", "status", "licence_code"),
-    *("digital_source_type", "credit", *(grant_column(purpose) for purpose in Purpose)),
+    *("digital_source_type", *(grant_column(purpose) for purpose in Purpose)),
     *(
         f"{name}.list.element"
         for name in ("keywords", "exclusive_purposes", "territories_in", "territories_out")

@@ -110,7 +110,6 @@ def make_assets(size: LibrarySize, group: int) -> pa.Table:
         ("maybe", 0.001),
     )
     columns |= {grant_column(purpose): dice.pick(said, text) for purpose in PURPOSES}
-    columns["credit"] = dice.pick([("A. Author", 0.0), (None, 0.05)], text)
     return as_table(columns, ASSETS_SCHEMA)
 
 

@@ -76,7 +76,6 @@ def _base(deal: Deal) -> str:
     return f"""
         status = 'active' AND licence_model IN ('RF', 'RM') AND licence_class = 'creative'
         AND (licence_code IS NULL OR licence_code IN (SELECT code FROM sound_licences))
-        AND (licence_code IS NULL OR licence_code = 'CC0-1.0' OR credit IS NOT NULL)
         AND NOT (
             coalesce(exclusive, len(exclusive_purposes) > 0 OR exclusive_from IS NOT NULL
                 OR exclusive_until IS NOT NULL, false)
