@@ -323,8 +323,9 @@ def _delete(folder: Path, paths: Collection[str]) -> None:
     for path in paths:
         place = folder / path
         place.unlink(missing_ok=True)
-        for above in place.relative_to(folder).parents:
-            if str(above) != "." and not any((folder / above).iterdir()):
+        for above in place.relative_to(folder).parents[:-1]:
+            # A call that was cut off may have removed it already.
+            if (folder / above).is_dir() and not any((folder / above).iterdir()):
                 (folder / above).rmdir()
 
 
