@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.catalogue.account import TableCount, account_for
 from pipelines.catalogue.checks import CatalogueChecks, no_assets_error, prepare_checks
 from pipelines.catalogue.docs_page import data_docs
+from pipelines.catalogue.outcome import stop_error
 from pipelines.catalogue.read import TablePart, read_batches
 from pipelines.catalogue.unstated import count_unstated
 from pipelines.features.remembered_checks import RememberedChecks
@@ -69,10 +70,11 @@ def ingest_part(
     store: Store, job: Job, part: TablePart, checks: CatalogueChecks
 ) -> Iterator[BatchReceipt]:
     """Reads a part in batches, applies the catalogue checks and stores the rows that passed."""
-    watch = Stopwatch()
+    watch, stops = Stopwatch(), False
     for batch in read_batches(part, job.catalogue.mapping):
         name = f"{batch.part_index:05d}-{batch.batch_index:06d}"
         checked, reached = checks.check_batch(batch)
+        stops = stops or stop_error(checked.summary, checks.suite) is not None
         failed = [
             failed_asset(row.asset_id, row.reason, row.detail)
             for row in (*batch.failed_rows, *checked.failed_rows)
@@ -98,7 +100,8 @@ def ingest_part(
             watch.cost(counts.entered),
         )
         watch = Stopwatch()
-    checks.memory.save()
+    if not stops:  # what a refused run found is not kept
+        checks.memory.save()
 
 
 def count_passed(table: pa.Table, deal: Deal) -> tuple[Counter[str], int]:
@@ -166,7 +169,8 @@ def judge_catalogue(
     unstated = reading.unstated_lines()
     page = data_docs(judgement.summary, checks.suite, job.as_of, unstated, checks.memory)
     store.write_bytes(f"{job.work}/agency/expectations/index.html", page.encode())
-    checks.memory.save()
+    if error is None:
+        checks.memory.save()
     stop = [error.what, error.which, error.remedy] if error else None
     verdict = {
         "stop": stop,

@@ -115,12 +115,9 @@ def assert_refused(ended: CommandResult, *words: str, counted: bool = False) -> 
 
 
 def assert_nothing_left(out: str) -> None:
-    """Asserts that there is no deal folder and no work area.
-
-    The agency's key may exist, and what was found in the catalogue's rows.
-    """
+    """Asserts that there is no deal folder and no work area; the agency's key may exist."""
     assert folders(Path(out)) <= {"agency"}
-    assert folders(Path(out) / "agency") <= {"signing.key", "features"}
+    assert folders(Path(out) / "agency") <= {"signing.key"}
 
 
 def test_unknown_deal_key_is_refused(inputs: Inputs) -> None:

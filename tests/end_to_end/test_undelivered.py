@@ -193,7 +193,7 @@ def test_summary_when_the_catalogue_fails_a_check(library: SmallLibrary) -> None
     assert shown_numbers(lines, "Read catalogue") == [7, 0, 1, 6]
     assert "territory_codes: 2 of 7 rows" in report["error"]["which"]
     assert folders(library.out) == {"agency"}  # the version has no files
-    assert folders(library.out / "agency") == {"signing.key", "features"}
+    assert folders(library.out / "agency") == {"signing.key"}
 
 
 def test_demo_prints_the_same_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
