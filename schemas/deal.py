@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -51,6 +51,13 @@ _LATER_SELECT_KEYS = (
 _LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
 _LATER_SHARD_KEYS = ("min_shards", "counts", "wids_md5")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
+
+# Sections of one profile only, with that profile and what they say.
+_Section = TypeVar("_Section", ClipTerms, StructureTerms)
+_PROFILE_SECTIONS = {
+    "clips": ("first-last-frame", "clips are taken"),
+    "structure": ("structure-video", "frames are embedded"),
+}
 
 
 class Deal(DealSection):
@@ -159,24 +166,14 @@ class Deal(DealSection):
             )
         return value
 
-    @field_validator("clips")
+    @field_validator("clips", "structure")
     @classmethod
-    def _check_clips(cls, value: ClipTerms, info: ValidationInfo) -> ClipTerms:
-        profile = info.data.get("profile", "first-last-frame")
-        if value != ClipTerms() and profile != "first-last-frame":
-            raise ValueError(
-                f'clips are taken only in the profile "first-last-frame", not in "{profile}"'
-            )
-        return value
-
-    @field_validator("structure")
-    @classmethod
-    def _check_structure(cls, value: StructureTerms, info: ValidationInfo) -> StructureTerms:
-        profile = info.data.get("profile", "structure-video")
-        if value != StructureTerms() and profile != "structure-video":
-            raise ValueError(
-                f'frames are embedded only in the profile "structure-video", not in "{profile}"'
-            )
+    def _check_profile_section(cls, value: _Section, info: ValidationInfo) -> _Section:
+        """Refuses a section of another profile than the deal's."""
+        wanted, what = _PROFILE_SECTIONS[str(info.field_name)]
+        profile = info.data.get("profile", wanted)
+        if value != type(value)() and profile != wanted:
+            raise ValueError(f'{what} only in the profile "{wanted}", not in "{profile}"')
         return value
 
     @field_validator("agreements")

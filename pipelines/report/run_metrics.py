@@ -1,6 +1,6 @@
 """The figures of runs as metrics, for Prometheus and OpenTelemetry.
 
-All are gauges: a run that is started again begins anew. Deals, versions and reasons are labels;
+All are gauges: a run that is started again starts at 0. Deals, versions and reasons are labels;
 nothing names an asset or a person.
 """
 

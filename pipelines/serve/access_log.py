@@ -35,7 +35,7 @@ class AccessLog:
             at: ISO 8601 instant.
 
         Raises:
-            RunError: If the log is damaged; the next call then reads it anew.
+            RunError: If the log is damaged; the next call then reads it again.
         """
 
         def make(index: int, sets: AllSets) -> NewRecord:

@@ -19,7 +19,7 @@ LABELS = 6
 
 
 def plain_greedy(of_asset: list[list[int]], weights: list[int], count: int) -> list[int]:
-    """The obvious way: every gain anew for every asset that is taken."""
+    """The obvious way: every gain computed again for every asset that is taken."""
     chosen: list[int] = []
     while len(chosen) < min(count, len(of_asset)):
         reached = {label for at in chosen for label in of_asset[at]}
