@@ -39,6 +39,7 @@ from pipelines.run.announce import announce
 from pipelines.run.changes import known_changes
 from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
+from pipelines.run.logs import LogTarget
 from pipelines.run.pools import read_history
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
@@ -55,6 +56,36 @@ from schemas.errors import InputError, counted
 
 _MAX_NAMED = 3
 _LABEL_WIDTH = 13
+
+
+def _job_request(
+    options: argparse.Namespace,
+    beam_options: tuple[str, ...],
+    origin: ForkServer | None,
+    path: Path,
+    log: LogTarget,
+) -> JobRequest:
+    """Returns what the options ask for; `path` is the file of the run's progress."""
+    return JobRequest(
+        catalogue=seen_everywhere(options.catalogue) if options.scheduler else options.catalogue,
+        deal=options.deal,
+        as_of=parse_as_of(options.as_of),
+        output=options.out,
+        mapping=mapping_choice(options),
+        key=options.key,
+        roots=tuple(options.allow_root),
+        hosts=tuple(options.allow_host),
+        user_agent=options.user_agent,
+        requests_per_minute=options.requests_per_minute,
+        workers=options.workers,
+        debug=options.debug,
+        beam_options=beam_options,
+        progress_path=str(path),
+        new_pool=_new_pool(options.new_pool),
+        choose=choose_by(origin),
+        log=log,
+        recall=recall_checks,
+    )
 
 
 def run_package(
@@ -75,28 +106,7 @@ def run_package(
         logging_to(options, Path(folder)) as log,
     ):
         path = Path(folder) / "progress"
-        request = JobRequest(
-            catalogue=seen_everywhere(options.catalogue)
-            if options.scheduler
-            else options.catalogue,
-            deal=options.deal,
-            as_of=parse_as_of(options.as_of),
-            output=options.out,
-            mapping=mapping_choice(options),
-            key=options.key,
-            roots=tuple(options.allow_root),
-            hosts=tuple(options.allow_host),
-            user_agent=options.user_agent,
-            requests_per_minute=options.requests_per_minute,
-            workers=options.workers,
-            debug=options.debug,
-            beam_options=beam_options,
-            progress_path=str(path),
-            new_pool=_new_pool(options.new_pool),
-            choose=choose_by(origin),
-            log=log,
-            recall=recall_checks,
-        )
+        request = _job_request(options, beam_options, origin, path, log)
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:
             record_delivery(  # these three where the run was cut off at its end

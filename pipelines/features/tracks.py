@@ -81,12 +81,12 @@ def _parse(kind: type[_Track], member: bytes, source: ExtraSource) -> _Track:
         track = kind.model_validate_json(member)
     except ValidationError as error:
         detail = (
-            f"the reader of tracks sent something else: {counted(error.error_count(), 'fault')}"
+            f"the answer about the track is not a track: {counted(error.error_count(), 'fault')}"
         )
         raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail) from error
     film = (source.facts["frames"], source.width, source.height)
     if (track.frames, track.width, track.height) != film:
-        detail = "the reader of tracks sent those of another film"
+        detail = "the answer about the track is about another film"
         raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail)
     return track
 

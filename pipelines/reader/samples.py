@@ -109,7 +109,7 @@ class SampleReader:
         self._tags = SampleTags()
         for name, number in (("seed", seed), ("mixed_shards", mixed_shards), ("threads", threads)):
             if type(number) is not int or number < 0:
-                raise InputError(f"{name} is no whole number from 0", repr(number)[:80])
+                raise InputError(f"{name} is not a whole number of at least 0", repr(number)[:80])
         if not run.strip() or not run.isprintable():
             raise InputError(
                 "A run's name is one line of text", repr(run)[:80], "Give each run its own."

@@ -132,7 +132,8 @@ def _check_entries(
             if key not in without_entry:
                 report_problem(path, "the sample's entries are not together", key=key)
             elif _rest_of_entries([entry for _, entry in entries]) != sample.rest:
-                report_problem(path, "its asset, decision or contributors are others", key=key)
+                text = "its asset, decision or contributors differ from the sample's"
+                report_problem(path, text, key=key)
         without_entry.discard(key)
     for key in sorted(without_entry):
         report_problem(f"shards/{samples[key][0]}.tar", "the sample has no ledger entry", key=key)

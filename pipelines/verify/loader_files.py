@@ -62,7 +62,7 @@ def _wids_fault(data: bytes, deal_id: str, part: str, shards: list[ShardRecord])
         return f"it cannot be read: {type(error).__name__}: {error}"[:200]
     given = [one for one in digests if one is not None]
     if not all(isinstance(one, str) and _MD5.fullmatch(one) for one in given):
-        return "an md5sum is none"
+        return "an md5sum is not an MD5 digest"
     if given and len(given) < len(digests):
         return "some tars have an md5sum, and others have none"
     wanted = {

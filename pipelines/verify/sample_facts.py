@@ -120,7 +120,7 @@ def _caption_faults(sample: CommonSample) -> Iterator[str]:
     said = (sample.caption_source, sample.caption, sample.clip_score_bp)
     own = [one for one in sample.captions if (one.source, one.text, one.score_bp) == said]
     if not own:
-        yield "its caption is none of its captions, or has another score there"
+        yield "its caption is not one of its captions, or has another score there"
         return
     share_bp = getattr(sample, "p_synthetic_bp", 0)
     if 0 < share_bp < BASIS_POINTS:

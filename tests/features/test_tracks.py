@@ -27,9 +27,9 @@ def _sound() -> bytes:
 @pytest.mark.parametrize(
     ("member", "width", "said"),
     [
-        (b"", 192, "sent something else"),
-        (b"{}", 192, "sent something else"),
-        (b"[" * 9, 192, "sent something else"),
+        (b"", 192, "is not a track"),
+        (b"{}", 192, "is not a track"),
+        (b"[" * 9, 192, "is not a track"),
         (_sound(), 96, "another film"),
     ],
 )

@@ -179,7 +179,7 @@ def test_signed_files_that_contradict_each_other_are_found(
     _edit_json(copied / "wids-jpg.json", lambda value: value["shardlist"][0].update(nsamples=1))
     sign_files(copied, manifest, load_key(demo.signing_key))
     result = verify(copied, capsys, "--allow-unpinned")
-    assert "its asset, decision or contributors are others" in "".join(
+    assert "its asset, decision or contributors differ from the sample's" in "".join(
         problem["message"] for problem in result.problems
     )
     assert "give the score" in result.messages(f"img_emb/img_emb_{families['webp']}.npy")
