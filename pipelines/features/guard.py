@@ -1,15 +1,10 @@
-"""Runs decoders in a child process, so that only the child can crash, hang or exhaust memory."""
+"""What the guarded child is asked about files: pictures, films, metadata, renditions."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-import signal
-import subprocess
 import threading
-import time
-import weakref
 from collections.abc import Iterator, Sequence
 
 from PIL import Image
@@ -19,7 +14,6 @@ from pipelines.features.answers import (
     clips_answer,
     description_answer,
     faces_answer,
-    failure_answer,
     file_answer,
     film_answer,
     frame_files_answer,
@@ -30,15 +24,8 @@ from pipelines.features.answers import (
     times_answer,
     track_answer,
 )
-from pipelines.features.pipe_messages import (
-    BYTES_PER_PIXEL,
-    Blob,
-    Channel,
-    Header,
-    PipeMessageError,
-    SharedMemory,
-    pack_image,
-)
+from pipelines.features.guarded_child import GuardedChild
+from pipelines.features.pipe_messages import BYTES_PER_PIXEL, Blob, Header, pack_image
 from pipelines.features.reading_json import reading_from_json
 from pipelines.media.clips import Clip, Way
 from pipelines.media.films import Film
@@ -48,48 +35,21 @@ from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.media.render import RenderSettings
 from pipelines.media.render_film import FilmSettings, RenderedFilm
 from pipelines.media.track_files import MAX_TRACK_MEMBER_BYTES, TrackedFilm, TrackKind
-from pipelines.process.isolated import python_command
 from pipelines.signals.file.description_fields import FileDescription
 from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
-from pipelines.storage.progress import note_amount, timing
-from schemas.errors import BadRecord, RunError
+from schemas.errors import BadRecord
 from schemas.reasons import Reason
 from schemas.signal import Reading
 
-_START_TIMEOUT_S = 120.0
-_ATTEMPTS = 2
 _MAX_CLIP_GROWTH = 16  # by which what is encoded again may be larger than its film
 _MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
-# The child inherits nothing of the parent's environment, so that a compromised decoder finds no
-# credentials in it.
-_ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "1",  # a second arena would escape the memory limit
-    # Memory is kept for the next picture: getting it from the system costs a tenth of decoding.
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
 _local = threading.local()
 
 
-class Guard:
-    """One child process, started on first use and restarted after it dies; not thread-safe."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stop: weakref.finalize[..., Guard] | None = None
-        self._trust_sha256 = ""  # of the trust lists that the child has
-        self._shared: SharedMemory | None = None
-        self._channel: Channel | None = None
-        self.owner = os.getpid()
-
-    @property
-    def pid(self) -> int | None:
-        """The child's process id; None if no child is running."""
-        return self._process.pid if self._process else None
+class Guard(GuardedChild):
+    """What a child process is asked about files; not thread-safe."""
 
     def film(self, data: bytes, limits: MediaLimits) -> Film:
         """Probes a film; see `films.probe_film`.
@@ -98,7 +58,7 @@ class Guard:
             BadRecord: As there, and `media.undecodable` if the child dies of it.
         """
         request = {"what": "film", "sample_frames": limits.sample_frames}
-        return film_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
+        return film_answer(*self.ask(request, data, limits, _max_pixel_bytes(limits)))
 
     def clips(
         self,
@@ -115,7 +75,7 @@ class Guard:
         """
         request = {"what": "clips", "format": fmt, "ranges": list(ranges), "way": way}
         most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES * len(ranges)
-        return clips_answer(*self._ask(request, data, limits, most), len(ranges))
+        return clips_answer(*self.ask(request, data, limits, most), len(ranges))
 
     def exact_frames(
         self,
@@ -149,14 +109,14 @@ class Guard:
 
     def frame_times(self, data: bytes, limits: MediaLimits) -> list[int]:
         """Returns when each frame is shown, and the end; see `exact_frames.frame_times`."""
-        return times_answer(self._ask({"what": "times"}, data, limits, 0)[0])
+        return times_answer(self.ask({"what": "times"}, data, limits, 0)[0])
 
     def _frames(
         self, request: Header, data: bytes, numbers: Sequence[int], limits: MediaLimits
     ) -> tuple[Header, list[Blob]]:
         most = len(numbers) * (BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES)
         request = {"what": "frames", "numbers": list(numbers), **request}
-        return self._ask(request, data, limits, most)
+        return self.ask(request, data, limits, most)
 
     def track(
         self, data: bytes, kind: TrackKind, film: TrackedFilm, limits: MediaLimits
@@ -176,7 +136,7 @@ class Guard:
             "cpu_s": limits.signals_timeout_s,
             "timeout_s": limits.signals_timeout_s,
         }
-        return track_answer(*self._ask(request, data, limits, MAX_TRACK_MEMBER_BYTES))
+        return track_answer(*self.ask(request, data, limits, MAX_TRACK_MEMBER_BYTES))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.
@@ -190,7 +150,7 @@ class Guard:
             "cpu_s": limits.picture_cpu_s,
             "memory_bytes": min(limits.picture_memory_bytes, limits.decode_memory_bytes),
         }
-        return image_answer(*self._ask(request, data, limits, _max_pixel_bytes(limits)))
+        return image_answer(*self.ask(request, data, limits, _max_pixel_bytes(limits)))
 
     def faces(self, image: Image.Image, limits: MediaLimits) -> int:
         """Counts the faces in an RGB picture; see `faces.find_faces`.
@@ -211,7 +171,7 @@ class Guard:
     def _look(self, image: Image.Image, what: str, limits: MediaLimits) -> Header:
         size, pixels = pack_image(image)
         request: Header = {"what": what, "size": size, "cpu_s": limits.inspect_cpu_s}
-        return self._ask(request, pixels, limits, 0)[0]
+        return self.ask(request, pixels, limits, 0)[0]
 
     def signals(self, data: bytes, fmt: Format, trust: TrustLists, limits: MediaLimits) -> Reading:
         """Reads what a file says about rights; see `embedded.read_embedded`.
@@ -242,7 +202,7 @@ class Guard:
         """
         seconds = limits.signals_timeout_s
         request: Header = {"what": "describe", "name": sidecar, "timeout_s": seconds}
-        return description_answer(self._ask({**request, "cpu_s": seconds}, data, limits, 0)[0])
+        return description_answer(self.ask({**request, "cpu_s": seconds}, data, limits, 0)[0])
 
     def strip(
         self,
@@ -268,7 +228,7 @@ class Guard:
             "trust_sha256": trust.digest,
         }
         try:
-            _, blobs = self._ask(request, data, limits, len(data) + _MAX_ADDED_BYTES, trust)
+            _, blobs = self.ask(request, data, limits, len(data) + _MAX_ADDED_BYTES, trust)
             return file_answer(blobs)
         except BadRecord as bad:
             raise BadRecord(Reason.METADATA_NOT_REMOVABLE, bad.detail) from bad
@@ -300,7 +260,7 @@ class Guard:
         # No encoder takes more than the pixels themselves, and some for each row.
         most = len(data) + BYTES_PER_PIXEL * limits.max_pixels + _MAX_ADDED_BYTES
         with _failures_of_renditions():
-            return file_answer(self._ask(request, data, limits, most, trust)[1])
+            return file_answer(self.ask(request, data, limits, most, trust)[1])
 
     def render_film(
         self,
@@ -327,7 +287,7 @@ class Guard:
         }
         most = _MAX_CLIP_GROWTH * len(data) + _MAX_ADDED_BYTES
         with _failures_of_renditions():
-            return rendered_film_answer(*self._ask(request, data, limits, most, trust))
+            return rendered_film_answer(*self.ask(request, data, limits, most, trust))
 
     def silence(
         self, data: bytes, fmt: Format, setting: str, trust: TrustLists, limits: MediaLimits
@@ -345,13 +305,13 @@ class Guard:
         }
         most = len(data) + _MAX_ADDED_BYTES
         with _failures_of_renditions():
-            return file_answer(self._ask(request, data, limits, most, trust)[1])
+            return file_answer(self.ask(request, data, limits, most, trust)[1])
 
     def _reading(
         self, request: Header, data: bytes, where: str, trust: TrustLists, limits: MediaLimits
     ) -> Reading:
         try:
-            header, _ = self._ask(request, data, limits, 0, trust)
+            header, _ = self.ask(request, data, limits, 0, trust)
             return reading_from_json(header["reading"])
         except BadRecord as bad:
             detail = bad.detail
@@ -360,153 +320,10 @@ class Guard:
             detail = f"the reader sent an invalid answer: {type(error).__name__}"
         return Reading(faults=(file_fault(where, detail, data),))
 
-    def close(self) -> None:
-        """Ends the child, if one is running."""
-        if self._stop is not None:
-            self._stop()
-        self._process = self._stop = self._channel = None
-        self._trust_sha256 = ""
-        if self._shared is not None:
-            self._shared.close()
-            self._shared = None
-
-    def _ask(
-        self,
-        request: Header,
-        data: bytes,
-        limits: MediaLimits,
-        max_answer_bytes: int,
-        trust: TrustLists | None = None,
-    ) -> tuple[Header, list[Blob]]:
-        """Asks the child about a file; with trust lists, about its metadata.
-
-        Returns:
-            The answer's header and blobs; the blobs are valid until the next request.
-
-        Raises:
-            BadRecord: The child's own, or `media.undecodable` if it dies or takes too long.
-        """
-        timeout_s = limits.decode_timeout_s if trust is None else limits.signals_timeout_s
-        request = {
-            "max_pixels": limits.max_pixels,
-            "side": limits.side,
-            "cpu_s": timeout_s,
-            "memory_bytes": limits.decode_memory_bytes,
-            "timeout_s": timeout_s,
-            **request,
-        }
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with timing("decode_s"):
-                    return self._exchange(request, data, max_answer_bytes, trust)
-            except (OSError, PipeMessageError) as error:
-                detail, took_too_long = self._autopsy(isinstance(error, TimeoutError), request)
-                # A child may die for another reason, such as low memory on the machine; if a fresh
-                # child dies too, the file is the cause.
-                if took_too_long or attempt == _ATTEMPTS:
-                    raise BadRecord(Reason.MEDIA_UNDECODABLE, detail) from error
-                note_amount("decoder_retries")
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _exchange(
-        self, request: Header, data: bytes, max_answer_bytes: int, trust: TrustLists | None
-    ) -> tuple[Header, list[Blob]]:
-        channel = self._connect()
-        if trust is not None and trust.digest != self._trust_sha256:
-            # Sent once per child, since they may be much larger than a file's statements.
-            request = request | {"trust": trust.as_json()}
-        deadline_s = time.monotonic() + request["timeout_s"]
-        channel.send(request, [data], deadline_s)
-        header = channel.receive_header(deadline_s)
-        blobs = channel.receive_blobs(header, max_answer_bytes, deadline_s)
-        if "bad" in header:
-            raise failure_answer(header)
-        if trust is not None:
-            self._trust_sha256 = trust.digest
-        return header, blobs
-
-    def _connect(self) -> Channel:
-        self._start()
-        if self._channel is None:
-            raise AssertionError("a child that was started has a channel")
-        return self._channel
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
-        self.close()
-        shared = SharedMemory.create()
-        self._shared = shared
-        handles = () if shared is None else (shared.handle,)
-        command = python_command(f"{__package__}.child", *map(str, handles))
-        process = subprocess.Popen(
-            command,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-            pass_fds=handles,
-        )
-        self._process = process
-        self._stop = weakref.finalize(self, _end, process, os.getpid())
-        self._channel = _channel(process, shared)
-        try:
-            self._channel.receive_header(time.monotonic() + _START_TIMEOUT_S)
-        except (OSError, PipeMessageError) as error:
-            if isinstance(error, TimeoutError):
-                process.kill()
-            self.close()
-            raise RunError(
-                "The decoder process cannot start",
-                f"{shlex.join(command)} (exit code {process.returncode})",
-                "Run that command by hand to see why.",
-            ) from error
-        return process
-
-    def _autopsy(self, late: bool, request: Header) -> tuple[str, bool]:
-        """Ends the child if it is still running, and returns why it died, and whether of time."""
-        process = self._process
-        if late and process is not None:
-            process.kill()
-        self.close()
-        if late:
-            return f"the child took longer than {request['timeout_s']:g} s", True
-        code = process.returncode if process else None
-        if code == -signal.SIGXCPU:
-            return f"the child used more than {request['cpu_s']:g} s of processor time", True
-        if code is not None and code < 0:
-            return f"the child crashed: signal {-code}", False
-        return f"the child crashed: exit code {code}", False
-
 
 def _max_pixel_bytes(limits: MediaLimits) -> int:
     """Returns the size of the largest answer with a film's pictures."""
     return BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
-
-
-def _channel(process: subprocess.Popen[bytes], shared: SharedMemory | None) -> Channel:
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("the child was started with pipes")
-    requests = process.stdin.fileno()
-    os.set_blocking(requests, False)  # so that a child that reads nothing cannot stop its parent
-    return Channel(process.stdout.fileno(), requests, shared)
-
-
-def _end(process: subprocess.Popen[bytes], owner: int) -> None:
-    """Ends a child; after a fork, the copied guard must not end its parent's child."""
-    if os.getpid() != owner:
-        return
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    try:
-        # A dying child keeps its own exit code; an idle one exits when its input closes.
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 @contextlib.contextmanager
