@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from pipelines.run.decisions import Decision, refused_asset
 from pipelines.selection.dedupe import COLOUR_BYTES, PHASH_BYTES, bytes_of, possible_twins
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
-from pipelines.storage.columns import Column, values_of
+from pipelines.storage.columns import Column, one_array, values_of
 from schemas.deal_terms import Ruling
 from schemas.reasons import Reason
 from schemas.refused import owner_ids
@@ -123,10 +123,10 @@ def _copied(
     Returns:
         The candidates with the detail of each, and the refused rows that a ruling lifted.
     """
-    digests = candidates["media_sha256"].combine_chunks()
+    digests = one_array(candidates["media_sha256"])
     hits: dict[int, set[int]] = defaultdict(set)
     places = refused["place"].combine_chunks()
-    for at, row in _matches(candidates["place"].combine_chunks(), places, np.arange(len(refused))):
+    for at, row in _matches(one_array(candidates["place"]), places, np.arange(len(refused))):
         hits[at].add(row)
     for name in ("media_sha256", "listed_sha256"):
         rows, wanted = _digests_in(refused[name], digests.type)

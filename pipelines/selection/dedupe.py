@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipelines.media.looks import contrast_of, main_look, shows_elsewhere
 from pipelines.selection.film_shares import SHARE_COLUMNS, film_shares
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
-from pipelines.storage.columns import Column, numbers_in, values_of
+from pipelines.storage.columns import Column, numbers_in, one_array, values_of
 
 Number = TypeVar("Number", np.uint8, np.uint64)
 
@@ -141,7 +141,7 @@ def bytes_of(
     column: pa.ChunkedArray[pa.FixedSizeBinaryScalar], kind: type[Number]
 ) -> npt.NDArray[Number]:
     """Returns fixed-length values as an array [rows, numbers]; byte order is the same for all."""
-    values = column.combine_chunks()
+    values = one_array(column)
     numbers = numbers_in(values.buffers()[1], kind)
     each = column.type.byte_width // numbers.itemsize
     return numbers.reshape(-1, each)[values.offset : values.offset + len(values)]

@@ -36,11 +36,24 @@ class PlannedShard:
 
     Attributes:
         spec: The shard's name, family and index.
-        samples: Rows of the chosen assets, in the order of the hash.
+        rows: Indices of its samples among the chosen assets, in the order of the hash.
     """
 
     spec: ShardSpec
-    samples: pa.Table
+    rows: Indices
+
+
+@dataclass(frozen=True)
+class _Members:
+    """The assets of a family and split, in the order of their hashes.
+
+    Attributes:
+        hashes: Their hashes.
+        sizes: Their samples' sizes in bytes.
+    """
+
+    hashes: npt.NDArray[np.uint64]
+    sizes: npt.NDArray[np.int64]
 
 
 def plan_shards(
@@ -54,8 +67,8 @@ def plan_shards(
 
     Args:
         deal_id: The deal's id, part of the shards' names.
-        chosen: The assets, in any order: the columns hash, family and bytes, and others. With a
-            column split, no shard has assets of two splits; without it, all are for training.
+        chosen: The assets, in any order: the columns hash, family and bytes. With a column split,
+            no shard has assets of two splits; without it, all are for training.
         target_bytes: Target size of a shard; a larger sample gets a shard of its own.
         min_shards: Least number of shards of each family and split that has so many assets.
         equal_counts: Whether the shards of a family and split have equally many assets, or one
@@ -63,14 +76,17 @@ def plan_shards(
     """
     cut = _cut_equally if equal_counts else _cut_at_least
     planned: list[PlannedShard] = []
+    hashes = chosen["hash"].to_numpy()
+    sizes = chosen["bytes"].to_numpy() + _OVERHEAD_BYTES
     for family in sorted(values_of(pc.unique(chosen["family"]), str)):
         for split in SPLITS:
-            members = chosen.filter(_is_in(chosen, family, split))
-            members = members.take(np.argsort(members["hash"].to_numpy(), kind="stable"))
+            of_both = _is_in(chosen, family, split).to_numpy(zero_copy_only=False)
+            rows = np.flatnonzero(of_both)
+            rows = rows[np.argsort(hashes[rows], kind="stable")]
+            members = _Members(hashes[rows], sizes[rows])
             for number, indices in enumerate(cut(members, target_bytes, min_shards)):
                 name = shard_name(deal_id, family, number, split)
-                spec = ShardSpec(name, family, len(planned))
-                planned.append(PlannedShard(spec, members.take(indices)))
+                planned.append(PlannedShard(ShardSpec(name, family, len(planned)), rows[indices]))
     return planned
 
 
@@ -81,10 +97,9 @@ def _is_in(chosen: pa.Table, family: str, split: str) -> pa.BooleanArray:
     return of_family if split == "train" else pc.and_not(of_family, of_family)
 
 
-def _cut_equally(members: pa.Table, target_bytes: int, min_shards: int) -> list[Indices]:
+def _cut_equally(members: _Members, target_bytes: int, min_shards: int) -> list[Indices]:
     """Returns the row indices of each shard, so that all have equally many, or one more."""
-    sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
-    cumulative, rows = np.concatenate([[0], np.cumsum(sizes)]), len(members)
+    cumulative, rows = np.concatenate([[0], np.cumsum(members.sizes)]), len(members.sizes)
     pieces = -(-max(1, -(-int(cumulative[-1]) // target_bytes)) // min_shards) * min_shards
     while True:
         borders = np.arange(min(pieces, rows) + 1) * rows // max(1, min(pieces, rows))
@@ -97,22 +112,22 @@ def _cut_equally(members: pa.Table, target_bytes: int, min_shards: int) -> list[
     return [everyone[first:end] for first, end in pairwise(borders.tolist())]
 
 
-def _cut_at_least(members: pa.Table, target_bytes: int, min_shards: int) -> list[Indices]:
+def _cut_at_least(members: _Members, target_bytes: int, min_shards: int) -> list[Indices]:
     """Returns the row indices of each shard, of which there are at least `min_shards`."""
-    wanted = min(min_shards, len(members))
+    wanted = min(min_shards, len(members.sizes))
     if wanted > 1:
-        total = int(members["bytes"].to_numpy().sum()) + _OVERHEAD_BYTES * len(members)
+        total = int(members.sizes.sum())
         target_bytes = max(1, min(target_bytes, total // wanted))
     while len(shards := _cut(members, target_bytes)) < wanted and target_bytes > 1:
         target_bytes = target_bytes * 3 // 4
     return shards
 
 
-def _cut(members: pa.Table, target_bytes: int) -> list[Indices]:
+def _cut(members: _Members, target_bytes: int) -> list[Indices]:
     """Returns the row indices of each of a family's shards, ordered by first sample's hash."""
-    sizes = members["bytes"].to_numpy() + _OVERHEAD_BYTES
+    sizes = members.sizes
     oversized, others = np.flatnonzero(sizes > target_bytes), np.flatnonzero(sizes <= target_bytes)
-    ranges = _Ranges(members["hash"].to_numpy()[others], sizes[others], target_bytes)
+    ranges = _Ranges(members.hashes[others], sizes[others], target_bytes)
     shards = [oversized[at : at + 1] for at in range(len(oversized))]
     shards += [others[first:end] for first, end in ranges.cut(0, len(others), 0, 1 << HASH_BITS)]
     return sorted(shards, key=lambda indices: int(indices[0]))

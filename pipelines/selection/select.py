@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.media.looks import BLANK_STEP
-from pipelines.run.decisions import Decision, refused_asset
+from pipelines.run.decisions import Decision, decisions_table, refused_asset
 from pipelines.selection.copies import find_copies
 from pipelines.selection.dedupe import exact_duplicates, keep_order
 from pipelines.selection.film_shares import SHARE_RULES, refused_by
@@ -17,8 +18,9 @@ from pipelines.selection.measured import Unmet
 from pipelines.selection.near import Evidence, JudgedPair, choose_kept, near_pairs
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
 from pipelines.selection.semantic import semantic_pairs
-from pipelines.storage.columns import values_of
+from pipelines.storage.columns import one_array, values_of
 from schemas.deal_terms import Ruling, SelectTerms
+from schemas.decision import DECISIONS_SCHEMA
 from schemas.reasons import Reason
 from schemas.refused import REFUSED_FILES_SCHEMA
 
@@ -29,13 +31,16 @@ class Selection:
 
     Attributes:
         chosen: Indices of the chosen candidates, in the order of their hash.
-        refusals: Decisions on the refused assets, in the order of ids.
+        refusals: Decisions on the refused assets, but those over the cap, in the order of ids.
+        over_cap: Indices of the candidates over the cap, in the order of their hash. They may be
+            nearly all of a library, which is why they have no decision each.
         rulings_used: References of the rulings that decided something.
         pairs: The pairs of candidates that show the same, with what each was judged by.
     """
 
     chosen: Indices
     refusals: list[Decision]
+    over_cap: Indices
     rulings_used: frozenset[str] = frozenset()
     pairs: tuple[JudgedPair, ...] = ()
 
@@ -85,9 +90,35 @@ def select_samples(
         least = float(terms.semantic_cosine)
         pairs = semantic_pairs(chooser.ranked, evidence, least)
         chooser.keep_first_alike(pairs, Reason.DUPLICATE_SEMANTIC)
-    chosen = chooser.refuse_over_cap()  # 6
+    chosen, over_cap = chooser.cap()  # 6
     refusals = sorted(chooser.refusals, key=lambda decision: decision.asset_id)
-    return Selection(chosen, refusals, frozenset(copies.rulings_used), tuple(chooser.pairs))
+    rulings_used = frozenset(copies.rulings_used)
+    return Selection(chosen, refusals, over_cap, rulings_used, tuple(chooser.pairs))
+
+
+def refusals_in_order(candidates: pa.Table, selection: Selection, terms: SelectTerms) -> pa.Table:
+    """Returns all refusals as a table (schemas.decision.DECISIONS_SCHEMA), in the order of ids.
+
+    Args:
+        candidates: CANDIDATES_SCHEMA, as they were selected from.
+        selection: What was selected.
+        terms: The deal's selection terms.
+    """
+    others = decisions_table(selection.refusals)
+    if not len(selection.over_cap):
+        return others
+    over = refused_asset("", [Reason.SELECT_OVER_CAP], f"the deal takes {terms.max_assets} assets")
+    # One row stands for all those over the cap, so that they are not in memory twice.
+    rows = pa.concat_tables([others, decisions_table([over])])
+    ids = pa.concat_arrays(
+        [
+            one_array(others["asset_id"]),
+            one_array(candidates["asset_id"].take(selection.over_cap)),
+        ]
+    )
+    order = pc.sort_indices(ids)
+    table = rows.take(np.minimum(order.to_numpy(), len(others)))
+    return table.set_column(0, DECISIONS_SCHEMA.field(0), ids.take(order))
 
 
 class _Chooser:
@@ -162,14 +193,11 @@ class _Chooser:
         is_duplicate = np.array([pair is not None for pair in alike.originals], np.bool_)
         self._refuse(is_duplicate, reason, details, kept)
 
-    def refuse_over_cap(self) -> Indices:
-        """Refuses what is over the deal's cap, and returns the chosen, in the order of hashes."""
+    def cap(self) -> tuple[Indices, Indices]:
+        """Returns the chosen, and those over the deal's cap, both in the order of hashes."""
         hashes = self._candidates["hash"].to_numpy()[self.ranked]
-        self.ranked = self.ranked[np.argsort(hashes, kind="stable")]
-        over = np.arange(len(self.ranked)) >= self._terms.max_assets
-        detail = f"the deal takes {self._terms.max_assets} assets"
-        self._refuse(over, Reason.SELECT_OVER_CAP, [detail] * int(over.sum()))
-        return self.ranked
+        order = self.ranked[np.argsort(hashes, kind="stable")]
+        return order[: self._terms.max_assets], order[self._terms.max_assets :]
 
     def _pairs_to_keep(self) -> set[frozenset[int]]:
         wanted = {asset_id for pair in self._terms.keep_both for asset_id in pair}

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.run.costs import Stopwatch, total_cost
 from pipelines.run.counts import StepCounts
-from pipelines.run.decisions import Decision, write_decisions
+from pipelines.run.decisions import Decision, decisions_of, write_part
 from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
@@ -19,13 +19,15 @@ from pipelines.run.receipts import ShardSpec, UnitReceipt
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA, UNIT_COLUMNS, candidates_of
 from pipelines.selection.measured import MEASURED_COLUMNS, Unmet, find_unmet, is_judged
 from pipelines.selection.near import near_pairs
+from pipelines.selection.perceptual_index import Indices
 from pipelines.selection.plan import PlannedShard, plan_shards
-from pipelines.selection.select import Selection, select_samples
+from pipelines.selection.select import Selection, refusals_in_order, select_samples
 from pipelines.selection.splits import PARTS_FIELDS, divide
 from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
 from pipelines.steps.refused import read_all_refused_files
 from pipelines.steps.units import read_unit
-from pipelines.storage.columns import Column, values_of
+from pipelines.storage.columns import values_of
+from pipelines.storage.mapped_table import join_tables
 from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
@@ -34,13 +36,15 @@ from schemas.deal_terms import Ruling
 from schemas.reasons import Reason
 from schemas.removed import Removed
 
-_PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
 _PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
     pa.field("unit", pa.int32(), nullable=False),
     *PARTS_FIELDS,
 ]
 PLAN_SCHEMA = pa.schema(_PLAN_FIELDS)
+#: Up to so many candidates, 276 bytes each, are held in memory.
+ROWS_IN_MEMORY = 1_000_000
+_LOG_ROWS = 4_096
 
 
 def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardSpec]:
@@ -63,7 +67,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     failed = read_counts.failed_assets + counts.failed_assets
     stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
     selected = StepCounts(entered=counts.passed)
-    planned: list[PlannedShard] = []
+    planned: list[ShardSpec] = []
     copies: dict[str, object] = {}
     likeness: dict[str, object] = {}
     faces: dict[str, int] = {}
@@ -81,19 +85,16 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         selected.passed = len(selection.chosen)
         for decision in selection.refusals:
             selected.add_decision(decision)
+        if len(selection.over_cap):
+            selected.add_refusals([Reason.SELECT_OVER_CAP], len(selection.over_cap))
         selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
-        log_excluded("select", selection.refusals)
-        write_decisions(store, f"{job.work}/agency", "select", selection.refusals)
+        refusals = refusals_in_order(candidates, selection, terms)
+        batches = refusals.to_batches(_LOG_ROWS)
+        log_excluded("select", (one for batch in batches for one in decisions_of(batch)))
+        write_part(store, f"{job.work}/agency/decisions/select.parquet", refusals)
+        del refusals, batches
         parts = _divide(job, candidates, selection, evidence)
-        chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
-        for name in parts.column_names:
-            chosen = chosen.append_column(parts.schema.field(name), parts[name])
-        del candidates, evidence, selection, parts  # the plan needs as much memory for the chosen
-        cut = job.deal.shards
-        planned = plan_shards(
-            job.deal.deal_id, chosen, cut.target_bytes, cut.min_shards, cut.counts == "equal"
-        )
-        do_in_parallel(store, [partial(_write_plan, store, job.work, shard) for shard in planned])
+        planned = _plan(store, job, candidates, selection.chosen, parts)
     record = {
         "enrich": counts.to_json(),
         "select": selected.to_json(),
@@ -113,7 +114,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
     report_progress(job.progress_path, "write", 0, selected.passed)
-    return [shard.spec for shard in planned]
+    return planned
 
 
 def _divide(
@@ -163,20 +164,12 @@ def _copies_record(
 
 def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
     """Returns all units' assets (CANDIDATES_SCHEMA), each column as a single chunk."""
-    parts: dict[str, list[Column]] = {name: [] for name in CANDIDATES_SCHEMA.names}
 
     def read(unit: int) -> pa.Table:
         return candidates_of(read_unit(store, job, unit, UNIT_COLUMNS), unit)
 
-    for table in in_parallel(store, read, sorted(receipt.unit for receipt in receipts)):
-        for name, arrays in parts.items():
-            arrays += table[name].chunks
-    # One column at a time, so that only one of them is held in memory twice.
-    columns = [
-        pa.concat_arrays(parts.pop(field.name) or [pa.array([], field.type)])
-        for field in CANDIDATES_SCHEMA
-    ]
-    return pa.table(columns, schema=CANDIDATES_SCHEMA)
+    units = in_parallel(store, read, sorted(receipt.unit for receipt in receipts))
+    return join_tables(units, CANDIDATES_SCHEMA, ROWS_IN_MEMORY)
 
 
 def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unmet]:
@@ -207,6 +200,28 @@ def _count_faces(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[st
     return found
 
 
-def _write_plan(store: Store, work: str, shard: PlannedShard) -> None:
-    table = shard.samples.select(PLAN_SCHEMA.names)
-    write_table(store, f"{work}/plan/{shard.spec.name}.parquet", table)
+def _plan(
+    store: Store, job: Job, candidates: pa.Table, chosen: Indices, parts: pa.Table
+) -> list[ShardSpec]:
+    """Plans the shards, and writes each one's plan (PLAN_SCHEMA)."""
+    cut = job.deal.shards
+    judged = candidates.select(["hash", "family", "bytes"]).take(chosen)
+    planned = plan_shards(
+        job.deal.deal_id,
+        judged.append_column("split", parts["split"]),
+        cut.target_bytes,
+        cut.min_shards,
+        cut.counts == "equal",
+    )
+    named = candidates.select(["asset_id", "unit"])
+
+    def write(shard: PlannedShard) -> None:
+        """Takes a shard's rows only now, since all of them together need much memory."""
+        table, own = named.take(chosen[shard.rows]), parts.take(shard.rows)
+        for field in PARTS_FIELDS:
+            table = table.append_column(field, own[field.name])
+        key = f"{job.work}/plan/{shard.spec.name}.parquet"
+        write_table(store, key, table.select(PLAN_SCHEMA.names))
+
+    do_in_parallel(store, [partial(write, shard) for shard in planned])
+    return [shard.spec for shard in planned]

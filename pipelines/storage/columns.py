@@ -38,6 +38,13 @@ def rows_of(table: pa.Table | pa.RecordBatch, kind: type[_Row]) -> list[_Row]:
     return cast("list[_Row]", table.to_pylist())
 
 
+def one_array(column: pa.ChunkedArray[Any]) -> Column:
+    """Returns a column as a single array, without copying what already is one."""
+    if column.num_chunks == 1:
+        return cast("Column", column.chunk(0))
+    return column.combine_chunks()
+
+
 def join_text(
     *parts: Column | str, null_handling: Literal["emit_null", "skip"] = "emit_null"
 ) -> Column:

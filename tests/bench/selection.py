@@ -6,13 +6,15 @@ No unit, medium or feature is read, so that the figures are those of holding, ra
 cutting into shards. `--dedupe near` adds the search for near-duplicates, in which nothing is alike.
 
 Each size runs in a process of its own. Memory is the process's peak while it selects and plans,
-less what it held before the candidates were made.
+less what it held before the candidates were made; files that are mapped to memory do not count,
+since the system can drop them and read them again.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,13 +29,15 @@ from pipelines.selection.film_shares import SHARE_COLUMNS
 from pipelines.selection.near import Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
 from pipelines.selection.plan import plan_shards
-from pipelines.selection.select import select_samples
+from pipelines.selection.select import refusals_in_order, select_samples
+from pipelines.steps.select import ROWS_IN_MEMORY
 from pipelines.storage.columns import Column
+from pipelines.storage.mapped_table import join_tables
 from schemas.deal_terms import SelectTerms
 from tests.bench.measure import measure
 
 _BATCH = 250_000
-_PLAN_COLUMNS = ["asset_id", "unit", "hash", "family", "bytes"]
+_PLAN_COLUMNS = ["hash", "family", "bytes"]
 _PLANTED = 50  # one asset in so many has the bytes of the one before, and one is too small
 _SHARD_BYTES = 1 << 30
 _MEDIUM_BYTES = 2_000_000
@@ -46,7 +50,8 @@ class SelectionCost:
     Attributes:
         processor_s: Processor time of selecting and planning.
         candidates_bytes: Size of the candidates' columns.
-        peak_bytes: Peak memory, with the candidates, and without what the process held before.
+        peak_bytes: Peak memory, with candidates that are not in files, and without what the process
+            held before.
         shards: Number of planned shards.
     """
 
@@ -68,13 +73,8 @@ class _NothingAlike:
 
 def make_candidates(count: int) -> pa.Table:
     """Returns generated candidates (CANDIDATES_SCHEMA), each column as a single chunk."""
-    parts: list[list[Column]] = [[] for _ in CANDIDATES_SCHEMA]
-    for batch in _batches(count):
-        for arrays, array in zip(parts, batch, strict=True):
-            arrays.append(array)
-    # As in a run, one column at a time, so that only one of them is held twice.
-    columns = [pa.concat_arrays(parts.pop(0)) for _ in CANDIDATES_SCHEMA]
-    return pa.Table.from_arrays(columns, schema=CANDIDATES_SCHEMA)
+    batches = (pa.Table.from_arrays(batch, schema=CANDIDATES_SCHEMA) for batch in _batches(count))
+    return join_tables(batches, CANDIDATES_SCHEMA, ROWS_IN_MEMORY)
 
 
 def _batches(count: int) -> Iterator[list[Column]]:
@@ -122,16 +122,17 @@ def select_and_plan(count: int, dedupe: str, most: int) -> SelectionCost:
     Raises:
         RuntimeError: If it chose another number than was planted.
     """
-    before = _memory("VmRSS")
+    before = _memory("RssAnon")
     candidates = make_candidates(count)
     size = candidates.nbytes
     pa.default_memory_pool().release_unused()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    peak = _PeakMemory()
     started = time.process_time()
     terms = SelectTerms.model_validate(
         {"dedupe": dedupe, "min_short_side": 100, "max_assets": most}
     )
     selection = select_samples(candidates, terms, _NothingAlike())
+    refusals_in_order(candidates, selection, terms)
     chosen = candidates.select(_PLAN_COLUMNS).take(selection.chosen)
     del candidates  # as in a run
     shards = plan_shards("bench", chosen, _SHARD_BYTES)
@@ -139,7 +140,27 @@ def select_and_plan(count: int, dedupe: str, most: int) -> SelectionCost:
     planted = sum(len(range(first, count, _PLANTED)) for first in (1, 7))
     if len(selection.chosen) != min(most, count - planted):
         raise RuntimeError(f"{len(selection.chosen)} of {count - planted} were chosen")
-    return SelectionCost(taken, size, _memory("VmHWM") - before, len(shards))
+    return SelectionCost(taken, size, peak.stop() - before, len(shards))
+
+
+class _PeakMemory:
+    """Samples this process's memory a hundred times a second, without what files are mapped to."""
+
+    def __init__(self) -> None:
+        self._peak = _memory("RssAnon")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._ended.wait(0.01):
+            self._peak = max(self._peak, _memory("RssAnon"))
+
+    def stop(self) -> int:
+        """Ends sampling, and returns the largest sample, in bytes."""
+        self._ended.set()
+        self._thread.join()
+        return self._peak
 
 
 def _memory(name: str) -> int:

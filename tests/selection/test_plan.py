@@ -45,7 +45,7 @@ def plan_shards(
 ) -> list[PlannedCandidates]:
     table = pa.Table.from_pylist([item._asdict() for item in chosen], schema=SCHEMA)
     return [
-        PlannedCandidates(shard.spec, [PlanCandidate(**row) for row in shard.samples.to_pylist()])
+        PlannedCandidates(shard.spec, [chosen[row] for row in shard.rows.tolist()])
         for shard in plan.plan_shards(deal_id, table, target)
     ]
 
@@ -177,12 +177,11 @@ def test_deals_ask_for_shards(sizes: list[int], least: int, equal: bool) -> None
         }
     )
     planned = plan.plan_shards("d", chosen, 2_000_000, least, equal)
-    found = [row["hash"] for one in planned for row in one.samples.to_pylist()]
-    assert sorted(found) == sorted(row["hash"] for row in chosen.to_pylist())
+    assert sorted(row for one in planned for row in one.rows.tolist()) == list(range(rows))
     for split, head in (("train", "d-jpg-0"), ("validation", "d-jpg-val-0")):
         own = [one for one in planned if one.spec.name.startswith(head)]
-        counts = [len(one.samples) for one in own]
-        assert {*(name for one in own for name in one.samples["split"].to_pylist())} <= {split}
+        counts = [len(one.rows) for one in own]
+        assert {chosen["split"][row].as_py() for one in own for row in one.rows.tolist()} <= {split}
         samples = sum(counts)
         assert len(own) >= min(least, samples)
         if equal and samples:

@@ -9,9 +9,9 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.selection.select import Selection, select_samples
+from pipelines.selection.select import Selection, refusals_in_order, select_samples
+from pipelines.storage.columns import values_of
 from schemas.deal_terms import SelectTerms
-from schemas.reasons import Outcome
 from tests.selection.candidates import COLOURS, AllAgree, Candidate, candidate, look, table_of
 from tests.selection.test_dedupe import crowd
 
@@ -35,12 +35,14 @@ def test_order_does_not_matter(seed: int, dedupe: str, cap: int) -> None:
     second = select_samples(table_of(others), terms, AllAgree(others))
     names = chosen_of(items, first)
     assert chosen_of(others, second) == names
-    assert second.refusals == first.refusals
+    refusals = refusals_in_order(table_of(items), first, terms)
+    assert refusals_in_order(table_of(others), second, terms).equals(refusals)
     assert len(first.chosen) <= cap
-    assert len(first.chosen) + len(first.refusals) == len(items)
-    refused = {row.asset_id for row in first.refusals}
-    assert {*names, *refused} == {item.asset_id for item in items}
-    assert all(row.outcome is Outcome.REFUSED for row in first.refusals)
+    refused = values_of(refusals["asset_id"], str)
+    assert refused == sorted(refused)
+    assert sorted([*names, *refused]) == sorted(item.asset_id for item in items)
+    assert set(refusals["outcome"].to_pylist()) <= {"refused"}
+    assert set(refusals["stage"].to_pylist()) <= {"select"}
 
 
 def test_cap_keeps_the_smallest_hashes() -> None:
@@ -49,8 +51,11 @@ def test_cap_keeps_the_smallest_hashes() -> None:
     found = select_samples(table_of(items), terms, AllAgree(items))
     by_hash = sorted(items, key=lambda item: item.hash)
     assert chosen_of(items, found) == [item.asset_id for item in by_hash[:17]]
-    assert {row.reasons for row in found.refusals} == {("select.over_cap",)}
-    assert {row.detail for row in found.refusals} == {"the deal takes 17 assets"}
+    rows = refusals_in_order(table_of(items), found, terms).to_pylist()
+    assert [row["asset_id"] for row in rows] == sorted(item.asset_id for item in by_hash[17:])
+    assert {(*row["reasons"], row["detail"]) for row in rows} == {
+        ("select.over_cap", "the deal takes 17 assets")
+    }
 
 
 def test_too_small_original_does_not_exclude_its_duplicate() -> None:
