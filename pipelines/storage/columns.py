@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 #: An Arrow array of any type.
 Column: TypeAlias = "pa.Array[Any]"
+#: A table's column of any type.
+_Chunks: TypeAlias = "pa.ChunkedArray[Any]"
 
 _Value = TypeVar("_Value")
 _Row = TypeVar("_Row", bound=Mapping[str, object])
@@ -28,7 +30,7 @@ _nulls = cast("Callable[..., Column]", pa.nulls)
 _from_buffer = cast("Callable[..., npt.NDArray[Any]]", np.frombuffer)
 
 
-def values_of(column: Column | pa.ChunkedArray[Any], kind: type[_Value]) -> list[_Value]:
+def values_of(column: Column | _Chunks, kind: type[_Value]) -> list[_Value]:
     """Returns a column's values as Python objects; the column must have that type and no nulls."""
     return cast("list[_Value]", column.to_pylist())
 
@@ -38,7 +40,7 @@ def rows_of(table: pa.Table | pa.RecordBatch, kind: type[_Row]) -> list[_Row]:
     return cast("list[_Row]", table.to_pylist())
 
 
-def one_array(column: pa.ChunkedArray[Any]) -> Column:
+def one_array(column: _Chunks) -> Column:
     """Returns a column as a single array, without copying what already is one."""
     if column.num_chunks == 1:
         return cast("Column", column.chunk(0))
