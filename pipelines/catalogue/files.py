@@ -5,35 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
-
-from botocore.exceptions import ClientError
+from typing import BinaryIO
 
 from pipelines.catalogue.listing import CatalogueFile, Listing, sort_listing
-from pipelines.storage.s3_client import (
-    DEFAULT_S3,
-    error_info,
-    s3_client,
-    translate_s3_errors,
-)
-from pipelines.storage.s3_retry import list_pages
-from pipelines.storage.s3_stream import open_object
-from schemas.errors import InputError, RunError
+from schemas.errors import InputError
 
 BLOCK_BYTES = 4 * 2**20
-_PRECONDITION_FAILED = 412
-
-
-def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Splits `s3://bucket/key` into bucket and key.
-
-    Raises:
-        InputError: If the address has no bucket.
-    """
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise InputError("The address names no bucket", uri, "Write s3://bucket/prefix.")
-    return bucket, key
 
 
 def list_files(uri: str) -> list[CatalogueFile]:
@@ -49,7 +26,12 @@ def list_catalogue(uri: str) -> Listing:
     Raises:
         InputError: If the folder or bucket is missing or access to it is denied.
     """
-    return _list_s3(uri) if uri.startswith("s3://") else _list_folder(uri)
+    if not uri.startswith("s3://"):
+        return _list_folder(uri)
+    # boto3 takes a quarter of a second to import, and a folder does not need it.
+    from pipelines.catalogue.bucket_files import list_prefix
+
+    return list_prefix(uri)
 
 
 def find_file(path: Path) -> CatalogueFile:
@@ -115,30 +97,6 @@ def _local_file(path: Path, name: str) -> CatalogueFile:
     return CatalogueFile(name, str(path), stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
 
 
-def _list_s3(uri: str) -> Listing:
-    bucket, prefix = split_s3_uri(uri)
-    prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-    client = s3_client(DEFAULT_S3)
-    with translate_s3_errors(bucket):
-        entries = (
-            CatalogueFile(
-                entry["Key"].removeprefix(prefix),
-                f"s3://{bucket}/{entry['Key']}",
-                entry["Size"],
-                entry["ETag"],
-            )
-            for page in list_pages(client, bucket, prefix)
-            for entry in page.get("Contents", [])
-            if not entry["Key"].endswith("/")
-        )
-        return sort_listing(entries, lambda file: file.name, lambda file: file)
-
-
-_S3_REMEDY = (
-    "Check the bucket name, the credentials, and the s3:ListBucket and s3:GetObject permissions."
-)
-
-
 def open_file(uri: str, version: str) -> BinaryIO:
     """Opens a file for random-access reading.
 
@@ -150,11 +108,13 @@ def open_file(uri: str, version: str) -> BinaryIO:
         InputError: If it cannot be opened, or has changed since it was listed.
     """
     if uri.startswith("s3://"):
-        return _open_object(uri, version)
+        from pipelines.catalogue.bucket_files import open_object_file
+
+        return open_object_file(uri, version)
     try:
         path = Path(uri)
         if _local_file(path, "").version != version:
-            raise _changed_error(uri)
+            raise changed_error(uri)
         if not path.is_file():  # a pipe would be waited for, and a device never ends
             raise InputError("A table is not a regular file", uri, "Put a copy of it there.")
         return path.open("rb", buffering=0)
@@ -162,26 +122,13 @@ def open_file(uri: str, version: str) -> BinaryIO:
         raise InputError("A table cannot be read", f"{uri}: {error.strerror}", "") from error
 
 
-def _changed_error(uri: str) -> InputError:
+def changed_error(uri: str) -> InputError:
+    """Returns what is raised if a file is not the one that was listed."""
     return InputError(
         "A table changed while it was being read",
         uri,
         "Run again once the catalogue no longer changes.",
     )
-
-
-def _open_object(uri: str, version: str) -> BinaryIO:
-    bucket, key = split_s3_uri(uri)
-    try:
-        # Unbuffered like a local file, since its readers do their own buffering.
-        return cast(BinaryIO, open_object(DEFAULT_S3, bucket, key, version).detach())
-    except FileNotFoundError as error:
-        raise InputError("A table cannot be read", f"{uri} no longer exists", _S3_REMEDY) from error
-    except RunError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and error_info(cause).status == _PRECONDITION_FAILED:
-            raise _changed_error(uri) from error
-        raise
 
 
 def read_blocks(stream: BinaryIO) -> Iterator[bytes]:
