@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.encoding import find_encoding, open_text, stated_encoding
-from pipelines.catalogue.headers import TITLE_ROW_HINT, find_columns, has_required
+from pipelines.catalogue.headers import find_columns, has_required, title_row_hint
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.mapping import TableMapping
 from schemas.errors import InputError
@@ -91,6 +91,8 @@ def find_dialect(
                 f"{origin}: {first!r}, {mapping.where}.csv.separator = {form.separator!r}",
                 "Correct the mapping.",
             )
+    if form.header_row > 1:
+        dialect = replace(dialect, skipped_lines=max(dialect.skipped_lines, form.header_row - 1))
     quotes = [form.quote] if form.quote else ['"', "'"]
     candidates = [
         replace(dialect, separator=separator, quote=quote)
@@ -195,7 +197,7 @@ def _check_sample(
     odd = next((row for row in rows if len(row) != len(names)), None)
     if odd is not None:
         word = SEPARATORS[dialect.separator]
-        hint = TITLE_ROW_HINT if sum(map(bool, names)) == 1 else ""
+        hint = title_row_hint(mapping.where) if sum(map(bool, names)) == 1 else ""
         raise InputError(
             f"The table {table} seems to be separated by {word}, which is not certain",
             f"{origin}: a row has {len(odd)} cells, the header {len(names)}",

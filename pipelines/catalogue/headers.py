@@ -20,9 +20,6 @@ from schemas.errors import InputError
 from schemas.faults import Faults
 
 _NEAR_RATIO = 0.85
-TITLE_ROW_HINT = (
-    "If the first row is a title, delete all rows above the one with the names of the columns. "
-)
 _MIN_CONTAINED = 5  # characters of a name that may be found inside another
 # These hold no rights: a name that merely contains one of them, such as `title_de`, is let pass.
 _FREE_TEXT = frozenset(
@@ -44,6 +41,18 @@ class ColumnMatch:
     columns: tuple[tuple[str, str], ...]
     unread: tuple[str, ...]
     inexact: tuple[tuple[str, str], ...]
+
+
+def title_row_hint(where: str) -> str:
+    """Says what to do about rows above the header, as a sentence with a blank after it.
+
+    Args:
+        where: The table's section of the mapping.
+    """
+    return (
+        "If the first row is a title, say in mapping.toml which row has the names of the columns: "
+        f"[{where}] header_row = 3, if it is the third. "
+    )
 
 
 def _british(plain: str) -> str:
@@ -269,7 +278,7 @@ def _missing_column_error(
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
     named = [name for name in present if name]
     if len(named) == 1:
-        hint = TITLE_ROW_HINT
+        hint = title_row_hint(mapping.where)
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
             hint = f"Its only column contains {word}: state the right separator. "

@@ -86,6 +86,12 @@ def read_head(table: str, file: CatalogueFile, mapping: TableMapping) -> FileHea
     kind = format_of(file)
     if kind is None:
         raise ValueError(f"{file.name} is not a table")  # `find_tables` refuses it
+    if mapping.form.header_row and kind not in ("csv", "xlsx"):
+        raise InputError(
+            "The mapping says which row is the header, and the file has none",
+            f"{file.uri}, {mapping.where}.header_row = {mapping.form.header_row}",
+            "Take the key out: it is for CSV files and workbooks.",
+        )
     dialect, row_groups = Dialect(), None
     names: list[str] | None
     if kind == "csv":
@@ -103,7 +109,7 @@ def read_head(table: str, file: CatalogueFile, mapping: TableMapping) -> FileHea
                 meta = parquet.metadata
                 row_groups = tuple(meta.row_group(i).num_rows for i in range(meta.num_row_groups))
             elif kind == "xlsx":
-                names = sheet_header(stream, file.uri, file.sheet)
+                names = sheet_header(stream, file.uri, file.sheet, mapping.form.header_row)
             else:
                 keys = formats.json_columns(stream, kind, file.uri)
                 names = None if keys is None else sorted(keys)

@@ -33,6 +33,9 @@ _VERSION_RECORD = re.compile(r"(?P<output>.*/)?[^/]+/v\d{4,}/agency/run\.json")
 _BEFORE_RECORD = re.compile(
     r"(.*/)?agency/(signing\.key|claims/[a-z0-9-]+/v\d{4,}/(\d{4,}\.(json|beat)|\.tmp-[^/]+))"
 )
+# Columns of assets that name files with what is where in a film, and how those end.
+_TRACK_COLUMNS = ("boxes", "poses")
+_TRACK_ENDING = "json"
 # Endings that media never have, so that no asset needs to be asked whether it names the file.
 _DATA_ENDINGS = frozenset(
     "7z arrow avro bz2 csv doc docx feather gz json jsonl ndjson numbers ods orc parquet sql "
@@ -58,7 +61,8 @@ class FileCounts:
         tables: Files that are parts of tables, by table; those that are joined to tables, list
             codes, or are workbooks of several tables are counted apart.
         media: Media by their endings, or because an asset names them.
-        sidecars: `.xmp` files and tracks beside the file that they describe.
+        sidecars: `.xmp` files and tracks beside the file that they describe, and tracks that an
+            asset names.
         other: Mappings, deals and files of the system, which hold no rows.
         ignored: The files that the mapping leaves out, by name.
         sheets: The sheets of workbooks that are not read.
@@ -114,7 +118,7 @@ def count_files(
     table_files: Sequence[tuple[str, Sequence[CatalogueFile]]],
     others: Iterable[tuple[CatalogueFile, str]],
     ignored: tuple[str, ...],
-    media_uris: Callable[[], Iterable[str]],
+    named_in: Callable[[Sequence[str]], Iterable[str]],
     origin: str,
 ) -> FileCounts:
     """Counts every file of a catalogue.
@@ -124,7 +128,7 @@ def count_files(
         table_files: The files of each table.
         others: Other files that are read, each with what it is.
         ignored: Names of files that the mapping leaves out.
-        media_uris: Reads the media_uri of every asset; called only if a file may be a medium.
+        named_in: Reads columns of all assets; called only if a file may be named in one.
         origin: The catalogue's address.
 
     Raises:
@@ -145,14 +149,16 @@ def count_files(
     written = found - len(rest)
     unknown = [file for file in rest if not _holds_no_rows(file)]
     other = len(rest) - len(unknown)
-    media = listing.media
+    tracks = _named(unknown, _TRACK_COLUMNS, named_in, origin, lambda end: end == _TRACK_ENDING)
+    unknown = [file for file in unknown if file.name not in tracks]
+    media, sidecars = listing.media, listing.sidecars + len(tracks)
     if unknown and all(ending(file.name) not in _DATA_ENDINGS for file in unknown):
-        named = _names_of_media(media_uris(), {file.name for file in unknown}, origin)
+        named = _named(unknown, ("media_uri",), named_in, origin, lambda _: True)
         media += len(named)
         unknown = [file for file in unknown if file.name not in named]
     if unknown:
         raise _unread_files_error(unknown, origin)
-    counts = FileCounts(tables, media, listing.sidecars, other, ignored)
+    counts = FileCounts(tables, media, sidecars, other, ignored)
     listed = len(listing.files) - written + listing.media + listing.sidecars
     if counts.total != listed:
         raise RunError(
@@ -216,11 +222,28 @@ def _is_ours(file: CatalogueFile) -> bool:
     return "deal_id" in document or "mapping" in document
 
 
-def _names_of_media(uris: Iterable[str], names: set[str], origin: str) -> set[str]:
-    """Returns the names that an asset's media_uri refers to."""
+def _named(
+    files: Iterable[CatalogueFile],
+    columns: Sequence[str],
+    named_in: Callable[[Sequence[str]], Iterable[str]],
+    origin: str,
+    may_be: Callable[[str], bool],
+) -> set[str]:
+    """Returns the names of files that assets name in some columns.
+
+    Args:
+        files: The files.
+        columns: The columns, which hold addresses as `media_uri` does.
+        named_in: Reads columns of all assets.
+        origin: The catalogue's address.
+        may_be: Whether a file with this ending may be named there.
+    """
+    names = {file.name for file in files if may_be(ending(file.name))}
+    if not names:
+        return set()
     roots = [f"{root}/" for root in (origin.rstrip("/"), f"file://{origin.rstrip('/')}")]
     found: set[str] = set()
-    for uri in uris:
+    for uri in named_in(columns):
         for root in roots:
             uri = uri.removeprefix(root)
         name = "/".join(part for part in uri.split("/") if part != ".")

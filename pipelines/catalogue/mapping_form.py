@@ -11,9 +11,10 @@ from pipelines.catalogue.mapping_values import check_known, require_section, tex
 from schemas.catalogue import CONTRIBUTOR_SHARE
 from schemas.errors import InputError
 
-FORM_SECTIONS = ("csv", "dates", "lists", "prefixes", "sole_contributor")
+FORM_SECTIONS = ("csv", "dates", "lists", "prefixes", "sole_contributor", "header_row")
 DATE_ORDERS = ("dmy", "mdy", "ymd", "excel-1900", "excel-1904")
 _CONTRADICTIONS = (frozenset({"dmy", "mdy"}), frozenset({"excel-1900", "excel-1904"}))
+_MOST_ABOVE_HEADER = 1_000
 _CSV_KEYS = ("encoding", "separator", "quote", "decimal")
 
 
@@ -30,6 +31,8 @@ class TableForm:
         lists: By our column, the texts that separate the items of a list.
         prefixes: By our column, what to put before every text, such as the folder of media.
         sole_contributor: Whether a contributor without a share has all of it.
+        header_row: The line of a CSV file, or the row of a sheet, that has the names of the
+            columns, from 1; 0 for the first that is not blank.
     """
 
     encoding: str = ""
@@ -40,6 +43,7 @@ class TableForm:
     lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
     prefixes: tuple[tuple[str, str], ...] = ()
     sole_contributor: bool = False
+    header_row: int = 0
 
 
 NOTHING_STATED = TableForm()
@@ -73,7 +77,19 @@ def parse_form(raw: dict[str, object], schema: pa.Schema, where: str) -> TableFo
         lists=_parse_lists(sections["lists"], schema, f"{where}.lists"),
         prefixes=_parse_prefixes(sections["prefixes"], schema, f"{where}.prefixes"),
         sole_contributor=_parse_sole(raw.get("sole_contributor", False), schema, where),
+        header_row=_parse_header_row(raw["header_row"], where) if "header_row" in raw else 0,
     )
+
+
+def _parse_header_row(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_ABOVE_HEADER:
+        raise InputError(
+            "The mapping requires the number of a row here",
+            f"{where}.header_row = {value!r}",
+            f"Give a whole number from 1 to {_MOST_ABOVE_HEADER:,}: the row with the names of the "
+            "columns, as a spreadsheet or an editor numbers it.",
+        )
+    return value
 
 
 def _parse_prefixes(

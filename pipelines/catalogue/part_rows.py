@@ -45,7 +45,9 @@ def raw_batches(
             stated = bool(mapping.form.quote)
             batches = csv_batches(stream, part.dialect, read, batch_rows, one_line_rows, stated)
         elif part.format == "xlsx":
-            batches = sheet_batches(stream, part.uri, read, batch_rows, part.sheet)
+            batches = sheet_batches(
+                stream, part.uri, read, batch_rows, part.sheet, mapping.form.header_row
+            )
         else:
             found = formats.json_rows(stream, part.format, part.uri)
             batches = formats.json_batches(found, read, batch_rows)

@@ -8,7 +8,7 @@ withdrawal of consent could deliver an asset that must not be delivered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -98,7 +98,7 @@ def open_catalogue(uri: str, mapping: CatalogueMapping | MappingChoice = AS_FOUN
         [(table.table, table.files) for table in opened.tables],
         opened.others,
         ignored_files + ignored_books,
-        lambda: _media_uris(opened.parts, opened.mapping),
+        lambda columns: _texts_in(columns, opened),
         uri,
     )
     return Catalogue(
@@ -137,11 +137,17 @@ def _asset_ids(parts: Iterable[TablePart], mapping: CatalogueMapping) -> Iterato
                     yield table.column("asset_id").combine_chunks().drop_null()
 
 
-def _media_uris(parts: Iterable[TablePart], mapping: CatalogueMapping) -> Iterator[str]:
-    for part in parts:
-        if part.table == "assets":
-            for batch in read_batches(part, mapping):
-                yield from values_of(batch.table.column("media_uri"), str)
+def _texts_in(columns: Sequence[str], opened: OpenedTables) -> Iterator[str]:
+    """Yields the values of assets in columns of text; a column that no file has is not read."""
+    parts = [part for part in opened.parts if part.table == "assets"]
+    given = {ours for part in parts for ours, _ in part.columns}
+    given |= {name for join in opened.joins if join.table == "assets" for name in join.columns}
+    given.add("media_uri")  # required, from wherever it comes
+    present = [name for name in columns if name in given]
+    for part in parts if present else ():
+        for batch in read_batches(part, opened.mapping):
+            for name in present:
+                yield from values_of(batch.table.column(name).drop_null(), str)
 
 
 def read_batches(

@@ -99,18 +99,29 @@ def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
             workbook.close()
 
 
-def sheet_header(stream: BinaryIO, origin: str, sheet: str) -> list[str]:
+def sheet_header(stream: BinaryIO, origin: str, sheet: str, header_row: int = 0) -> list[str]:
     """Reads the column names from the first row that is not blank; empty if there is none.
+
+    Args:
+        stream: The file.
+        origin: The file, for messages.
+        sheet: The sheet; "" for the only one.
+        header_row: The first row that is read, from 1; 0 for all.
 
     Raises:
         InputError: If the workbook cannot be read, or has several sheets and none is named.
     """
-    rows = _rows(stream, origin, sheet)
+    rows = _rows(stream, origin, sheet, header_row)
     return _names(next((row for row in rows if not _is_blank(row)), None))
 
 
 def sheet_batches(
-    stream: BinaryIO, origin: str, wanted: frozenset[str], batch_rows: int, sheet: str
+    stream: BinaryIO,
+    origin: str,
+    wanted: frozenset[str],
+    batch_rows: int,
+    sheet: str,
+    header_row: int = 0,
 ) -> Iterator[RawBatch]:
     """Reads the rows below the header.
 
@@ -120,12 +131,13 @@ def sheet_batches(
         wanted: The columns to return, by their names in the file.
         batch_rows: The maximum number of rows in a batch.
         sheet: The sheet; "" for the only one.
+        header_row: The row with the names of the columns, from 1; 0 for the first with a cell.
 
     Raises:
         InputError: If the workbook is damaged, or a cell holds an error or a formula without a
             value.
     """
-    rows = _rows(stream, origin, sheet)
+    rows = _rows(stream, origin, sheet, header_row)
     names = _names(next((row for row in rows if not _is_blank(row)), None))
     width = len(names)
     wanted_columns = [(i, name) for i, name in enumerate(names) if name in wanted]
@@ -206,10 +218,11 @@ def _check_sheets(workbook: Workbook, data: io.BytesIO) -> None:
         raise ValueError("it has sheets of another kind than cells and charts")
 
 
-def _rows(stream: BinaryIO, origin: str, sheet: str) -> Iterator[_Row]:
+def _rows(stream: BinaryIO, origin: str, sheet: str, first: int) -> Iterator[_Row]:
     """Yields the rows of a sheet, or of the only one that has any, with the stored values."""
     with _reading(origin):
-        yield from _stored_rows(_unpackable(stream, origin), origin, sheet)
+        rows = _stored_rows(_unpackable(stream, origin), origin, sheet)
+        yield from (row for row in rows if row.position >= first)
 
 
 def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Row]:

@@ -9,6 +9,7 @@ from pipelines.accounts.carried import carried_to
 from pipelines.accounts.log import open_log
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.read import open_catalogue
+from pipelines.commands.choosing import add_choice_options, read_choice
 from pipelines.commands.common import (
     add_as_of_option,
     add_general_options,
@@ -21,7 +22,6 @@ from pipelines.commands.common import (
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.commitments import deal_salt
 from pipelines.ledger.payees import check_payees
-from pipelines.quote.cover import MOST_CANDIDATES, choose_cover, write_list
 from pipelines.quote.money import NO_KEYS, Keys
 from pipelines.quote.quote import Quote, make_quote
 from pipelines.quote.recorded import read_recorded
@@ -35,7 +35,6 @@ from pipelines.run.versions import find_version
 from pipelines.storage.open import open_store
 from schemas import layout
 from schemas.deal import Deal, load_deal
-from schemas.errors import InputError
 from schemas.removed import NOTHING_REMOVED, Removed
 
 EXAMPLES = """\
@@ -44,6 +43,9 @@ examples:
   fairshard quote --catalogue library/ --deal acme.toml --deal other.toml
   fairshard quote --catalogue library/ --deal acme.toml --out out/ --top 25
   fairshard quote --catalogue library/ --deal acme.toml --cover 50 --list 50.txt
+  fairshard quote --catalogue lib/ --deal acme.toml --cover 50 --by embeddings \\
+    --out out/
+  fairshard quote --catalogue lib/ --deal acme.toml --budget 99 --asset-price 2
 """
 _TOP = 10
 
@@ -81,19 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many contributors and labels to list (default: {_TOP})",
     )
-    parser.add_argument(
-        "--cover",
-        type=int,
-        default=0,
-        metavar="N",
-        help="choose N cleared assets that cover contributors, categories and keywords",
-    )
-    parser.add_argument(
-        "--list",
-        default="",
-        metavar="FILE",
-        help="where to write their ids, for the deal's select.only",
-    )
+    add_choice_options(parser)
     add_run_options(parser)
     add_general_options(parser)
 
@@ -107,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
     removed = [_removed(options.out, deal) for deal in deals]
     as_of_us = round(as_of.timestamp() * 1_000_000)
     recorded = [read_recorded(open_store(options.out), deal) for deal in deals if options.out]
-    _check_choice(options, deals)
-    kept = max(MOST_CANDIDATES, options.cover) if options.cover else 0
+    choice = read_choice(options, deals)
+    kept = 0 if choice is None else choice.kept
     scanned = scan_deals(catalogue, deals, removed, as_of_us, options.workers, recorded, kept)
     quotes: list[Quote] = []
     for deal, task, tally in zip(deals, scanned.tasks, scanned.tallies, strict=True):
@@ -116,35 +106,16 @@ def run(options: argparse.Namespace) -> int:
         check_payees(deal.price, scanned.tables[0])
         keys = _keys(options.out, options.key, deal)
         quotes.append(make_quote(deal, tally, scanned.tables[0], as_of.date(), keys, task.recorded))
-    cover = choose_cover(quotes[0].tally.candidates, options.cover) if options.cover else None
-    if cover is not None and cover.assets and options.list:
-        write_list(Path(options.list), cover.assets)
+    cover = None if choice is None else choice.choose(quotes[0].tally.candidates)
     if options.json:
         chosen = {} if cover is None else {"cover": cover_json(cover)}
         print_json({"quotes": [quote_json(quote, options.top) for quote in quotes], **chosen})
     else:
         for quote in quotes:
             show_quote(results, quote, options.top)
-        if cover is not None:
-            show_cover(results, cover, options.cover, quotes[0].tally.cleared.assets, options.list)
+        if cover is not None and choice is not None:
+            show_cover(results, cover, quotes[0], choice.limits, options.list)
     return 0 if any(quote.tally.cleared.assets for quote in quotes) else 1
-
-
-def _check_choice(options: argparse.Namespace, deals: list[Deal]) -> None:
-    """Checks `--cover` and `--list`."""
-    if options.list and not options.cover:
-        raise InputError("There is nothing to list", "--list", "Add --cover N to choose assets.")
-    if not options.cover:
-        return
-    if len(deals) > 1:
-        raise InputError("Assets are chosen for one deal", "--cover", "Give a single --deal.")
-    most = deals[0].select.max_assets
-    if not 1 <= options.cover <= most:
-        raise InputError(
-            "--cover is not a number of assets that the deal takes",
-            f"{options.cover:,}",
-            f"Give a whole number from 1 to {most:,}, the deal's select.max_assets.",
-        )
 
 
 def _removed(out: str, deal: Deal) -> Removed:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.quote.cover import COVER_COLUMNS
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import (
     CLEARED,
@@ -85,7 +84,7 @@ def count_batch(
         _set_aside(tally, batch, mask, task.recorded, place)
     if task.candidates:
         tally.candidates.limit = task.candidates
-        tally.candidates.add_rows(assets.select(COVER_COLUMNS).filter(pa.array(mask == 0)))
+        tally.candidates.add_rows(assets, mask == 0, place)
     _count_masks(tally, batch, mask, place)
     classes = classes_of(mask)
     _count_labels(tally, batch, classes)

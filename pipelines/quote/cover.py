@@ -1,87 +1,30 @@
-"""Chooses assets that cover a catalogue: its contributors, categories and keywords.
+"""Chooses assets that cover a catalogue: its contributors, categories and keywords, or its looks.
 
 Every label has a weight, which the first chosen asset that has it adds. The sum is submodular, so
 that taking the asset that adds most, again and again, gives at least 63 % of the best choice's sum
 (Nemhauser, Wolsey and Fisher 1978), and an asset that once added little need not be looked at again
 until it comes first (Minoux 1978). Gains are whole numbers: the same assets give the same choice in
-any order and on any machine.
+any order and on any machine. Under a budget, the asset that adds most for its price is taken; as
+that may spend everything on cheap assets, the choice without regard to prices is made as well, and
+the better one counts (Leskovec and others 2007).
 """
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
-from pipelines.rights.lookup import WordArray, hash_column
-from pipelines.storage.columns import without_dictionary
+from pipelines.quote.candidates import Candidates, in_catalogue_order
+from pipelines.quote.looks import Looks, LooksReach, choose_by_looks, reach_of
+from pipelines.quote.spending import Limits
 from schemas.errors import InputError
 
-#: Of more cleared assets, so many are drawn by a hash of their ids.
-MOST_CANDIDATES = 200_000
-COVER_COLUMNS = ("asset_id", "contributors", "category", "keywords")
 LABELS = ("contributor", "category", "keyword")
-# The order by which assets are drawn, and ties decided: it favours nobody, and never changes.
-_ORDER = hashlib.shake_256(b"fairshard quote --cover").digest(256)
 _WHOLE = 1 << 40  # the sum of the weights of a kind of label, about
 _FEWEST = 2  # assets with a keyword, so that misspelt ones count for nothing
-
-
-@dataclass
-class Candidates:
-    """Cleared assets of which some are chosen: at most `limit`, those with the least hashes.
-
-    Attributes:
-        limit: How many are kept at least, if there are so many; 0 for none.
-        parts: Hashes of ids, and rows with `COVER_COLUMNS`.
-    """
-
-    limit: int = 0
-    parts: list[tuple[WordArray, pa.Table]] = field(default_factory=list)
-
-    def add_rows(self, rows: pa.Table) -> None:
-        """Adds cleared assets, with `COVER_COLUMNS`."""
-        ids = without_dictionary(rows.column("asset_id").combine_chunks())
-        self.parts.append((hash_column(ids, _ORDER), rows))
-        self._cut()
-
-    def add(self, other: Candidates) -> None:
-        """Adds another part; the order does not matter."""
-        self.limit = max(self.limit, other.limit)
-        self.parts += other.parts
-        self._cut()
-
-    def _cut(self) -> None:
-        if sum(len(hashes) for hashes, _ in self.parts) <= 2 * self.limit:
-            return
-        every = np.concatenate([hashes for hashes, _ in self.parts])
-        last = np.partition(every, self.limit - 1)[self.limit - 1]
-        self.parts = [
-            (hashes[hashes <= last], rows.filter(pa.array(hashes <= last)))
-            for hashes, rows in self.parts
-            if len(hashes)
-        ]
-
-    def ordered(self) -> list[tuple[str, dict[str, list[str]]]]:
-        """Returns ids and labels of the candidates, in the order of their hashes."""
-        found = []
-        for hashes, rows in self.parts:
-            for place, row in zip(hashes.tolist(), rows.to_pylist(), strict=True):
-                people = [share["contributor_id"] for share in row["contributors"] or ()]
-                labels = {
-                    "contributor": people,
-                    "category": [row["category"]] if row["category"] else [],
-                    "keyword": [word.casefold() for word in row["keywords"] or () if word],
-                }
-                found.append((place, str(row["asset_id"]), labels))
-        found.sort(key=lambda one: one[:2])
-        return [(asset_id, labels) for _, asset_id, labels in found[: self.limit]]
 
 
 @dataclass(frozen=True)
@@ -91,12 +34,14 @@ class Reach:
     Attributes:
         labels: How many the candidates have; of keywords, those of several assets.
         chosen: How many the chosen assets have.
-        random: How many as many assets have that are drawn by a hash of their ids.
+        random: How many are had by assets that are drawn by a hash of their ids instead.
+        first: How many are had by the first candidates in the catalogue's order instead.
     """
 
     labels: int
     chosen: int
     random: int
+    first: int
 
 
 @dataclass(frozen=True)
@@ -106,89 +51,144 @@ class Cover:
     Attributes:
         assets: Ids of the chosen, in order.
         candidates: Of how many it was made.
+        by_media: How many are chosen of each media type.
+        cost_minor: What they cost together; None without a budget.
         reach: By kind of label.
         share: Share of the labels' weight that the chosen assets have; each kind counts the same.
         random_share: The same of assets that are drawn by a hash of their ids.
+        first_share: The same of the first candidates in the catalogue's order.
+        looks: How near the candidates' embeddings are to chosen ones; None if labels decided.
     """
 
     assets: tuple[str, ...]
     candidates: int
+    by_media: dict[str, int]
+    cost_minor: int | None
     reach: dict[str, Reach]
     share: float
     random_share: float
+    first_share: float
+    looks: LooksReach | None = None
 
 
-def choose_cover(candidates: Candidates, count: int) -> Cover:
-    """Chooses assets that cover the candidates' labels.
+def choose_cover(candidates: Candidates, limits: Limits, looks: Looks | None = None) -> Cover:
+    """Chooses assets that cover the candidates' labels, or their looks.
 
     Args:
         candidates: The candidates.
-        count: How many to choose, if there are so many.
+        limits: How many to choose, and what they may cost.
+        looks: Embeddings by which to choose; None to choose by labels.
     """
     ordered = candidates.ordered()
-    weights = _weights([labels for _, labels in ordered])
+    if looks is not None:
+        ordered = looks.known(ordered, limits.most)
+    costs = limits.costs(one.media for one in ordered)
+    weights = _weights([one.labels for one in ordered])
     numbers = {label: number for number, label in enumerate(weights)}
-    of_asset = [
-        sorted(
-            {
-                numbers[kind, one]
-                for kind in LABELS
-                for one in labels[kind]
-                if (kind, one) in numbers
-            }
-        )
-        for _, labels in ordered
-    ]
-    chosen = choose_by_labels(of_asset, list(weights.values()), count)
-    drawn = range(min(count, len(ordered)))
+    of_asset = [_numbers(one.labels, numbers) for one in ordered]
+    drawn = limits.take(range(len(ordered)), costs)
+    first = limits.take(in_catalogue_order(ordered), costs)
+    if looks is None:
+        chosen = choose_by_labels(of_asset, list(weights.values()), limits, costs)
+        near = None
+    else:
+        vectors = looks.vectors(ordered)
+        chosen = choose_by_looks(vectors, limits, costs)
+        near = reach_of(looks.model, vectors, chosen, drawn, first) if ordered else None
     keys = list(weights)
-    ours, random = (
-        {keys[number] for at in places for number in of_asset[at]} for places in (chosen, drawn)
-    )
-    reach = {
-        kind: Reach(*(sum(one[0] == kind for one in labels) for labels in (keys, ours, random)))
-        for kind in LABELS
-    }
+    sets = [{keys[n] for at in places for n in of_asset[at]} for places in (chosen, drawn, first)]
     whole = sum(weights.values()) or 1
-    shares = [
-        round(sum(weights[label] for label in labels) / whole, 4) for labels in (ours, random)
-    ]
-    assets = tuple(sorted(ordered[at][0] for at in chosen))
-    return Cover(assets, len(ordered), reach, *shares)
+    share, random_share, first_share = (
+        round(sum(weights[label] for label in labels) / whole, 4) for labels in sets
+    )
+    return Cover(
+        tuple(sorted(ordered[at].asset_id for at in chosen)),
+        len(ordered),
+        dict(sorted(Counter(ordered[at].media for at in chosen).items())),
+        None if limits.budget_minor is None else sum(costs[at] for at in chosen),
+        {kind: Reach(*(_of_kind(kind, labels) for labels in (keys, *sets))) for kind in LABELS},
+        share,
+        random_share,
+        first_share,
+        near,
+    )
+
+
+def _numbers(
+    labels: Mapping[str, Sequence[str]], numbers: Mapping[tuple[str, str], int]
+) -> list[int]:
+    """Returns the numbers of an asset's labels, none twice."""
+    own = ((kind, one) for kind in LABELS for one in labels[kind])
+    return sorted({numbers[label] for label in own if label in numbers})
+
+
+def _of_kind(kind: str, labels: Iterable[tuple[str, str]]) -> int:
+    return sum(one[0] == kind for one in labels)
 
 
 def choose_by_labels(
-    of_asset: Sequence[Sequence[int]], weights: Sequence[int], count: int
+    of_asset: Sequence[Sequence[int]],
+    weights: Sequence[int],
+    limits: Limits,
+    costs: Sequence[int],
 ) -> list[int]:
-    """Takes, again and again, the asset that adds most; of several, the first.
+    """Takes, again and again, the asset that adds most for its price; of several, the first.
 
     Args:
         of_asset: Numbers of each asset's labels, none twice.
         weights: Weight of each label.
-        count: How many assets to take, if there are so many.
+        limits: How many assets to take, if there are so many, and what they may cost.
+        costs: What each asset costs.
 
     Returns:
         Their positions, in the order in which they were taken.
     """
+    worth = limits.worth(costs)
+    found = [_greedy(of_asset, weights, limits, costs, worth)]
+    if len(set(worth)) > 1:
+        found.append(_greedy(of_asset, weights, limits, costs, [1] * len(worth)))
+    return max(found, key=lambda chosen: _weight_of(chosen, of_asset, weights))
+
+
+def _weight_of(
+    chosen: Iterable[int], of_asset: Sequence[Sequence[int]], weights: Sequence[int]
+) -> int:
+    return sum(weights[label] for label in {label for at in chosen for label in of_asset[at]})
+
+
+def _greedy(
+    of_asset: Sequence[Sequence[int]],
+    weights: Sequence[int],
+    limits: Limits,
+    costs: Sequence[int],
+    worth: Sequence[int],
+) -> list[int]:
     reached = [False] * len(weights)
+    left = limits.budget_minor or 0  # assets cost nothing without a budget
     # What an asset would add can only fall, so that a gain of before is never too small.
-    heap = [(-sum(weights[label] for label in own), at) for at, own in enumerate(of_asset)]
+    heap = [
+        (-worth[at] * sum(weights[label] for label in own), at) for at, own in enumerate(of_asset)
+    ]
     heapq.heapify(heap)
     chosen: list[int] = []
-    while heap and len(chosen) < count:
+    while heap and len(chosen) < limits.count:
         _, at = heap[0]
-        gain = sum(weights[label] for label in of_asset[at] if not reached[label])
+        if costs[at] > left:
+            heapq.heappop(heap)
+            continue
+        gain = worth[at] * sum(weights[label] for label in of_asset[at] if not reached[label])
         if (-gain, at) != heap[0]:
             heapq.heapreplace(heap, (-gain, at))
             continue
         heapq.heappop(heap)
         chosen.append(at)
+        left -= costs[at]
         for label in of_asset[at]:
             reached[label] = True
     return chosen
 
 
-def _weights(rows: Iterable[dict[str, list[str]]]) -> dict[tuple[str, str], int]:
+def _weights(rows: Iterable[Mapping[str, Sequence[str]]]) -> dict[tuple[str, str], int]:
     """Returns the weight of each label: it grows with the logarithm of how many assets have it."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in LABELS}
     for labels in rows:

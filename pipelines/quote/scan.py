@@ -31,8 +31,8 @@ from pipelines.catalogue.references import (
     watch_references,
 )
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
+from pipelines.quote.candidates import COVER_COLUMNS
 from pipelines.quote.count import COUNTED_COLUMNS, DealTask, count_batch
-from pipelines.quote.cover import COVER_COLUMNS
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.quote.cover import Candidates
+from pipelines.quote.candidates import Candidates
 from pipelines.rights.rules.attribution import early_reasons
 
 Codes = npt.NDArray[np.int64]

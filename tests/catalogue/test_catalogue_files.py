@@ -274,6 +274,24 @@ def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
         open_catalogue(str(root))
 
 
+def test_files_of_boxes_and_poses_that_assets_name_are_no_tables(tmp_path: Path) -> None:
+    rows = [asset(0, boxes="riquadri/a.json"), asset(1, boxes=f"file://{tmp_path}/b.json")]
+    rows.append(asset(2, poses="./pose/c.JSON"))
+    for name in ("riquadri/a.json", "b.json", "pose/c.JSON"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+    write_catalogue(tmp_path, rows, "csv")
+    files = open_catalogue(str(tmp_path)).files
+    assert (files.sidecars, files.total) == (3, 5)
+    (tmp_path / "riquadri" / "d.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match=r"not part of any table.*d\.json") as caught:
+        open_catalogue(str(tmp_path))
+    assert "a.json" not in str(caught.value)
+    write_catalogue(tmp_path, [asset()], "csv")
+    with pytest.raises(InputError, match="4 files are not part of any table"):
+        open_catalogue(str(tmp_path))
+
+
 NAMES = st.lists(
     st.tuples(
         st.sampled_from(["", "m/", "m/n/"]),

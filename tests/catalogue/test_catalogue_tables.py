@@ -151,7 +151,8 @@ def test_a_title_above_the_header_is_said_to_be_one(title: str, tmp_path: Path) 
     with pytest.raises(InputError) as caught:
         open_catalogue(str(folder))
     message = str(caught.value)
-    assert "If the first row is a title, delete all rows above" in message
+    assert "If the first row is a title, say in mapping.toml which row" in message
+    assert "[mapping.assets] header_row = 3" in message
     assert message.count("lacks the column") <= 1
 
 

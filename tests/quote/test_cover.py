@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.quote.cover import Candidates, choose_by_labels, choose_cover
+from pipelines.quote.candidates import Candidates
+from pipelines.quote.cover import choose_by_labels, choose_cover
+from pipelines.quote.spending import Limits
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import SmallLibrary, in_process
 
@@ -35,12 +38,13 @@ def plain_greedy(of_asset: list[list[int]], weights: list[int], count: int) -> l
 @given(
     st.lists(st.sets(st.integers(0, LABELS - 1)).map(sorted), max_size=9),
     st.lists(st.integers(0, 9_000), min_size=LABELS, max_size=LABELS),
-    st.integers(0, 10),
+    st.integers(1, 10),
 )
 def test_lazy_evaluation_chooses_what_the_obvious_way_does(
     of_asset: list[list[int]], weights: list[int], count: int
 ) -> None:
-    assert choose_by_labels(of_asset, weights, count) == plain_greedy(of_asset, weights, count)
+    chosen = choose_by_labels(of_asset, weights, Limits(count), [0] * len(of_asset))
+    assert chosen == plain_greedy(of_asset, weights, count)
 
 
 def rows(first: int, last: int) -> pa.Table:
@@ -51,6 +55,8 @@ def rows(first: int, last: int) -> pa.Table:
             "contributors": [{"contributor_id": f"c-{n % 40 if n % 9 == 0 else 0}"}],
             "category": f"kind {n % 3}",
             "keywords": ["sky", f"rare {n // 20}"] if n % 10 == 0 else ["Sky"],
+            "media_type": "image",
+            "sha256": None,
         }
         for n in range(first, last)
     ]
@@ -64,13 +70,13 @@ def test_parts_in_any_order_give_one_choice_that_covers_more_than_a_random_one()
         for first, last in itertools.pairwise(cuts):
             if first < last:
                 part = Candidates(300)
-                part.add_rows(rows(first, last))
+                part.add_rows(rows(first, last), np.ones(last - first, np.bool_), (0, first))
                 whole.add(part)
-        covers.append(choose_cover(whole, 60))
+        covers.append(choose_cover(whole, Limits(60)))
     one, *others = covers
     assert others == [one, one]
     assert (len(set(one.assets)), one.candidates) == (60, 300)
-    assert one.share > one.random_share
+    assert one.share > one.random_share > one.first_share
     for reach in one.reach.values():
         assert reach.labels >= reach.chosen >= reach.random > 0
 
