@@ -135,7 +135,8 @@ def rights_commitments(salt: bytes, delivery: str, row: UnitRow) -> dict[str, li
         value_salt = item_salt(salt, domain, delivery, row["asset_id"], *ids)
         return commit(domain, value_salt, text_value(ids[-1]))
 
-    people = sorted(who["contributor_id"] for who in row["contributors"])
+    # A catalogue may name one twice, with a share each; the ledger adds the shares up.
+    people = sorted({who["contributor_id"] for who in row["contributors"]})
     signed = sorted({(item["contributor_id"], item["ref"]) for item in row["agreements"]})
     return {
         "contributors": [commitment(Domain.CONTRIBUTOR, person) for person in people],

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pipelines.features.guard import this_guard
 from pipelines.features.store import FeatureTable
-from pipelines.format.npy import Halves
+from pipelines.format.npy import Halves, npy_bytes, unit_vectors_fault
 from pipelines.media.limits import MediaLimits
 from pipelines.profiles.structure_video import rows_of_film
 from pipelines.storage.store import Store
@@ -57,19 +57,27 @@ def frame_vectors_table(store: Store, clip_id: str, every: int) -> FeatureTable[
 
 
 def stored_vectors(
-    table: FeatureTable[FrameVectorsRow], asset_hash: int, digest: str
+    table: FeatureTable[FrameVectorsRow], asset_hash: int, digest: str, rows: int
 ) -> Halves | None:
-    """Returns a film's stored embeddings, [frames, dimensions]; None if there are none.
+    """Returns a film's stored embeddings, [rows, dimensions]; None if there are none that fit.
+
+    Those that an earlier release stored of another number of frames, or that are not of length 1,
+    are computed again.
 
     Args:
         table: See `frame_vectors_table`.
         asset_hash: The asset's hash (schemas.layout.asset_hash).
         digest: sha256 of the film, hex.
+        rows: How many of its frames are embedded.
     """
     row = table.load(asset_hash, asset_hash).get(digest)
-    if row is None:
+    if row is None or row["dimensions"] < 1:
         return None
-    return np.frombuffer(row["vectors"], "<f2").reshape(-1, row["dimensions"])
+    packed = row["vectors"]
+    if len(packed) != rows * row["dimensions"] * np.dtype("<f2").itemsize:
+        return None
+    vectors: Halves = np.frombuffer(packed, "<f2").reshape(rows, row["dimensions"])
+    return None if unit_vectors_fault(npy_bytes(vectors), *vectors.shape) else vectors
 
 
 def save_vectors(

@@ -48,7 +48,7 @@ def frame_vectors_adder(
 
     def vectors_of(item: FetchedAsset, frames: int) -> Halves:
         key = (table, asset_hash(item.row["asset_id"]), item.digest)
-        vectors = stored_vectors(*key)
+        vectors = stored_vectors(*key, rows_of_film(frames, every))
         if vectors is None:
             vectors = embed_frames(_fetched(item, job), frames, every, vision, job.limits)
             save_vectors(*key, vectors)

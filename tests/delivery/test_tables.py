@@ -38,6 +38,16 @@ def test_contributor_commitments_match_the_ledger() -> None:
     assert commitments == [entry.contributor_commitment for entry in entries]
 
 
+def test_a_person_whom_the_catalogue_names_twice_is_in_a_row_once() -> None:
+    """As in the ledger, which adds up the shares."""
+    shares = (("ada", 3000), ("bo", 4000), ("ada", 3000))
+    people = [{"contributor_id": who, "share_bp": share} for who, share in shares]
+    asset = DeliveredAsset("a1", shares, 1, 1, "s", "k", "0" * 64, "1" * 64)
+    entries, _ = make_entries([asset], replace(terms(), delivery=DELIVERY), SALT)
+    found = rights_commitments(SALT, DELIVERY, row(contributors=people))["contributors"]
+    assert found == [entry.contributor_commitment for entry in entries] and len(found) == 2
+
+
 def test_commitments_are_unique_per_asset() -> None:
     first = rights_commitments(SALT, DELIVERY, row())
     assert [len(values) for values in first.values()] == [2, 1, 2]

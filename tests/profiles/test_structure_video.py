@@ -145,13 +145,25 @@ def test_frames_that_are_not_there_are_an_error() -> None:
 
 def test_stored_embeddings_are_found_by_film_and_settings(tmp_path: Path) -> None:
     store, vectors = open_store(str(tmp_path)), unit(5, 4)
-    assert stored_vectors(frame_vectors_table(store, "clip@1", 1), 77, "a" * 64) is None
+    assert stored_vectors(frame_vectors_table(store, "clip@1", 1), 77, "a" * 64, 5) is None
     save_vectors(frame_vectors_table(store, "clip@1", 1), 77, "a" * 64, vectors)
-    found = stored_vectors(frame_vectors_table(store, "clip@1", 1), 77, "a" * 64)
+    found = stored_vectors(frame_vectors_table(store, "clip@1", 1), 77, "a" * 64, 5)
     assert found is not None and np.array_equal(found, vectors)
     for model, every, digest in (("clip@2", 1, "a"), ("clip@1", 2, "a"), ("clip@1", 1, "b")):
         table = frame_vectors_table(store, model, every)
-        assert stored_vectors(table, 77, digest * 64) is None
+        assert stored_vectors(table, 77, digest * 64, 5) is None
+
+
+@pytest.mark.parametrize("kind", ["fewer", "more", "zero", "NaN", "torn", "no dimensions"])
+def test_stored_embeddings_that_do_not_fit_are_not_used(tmp_path: Path, kind: str) -> None:
+    table, vectors = frame_vectors_table(open_store(str(tmp_path)), "clip@1", 1), unit(5, 4)
+    if kind in ("zero", "NaN"):
+        vectors[3] = 0 if kind == "zero" else np.nan
+    packed = vectors.tobytes()[: -3 if kind == "torn" else None]
+    dimensions = 0 if kind == "no dimensions" else 4
+    table.save(77, 77, [{"media_sha256": "a", "dimensions": dimensions, "vectors": packed}])
+    rows = {"fewer": 6, "more": 4}.get(kind, 5)
+    assert stored_vectors(table, 77, "a", rows) is None
 
 
 @pytest.mark.parametrize(
