@@ -233,7 +233,7 @@ def test_the_package_command_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
-class _Operators(TorchDispatchMode):
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the names of all operators that torch computes."""
 
     names: set[str]
