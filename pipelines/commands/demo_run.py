@@ -89,7 +89,7 @@ def _package_and_verify(
     with (
         tempfile.TemporaryDirectory(prefix="fairshard-") as folder,
         logging_to(options, Path(folder)) as log,
-        workers_to_come(options.workers, options.debug) as origin,
+        workers_to_come(options.workers, options.debug, str(out / "out")) as origin,
     ):
         path = Path(folder) / "progress"
         prepared = prepare_job(replace(request, progress_path=str(path), log=log))

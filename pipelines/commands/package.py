@@ -110,7 +110,8 @@ def run(options: argparse.Namespace) -> int:
     # Before what follows is imported, which takes seconds.
     progress.print(f"Checking the deal {options.deal} and the catalogue…", soft_wrap=True)
     # Another engine has workers of its own.
-    with workers_to_come(1 if beam_options else options.workers, options.debug) as origin:
+    workers = 1 if beam_options else options.workers
+    with workers_to_come(workers, options.debug, options.out) as origin:
         with collecting_no_garbage():
             from pipelines.commands.packaging import run_package
 

@@ -46,6 +46,11 @@ def import_for_workers() -> None:
     importlib.import_module("pipelines.steps.worker_models").import_steps()
 
 
+def import_checks() -> None:
+    """Imports what checks rows that no earlier run has checked."""
+    importlib.import_module("pipelines.steps.worker_models").import_checks()
+
+
 def serve_workers(connection: Connection) -> None:
     """Forks workers on request, and returns in each of them when it has done its work."""
     import_for_workers()

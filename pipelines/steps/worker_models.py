@@ -60,8 +60,7 @@ def answer(question: object) -> object:
         LazyVisionModels(question.models).load()
         return None
     if isinstance(question, ImportChecks):
-        for name in _CHECKS:
-            importlib.import_module(name)
+        import_checks()
         return None
     raise TypeError(f"no answer to {question!r}")
 
@@ -104,4 +103,10 @@ def load_if_new(prepared: PreparedJob, origin: ForkServer | None) -> None:
 def import_steps() -> None:
     """Imports what the steps of a run need, except models."""
     for name in _STEPS:
+        importlib.import_module(name)
+
+
+def import_checks() -> None:
+    """Imports what checks rows that no earlier run has checked."""
+    for name in _CHECKS:
         importlib.import_module(name)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from pipelines.vision.decode import encode_image_tokens, next_token_logits
 from pipelines.vision.loading import Network
+from pipelines.vision.packed_texts import encode_packed, packable
 
 # One picture for each size of its details, in pixels of a small picture that is enlarged.
 _DETAILS = (2, 3, 5, 8, 13, 21, 34, 55)
@@ -52,7 +53,9 @@ def _outputs(network: Network) -> list[Tensor]:
     pixels = pictures.to(network.device, network.dtype)
     tokens = network.tokenizer(_TEXTS).to(network.device)
     with torch.inference_mode():
-        found = [model.encode_image(pixels), model.encode_text(tokens)]
+        tower = packable(model)  # as texts are embedded in a run
+        texts = model.encode_text(tokens) if tower is None else encode_packed(tower, tokens)
+        found = [model.encode_image(pixels), texts]
         if hasattr(model, "text_decoder"):
             image_tokens = encode_image_tokens(model, pixels[: len(_TEXTS)])
             logits = next_token_logits(model, image_tokens, tokens[:, :_COMPARED_TOKENS])

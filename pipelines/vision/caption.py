@@ -18,14 +18,14 @@ from pipelines.vision.decode import (
     encode_image_tokens,
     greedy,
 )
-from pipelines.vision.embed import padded_batches
+from pipelines.vision.embed import batch_of, padded_batches
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import ModelRef
 from schemas.errors import InputError
 
-# Batches of the image tower that are decoded together: a step of the decoder is so little work that
-# reading its weights takes much of the time, and one more batch costs half of what one alone does.
-_DECODED_BATCHES = 2
+# Pictures that are decoded together: a step of the decoder is so little work that reading its
+# weights takes much of the time, and 32 pictures more cost half of what 32 alone do.
+_DECODED = 64
 _MAX_TOKENS = 40  # per caption, for models with a longer context
 
 
@@ -34,14 +34,14 @@ class Captioner:
 
     Args:
         network: The loaded model.
-        batch: Pictures per pass of the image tower; twice as many are decoded together.
+        batch: Pictures per pass of the image tower; several batches are decoded together.
         beams: 1 decodes greedily; a larger number is the width of a beam search.
     """
 
     def __init__(self, network: Network, batch: int, beams: int) -> None:
         self.network = network
         self.batch = batch
-        self.decoded = batch * _DECODED_BATCHES
+        self.decoded = batch * (_DECODED // batch_of(network.ref))
         self._beams = beams
         self._coca = cacheable(network.model)
         self.identity = f"{network.identity}@{'greedy' if beams == 1 else f'beam{beams}'}"
@@ -108,14 +108,14 @@ class Captioner:
 
 
 def load_captioner(
-    ref: ModelRef, *, threads: int = 1, batch: int = 32, beams: int = 1
+    ref: ModelRef, *, threads: int = 1, batch: int | None = None, beams: int = 1
 ) -> Captioner:
     """Loads a model as a captioner, or reuses the one that is already loaded in this process.
 
     Args:
         ref: The model; its architecture must have a text decoder.
         threads: Number of torch threads, for the whole process.
-        batch: Pictures per forward pass.
+        batch: Pictures per forward pass; by default, what suits the model.
         beams: Width of the beam search; 1 decodes greedily.
 
     Raises:
@@ -124,4 +124,4 @@ def load_captioner(
     network = load_network(ref, threads)
     if not hasattr(network.model, "text_decoder"):
         raise InputError("This model cannot write captions", ref.name, "Use demo or a CoCa model")
-    return Captioner(network, batch, beams)
+    return Captioner(network, batch or batch_of(ref), beams)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from pipelines.vision import demo_network
@@ -31,7 +32,16 @@ from schemas.errors import InputError
 _DTYPES = {FP32: torch.float32, BF16: torch.bfloat16, FP16: torch.float16}
 _MOST_KEPT = 4
 _kept: dict[tuple[ModelRef, str], Network] = {}  # by reference and identity, oldest first
-_RANDOM = frozenset({Tensor.uniform_, Tensor.normal_})
+# The first three see that they are intercepted, and what they call then is not.
+_RANDOM = frozenset(
+    {
+        init.uniform_,
+        init.normal_,
+        init.kaiming_uniform_,
+        Tensor.uniform_,
+        Tensor.normal_,
+    }
+)
 _PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -163,9 +173,10 @@ class _WithoutRandomNumbers(TorchFunctionMode):
         arguments: Sequence[object] = (),
         options: Mapping[str, object] | None = None,
     ) -> object:
+        options = options or {}
         if function in _RANDOM:
-            return arguments[0]
-        return function(*arguments, **(options or {}))
+            return arguments[0] if arguments else options["tensor"]
+        return function(*arguments, **options)
 
 
 def _for_inference(model: nn.Module) -> Model:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +18,9 @@ from PIL import Image
 from pipelines.demo.model.metrics import to_input
 from pipelines.demo.model.pictures import draw_picture, shrink
 from pipelines.demo.scenes.render import caption, draw_scene_spec, render
-from pipelines.vision import loading
-from pipelines.vision.embed import load_encoder, padded_batches
+from pipelines.vision import demo_network, loading
+from pipelines.vision.caption import load_captioner
+from pipelines.vision.embed import batch_of, load_encoder, padded_batches
 from pipelines.vision.loading import load_network
 from pipelines.vision.models import ModelRef, parse_model
 
@@ -114,3 +118,14 @@ def test_a_scene_has_similar_vectors_at_any_size(demo_model: ModelRef) -> None:
         sizes = [(160, 120), (1200, 900)]
         small, large = encoder.embed_images([render(scene, *size) for size in sizes])
         assert float(small @ large) > 0.9
+
+
+def test_a_pass_has_as_many_pictures_as_suit_the_model(tmp_path: Path) -> None:
+    """The demonstration model's are never changed, since its bytes are the same everywhere."""
+    shutil.copy(demo_network.FOLDER / demo_network.WEIGHTS_NAME, tmp_path / "w.safetensors")
+    other = parse_model(f"fairshard-demo:{tmp_path}/w.safetensors")
+    demo = parse_model("demo")
+    assert (load_encoder(demo).batch, load_captioner(demo).batch) == (32, 32)
+    assert (load_encoder(other).batch, load_captioner(other).batch) == (16, 16)
+    assert load_captioner(demo).decoded == load_captioner(other).decoded == 64
+    assert batch_of(replace(other, precision="cuda-bf16")) == 32

@@ -11,18 +11,20 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
 import pytest
 from huggingface_hub import constants
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipelines.vision import demo_network
 from pipelines.vision.caption import load_captioner
 from pipelines.vision.compat import import_open_clip
 from pipelines.vision.embed import load_encoder
-from pipelines.vision.loading import load_network
+from pipelines.vision.loading import load_network, open_network
 from pipelines.vision.models import ModelRef, ModelRole, check_model, identity, parse_model
 from schemas.errors import InputError
 
@@ -229,3 +231,24 @@ def test_the_package_command_does_not_import_torch() -> None:
     """Importing torch costs time and memory that a run with all its features does not need."""
     script = "import sys, pipelines.commands.packaging; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the names of all operators that torch computes."""
+
+    names: set[str]
+
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        self.names.add(operator.overloadpacket.__name__)
+        return operator(*arguments, **(options or {}))
+
+
+def test_no_random_numbers_are_drawn_for_weights_that_are_replaced(demo_model: ModelRef) -> None:
+    seen = _Operators()  # type: ignore[no-untyped-call]
+    seen.names = set()
+    with seen:
+        open_network(demo_model)
+    assert "copy_" in seen.names  # the weights
+    assert not {"uniform_", "normal_"} & seen.names
