@@ -12,7 +12,9 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
+from pipelines.process.leave import leave
 from schemas.errors import FairshardError
 from schemas.faults import FaultsError
 
@@ -151,6 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return printed.error(as_json, told, _INTERRUPTED)
 
 
+def run() -> NoReturn:
+    """Runs the command of this process, and exits with its code."""
+    leave(main())
+
+
 def told_of(error: FairshardError) -> dict[str, object]:
     """Returns the parts of an error, with those of each fault if it is of several."""
     told: dict[str, object] = {"what": error.what, "which": error.which, "remedy": error.remedy}
@@ -232,4 +239,4 @@ def _fail(command: str, message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -6,6 +6,8 @@ tables and `UNMEASURED` in samples, never a number that could be taken for a res
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Mapping
 from typing import TypedDict
 
 import pyarrow as pa
@@ -98,3 +100,8 @@ MEASURE_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
     *_TEXT_FIELDS,
 )
 MEASURE_NAMES = tuple(field.name for field in MEASURE_FIELDS)
+
+
+def row_measures(row: Mapping[str, object]) -> dict[str, object]:
+    """Returns the measures that a row has, without its other columns."""
+    return {name: row[name] for name in MEASURE_NAMES if name in row}

@@ -20,7 +20,7 @@ from pipelines.profiles.captions import (
 from pipelines.run.job import Job
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
-from schemas.measures import MEASURE_NAMES, UNMEASURED
+from schemas.measures import UNMEASURED, row_measures
 from schemas.profiles.common import CommonSample
 from schemas.reasons import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
@@ -145,9 +145,7 @@ def _common(row: UnitRow, job: Job) -> dict[str, object]:
 
 def _measures(row: UnitRow) -> dict[str, object]:
     measures: dict[str, object] = {
-        name: UNMEASURED if value is None else value
-        for name, value in row.items()
-        if name in MEASURE_NAMES
+        name: UNMEASURED if value is None else value for name, value in row_measures(row).items()
     }
     mark = row["watermark"]
     return {**measures, "watermark": "unknown" if mark is None else "yes" if mark else "no"}

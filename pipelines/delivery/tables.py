@@ -19,7 +19,7 @@ from pipelines.run.job import Job
 from pipelines.storage.columns import join_text, list_array
 from schemas import layout
 from schemas.features import ShotCaptions
-from schemas.measures import MEASURE_NAMES
+from schemas.measures import row_measures
 from schemas.profiles.common import CommonSample
 from schemas.profiles.file_fields import file_columns
 from schemas.profiles.index_columns import index_columns
@@ -58,7 +58,7 @@ def shard_row(
         "family": sample.format,
         "aspect_bucket": aspect_bucket(sample.width, sample.height),
         "motion_milli": row["motion_milli"],
-        **{name: value for name, value in row.items() if name in MEASURE_NAMES},
+        **row_measures(row),
         "clip_score": clip_score(sample, row),
         **rights_commitments(job.salt, delivery, row),
         **file_columns(sample),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -114,6 +114,36 @@ class MediaStream:
         )
 
 
+class LocalMedia(MediaStream):
+    """A file on this machine, which can be read into memory of the caller's instead.
+
+    Args:
+        location: Where the file is.
+        max_bytes: As for `fetch`.
+    """
+
+    def __init__(self, location: FileLocation, max_bytes: int) -> None:
+        super().__init__(location, max_bytes)
+        self._reading = _read_file(location)
+        next(self._reading)
+        self._max_bytes = max_bytes
+        self._total = 0
+
+    def readinto(self, memory: memoryview) -> int:
+        """Reads the next bytes and returns how many; 0 at the end, after which it is not called.
+
+        Raises:
+            BadRecord: As `fetch`.
+        """
+        size = self._reading.send(memory)
+        self._total += size
+        if self._total > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        if not size:
+            _note_read(self._total)
+        return size
+
+
 def fetch_with_evidence(
     location: Location,
     max_bytes: int,
@@ -152,11 +182,20 @@ def _bounded(chunks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
     for chunk in chunks:
         total += len(chunk)
         if total > max_bytes:
-            raise BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
+            raise _too_large(max_bytes)
         yield chunk
-    if total == 0:
+    _note_read(total)
+
+
+def _too_large(max_bytes: int) -> BadRecord:
+    return BadRecord(Reason.MEDIA_TOO_LARGE, f"more than the limit of {max_bytes} bytes")
+
+
+def _note_read(size_bytes: int) -> None:
+    """Counts a file that was read to its end, and refuses an empty one."""
+    if size_bytes == 0:
         raise BadRecord(Reason.MEDIA_EMPTY, "0 bytes")
-    note_amount("media_bytes", total)
+    note_amount("media_bytes", size_bytes)
 
 
 def _stream(
@@ -174,6 +213,26 @@ def _unavailable(detail: str) -> BadRecord:
 
 
 def _stream_file(location: FileLocation) -> Iterator[bytes]:
+    with _opened_file(location) as (descriptor, size_bytes):
+        # Allocate only the file's size; a file that has grown is still read to its end.
+        read_bytes = min(CHUNK_BYTES, size_bytes + 1)
+        while chunk := os.read(descriptor, read_bytes):
+            yield chunk
+            read_bytes = CHUNK_BYTES if len(chunk) == read_bytes else 1
+
+
+def _read_file(location: FileLocation) -> Generator[int, memoryview, None]:
+    """Reads a file into the memory that is sent, and yields how many bytes; 0 at the end."""
+    memory = yield 0
+    with _opened_file(location) as (descriptor, _):
+        while size := os.readv(descriptor, [memory]):
+            memory = yield size
+    yield 0
+
+
+@contextmanager
+def _opened_file(location: FileLocation) -> Iterator[tuple[int, int]]:
+    """Opens a file; yields its descriptor and its size."""
     try:
         descriptor = _open_below(location)
         try:
@@ -181,11 +240,7 @@ def _stream_file(location: FileLocation) -> Iterator[bytes]:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise _unavailable("not a regular file")
-            # Allocate only the file's size; a file that has grown is still read to its end.
-            read_bytes = min(CHUNK_BYTES, status.st_size + 1)
-            while chunk := os.read(descriptor, read_bytes):
-                yield chunk
-                read_bytes = CHUNK_BYTES if len(chunk) == read_bytes else 1
+            yield descriptor, status.st_size
         finally:
             os.close(descriptor)
     except OSError as error:

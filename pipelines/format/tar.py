@@ -11,20 +11,12 @@ import enum
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable
 from types import TracebackType
 from typing import NamedTuple
 
-from pipelines.format.background import BackgroundWorker
-from pipelines.format.tar_sink import Writable, writev_for
-from pipelines.format.tar_write_digests import (
-    BATCH_BYTES,
-    BATCH_PIECES,
-    QUEUE_DEPTH,
-    Hash,
-    MemberDigests,
-)
+from pipelines.format.tar_batches import Batches, Buffers, Chunk, Pieces, ReadInto, Writable
+from pipelines.format.tar_write_digests import Hash, MemberDigests
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -47,10 +39,6 @@ _FIRST_DIGITS = tuple(b"%03o" % value for value in range(8**3))  # the size has 
 _SUMS = tuple(map(sum, _DIGITS))
 _BASE_SUM = _FIXED_SUM - ord("0") - 1  # minus one of the digits, and Adler-32's initial 1
 _CHECKSUMS = tuple(b"%02o" % value for value in range(8))  # it never reaches 8**5
-_LARGE_PIECE_BYTES = 16 * 1024  # smaller pieces are joined before they are written
-# Without digests, batches are larger, because switching threads takes time. With digests, pieces
-# are joined, because each piece needs Python's global lock, and batches fit the processor's cache.
-_WRITTEN_BYTES = 4 * BATCH_BYTES
 
 
 class Digests(enum.Flag):
@@ -137,21 +125,14 @@ class TarWriter:
     def __init__(self, sink: Writable, digests: Digests = Digests.ALL) -> None:
         self._open = True
         self._complete = False
-        self._small: list[bytes] = []  # small pieces, to be joined with the next ones
-        self._small_bytes = 0
-        self._batch: list[bytes] = []
-        self._batch_bytes = 0
         self._extents: list[tuple[str, int, int]] = []
         self._members = MemberDigests() if Digests.MEMBERS in digests else None
         self._sha256 = hashlib.sha256() if Digests.TAR in digests else None
         self._md5 = hashlib.md5(usedforsecurity=False) if Digests.MD5 in digests else None
-        # Writing gets each batch last, because the digests take longer if there are few cores.
-        self._consumers = [
-            *(_digest_worker(one) for one in (self._sha256, self._md5) if one is not None),
-            BackgroundWorker(writev_for(sink), QUEUE_DEPTH, "writing"),
-        ]
-        self._joins_batches = len(self._consumers) > 1
-        self._max_batch_bytes = BATCH_BYTES if self._joins_batches else _WRITTEN_BYTES
+        of_tar = [one for one in (self._sha256, self._md5) if one is not None]
+        self._batches: Batches = (
+            Buffers(sink, self._members, of_tar) if of_tar else Pieces(sink, self._members)
+        )
         self.size = 0
 
     def __enter__(self) -> TarWriter:
@@ -168,7 +149,7 @@ class TarWriter:
         elif self._open:
             self.close()
 
-    def add(self, name: str, length: int, chunks: Iterable[bytes | bytearray | memoryview]) -> None:
+    def add(self, name: str, length: int, chunks: Iterable[Chunk]) -> None:
         """Writes one member.
 
         Args:
@@ -179,36 +160,37 @@ class TarWriter:
         Raises:
             ValueError: If the name is not valid or `chunks` has another length.
         """
+        self._add(name, length, chunks, None)
+
+    def add_from(self, name: str, length: int, read_into: ReadInto) -> None:
+        """Writes one member whose data is read into memory of the writer, which saves a copy.
+
+        Args:
+            name: Its name.
+            length: Total number of bytes that are read.
+            read_into: Reads the next bytes into memory and returns how many; 0 at the end.
+
+        Raises:
+            ValueError: If the name is not valid or another number of bytes is read.
+        """
+        self._add(name, length, (), read_into)
+
+    def _add(
+        self, name: str, length: int, chunks: Iterable[Chunk], read_into: ReadInto | None
+    ) -> None:
         if not self._open:
             raise ValueError("the tar is closed")
         try:
-            self._small += _header(name, length)
-            self._small_bytes += BLOCK
-            received, members = 0, self._members
-            for chunk in chunks:
-                # Threads read the data later, so mutable data must be copied.
-                piece = chunk if type(chunk) is bytes else bytes(chunk)
-                if members is not None:
-                    members.update(piece)
-                size = len(piece)
-                received += size
-                if size < _LARGE_PIECE_BYTES:
-                    self._small.append(piece)
-                    self._small_bytes += size
-                    if self._small_bytes >= _LARGE_PIECE_BYTES:
-                        self._join_small()
-                else:
-                    self._join_small()
-                    self._append_piece(piece)
+            batches = self._batches
+            batches.frame(_header(name, length), BLOCK)
+            received = batches.take(chunks) if read_into is None else batches.read(read_into)
             if received != length:
                 raise ValueError(f"{name}: {received} bytes received, expected {length}")
-            if members is not None:
-                members.end()
+            batches.end_member()
             offset = self.size + BLOCK
             self._extents.append((name, offset, length))
             if padding := -length % BLOCK:
-                self._small.append(PADDINGS[padding])
-                self._small_bytes += padding
+                batches.frame((PADDINGS[padding],), padding)
             self.size = offset + length + padding
         except BaseException:
             self._abort()
@@ -223,12 +205,9 @@ class TarWriter:
         if not self._open:
             raise ValueError("the tar is closed")
         try:
-            self._small.append(END)
+            self._batches.frame((END,), len(END))
             self.size += len(END)
-            self._join_small()
-            self._submit_batch()
-            for thread in self._threads():
-                thread.finish()
+            self._batches.finish()
         except BaseException:
             self._abort()
             raise
@@ -247,44 +226,11 @@ class TarWriter:
         """The MD5 of the whole tar once it is closed, hex; the wids index uses it."""
         return self._digest(self._md5)
 
-    def _threads(self) -> list[BackgroundWorker[Sequence[bytes]] | MemberDigests]:
-        return [*self._consumers, *([self._members] if self._members is not None else [])]
-
     def _abort(self) -> None:
         self._open = False
-        for thread in self._threads():
-            thread.stop()
-
-    def _join_small(self) -> None:
-        if self._small:
-            joined = b"".join(self._small)
-            self._small.clear()
-            self._small_bytes = 0
-            self._append_piece(joined)
-
-    def _append_piece(self, piece: bytes) -> None:
-        self._batch.append(piece)
-        self._batch_bytes += len(piece)
-        if self._batch_bytes >= self._max_batch_bytes or len(self._batch) >= BATCH_PIECES:
-            self._submit_batch()
-
-    def _submit_batch(self) -> None:
-        batch, self._batch, self._batch_bytes = self._batch, [], 0
-        if self._joins_batches:
-            batch = [b"".join(batch)]
-        for consumer in self._consumers:
-            consumer.submit(batch)
+        self._batches.stop()
 
     def _digest(self, digest: Hash | None) -> str:
         if digest is None or not self._complete:
             raise ValueError("the digest was not requested, or the tar is not closed")
         return digest.hexdigest()
-
-
-def _digest_worker(digest: Hash) -> BackgroundWorker[Sequence[bytes]]:
-    return BackgroundWorker(partial(_update, digest), QUEUE_DEPTH)
-
-
-def _update(digest: Hash, batch: Sequence[bytes]) -> None:
-    for piece in batch:
-        digest.update(piece)

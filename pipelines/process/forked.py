@@ -14,6 +14,8 @@ from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
+from pipelines.process.leave import leave
+
 # Arrow's allocator has a thread of its own; OpenBLAS's have the name of the process.
 _HARMLESS = {"jemalloc_bg_thd"}
 
@@ -91,10 +93,7 @@ def _be_forked(run: Callable[[], None], closed: Sequence[int], output: int) -> N
         os.close(nothing)
         os.close(output)
         status = _status_of(run)
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        leave(status)
     finally:
         os._exit(status)
 

@@ -87,3 +87,60 @@ def _run(module: ModuleType) -> None:
         del own[_RUNS]
     module.__class__ = ModuleType
     del own[_WAITING]
+
+
+def leave_out(importing: str, *names: str) -> None:
+    """Lets a package be imported as if modules that it can do without were not installed.
+
+    Later imports of these modules, and those of other threads, find them.
+
+    Args:
+        importing: Full name of the package.
+        names: Full names of the modules; those that have been imported already are not left out.
+    """
+    sys.meta_path.insert(0, _Without(importing, frozenset(names)))
+
+
+class _Without:
+    def __init__(self, importing: str, names: frozenset[str]) -> None:
+        self._importing = importing
+        self._names = names
+        self._thread = 0  # that imports the package
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name in self._names and self._thread == threading.get_ident():
+            raise ModuleNotFoundError(f"{name} is left out here", name=name)
+        if name != self._importing:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _LeavingOut(spec.loader, self)
+                return spec
+        return None
+
+    def run(self, loader: Loader, module: ModuleType) -> None:
+        """Runs the package without them."""
+        self._thread = threading.get_ident()
+        try:
+            loader.exec_module(module)
+        finally:
+            self._thread = 0
+
+
+class _LeavingOut(Loader):
+    def __init__(self, loader: Loader, finder: _Without) -> None:
+        self._loader = loader
+        self._finder = finder
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is None:
+            raise AssertionError("a module that is imported has a spec")
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._finder.run(self._loader, module)

@@ -46,8 +46,11 @@ def profile_columns(name: str, sample: CommonSample) -> dict[str, object]:
 
     What samples of the companion profile do not have is 0 or "".
     """
-    added = [field for field in table_schema(name) if field.name not in _SHARED]
-    return {
-        field.name: getattr(sample, field.name, "" if pa.types.is_string(field.type) else 0)
-        for field in added
-    }
+    return {column: getattr(sample, column, none) for column, none in _added_columns(name)}
+
+
+@lru_cache(maxsize=16)
+def _added_columns(name: str) -> tuple[tuple[str, str | int], ...]:
+    """Returns the columns that a profile adds, each with what stands for none."""
+    added = (field for field in table_schema(name) if field.name not in _SHARED)
+    return tuple((one.name, "" if pa.types.is_string(one.type) else 0) for one in added)

@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from pipelines.signals.file.contact_texts import contacts
+from pipelines.signals.file.contact_texts import Contacts, contacts
 
 _NAMES_FILE = Path(__file__).parent / "first_names.txt"
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
@@ -65,7 +65,7 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
         text: The model's caption.
         own_texts: Title, description and keywords.
     """
-    names, found = list(person_names(text)), contacts([text])
+    names, found = _named_in(text)
     if not (names or found.emails or found.phones):
         return []
     own = list(own_texts)
@@ -79,6 +79,11 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
     if found.phones - known.phones:
         flags.append(CaptionFlag.PHONE)
     return flags
+
+
+@lru_cache(maxsize=4_096)  # models repeat themselves, above all captions of tags
+def _named_in(text: str) -> tuple[tuple[tuple[str, ...], ...], Contacts]:
+    return tuple(person_names(text)), contacts([text])
 
 
 def person_names(text: str) -> Iterator[tuple[str, ...]]:

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pipelines.features.extras import member_key
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import delivered_bytes
-from pipelines.fetch.fetch import MediaStream
+from pipelines.fetch.fetch import LocalMedia, MediaStream
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
@@ -141,6 +141,11 @@ def _statements_key(job: Job, unit: int) -> str:
     return f"{job.work}/{_STATEMENTS}/{unit_name(unit)}.json"
 
 
+def delivered_as_it_is(row: UnitRow) -> bool:
+    """Whether an asset's own file is delivered, and nothing that is made of it."""
+    return row["media_sha256"] == row["original_sha256"]
+
+
 class MediaChangedError(Exception):
     """A medium is not what its unit read, or its server states something else about it.
 
@@ -177,7 +182,10 @@ class SecondReader:
         Raises:
             BadRecord: If it cannot be located; other errors come while it is read.
         """
-        return MediaStream(self._locate(row), self._job.limits.max_bytes)
+        location, max_bytes = self._locate(row), self._job.limits.max_bytes
+        if isinstance(location, FileLocation) and delivered_as_it_is(row):
+            return LocalMedia(location, max_bytes)
+        return MediaStream(location, max_bytes)
 
     def delivered(self, row: UnitRow, stream: MediaStream) -> Iterator[bytes]:
         """Yields the bytes of a sample's media: those of the stream, or what is left of them.
@@ -185,7 +193,7 @@ class SecondReader:
         Raises:
             BadRecord: If the stream fails or is not the file that was read before.
         """
-        if row["media_sha256"] == row["original_sha256"]:
+        if delivered_as_it_is(row):
             yield from stream
             return
         data = b"".join(stream)

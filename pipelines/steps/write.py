@@ -31,6 +31,7 @@ from pipelines.delivery.tables import (
 from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.digest_cache import file_state, invalidate
 from pipelines.features.store import FeatureStore, Vectors
+from pipelines.fetch.fetch import LocalMedia
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.attribution import SAMPLE_COLUMNS
 from pipelines.format.shard_stats import shard_stats
@@ -190,7 +191,10 @@ def _add_sample(
     name = f"{sample.key}.{sample.format}"
     try:
         stream = reader.open(row)
-        tar.add(name, row["bytes"], reader.delivered(row, stream))
+        if isinstance(stream, LocalMedia):
+            tar.add_from(name, row["bytes"], stream.readinto)
+        else:
+            tar.add(name, row["bytes"], reader.delivered(row, stream))
     except (BadRecord, ValueError) as error:
         raise MediaChangedError(row, str(error)) from error
     reader.check_statements(row, stream)

@@ -44,7 +44,7 @@ class FileSink:
         self.written += length
         return length
 
-    def writev(self, pieces: Sequence[bytes]) -> None:
+    def writev(self, pieces: Sequence[bytes | memoryview]) -> None:
         """See `Sink.writev`."""
         try:
             self.file.flush()
@@ -54,7 +54,7 @@ class FileSink:
                 raise
 
 
-def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
+def write_pieces(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
     """Writes all of the pieces to a file, in order, and returns their length.
 
     Raises:
@@ -62,7 +62,7 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> int:
     """
     total = 0
     for start in range(0, len(pieces), _MAX_PIECES):
-        rest: Sequence[bytes | memoryview] = pieces[start : start + _MAX_PIECES]
+        rest = pieces[start : start + _MAX_PIECES]
         remaining_bytes = sum(map(len, rest))
         while remaining_bytes:
             taken = os.writev(descriptor, rest)

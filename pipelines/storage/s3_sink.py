@@ -76,7 +76,7 @@ class MultipartSink:
         self._written += len(view)
         return len(view)
 
-    def writev(self, pieces: Sequence[bytes]) -> None:
+    def writev(self, pieces: Sequence[bytes | memoryview]) -> None:
         """See `Sink.writev`."""
         for piece in pieces:
             self.write(piece)

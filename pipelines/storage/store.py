@@ -64,7 +64,7 @@ class Sink(Protocol):
         """Writes all of `data` and returns its length."""
         ...
 
-    def writev(self, pieces: Sequence[bytes]) -> None:
+    def writev(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Writes all of the pieces, in order, with as few calls and copies as possible."""
         ...
 

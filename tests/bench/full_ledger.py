@@ -40,7 +40,7 @@ class _Discarded:
         self.bytes += len(data)
         return len(data)
 
-    def writev(self, pieces: Sequence[bytes]) -> None:
+    def writev(self, pieces: Sequence[bytes | memoryview]) -> None:
         self.bytes += sum(map(len, pieces))
 
 

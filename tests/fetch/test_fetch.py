@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from tenacity import wait_fixed
 
 from pipelines.fetch import http
-from pipelines.fetch.fetch import fetch, open_stream
+from pipelines.fetch.fetch import LocalMedia, fetch, open_stream
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import (
     FileLocation,
@@ -37,6 +37,14 @@ from schemas.errors import BadRecord, InputError, RunError
 from tests.fetch.buckets import local_bucket
 
 BODY = bytes(range(256)) * 20_000
+
+
+def read_into_memory(where: FileLocation, max_bytes: int, at_once: int = 1_000_003) -> bytes:
+    """Reads a file into memory of the caller's."""
+    media, memory, found = LocalMedia(where, max_bytes), memoryview(bytearray(at_once)), b""
+    while size := media.readinto(memory):
+        found += memory[:size]
+    return found
 
 
 def reason(location: Location, max_bytes: int = 10**7, options: S3Options = DEFAULT_S3) -> str:
@@ -60,6 +68,30 @@ def test_fetch_from_disk(tmp_path: Path) -> None:
     assert reason(file(tmp_path, "empty")).startswith("media.empty")
     for name in ("nothing", "sub", "sub/a/b", "no/thing"):
         assert reason(file(tmp_path, name)).startswith("media.unavailable")
+
+
+def test_a_file_is_read_into_memory_as_it_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(BODY)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "fifo")
+    assert read_into_memory(file(tmp_path, "a"), len(BODY)) == BODY
+    assert b"".join(LocalMedia(file(tmp_path, "a"), len(BODY))) == BODY
+    for name, max_bytes in (("a", len(BODY) - 1), ("empty", 9), ("fifo", 9), ("no", 9), ("A", 9)):
+        with pytest.raises(BadRecord) as caught:
+            read_into_memory(file(tmp_path, name), max_bytes)
+        assert f"{caught.value.reason} {caught.value.detail}" == reason(
+            file(tmp_path, name), max_bytes
+        )
+    with pytest.raises(BadRecord, match="symbolic links"):
+        read_into_memory(file(tmp_path, "link"), 10**7)
+
+
+def test_a_file_that_is_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(BODY)
+    before = len([*Path("/proc/self/fd").iterdir()])
+    LocalMedia(file(tmp_path, "a"), len(BODY)).readinto(memoryview(bytearray(10)))
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 def test_fifo_or_device_is_refused_without_hanging(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.format.background import BackgroundWorker
-from pipelines.format.tar import Digests, TarWriter
-from pipelines.format.tar_sink import Writable
+from pipelines.format.tar import BLOCK, END, Digests, TarWriter
+from pipelines.format.tar_batches import BATCH_BYTES, Writable
 from tests.format.tar_oracle import slow_tar
 
 BIG = bytes(range(256)) * 2000  # half a MB
@@ -124,8 +124,9 @@ def test_a_failing_tar_digest_raises_once(
             tar.close()
         except InjectedError as error:
             seen.append(error)
-    # The digest gets batches of three members, which exceed 1 MiB, and the end as the last batch.
-    assert len(seen) == (pieces // 3 + 1 > good)
+    # The digest gets batches of 1 MiB, and the rest, with the end, as the last batch.
+    whole = pieces * (BLOCK + len(BIG)) + len(END)
+    assert len(seen) == (-(-whole // BATCH_BYTES) > good)
 
 
 def test_a_failing_member_digest_raises(monkeypatch: pytest.MonkeyPatch) -> None:

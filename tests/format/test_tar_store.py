@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import random
 import resource
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.format import tar as tar_module
-from pipelines.format.tar import Member, TarWriter
+from pipelines.format import tar_batches
+from pipelines.format.tar import Digests, Member, TarWriter
 from pipelines.storage.local_file import write_pieces
 from pipelines.storage.local_store import LocalStore
 from schemas.errors import RunError
@@ -42,16 +43,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tars")
 
 
-def write(folder: Path, items: Items) -> list[Member]:
-    """Writes a tar through the folder's store, and checks its digests."""
+def write(folder: Path, items: Items, read_at_once: int = 0) -> list[Member]:
+    """Writes a tar through the folder's store, and checks its digests.
+
+    Every second member is read into the writer's memory, at most so many bytes at once, if any are.
+    """
     with LocalStore(str(folder)).open_write("a.tar") as sink, TarWriter(sink) as tar:
-        for name, data in items:
-            tar.add(name, len(data), [data])
+        for number, (name, data) in enumerate(items):
+            if read_at_once and number % 2 == 0:
+                tar.add_from(name, len(data), in_parts(data, read_at_once))
+            else:
+                tar.add(name, len(data), [data])
         placed = tar.close()
     data = (folder / "a.tar").read_bytes()
     assert tar.sha256 == hashlib.sha256(data).hexdigest()
     assert tar.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
     return placed
+
+
+def in_parts(data: bytes, at_once: int) -> Callable[[memoryview], int]:
+    """Returns a function that reads the data into memory, at most so many bytes at once."""
+    source = io.BytesIO(data)
+    return lambda memory: source.readinto(memory[:at_once])
 
 
 @contextmanager
@@ -73,14 +86,13 @@ def test_the_bytes_equal_those_of_the_reference_writer(
     folder: Path, items: list[tuple[str, bytes]], seed: int, batch: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tar_module, "BATCH_BYTES", batch)
-        patch.setattr(tar_module, "_WRITTEN_BYTES", batch)
+        patch.setattr(tar_batches, "BATCH_BYTES", batch)
         slow = slow_tar(items)
         assert write(folder, items) == slow[1]
         assert (folder / "a.tar").read_bytes() == slow[0]
         draw = random.Random(seed)
         with short_writes(iter(lambda: draw.choice([1, 511, 512, 70_000]), 0)):
-            assert write(folder, items) == slow[1]
+            assert write(folder, items, draw.choice([97, 700, 1 << 20])) == slow[1]
         assert (folder / "a.tar").read_bytes() == slow[0]
 
 
@@ -91,8 +103,32 @@ def test_thousands_of_tiny_members_and_some_huge_ones_are_written(
     folder: Path, sizes: Sequence[int]
 ) -> None:
     items = [(f"{at:x}.txt", bytes([at % 256]) * size) for at, size in enumerate(sizes)]
-    placed = write(folder, items)
-    assert ((folder / "a.tar").read_bytes(), placed) == slow_tar(items)
+    for read_at_once in (0, 3_000_000):
+        placed = write(folder, items, read_at_once)
+        assert ((folder / "a.tar").read_bytes(), placed) == slow_tar(items)
+
+
+@pytest.mark.parametrize("digests", [Digests.ALL, Digests.MEMBERS, Digests.NONE])
+@pytest.mark.parametrize("announced", [0, 99, 101, 5_000_000])
+def test_reading_another_number_of_bytes_is_an_error(digests: Digests, announced: int) -> None:
+    sink = io.BytesIO()
+    with pytest.raises(ValueError, match=f"100 bytes received, expected {announced}"):
+        TarWriter(sink, digests).add_from("a.jpg", announced, in_parts(bytes(100), 64))
+    assert sink.getvalue() == b""
+
+
+@pytest.mark.parametrize("digests", [Digests.NONE, Digests.MEMBERS, Digests.TAR])
+def test_what_is_read_is_written_with_any_digests(digests: Digests) -> None:
+    items = [("a.jpg", bytes(range(256)) * 9_000), ("b.jpg", b""), ("c.jpg", b"x" * 70_000)]
+    sink = io.BytesIO()
+    with TarWriter(sink, digests) as tar:
+        for name, data in items:
+            tar.add_from(name, len(data), in_parts(data, 1 << 20))
+        placed = tar.close()
+    written, members = slow_tar(items)
+    assert sink.getvalue() == written
+    if Digests.MEMBERS in digests:
+        assert placed == members
 
 
 def test_write_and_writev_keep_their_order(tmp_path: Path) -> None:

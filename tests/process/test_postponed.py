@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from pipelines.process.postponed import postpone
+from pipelines.process.postponed import leave_out, postpone
 
 
 @pytest.fixture
@@ -121,3 +121,46 @@ def test_a_command_starts_without_what_few_runs_need() -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_package_is_imported_without_what_it_can_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("spare_there", "spare_other"):
+        (tmp_path / f"{name}.py").write_text("")
+    folder = tmp_path / "spare_user"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import threading\n"
+        "from importlib import import_module\n"
+        "def found(name):\n"
+        "    try:\n"
+        "        return bool(import_module(name))\n"
+        "    except ImportError:\n"
+        "        return False\n"
+        "here = [found('spare_there'), found('spare_other'), found('spare_user.part')]\n"
+        "elsewhere = []\n"
+        "thread = threading.Thread(target=lambda: elsewhere.append(found('spare_there')))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    (folder / "part.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    leave_out("spare_user", "spare_there", "spare_user.part", "spare_nowhere")
+    user = importlib.import_module("spare_user")
+    assert user.here == [False, True, False]
+    assert user.elsewhere == [True]
+    assert user.__loader__ is user.__spec__.loader  # type: ignore[union-attr]
+    assert importlib.import_module("spare_user.part").__name__ == "spare_user.part"
+
+
+def test_beam_is_imported_without_pandas_which_can_be_imported_later() -> None:
+    code = (
+        "import sys, pipelines.steps, apache_beam\n"
+        "assert 'pandas' not in sys.modules\n"
+        "import pyarrow, pandas\n"
+        "assert len(pyarrow.table({'a': [1, 2]}).to_pandas()) == 2\n"
+        "assert isinstance(pyarrow.array(pandas.Series([1])), pyarrow.Int64Array)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
