@@ -40,7 +40,8 @@ def looked_up(
 
 
 def stored_keys(index: StringIndex) -> npt.NDArray[np.uint64]:
-    return index._slots[index._slots != _NO_KEY]
+    keys: npt.NDArray[np.uint64] = index._slots[index._slots != _NO_KEY]
+    return keys
 
 
 def strings(*texts: str | None) -> Column:
