@@ -24,7 +24,7 @@ ENGINE_FILES := tests/end_to_end/test_dask.py tests/end_to_end/test_dask_faults.
 	tests/end_to_end/test_portable.py tests/end_to_end/test_engines_bucket.py \
 	tests/end_to_end/test_determinism.py tests/faults/test_engine_kills.py
 
-.PHONY: demo test test-slow test-engines check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
+.PHONY: demo test test-slow test-engines engines check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
 	shots-env fuzz conformance-env dali-env trainer-env quality-env swift-env prism dask-demo wheel setup lint types \
 	contracts schemas clean help
 
@@ -34,6 +34,7 @@ help:
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the long tests"
 	@echo "make test-engines  those of them that run other engines; Prism's need make prism"
+	@echo "make engines    engine by library: sha256 of delivery/, time, ratio; ENGINES=\"--all\""
 	@echo "make coverage   which lines the unit tests run"
 	@echo "make docs       the site: site/index.html"
 	@echo "make hooks      git runs the quick checks before each commit"
@@ -175,6 +176,10 @@ test-slow: $(VENV)/.test
 test-engines: $(VENV)/.test
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder \
 		$(ENGINE_FILES) $(ENGINE_TESTS)
+
+# ENGINES="--all" adds four Dask workers and pools of the job service.
+engines: $(VENV)/.test
+	$(BIN)/python -m tests.bench.engine_matrix $(ENGINES)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

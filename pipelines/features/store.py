@@ -27,6 +27,8 @@ import pyarrow.parquet as pq
 from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.storage.columns import list_items, rows_of, values_of
+from pipelines.storage.parallel import in_parallel
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
 from schemas import layout
@@ -54,6 +56,7 @@ from schemas.features import (
 from schemas.measures import MEASURES_SCHEMA, MeasuresRow
 
 _DIGEST_CHARACTERS = 32  # of a sha256, in hex
+_KEPT_BYTES = 64 << 20  # of files read from a bucket, in each process
 # Increased when the definition of a file's state changes.
 DIGEST_CACHE_MODEL = "states-v1"
 # Increased when probing or hashing gives other results for the same bytes.
@@ -152,9 +155,13 @@ class FeatureTable(Generic[RowT]):
     def _read(self, low: int, high: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads all rows of the files that overlap the range; the last row of a key counts."""
         names = None if columns is None else [self.key, *columns]
-        parts = [
-            read_feature_file(self.store, key, names) for key in self._overlapping_files(low, high)
-        ]
+        keys = self._overlapping_files(low, high)
+
+        def read(key: str) -> pa.Table:
+            return read_feature_file(self.store, key, names, _recent)
+
+        # Threads of its own are worth their start only for several files.
+        parts = list(in_parallel(self.store, read, keys) if len(keys) > 1 else map(read, keys))
         return pa.concat_tables(parts) if parts else self.schema.empty_table()
 
     def load(self, low: int, high: int) -> dict[str, RowT]:
@@ -223,22 +230,37 @@ def write_feature_file(
     return key
 
 
+_recent = RecentFiles(_KEPT_BYTES)
+
+
 def _name_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
 
 
-def read_feature_file(store: Store, key: str, columns: list[str] | None = None) -> pa.Table:
+def read_feature_file(
+    store: Store, key: str, columns: list[str] | None = None, recent: RecentFiles | None = None
+) -> pa.Table:
     """Reads a file of a feature table, or some of its columns.
 
     Files of earlier releases have no digest of their bytes in their names.
 
+    Args:
+        store: The output store.
+        key: The file's key.
+        columns: The columns; None for all.
+        recent: Files that were read and found to be sound; others are added to them.
+
     Raises:
         RunError: If it is damaged.
     """
-    data = store.read_bytes(key)
+    kept = recent.get(store, key) if recent else None
+    data = store.read_bytes(key) if kept is None else kept
     stated = key.removesuffix(".parquet").rpartition("-")[2]
-    if len(stated) == _DIGEST_CHARACTERS and stated != _name_digest(data):
-        raise _damaged(store, key, "its bytes are not those that were written")
+    if kept is None and len(stated) == _DIGEST_CHARACTERS:
+        if stated != _name_digest(data):
+            raise _damaged(store, key, "its bytes are not those that were written")
+        if recent:
+            recent.keep(store, key, data)
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
             return file.read(columns=columns, use_threads=False)

@@ -2,16 +2,17 @@
 
 The table is built once, the values of a batch are hashed in numpy straight from Arrow's buffers,
 and an answer costs the same beside a thousand texts as beside ten million, but for the memory it
-touches. Screening 5 million assets takes 1.54 times the processor time with `pandas.Index`, which
-makes a Python string of every id, and 3.38 times with Arrow's `index_in`, which builds its hash
-table at every call (docs/performance.md, `python -m tests.bench.lookup`).
+touches: mostly one line of the processor's cache for a text that is not there. Screening 5 million
+assets takes 1.54 times the processor time with `pandas.Index`, which makes a Python string of every
+id, and 3.38 times with Arrow's `index_in`, which builds its hash table at every call
+(docs/performance.md, `python -m tests.bench.lookup`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ _MAKE_ODD = np.uint64(1)
 _HALF_WORD_BITS = np.uint64(32)
 _MIX_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FINAL_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
-_SENTINEL_KEY = np.uint64(2**64 - 1)  # larger than any key; every walk ends at it
+_NO_KEY = np.uint64(2**64 - 1)  # larger than any key; every walk ends at it
+_SLOTS_A_TEXT = 2
+_MAX_HOMES = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class _TextBuffer:
     Attributes:
         data: Their UTF-8 bytes, and 8 bytes more so that a word can be read anywhere.
         offsets: Where each begins, and where the last ends, [n + 1].
+        size: The size of each in bytes, where it is known that all have the same, so that no offset
+            needs to be read; else None.
     """
 
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.signedinteger]
+    size: int | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -60,6 +66,8 @@ class _TextBuffer:
 
     def spans(self, rows: IntArray | slice) -> tuple[IntArray, IntArray]:
         """First byte and length of some texts."""
+        if self.size is not None and not isinstance(rows, slice):
+            return rows * self.size, np.full(len(rows), self.size)
         starts = self.offsets[:-1][rows].astype(np.int64)
         return starts, self.offsets[1:][rows].astype(np.int64) - starts
 
@@ -94,6 +102,13 @@ def _text_buffer(values: Column) -> _TextBuffer:
     if last > first:
         data[:-_WORD_BYTES] = numbers_in(content, np.uint8, last - first, first)
     return _TextBuffer(data, offsets - offsets[0])
+
+
+def _with_size(texts: _TextBuffer) -> _TextBuffer:
+    """The same texts; if all have one size, as ids often do, that is noted."""
+    sizes = np.diff(texts.offsets)
+    regular = len(sizes) > 0 and sizes.min() == sizes.max()
+    return replace(texts, size=int(sizes[0])) if regular else texts
 
 
 def _bits_past_end(lengths: IntArray, word: int) -> WordArray:
@@ -206,30 +221,43 @@ class StringIndex:
                 pc.is_valid(known).to_numpy(zero_copy_only=False)
             )
             known = known.drop_null()
-        self._known_texts = _text_buffer(known)
-        self._build_buckets()
+        self._known_texts = _with_size(_text_buffer(known))
+        self._build_slots()
 
-    def _build_buckets(self) -> None:
-        """Puts the texts in order of their hashes, and notes where each bucket of these begins."""
+    def _build_slots(self) -> None:
+        """Puts the keys of the texts into slots, in the order of their hashes.
+
+        A key is the top bits of a hash, a 0, and below them the position: one look finds a hash and
+        whose it is, and of texts alike the first comes first. Its home is the share of the slots
+        that its hash is of all hashes; it is there, or behind smaller keys without a gap.
+        """
         texts = self._known_texts
         bits = max(1, (len(texts) - 1).bit_length())
-        # A key is the top bits of a hash, a 0, and below them the position: sorting brings texts
-        # alike together, the first in front, and one look finds a hash and whose it is.
         self._position_mask = np.uint64(2**bits - 1)
         self._hash_mask = np.uint64(2**64 - 2 ** (bits + 1))
-        keys = np.empty(len(texts) + 1, np.uint64)
+        keys = np.empty(len(texts), np.uint64)
         _hash_in_chunks(texts, self._secret, keys)
         keys &= self._hash_mask
         keys |= np.arange(len(keys), dtype=np.uint64)
-        keys[-1] = _SENTINEL_KEY
         keys.sort()
         repeated = self._repeated_keys(keys)
-        self._keys = keys = np.delete(keys, repeated) if len(repeated) else keys
-        # For each value of the top bits: where the first key that has them, or more, stands.
-        self._shift = np.uint64(64 - bits)
-        sizes = np.bincount((keys[:-1] >> self._shift).view(np.int64), minlength=2**bits)
-        self._bucket_starts = np.zeros(2**bits, np.int32 if len(texts) < 2**31 else np.int64)
-        np.cumsum(sizes[:-1], out=self._bucket_starts[1:])
+        if len(repeated):
+            keys = np.delete(keys, repeated)
+        self._homes = np.uint64(min(_SLOTS_A_TEXT * len(keys) + 1, _MAX_HOMES))
+        at = self._home(keys & self._hash_mask)
+        order = np.arange(len(keys))
+        at -= order
+        np.maximum.accumulate(at, out=at)
+        at += order
+        self._slots = np.full(max(int(self._homes), int(at.max(initial=0)) + 1) + 1, _NO_KEY)
+        self._slots[at] = keys
+
+    def _home(self, hashes: WordArray) -> IntArray:
+        """The slot at which the search for each hash begins."""
+        homes = hashes >> _HALF_WORD_BITS
+        homes *= self._homes
+        homes >>= _HALF_WORD_BITS
+        return homes.view(np.int64)
 
     def _repeated_keys(self, keys: WordArray) -> IntArray:
         """Where a key is of the same text as the one before, so that no walk is long for them."""
@@ -267,12 +295,14 @@ class StringIndex:
     def _write_positions(self, texts: _TextBuffer, found: IntArray) -> None:
         """Writes the positions of texts to `found`."""
         hashes = _hash_texts(texts, self._secret) & self._hash_mask
-        at = self._bucket_starts[(hashes >> self._shift).view(np.int64)].astype(np.int64)
-        rows = np.flatnonzero(self._keys[at] < hashes)
+        at = self._home(hashes)
+        keys = self._slots[at]
+        rows = np.flatnonzero(keys < hashes)
         while len(rows):
             at[rows] += 1
-            rows = rows[self._keys[at[rows]] < hashes[rows]]
-        keys = self._keys[at]
+            further = self._slots[at[rows]]
+            keys[rows] = further
+            rows = rows[further < hashes[rows]]
         rows = np.flatnonzero((keys ^ hashes) <= self._position_mask)
         keys = keys[rows]
         while len(rows):
@@ -281,7 +311,7 @@ class StringIndex:
             found[rows[same]] = candidates[same]
             rows = rows[~same]  # texts whose hashes begin alike: the next may be the one
             at[rows] += 1
-            keys = self._keys[at[rows]]
+            keys = self._slots[at[rows]]
             same_hash = (keys ^ hashes[rows]) <= self._position_mask
             rows, keys = rows[same_hash], keys[same_hash]
         if self._valid_positions is not None:

@@ -14,8 +14,14 @@ import pyarrow.compute as pc
 
 from pipelines.run.job import Job
 from pipelines.storage.columns import values_of
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import parquet_bytes, read_parquet, read_row_groups
+from pipelines.storage.tables import (
+    parquet_bytes,
+    parquet_columns,
+    read_parquet,
+    read_row_groups,
+)
 from schemas.layout import unit_name
 
 _FAMILY = "format"
@@ -41,9 +47,22 @@ def write_unit(store: Store, job: Job, unit: int, rows: pa.Table) -> None:
     store.write_bytes(unit_key(job, unit), parquet_bytes(*(groups or [rows])))
 
 
-def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table:
-    """Reads some columns of a unit's table, in the table's order."""
-    return read_parquet(store, unit_key(job, unit), columns)
+def read_unit(
+    store: Store, job: Job, unit: int, columns: list[str], recent: RecentFiles | None = None
+) -> pa.Table:
+    """Reads some columns of a unit's table, in the table's order.
+
+    Args:
+        store: The output store.
+        job: The run.
+        unit: The unit's number.
+        columns: The columns.
+        recent: Tables that were just read, if there may be several readers.
+    """
+    key = unit_key(job, unit)
+    if recent is None:
+        return read_parquet(store, key, columns)
+    return parquet_columns(recent.read(store, key), columns)
 
 
 class UnitTables:

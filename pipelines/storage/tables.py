@@ -91,7 +91,12 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
 
     These tables are small: threads and datasets of many files would cost more than the reading.
     """
-    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+    return parquet_columns(store.read_bytes(key), columns)
+
+
+def parquet_columns(data: bytes, columns: list[str] | None = None) -> pa.Table:
+    """Returns a Parquet table, or some of its columns, from the bytes of its file."""
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
         return file.read(columns=columns, use_threads=False)
 
 

@@ -186,6 +186,7 @@ def library(size: LibrarySize, base: Path | None) -> Iterator[Path]:
             )
             write_small_tables(folder, size)
             list(made)
+        os.sync()  # else the disk would still be busy with the library while it is screened
         held = sum(path.stat().st_size for path in folder.iterdir())
         print(
             f"{size.assets:,} assets, {size.contributors:,} contributors, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipelines.features.store import FeatureTable, open_feature_store
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from schemas.errors import RunError
 from schemas.features import EMBEDDINGS_SCHEMA, EmbeddingRow
 from schemas.layout import unit_range
 
@@ -172,3 +173,42 @@ def test_vectors_are_in_the_order_of_the_keys(store: Store) -> None:
     assert found.tolist() == [table(store).load(0, 19)[key]["embedding"] for key in keys]
     with pytest.raises(KeyError):
         table(store).vectors(0, 9, "embedding", ["c"])
+
+
+class _Bucket:
+    """A folder that passes for a remote store, and counts what is read of it."""
+
+    is_remote, requests_at_once = True, 4
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = open_store(str(folder))
+        self.uri = f"s3://{folder.name}"
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._folder, name)
+
+    def read_bytes(self, key: str) -> bytes:
+        self.reads += 1
+        return self._folder.read_bytes(key)
+
+
+def test_sound_file_of_a_bucket_is_read_once_and_a_damaged_one_is_never_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    table(store).save(0, 9, [row("a", 1.0)])
+    table(store).save(10, 19, [row("b", 2.0)])
+    bucket = _Bucket(tmp_path)
+    for _ in range(3):
+        found = table(cast("Store", bucket)).vectors(0, 19, "embedding", ["b", "a"])
+        assert found[:, 0].tolist() == [2.0, 1.0]
+    assert bucket.reads == 2
+    damaged = _Bucket(tmp_path)
+    damaged.uri = "s3://damaged"
+    [first, _] = [item.key for item in store.list(table(store).prefix)]
+    data = bytearray(store.read_bytes(first))
+    data[len(data) // 2] ^= 1
+    store.write_bytes(first, bytes(data))
+    for _ in range(2):
+        with pytest.raises(RunError, match="stored features is damaged"):
+            table(cast("Store", damaged)).load(0, 9)
