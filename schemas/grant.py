@@ -44,7 +44,7 @@ class FileRequest(_Record):
     deal_id: _Name
     purpose: _Text  # what the files are for
     paths: Annotated[list[_Text], Field(min_length=1, max_length=MAX_PATHS)]  # below the deal
-    asked_at: _Text  # ISO 8601 instant; a request is good for some minutes
+    asked_at: _Text  # ISO 8601 instant; a request is good for some minutes, and once
     vkey: _Text
     signature: Annotated[str, Field(max_length=1_000)] = ""
 
@@ -86,5 +86,6 @@ class Refused(_Record):
         "party",
         "purpose",
         "path",
+        "replayed",
     ]
     detail: str

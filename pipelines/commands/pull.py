@@ -15,13 +15,12 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
+from pipelines.pull.addresses import Addresses
 from pipelines.pull.download import DownloadSettings
-from pipelines.pull.grant_addresses import GrantAddresses, read_grant
 from pipelines.pull.open import open_origin
 from pipelines.pull.pull import Pulled, PullRequest, pull
 from pipelines.pull.selection import SampleChoice, Selection
 from pipelines.report.progress import show_progress
-from pipelines.run.signing_key import load_key
 from pipelines.storage.progress import report_progress
 from pipelines.verify.signer import read_pinned_keys
 from schemas.errors import InputError, counted
@@ -150,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> GrantAddresses | None:
+def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> Addresses | None:
     """Returns the addresses that a grant gives, if one was given."""
     if options.grant is None:
         if options.buyer_key or options.purpose:
@@ -164,6 +163,10 @@ def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> Gra
             f"--grant {options.grant}",
             "Give --buyer-key, and leave out --sign-command.",
         )
+    # Few pulls need what follows, and each would wait for it.
+    from pipelines.pull.grant_addresses import GrantAddresses, read_grant
+    from pipelines.run.signing_key import load_key
+
     try:
         data = options.grant.read_bytes()
     except OSError as error:

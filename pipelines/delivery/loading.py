@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pipelines.delivery.loading_torch import torch_blocks
 from pipelines.format.energon import ENERGON_VERSION, IMAGE_FAMILIES
 from schemas import layout
 from schemas.manifest import ShardRecord
@@ -170,6 +171,9 @@ def loading_section(deal_id: str, shards: Sequence[ShardRecord]) -> list[str]:
                 _ENERGON.format(family=family),
             )
         )
+    blocks += torch_blocks(
+        pattern, family, decodes, sum(shard.family == family for shard in train or shards)
+    )
     if any(shard.family in TRAINER_FAMILIES for shard in train):
         blocks.append(_trainer_block(train))
     blocks += [

@@ -15,8 +15,8 @@ from itertools import count
 from pydantic import ValidationError
 
 from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
-from pipelines.storage.tables import json_bytes
 from schemas import layout
+from schemas.canonical import json_bytes
 from schemas.errors import InputError, RunError
 from schemas.manifest import FileRecord, Manifest, ShardRecord
 

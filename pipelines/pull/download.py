@@ -4,6 +4,9 @@ Each worker thread has one connection and takes one part at a time. A part that 
 from the byte after the last one that came, so that nothing comes twice. A part may fail without
 progress a limited number of times in a row; waits between attempts grow, and are the server's
 if it asks for one.
+
+Several files are under way at a time and their parts are taken in turn, since a file's digest has
+to be computed from its start to its end: those of different files are computed at the same time.
 """
 
 from __future__ import annotations
@@ -78,10 +81,18 @@ class Totals:
 
 @dataclass
 class _Job:
-    """A file in progress: its parts, and how often all of it came."""
+    """A file in progress.
+
+    Attributes:
+        wanted: The file.
+        file: Its parts.
+        waiting: The parts that nobody fetches yet; -1 if all were there from the start.
+        rounds: How often all of it came.
+    """
 
     wanted: Wanted
     file: PartFile
+    waiting: deque[int]
     rounds: int = 1
 
 
@@ -138,7 +149,7 @@ class _Download:
         self._report = report
         self._turn = threading.Condition()
         self._waiting: Iterator[Wanted] = iter(wanted)
-        self._tasks: deque[tuple[_Job, int]] = deque()
+        self._jobs: deque[_Job] = deque()  # those with parts that nobody fetches yet
         self._under_way = 0
         self._open: set[PartFile] = set()
         self._stop = threading.Event()
@@ -205,17 +216,26 @@ class _Download:
         """Returns the next part to fetch, or -1 for a file whose parts are all there."""
         with self._turn:
             while not self._stop.is_set():
-                if self._tasks:
-                    self._under_way += 1
-                    return self._tasks.popleft()
-                following = next(self._waiting, None)
-                if following is not None:
+                while len(self._open) < self._settings.lanes:
+                    following = next(self._waiting, None)
+                    if following is None:
+                        break
                     self._begin(following)
-                elif not self._under_way:
+                if self._jobs:
+                    self._under_way += 1
+                    return self._take()
+                if not self._under_way:
                     return None
-                else:
-                    self._turn.wait()
+                self._turn.wait()
             return None
+
+    def _take(self) -> tuple[_Job, int]:
+        """Takes a part of the file whose turn it is; the file is the last one then."""
+        job = self._jobs.popleft()
+        part = job.waiting.popleft()
+        if job.waiting:
+            self._jobs.append(job)
+        return job, part
 
     def _begin(self, wanted: Wanted) -> None:
         file = PartFile(self._folder, wanted.sha256, wanted.size, self._settings.part_bytes)
@@ -224,8 +244,7 @@ class _Download:
         there = wanted.size - sum(stop - start for start, stop in map(file.bounds, missing))
         if there:
             self._report(there)
-        job = _Job(wanted, file)
-        self._tasks.extend((job, part) for part in missing or [-1])
+        self._jobs.append(_Job(wanted, file, deque(missing or [-1])))
 
     def _do(self, worker: _Worker, job: _Job, part: int) -> None:
         if part < 0:
@@ -237,7 +256,7 @@ class _Download:
         if job.file.finish_part(part, crc):
             self._finish(job)
         else:
-            job.file.digest_ahead()
+            job.file.digest_ahead(self._settings.lanes)
 
     def _fetch(self, worker: _Worker, job: _Job, part: int) -> int | None:
         """Fetches a part and returns its CRC; None if the download was stopped."""
@@ -293,7 +312,8 @@ class _Download:
         self._report(-again)
         with self._turn:
             self.totals.repeated_bytes += again
-            self._tasks.extendleft((job, part) for part in reversed(bad))
+            job.waiting.extend(bad)
+            self._jobs.appendleft(job)
             self._turn.notify_all()
 
     def _count(self, count: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from pipelines.pull.addresses import Addresses
 from pipelines.pull.folder_origin import FolderOrigin
-from pipelines.pull.grant_addresses import GrantAddresses
 from pipelines.pull.http_origin import HttpOrigin
 from pipelines.pull.origin import Origin
 from pipelines.pull.web import open_web, shown_uri
@@ -15,7 +15,7 @@ from schemas.errors import InputError
 
 
 def open_origin(
-    uri: str, stall_s: float, sign_command: str = "", granted: GrantAddresses | None = None
+    uri: str, stall_s: float, sign_command: str = "", granted: Addresses | None = None
 ) -> Origin:
     """Returns the place at an address; nothing is asked yet.
 

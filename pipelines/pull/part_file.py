@@ -89,9 +89,18 @@ class PartFile:
                     os.write(self._parts, b"%08d %08x\n" % (part, crc))
             return len(self._crcs) == self.count
 
-    def digest_ahead(self) -> None:
-        """Adds to the digest what is there from the start on, unless another thread does."""
-        while self._next_is_there() and self._hashing.acquire(blocking=False):
+    def digest_ahead(self, parts_ahead: int) -> None:
+        """Adds to the digest what is there from the start on, unless another thread does.
+
+        Args:
+            parts_ahead: The number of parts that may be there beyond the digest. If there are
+                more, it waits for the other thread: more connections than cores would leave that
+                thread too little time, and what is left at the end takes one thread alone.
+        """
+        while self._next_is_there():
+            behind = len(self._crcs) - self._hashed > parts_ahead
+            if not self._hashing.acquire(blocking=behind):
+                return
             try:
                 while self._next_is_there():
                     self._feed(self._hashed, self._digest.update)

@@ -22,10 +22,9 @@ from pipelines.pull.head import Head, find_head
 from pipelines.pull.origin import Origin
 from pipelines.pull.part_file import file_digest
 from pipelines.pull.place import Known, copies_there, copy_durably, refuse_strangers, survey, switch
-from pipelines.pull.samples import drop_samples, pull_samples
 from pipelines.pull.selection import EVERYTHING, Selection, listed_files
 from pipelines.pull.side_records import pull_side_records
-from pipelines.pull.state import PullState, locked, read_state, write_state
+from pipelines.pull.state import PullState, drop_samples, locked, read_state, write_state
 from pipelines.storage.local_file import (
     TEMPORARY_PREFIX,
     make_folder,
@@ -129,6 +128,9 @@ def pull(
         if choice is None:
             drop_samples(request.folder, state)
         else:
+            # It reads tables, and importing Arrow takes longer than most pulls need otherwise.
+            from pipelines.pull.samples import pull_samples
+
             names = request.selection.shard_names(head.manifest)
             totals.received_bytes += pull_samples(
                 origin, head, request.folder, state, choice, names, request.settings, report

@@ -25,13 +25,19 @@ from pipelines.pull.head import Head
 from pipelines.pull.origin import MIN_BYTES_PER_S, Lane, Origin, PassingFaultError
 from pipelines.pull.patience import after_fault
 from pipelines.pull.selection import SampleChoice
-from pipelines.pull.state import INNER, PullState, stream_durably, write_state
+from pipelines.pull.state import (
+    INNER,
+    PullState,
+    drop_samples,
+    samples_path,
+    stream_durably,
+    write_state,
+)
 from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import ShardRecord
 from schemas.shard_table import EXTRA_MEMBERS, ShardRow
 
-SAMPLES = "samples"
 _REQUEST_BYTES = 8 << 20
 _GAP_BYTES = 64 << 10  # fetched with what is around it, since a request costs more
 _COLUMNS = [
@@ -97,7 +103,7 @@ def pull_samples(
         lane = origin.lane()
         try:
             pieces = _tar(origin, lane, paths[one.shard.name], one, settings, report)
-            stream_durably(_path(folder, one.shard.name), pieces, inner)
+            stream_durably(samples_path(folder, one.shard.name), pieces, inner)
         finally:
             lane.close()
         return one.size
@@ -107,17 +113,6 @@ def pull_samples(
         return sum(pool.map(fetch, missing))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def drop_samples(folder: Path, state: PullState, keep: frozenset[str] = frozenset()) -> None:
-    """Removes the copy's tars in `samples/` that are not of these shards."""
-    for name in set(state.samples) - keep:
-        _path(folder, name).unlink(missing_ok=True)
-    state.samples = sorted(keep.intersection(state.samples))
-
-
-def _path(folder: Path, shard: str) -> Path:
-    return folder / SAMPLES / f"{shard}.tar"
 
 
 def _choose(delivery: Path, shards: Sequence[ShardRecord], choice: SampleChoice) -> list[_Chosen]:
@@ -154,7 +149,7 @@ def _places(table: Path) -> Iterator[MemberPlace]:
 
 def _is_there(folder: Path, one: _Chosen) -> bool:
     """Returns whether the tar of what is chosen is there, byte by byte."""
-    path = _path(folder, one.shard.name)
+    path = samples_path(folder, one.shard.name)
     if not path.is_file():
         return False
     with path.open("rb") as file:

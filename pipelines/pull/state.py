@@ -29,6 +29,7 @@ from schemas.errors import InputError, RunError
 INNER = ".pull"
 STATE_FORMAT: Final = 1
 _STATE = "state.json"
+_SAMPLES = "samples"
 
 
 class PullState(BaseModel):
@@ -128,3 +129,15 @@ def stream_durably(path: Path, pieces: Iterable[bytes], inner: Path) -> None:
         sync_and_close(sink)
         name.replace(path)
         sync_folder(path.parent)
+
+
+def samples_path(folder: Path, shard: str) -> Path:
+    """Returns the path of the tar with the samples that were taken from a shard."""
+    return folder / _SAMPLES / f"{shard}.tar"
+
+
+def drop_samples(folder: Path, state: PullState, keep: frozenset[str] = frozenset()) -> None:
+    """Removes the copy's tars in `samples/` that are not of these shards."""
+    for name in set(state.samples) - keep:
+        samples_path(folder, name).unlink(missing_ok=True)
+    state.samples = sorted(keep.intersection(state.samples))

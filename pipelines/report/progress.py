@@ -15,13 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-)
 
 from pipelines.report.durations import seconds_text
 
@@ -90,6 +83,9 @@ def show_progress(path: Path, console: Console, quiet: bool = False) -> Iterator
 
 
 def _show_bars(totals: _ProgressTotals, console: Console, stop: threading.Event) -> None:
+    # Only a terminal shows bars, and nothing else waits for their import.
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
     bars = Progress(
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description:<16}"),

@@ -3,7 +3,8 @@
 Each request is checked anew: 1. both records are what was signed, by the agency and by the grant's
 holder; 2. the grant was issued here, is not revoked and has not expired, and the request is recent;
 3. deal, party and purpose are the deal's; 4. every file is of the deal's latest version, or a
-record for its buyer. It is logged before the answer is given.
+record for its buyer; 5. the request was not used before, which the log says even after a restart.
+It is logged before the answer is given.
 
 If the agency's own server sends the files, 2 to 4 are checked again for each range of each file,
 so that a grant that is revoked ends at once.
@@ -24,6 +25,7 @@ from pipelines.serve.grants import is_revoked, kept_grant
 from pipelines.serve.published import Published, Readable
 from pipelines.serve.tickets import BadTicketError, Ticket, Tickets
 from pipelines.storage.store import Store, check_key
+from schemas.canonical import canonical_json
 from schemas.errors import InputError
 from schemas.grant import FileRequest, Grant, GrantedFile, GrantedFiles, Refused, SignedRequest
 from schemas.manifest import FileRecord, Manifest
@@ -83,7 +85,7 @@ class Gate:
         readable = self._published.readable(grant.deal_id)
         _check_terms(grant, request.deal_id, request.purpose, readable.manifest)  # 3
         files = _chosen(readable, request.paths)  # 4
-        self._record(grant, request, readable.manifest, files, now)
+        self._record(grant, request, readable.manifest, files, now)  # 5
         until_s = int(now.timestamp()) + self.life_s
         return GrantedFiles(
             files=[
@@ -144,6 +146,8 @@ class Gate:
             raise _refused("revoked", grant.grant)
         if datetime.fromisoformat(grant.expires_at) <= now:
             raise _refused("expired", f"the grant ended at {grant.expires_at}")
+        if datetime.fromisoformat(grant.issued_at) - now > _GOOD_FOR:  # a clock that was set back
+            raise _refused("expired", f"the grant begins at {grant.issued_at}")
 
     def _record(
         self,
@@ -153,8 +157,9 @@ class Gate:
         files: dict[str, FileRecord | None],
         now: datetime,
     ) -> None:
-        """Records who got which digests."""
-        asked = hashlib.sha256(request.signature.encode()).hexdigest()
+        """Records who got which digests, unless the same request is in the log already."""
+        content = canonical_json(request.model_dump(mode="json", exclude={"signature"}))
+        asked = hashlib.sha256(content).hexdigest()
         private: dict[str, object] = {
             "grant": grant.grant,
             "party": grant.party,
@@ -163,7 +168,9 @@ class Gate:
             "delivery": manifest.delivery,
             "files": {path: file.sha256 if file else None for path, file in files.items()},
         }
-        self._log.write((grant.grant, asked), private, now.astimezone(UTC).isoformat())
+        at = now.astimezone(UTC).isoformat()
+        if not self._log.write((grant.grant, asked), private, at):
+            raise _refused("replayed", f"the request of {request.asked_at} was used before")
 
     def _granted(
         self, grant: Grant, purpose: str, until_s: int, path: str, file: FileRecord | None

@@ -113,11 +113,13 @@ def _cached_client(options: S3Options, signature: str) -> S3Client:
 
 def _make_client(options: S3Options, signature: str) -> S3Client:
     try:
-        client = _build_client(options, "auto", signature)
+        # A session of its own: boto3's default session is not safe to share between threads.
+        session = boto3.session.Session(region_name=options.region)
+        client = _build_client(session, options, "auto", signature)
         if is_aws(client):
             return client
         # Other services rarely have a wildcard host name for buckets.
-        return _build_client(options, "path", signature)
+        return _build_client(session, options, "path", signature)
     except (BotoCoreError, ValueError) as error:
         raise InputError(
             "The S3 client cannot be set up",
@@ -133,7 +135,10 @@ def is_aws(client: S3Client) -> bool:
 
 
 def _build_client(
-    options: S3Options, addressing: Literal["auto", "path"], signature: str
+    session: boto3.session.Session,
+    options: S3Options,
+    addressing: Literal["auto", "path"],
+    signature: str,
 ) -> S3Client:
     config = Config(
         signature_version=signature or None,
@@ -149,8 +154,6 @@ def _build_client(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    # A session of its own: boto3's default session is not safe to share between threads.
-    session = boto3.session.Session(region_name=options.region)
     client = session.client(
         "s3",
         endpoint_url=options.endpoint_url,

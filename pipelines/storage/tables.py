@@ -1,4 +1,4 @@
-"""tables."""
+"""Reads and writes tables, and JSON files beside them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
-from schemas.canonical import is_plain
+from schemas.canonical import json_bytes as json_bytes
 
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
-
-_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-
-
-def _halve_indents(text: bytes) -> bytes:
-    """Returns JSON that is indented by two spaces indented by one.
-
-    Line breaks and zero bytes are written as escapes in strings, so they occur nowhere else.
-    """
-    depth = 0
-    while b"\n" + b"  " * (depth + 1) in text:
-        depth += 1
-    for level in range(depth, 0, -1):  # a line that is done begins with zeros
-        text = text.replace(b"\n" + b"  " * level, b"\n" + b"\0" * level)
-    return text.replace(b"\0", b" ")
 
 
 def table_digest(table: pa.Table) -> str:
@@ -137,18 +121,6 @@ def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
             if statistics is None or str(statistics.min) <= value <= str(statistics.max):
                 groups.append(group)
         return file.read_row_groups(groups, use_threads=False)
-
-
-def json_bytes(value: object) -> bytes:
-    """Returns readable JSON in one fixed form: sorted keys, a newline at the end."""
-    # orjson indents by two, and writes floats otherwise; of what is plain it writes the same text.
-    if is_plain(value):
-        try:
-            return _halve_indents(orjson.dumps(value, option=_OPTIONS))
-        except orjson.JSONEncodeError:
-            pass  # integers beyond 64 bits, lone surrogates
-    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    return text.encode() + b"\n"
 
 
 def read_json(store: Store, key: str) -> Any:

@@ -5,8 +5,9 @@ number of connections and the same length of a part, in turn; each time is the b
 `pull` and boto3's parallel downloads run in this process. After `make bench-peers` three commands,
 each with its start, are compared as well: `fairshard pull`, `aws s3 cp --recursive` and `s5cmd
 cp`, the last also with the numbers of connections that it chooses itself. The others neither
-digest nor sync what they write; a pull does both. Files are in memory (`--dir`), since the disk is
-not what is compared.
+digest nor sync what they write; a pull does both. So s5cmd is also run with `openssl dgst -sha256`
+after it, on all cores: what it takes with other tools to know that the files are right. Files are
+in memory (`--dir`), since the disk is not what is compared.
 """
 
 from __future__ import annotations
@@ -86,6 +87,29 @@ def by_command(command: list[str]) -> Callable[[Path], None]:
     return run
 
 
+def with_digests(download: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Returns what downloads, and then computes the sha256 of every file on all cores."""
+
+    def run(target: Path) -> None:
+        download(target)
+        files = sorted((path for path in target.rglob("*") if path.is_file()), key=_size)
+        cores = os.cpu_count() or 1
+        digests = [
+            subprocess.Popen(
+                ["openssl", "dgst", "-sha256", *files[core::cores]], stdout=subprocess.DEVNULL
+            )
+            for core in range(cores)
+            if files[core::cores]
+        ]
+        assert all(process.wait() == 0 for process in digests)
+
+    return run
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
 def commands(folder: Path) -> dict[str, Callable[[Path], None]]:
     """Returns the commands that are compared, by name; writes what configures them."""
     (folder / "agency.vkey").write_text(SIGNER.vkey + "\n")
@@ -106,6 +130,7 @@ def commands(folder: Path) -> dict[str, Callable[[Path], None]]:
         "aws s3 cp": by_command([str(tools / "aws"), "s3", "cp", "--quiet", "--recursive", place]),
         "s5cmd cp": by_command([*s5cmd, *alike, f"{place}/*"]),
         "s5cmd cp, its defaults": by_command([*s5cmd, "cp", f"{place}/*"]),
+        "s5cmd cp and digests": with_digests(by_command([*s5cmd, *alike, f"{place}/*"])),
     }
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,14 +18,16 @@ pytest.importorskip("starlette", reason="fairshard[serve] is not installed")
 
 from pipelines.accounts.log import open_log
 from pipelines.format.signed_record import signed_bytes
-from pipelines.ledger.record import Kind
+from pipelines.ledger.record import Kind, Record
 from pipelines.ledger.signed_note import FileKey
+from pipelines.pull import grant_addresses
 from pipelines.pull.grant_addresses import GrantAddresses
 from pipelines.pull.open import open_origin
 from pipelines.pull.pull import Pulled, PullRequest, pull
 from pipelines.run.announce import announce
 from pipelines.serve.access import RefusedError
 from pipelines.serve.grants import issue_grant, revoke_grant
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from schemas.errors import InputError
 from schemas.grant import FileRequest, Grant, SignedRequest
@@ -89,16 +94,21 @@ def test_the_holder_pulls_and_the_log_says_what_it_got(
     done = got(served, grant, tmp_path / "copy")
     assert tree(tmp_path / "copy" / "delivery") == tree(files.root / "acme/v0001/delivery")
     assert done.head.latest is not None and done.totals.faults == 0
-    log = open_log(served.gate.store, KEY)
-    accesses = [log.record(n) for n in range(log.size) if log.record(n).kind is Kind.ACCESS]
-    given = {path: digest for one in accesses for path, digest in dict_of(one.private).items()}
+    found = accesses(served)
+    given = {path: digest for one in found for path, digest in dict_of(one.private).items()}
     manifest = json.loads((files.root / "acme/v0001/delivery/MANIFEST.json").read_bytes())
     for file in manifest["files"]:
         assert given[f"v0001/delivery/{file['path']}"] == file["sha256"]
-    assert {one.private["party"] for one in accesses} == {manifest["deal"]["buyer"]}
-    assert {one.private["purpose"] for one in accesses} == {PURPOSE}
-    public = b"".join(one.leaf() for one in accesses)
+    assert {one.private["party"] for one in found} == {manifest["deal"]["buyer"]}
+    assert {one.private["purpose"] for one in found} == {PURPOSE}
+    public = b"".join(one.leaf() for one in found)
     assert b"acme" not in public and b"a-buyer" not in public  # the log is for anyone
+
+
+def accesses(served: Served) -> list[Record]:
+    """Returns the log's records of who got what."""
+    log = open_log(served.gate.store, KEY)
+    return [log.record(n) for n in range(log.size) if log.record(n).kind is Kind.ACCESS]
 
 
 def dict_of(private: Any) -> dict[str, str]:
@@ -143,6 +153,80 @@ def test_whoever_may_not_is_refused(served: Served, files: RangeServer) -> None:
         "v0001/delivery/../../x",
     ):
         assert refusal(served, asked(grant, [path])) == "path"
+
+
+def test_a_request_is_answered_once(served: Served, files: RangeServer) -> None:
+    """Also by a server that was started again, and whatever its signature looks like."""
+    store, now = served.gate.store, datetime.now(UTC)
+    first, second = asked(granted(store), [TAR]), asked(granted(store), [TAR])
+    assert served.gate.answer(first, now).files
+    assert refusal(served, first) == "replayed"
+    assert served.gate.answer(second, now).files  # another grant's
+    restarted = replace(served, gate=replace(served.gate))
+    assert refusal(restarted, first) == refusal(restarted, second) == "replayed"
+    assert len(accesses(served)) == 2
+    # A request for what is not given is not used up by it.
+    later = asked(granted(store), ["v0002/delivery/README.md"])
+    assert refusal(served, later) == "path"
+    publish(files.root / "acme", "v0002", {"README.md": b"new\n"})
+    announce(store, "acme", SIGNER, datetime.now(UTC))
+    assert served.gate.answer(later, now).files
+    connection = HTTPConnection(urlsplit(served.uri).netloc)
+    with closing(connection):
+        connection.request("POST", "/v1/files", later.model_dump_json().encode())
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["refused"]) == (403, "replayed")
+
+
+def test_a_record_of_which_the_reply_is_lost_is_no_replay(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that broke off says that another process was first."""
+    write = LocalStore.write_new
+    monkeypatch.setattr(LocalStore, "write_new", lambda *a, **k: write(*a, **k) and False)
+    request = asked(granted(served.gate.store), [TAR])
+    assert served.gate.answer(request, datetime.now(UTC)).files
+    assert refusal(served, request) == "replayed"
+
+
+def test_clocks_that_differ_by_more_than_minutes(served: Served) -> None:
+    """A request of the past or of the future, whichever clock is wrong; a grant needs no clock."""
+    grant, now = granted(served.gate.store), datetime.now(UTC)
+    for minutes, said in ((-6, "expired"), (6, "expired"), (-(10**6), "expired")):
+        moved = (now + timedelta(minutes=minutes)).isoformat()
+        assert refusal(served, asked(grant, [TAR], asked_at=moved), now) == said
+    for minutes in (-4, 4):
+        moved = (now + timedelta(minutes=minutes)).isoformat()
+        assert served.gate.answer(asked(grant, [TAR], asked_at=moved), now).files
+    # The server's clock is set back: what was asked by the true time is not of its now.
+    past = now - timedelta(days=400)
+    assert refusal(served, asked(grant, [TAR]), past) == "expired"
+    # Set back with a request to match: it is before the grant was issued.
+    request = asked(grant, [TAR], asked_at=past.isoformat())
+    assert refusal(served, request, past) == "expired"
+    # Beyond microseconds, digits tell requests apart; in another zone, it is the same instant.
+    zone = now.astimezone(timezone(timedelta(hours=5))).isoformat()
+    assert served.gate.answer(asked(grant, [TAR], asked_at=zone), now).files
+    digits = f"{now:%Y-%m-%dT%H:%M:%S.%f}"
+    for more in ("000000001", "000000002"):
+        request = asked(grant, [TAR], asked_at=f"{digits}{more}+00:00")
+        assert served.gate.answer(request, now).files
+
+
+def test_a_buyers_requests_of_one_moment_differ(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment
+
+    moment = datetime.now(UTC)
+    monkeypatch.setattr(grant_addresses, "datetime", Stopped)
+    given = GrantAddresses(served.uri, granted(served.gate.store), BUYER, "")
+    for _ in range(3):
+        given.prepare([TAR])
+    assert len(accesses(served)) == 3
 
 
 def test_only_the_latest_version_is_given(served: Served, files: RangeServer) -> None:
