@@ -42,7 +42,7 @@ def _framed(image: Image.Image, dice: random.Random) -> Image.Image:
     """With a thin dark line and a broad pale frame."""
     wide = round(dice.uniform(0.02, 0.06) * min(image.size))
     inner = ImageOps.expand(image, max(1, wide // 4), (40, 30, 20))
-    return _jpeg(ImageOps.expand(inner, wide, dice.choice(["white", (225, 215, 195)])), dice)
+    return _jpeg(ImageOps.expand(inner, wide, dice.choice([(255, 255, 255), (225, 215, 195)])), dice)
 
 
 def _cut_at_one_side(image: Image.Image, dice: random.Random) -> Image.Image:
@@ -78,8 +78,8 @@ def _turned(image: Image.Image, dice: random.Random) -> Image.Image:
     """Straightened by about a degree, without the corners that this leaves."""
     angle = dice.choice([-1, 1]) * dice.uniform(0.4, 1.2)
     changed = image.rotate(angle, Image.Resampling.BICUBIC)
-    cut = [round(0.022 * side) for side in image.size]
-    return _jpeg(changed.crop((*cut, image.width - cut[0], image.height - cut[1])), dice)
+    left, top = (round(0.022 * side) for side in image.size)
+    return _jpeg(changed.crop((left, top, image.width - left, image.height - top)), dice)
 
 
 def _vignette(image: Image.Image, dice: random.Random) -> Image.Image:
