@@ -230,7 +230,7 @@ def missing_module(error: Exception) -> str:
 def _fail(command: str, message: str) -> None:
     text = f"fairshard {command}: {message}"
     if sys.stderr.isatty():  # files and other programs get each fault on a line
-        from pipelines.commands.wrapping import wrap_lines
+        from pipelines.process.wrapping import wrap_lines
 
         text = wrap_lines(text)
     print(text, file=sys.stderr)  # noqa: T201

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
-from pipelines.commands.wrapping import wrap_lines
+from pipelines.process.wrapping import wrap_lines
 from pipelines.report.summary import label_once
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import SmallLibrary, in_process
@@ -82,3 +83,20 @@ def test_long_words_are_kept_and_faults_are_indented() -> None:
 def test_a_label_stands_once_beside_its_lines() -> None:
     rows = [("a", "1"), ("b", "2"), ("b", "3"), ("", "4"), ("b", "5")]
     assert label_once(rows) == [("a", "1"), ("b", "2"), ("", "3"), ("", "4"), ("b", "5")]
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_explanations_fit_the_terminal(
+    on_terminal: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = SmallLibrary(tmp_path)
+    library.add(1, people_count=2, release_ids=["r-1"], title="four cups below a tree " * 4)
+    library.write_catalogue()
+    monkeypatch.setenv("COLUMNS", "80")
+    if on_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    words = ("--catalogue", tmp_path / "catalogue", "--deal", tmp_path / "deal.toml")
+    said = in_process("explain", "a-0", *words, "--as-of", AS_OF, "--no-fetch").out
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
+    assert lines[0].startswith("REFUSED") and "release.model_missing" in said
+    assert (max(map(len, lines)) <= 80) == on_terminal
