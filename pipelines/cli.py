@@ -238,7 +238,12 @@ def missing_module(error: Exception) -> str:
 
 
 def _fail(command: str, message: str) -> None:
-    print(f"fairshard {command}: {message}", file=sys.stderr)  # noqa: T201
+    text = f"fairshard {command}: {message}"
+    if sys.stderr.isatty():  # files and other programs get each fault on a line
+        from pipelines.process.wrapping import wrap_lines
+
+        text = wrap_lines(text)
+    print(text, file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -252,7 +252,8 @@ def _find_exports(
             f"No file has the columns of {preset.agency}",
             f"{uri} holds {listing}",
             f"Expected a header such as {preset.header}. Choose another preset, or name the file "
-            'in mapping.toml: [mapping.assets] files = ["…"].',
+            'in mapping.toml: [mapping.assets] files = ["…"]. If there are titles above its '
+            "header, say which row is the header: [mapping.assets] header_row = 3.",
         )
     return sorted(found)
 

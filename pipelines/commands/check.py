@@ -35,6 +35,19 @@ from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
+# What counts are called for people; the rows of assets are counted with those of other tables.
+_LABELS = {
+    "unreadable": "unreadable rows",
+    "diverted": "failed checks",
+    "ignored_columns": "columns not read",
+    "absent": "taken for empty",
+    "respelled": "respelled values",
+    "respelled_ids": "respelled ids",
+    "control_characters": "control characters",
+    "personal_texts": "personal texts",
+    "reported": "report only",
+    "other_references": "unused references",
+}
 
 EXAMPLES = """\
 examples:
@@ -147,7 +160,7 @@ def _say(
         command = latest_command(options.out or "OUT")
         print_wrapped(results, f"After a run with this --as-of: {line} Run then: {command}")
     if look.error is None:
-        ending = "" if look.is_complete else ", as far as was looked"
+        ending = "" if look.is_complete else ", as far as checked"
         results.print(
             f"OK{ending}: deal {deal.deal_id} and catalogue {catalogue.uri}", soft_wrap=True
         )
@@ -179,7 +192,11 @@ def _show(
     reading: Reading,
 ) -> None:
     results.print(f"Deal {deal.deal_id} and catalogue {catalogue.uri}:", soft_wrap=True)
-    counted = [(name.replace("_", " "), _shown(value)) for name, value in counts.items()]
+    counted = [
+        (_LABELS.get(name, name), _shown(value))
+        for name, value in counts.items()
+        if value and name != "assets"
+    ]
     matched = [("column", f"{ours} is read from {n!r}") for ours, n in catalogue.matched_columns]
     print_labelled(results, [*counted, *reading.lines(), *matched], _LABEL_WIDTH)
     show_not_stated(results, reading, find_unknown(catalogue))

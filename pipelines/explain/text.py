@@ -21,8 +21,10 @@ from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine
 from pipelines.explain.rules import RuleCheck
 from pipelines.explain.trace import RowTrace, RuleFinding, combined_outcome
+from pipelines.process.wrapping import wrap_lines
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import Decision
+from pipelines.run.step_names import STEP_NAMES
 from schemas.reasons import Outcome, Stage
 from schemas.signal import AssertionKind, Origin
 
@@ -51,8 +53,10 @@ def print_asset_trace(
     lines = asset_trace_lines(asset_trace, inputs, run)
     first = Text(next(lines))
     first.stylize(style, 0, len(label))
-    console.print(first, soft_wrap=True)
+    console.print(first, soft_wrap=not console.is_terminal)
     for line in lines:
+        if console.is_terminal:  # elsewhere, lines are as wide as they are in documents
+            line = wrap_lines(line, console.width)
         console.print(Text(line), soft_wrap=True)
 
 
@@ -301,7 +305,9 @@ def _decision_text(decision: Decision, same: bool) -> str:
     if decision.shard:
         return f"delivered in shard {decision.shard} under the key {decision.key}"
     failed = decision.outcome == Outcome.FAILED
-    outcome = f"{'failed asset' if failed else decision.outcome} at {decision.stage}"
+    outcome = (
+        f"{'failed asset' if failed else decision.outcome} in the step {STEP_NAMES[decision.stage]}"
+    )
     if same:
         return f"{outcome}, for the same reason{'' if len(decision.reasons) == 1 else 's'}"
     return f"{outcome}: {', '.join(decision.reasons)} ({_cut(one_line(decision.detail))})"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.report.defaults import strict_defaults
-from pipelines.report.funnel import STEP_NAMES
 from pipelines.report.summary import verify_command
 from pipelines.report.versions import versions_json
 from pipelines.run.job import Job
 from pipelines.run.pools import PastVersion
 from pipelines.run.status import RunState, read_status
+from pipelines.run.step_names import STEP_NAMES
 from pipelines.run.undelivered import look_back
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json

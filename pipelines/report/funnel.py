@@ -12,19 +12,10 @@ from rich.table import Table
 from pipelines.report.durations import seconds_text
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
+from pipelines.run.step_names import STEP_NAMES
 from schemas.errors import counted
 from schemas.reasons import Outcome
 from schemas.run_record import AttemptRecord, RunRecord, StepTime
-
-STEP_NAMES = {
-    "prepare": "Check inputs",
-    "read": "Read catalogue",
-    "screen": "Screen rights",
-    "enrich": "Enrich assets",
-    "select": "Select samples",
-    "write": "Write shards",
-    "publish": "Publish",
-}
 
 
 def show_counts(

@@ -15,8 +15,10 @@ from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import DIMENSIONS, Sizes
 from pipelines.rights.formatting import one_line
 from schemas.deal_keys import json_value, toml_text
+from schemas.errors import counted
 from schemas.money import format_amount
 
+_FEWEST_FOR_TENTHS = 10  # contributors
 _HOUR_MS = 3_600_000
 _TITLES = {
     "licence": "By licence",
@@ -28,6 +30,9 @@ _TITLES = {
 NOT_READ = (
     "No media were read: what files say of rights, damaged files, duplicates and the deal's "
     "selection by looks may exclude more. fairshard check --files all reads them."
+)
+_ALL_CLEARED = (
+    "It is divided among all cleared assets here; a run divides it among those that it delivers."
 )
 _TIES = "Without the agency's key and books, single credits may differ by what earlier pools left."
 
@@ -77,6 +82,7 @@ def quote_json(quote: Quote, top: int) -> dict[str, object]:
         "assets": tally.entered + tally.failed.total(),
         "failed": dict(sorted(tally.failed.items())),
         "cleared": tally.cleared.to_json(),
+        "takes_at_most": quote.deal.select.max_assets,
         "refused": tally.entered - tally.cleared.assets,
         "refused_by_notice": dict(sorted(tally.notices.items())),
         "reasons": [
@@ -134,6 +140,9 @@ def show_quote(console: Console, quote: Quote, top: int) -> None:
     if quote.recorded is not None:
         left = f"{cleared.assets:,} are left after what {quote.recorded.version} found in files"
         _line(console, f"  {left}")
+    if cleared.assets > deal.select.max_assets:
+        most = counted(deal.select.max_assets, "asset")
+        _line(console, f"  a run delivers at most {most} of these (select.max_assets)")
     for line in _size_lines(cleared):
         _line(console, f"  {line}")
     for notice, count in sorted(tally.notices.items()):
@@ -156,16 +165,20 @@ def _size_lines(sizes: Sizes) -> list[str]:
     lines = []
     stated = sizes.assets - sizes.without_bytes
     if stated:
-        lines.append(f"{size_text(sizes.bytes)} in {stated:,} files whose size is stated")
+        files = counted(stated, "file")
+        lines.append(f"{size_text(sizes.bytes)} in {files} whose size is stated")
     if sizes.without_bytes:
-        lines.append(f"{sizes.without_bytes:,} files have no size in the catalogue")
-    if sizes.films:
-        known = sizes.films - sizes.without_length
-        lines.append(
-            f"{hours(sizes.film_ms)} hours in {known:,} of {sizes.films:,} films whose length is "
-            "stated"
-        )
+        lines.append(f"{_has(sizes.without_bytes, 'file')} no size in the catalogue")
+    if known := sizes.films - sizes.without_length:
+        films = counted(known, "film")
+        lines.append(f"{hours(sizes.film_ms)} hours in {films} whose length is stated")
+    if sizes.without_length:
+        lines.append(f"{_has(sizes.without_length, 'film')} no length in the catalogue")
     return lines
+
+
+def _has(count: int, noun: str) -> str:
+    return f"{counted(count, noun)} {'has' if count == 1 else 'have'}"
 
 
 def _show_reasons(console: Console, quote: Quote) -> None:
@@ -231,20 +244,22 @@ def _show_money(console: Console, quote: Quote, top: int) -> None:
         return
     _line(
         console,
-        f"Money: of {format_amount(pool.gross_minor, currency)} the agency has "
-        f"{format_amount(pool.agency_minor, currency)}, {spread.people:,} contributors have "
+        f"Money: of {format_amount(pool.gross_minor, currency)} {currency} the agency has "
+        f"{format_amount(pool.agency_minor, currency)}, and {_has(spread.people, 'contributor')} "
         f"{format_amount(pool.contributors_minor, currency)}",
     )
-    table = _table("Money per contributor")
-    for name in ("least", "a tenth", "a quarter", "median", "3 quarters", "9 tenths", "most"):
+    if quote.tally.cleared.assets > quote.deal.select.max_assets and _pays_delivered(quote):
+        _line(console, _ALL_CLEARED)
+    table = _table(f"Money per contributor ({currency})")
+    for name, _ in _steps(spread):
         table.add_column(name, justify="right")
-    table.add_row(*(format_amount(minor, currency) for minor in _steps(spread)))
+    table.add_row(*(format_amount(minor, currency) for _, minor in _steps(spread)))
     console.print(table)
-    _line(
-        console,
-        f"mean {format_amount(spread.mean, currency)}; the best tenth has "
-        f"{100 * spread.top_tenth_share:.0f} % of it",
-    )
+    mean = f"mean {format_amount(spread.mean, currency)}"
+    if spread.people >= _FEWEST_FOR_TENTHS:
+        share = f"{100 * spread.top_tenth_share:.0f} %"
+        mean += f"; the tenth of contributors who get most get {share} of it all"
+    _line(console, mean)
     best = _table(f"Who gets most ({currency})")
     best.add_column("amount", justify="right")
     best.add_column("contributor", overflow="fold")
@@ -255,11 +270,22 @@ def _show_money(console: Console, quote: Quote, top: int) -> None:
         _line(console, _TIES)
 
 
-def _steps(spread: Spread) -> tuple[int, ...]:
-    return (
-        *(spread.least, spread.tenth, spread.quarter, spread.median),
-        *(spread.three_quarters, spread.nine_tenths, spread.most),
-    )
+def _pays_delivered(quote: Quote) -> bool:
+    return quote.deal.price.base == "delivered"
+
+
+def _steps(spread: Spread) -> list[tuple[str, int]]:
+    """Returns what the least, the median and so on get; no tenths of a few people."""
+    every = [
+        ("least", spread.least),
+        ("a tenth", spread.tenth),
+        ("a quarter", spread.quarter),
+        ("median", spread.median),
+        ("3 quarters", spread.three_quarters),
+        ("9 tenths", spread.nine_tenths),
+        ("most", spread.most),
+    ]
+    return every if spread.people >= _FEWEST_FOR_TENTHS else every[::3]
 
 
 def _top(quote: Quote, count: int) -> list[tuple[str, int]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from pipelines.report.durations import seconds_text
-from pipelines.report.funnel import STEP_NAMES, funnel
+from pipelines.report.funnel import funnel
 from pipelines.run.counts import count_reasons
 from pipelines.run.status import Holder, RunState, RunStatus, StepProgress
+from pipelines.run.step_names import STEP_NAMES
 from schemas.run_record import AttemptRecord
 
 _REASONS_SHOWN = 3

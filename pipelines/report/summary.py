@@ -191,10 +191,19 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
         ("For the agency", agency),
         ("Data docs", f"{agency}/{_DATA_DOCS}"),
     ]
-    for name, text in rows:
+    for name, text in label_once(rows):
         facts.add_row(name, text)
     console.print(facts)
     _show_key(console, job, packaged.manifest.vkey)
+
+
+def label_once(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns rows of a label and a text, without labels that the row before has as well."""
+    labels = [None, *(label for label, _ in rows)]
+    return [
+        ("" if label == before else label, text)
+        for before, (label, text) in zip(labels, rows, strict=False)
+    ]
 
 
 def _looked_at(computed: Mapping[str, int]) -> str:

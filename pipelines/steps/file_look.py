@@ -10,7 +10,7 @@ from pipelines.catalogue.parts import Catalogue
 from pipelines.fetch.fetch import open_stream
 from pipelines.fetch.locate import SourcePolicy, resolve_media_uri
 from pipelines.media.limits import MediaLimits
-from schemas.errors import BadRecord
+from schemas.errors import BadRecord, counted
 
 _MAX_NAMED = 3
 
@@ -45,7 +45,7 @@ class FileLook:
     def lines(self) -> list[str]:
         """Returns it for people."""
         if not self.looked_for:
-            return [f"not looked for: {self.cleared:,} of cleared assets"]
+            return [f"not looked for, of {counted(self.cleared, 'cleared asset')}"]
         of = "all" if self.looked_for == self.cleared else f"a sample of {self.cleared:,}"
         lines = [f"{self.found:,} of {self.looked_for:,} exist ({of} cleared assets)"]
         for reason, count in sorted(self.faults.items()):

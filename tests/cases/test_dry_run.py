@@ -79,7 +79,7 @@ def test_files_that_are_not_there(whole: Path, tmp_path: Path) -> None:
     assert files["examples"] == {"media.unavailable": ["A-2 (No such file or directory)"]}
     unlooked = check(folder, "--as-of", AS_OF, "--files", "none")
     assert unlooked.code == 0
-    assert "OK, as far as was looked" in unlooked.out
+    assert "OK, as far as checked" in unlooked.out
 
 
 def test_no_ok_where_nothing_is_delivered(whole: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_run_decision_is_looked_up(demo: Demo, capsys: pytest.CaptureFixture[str
     assert explain(demo, by_role(demo, "exact_second"), "--out", demo.out) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("CLEARED, NOT DELIVERED")
-    assert "refused at select: duplicate.exact" in " ".join(lines[2:6])
+    assert "refused in the step Select samples: duplicate.exact" in " ".join(lines[2:6])
     query = inquiry(demo, "demo-main")
     run = look_up_run(str(demo.out), "demo-main", delivered)
     place = next(

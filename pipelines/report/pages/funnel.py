@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.report.durations import seconds_text
-from pipelines.report.funnel import STEP_NAMES, work_lines
+from pipelines.report.funnel import work_lines
 from pipelines.report.pages.excluded import Exclusions
 from pipelines.report.pages.parts import Column, bar, note, percent, section, table, text
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts
+from pipelines.run.step_names import STEP_NAMES
 from schemas.errors import counted
 from schemas.reasons import Outcome
 from schemas.run_record import RunRecord, StepTime
