@@ -89,6 +89,7 @@ class AssetDescription(TypedDict):
     source_url: str | None
     boxes: str | None
     poses: str | None
+    depth: str | None
 
 
 class AssetRow(AssetDescription):
@@ -143,6 +144,7 @@ ASSETS_SCHEMA = pa.schema(
         # Files with what is where in a film, which some profiles need.
         pa.field("boxes", pa.string()),
         pa.field("poses", pa.string()),
+        pa.field("depth", pa.string()),
     ]
 )
 

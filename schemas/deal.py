@@ -15,7 +15,7 @@ from schemas.deal_agency import AgencyTerms
 from schemas.deal_captions import CaptionTerms, EndpointTerms
 from schemas.deal_clips import ClipTerms
 from schemas.deal_render import RenderTerms
-from schemas.deal_structure import StructureTerms
+from schemas.deal_structure import EMBEDDED_PROFILES, StructureTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -52,11 +52,11 @@ _LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
 _LATER_SHARD_KEYS = ("min_shards", "counts", "wids_md5")
 _LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
 
-# Sections of one profile only, with that profile and what they say.
+# Sections of some profiles only, with these and what they say.
 _Section = TypeVar("_Section", ClipTerms, StructureTerms)
 _PROFILE_SECTIONS = {
-    "clips": ("first-last-frame", "clips are taken"),
-    "structure": ("structure-video", "frames are embedded"),
+    "clips": (("first-last-frame",), "clips are taken"),
+    "structure": (EMBEDDED_PROFILES, "frames are embedded"),
 }
 
 
@@ -146,9 +146,10 @@ class Deal(DealSection):
             raise ValueError(
                 'inference = "pack-without" contradicts purposes, which include inference'
             )
-        if value.inference == "pack-without" and info.data.get("profile") == "structure-video":
+        profile = info.data.get("profile")
+        if value.inference == "pack-without" and profile in EMBEDDED_PROFILES:
             raise ValueError(
-                'inference = "pack-without" contradicts profile "structure-video", whose samples '
+                f'inference = "pack-without" contradicts profile "{profile}", whose samples '
                 "have embeddings"
             )
         return value
@@ -171,9 +172,10 @@ class Deal(DealSection):
     def _check_profile_section(cls, value: _Section, info: ValidationInfo) -> _Section:
         """Refuses a section of another profile than the deal's."""
         wanted, what = _PROFILE_SECTIONS[str(info.field_name)]
-        profile = info.data.get("profile", wanted)
-        if value != type(value)() and profile != wanted:
-            raise ValueError(f'{what} only in the profile "{wanted}", not in "{profile}"')
+        profile = info.data.get("profile", wanted[0])
+        if value != type(value)() and profile not in wanted:
+            named = " or ".join(f'"{name}"' for name in wanted)
+            raise ValueError(f'{what} only in the profile {named}, not in "{profile}"')
         return value
 
     @field_validator("agreements")

@@ -420,14 +420,15 @@ class Reason(StrEnum):
     )
     PROFILE_TRACK_INVALID = _profile(
         "profile.track_invalid",
-        "The file with the film's boxes or poses says something impossible; the detail says what.",
-        "assets.boxes, assets.poses",
+        "The file with the film's boxes, poses or depth says something impossible; the detail says "
+        "what.",
+        "assets.boxes, assets.poses, assets.depth",
         "Correct the file; docs/profiles.md says what is in it.",
     )
     PROFILE_TRACK_MISMATCH = _profile(
         "profile.track_mismatch",
-        "The boxes or poses were drawn for a film of another size, or with other frames.",
-        "assets.boxes, assets.poses",
+        "The boxes, poses or depth are of a film of another size, or with other frames.",
+        "assets.boxes, assets.poses, assets.depth",
         "Draw them over the film as it is displayed: turned, in square pixels, and with the frames "
         "that its edit list shows.",
     )

@@ -35,6 +35,8 @@ _COLUMN_NOTES = {
     "([profiles.md](profiles.md#boxes)); for the profile `box-motion`",
     "poses": "of a film: the file with the poses of a person ([profiles.md](profiles.md#poses)); "
     "for the profile `human-motion`",
+    "depth": "of a film: the file with depth maps of its frames "
+    "([profiles.md](profiles.md#depth)); for the profile `structure-depth`",
     "purpose": "one of the [six](deal.md#purposes), or `all`",
     "value": "`allow`, `deny`, `conditional`, `unknown`",
     "kind": "`model`, `property`",

@@ -17,7 +17,7 @@ MEDIA_ENDINGS = frozenset(
 )
 SIDECAR_ENDING = "xmp"
 # Of files with what is where in a film: clip.boxes.json or clip.mp4.boxes.json beside clip.mp4.
-TRACK_ENDINGS = (".boxes.json", ".poses.json")
+TRACK_ENDINGS = (".boxes.json", ".poses.json", ".depth.npz")
 
 T = TypeVar("T")
 

@@ -24,6 +24,7 @@ from pipelines.rights.formatting import one_line
 from pipelines.signals.file.description_fields import FileDescription
 from schemas.errors import BadRecord
 from schemas.file_facts import PlainDifference
+from schemas.profiles.depth import DepthFacts
 from schemas.reasons import Reason
 
 _FACT_TYPES = get_type_hints(ImageFacts)
@@ -221,6 +222,22 @@ def track_answer(header: Header, blobs: Sequence[Blob]) -> tuple[bytes, int]:
     with _invalid_answers_fail():
         (member,) = blobs
         return bytes(member), int(header["reference_frame"])
+
+
+def depth_answer(
+    header: Header, blobs: Sequence[Blob]
+) -> tuple[bytes, DepthFacts, list[int] | None]:
+    """Returns the member, what is said of it and the times that an answer consists of.
+
+    Raises:
+        BadRecord: `media.undecodable` if it is something else.
+    """
+    with _invalid_answers_fail():
+        (member,) = blobs
+        times = header["times"]
+        if times is not None and not (isinstance(times, list) and set(map(type, times)) <= {int}):
+            raise TypeError("times")
+        return bytes(member), DepthFacts.model_validate(header["facts"]), times
 
 
 def failure_answer(header: Header) -> BadRecord:

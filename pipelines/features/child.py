@@ -125,6 +125,14 @@ def _track(request: Header, data: bytes) -> _Answer:
     return {"reference_frame": reference}, [canonical_json(track.model_dump(mode="json"))]
 
 
+def _depth(request: Header, data: bytes) -> _Answer:
+    from pipelines.media.depth_tracks import read_depth
+    from pipelines.media.track_files import TrackedFilm
+
+    member, facts, times = read_depth(data, TrackedFilm(**request["film"]), int(request["every"]))
+    return {"facts": facts.model_dump(mode="json"), "times": times}, [member]
+
+
 def _times(request: Header, data: bytes) -> _Answer:
     from pipelines.media.exact_frames import frame_times
 
@@ -276,6 +284,7 @@ _ANSWERS = {
     "frames": _frames,
     "times": _times,
     "track": _track,
+    "depth": _depth,
     "image": _image,
     "signals": _signals,
     "sidecar": _sidecar,

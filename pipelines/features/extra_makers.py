@@ -7,8 +7,8 @@ from pipelines.features.first_last_frames import make_first_last_frames
 from pipelines.features.tracks import make_box_motion, make_human_motion
 from pipelines.profiles import profile_for
 
-#: By name of the profile. One with `extras` has one, but
-#: `structure-video`, whose members a model makes (pipelines.steps.frame_vectors).
+#: By name of the profile. One with `extras` has one, but `structure-video` and `structure-depth`,
+#: which have members that a model makes (pipelines.steps.frame_vectors).
 MAKERS: dict[str, Maker] = {
     "box-motion": make_box_motion,
     "human-motion": make_human_motion,

@@ -17,8 +17,8 @@ from pipelines.features.guard import this_guard
 from pipelines.features.store import FeatureTable
 from pipelines.format.npy import Halves, npy_bytes, unit_vectors_fault
 from pipelines.media.limits import MediaLimits
-from pipelines.profiles.structure_video import rows_of_film
 from pipelines.storage.store import Store
+from schemas.deal_structure import rows_of_film
 
 # Increased when other embeddings come of the same frames.
 FRAMES_VERSION = "frames-v1"

@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.features.answers import (
     PictureText,
     clips_answer,
+    depth_answer,
     description_answer,
     faces_answer,
     file_answer,
@@ -40,6 +41,7 @@ from pipelines.signals.file.embedded import may_state_rights
 from pipelines.signals.file.metadata_blocks import file_fault
 from pipelines.signals.file.trust import TrustLists
 from schemas.errors import BadRecord
+from schemas.profiles.depth import MAX_DEPTH_BYTES, DepthFacts
 from schemas.reasons import Reason
 from schemas.signal import Reading
 
@@ -137,6 +139,17 @@ class Guard(GuardedChild):
             "timeout_s": limits.signals_timeout_s,
         }
         return track_answer(*self.ask(request, data, limits, MAX_TRACK_MEMBER_BYTES))
+
+    def depth(
+        self, data: bytes, film: TrackedFilm, every: int, limits: MediaLimits
+    ) -> tuple[bytes, DepthFacts, list[int] | None]:
+        """Reads a file of depth maps; see `depth_tracks.read_depth`.
+
+        Raises:
+            BadRecord: As there, and `media.undecodable` if the child dies of it.
+        """
+        request = {"what": "depth", "film": vars(film), "every": every}
+        return depth_answer(*self.ask(request, data, limits, MAX_DEPTH_BYTES + _MAX_ADDED_BYTES))
 
     def image(self, data: bytes, fmt: Format, limits: MediaLimits) -> HashedImage:
         """Decodes and hashes a picture; see `images.decode_and_hash`.

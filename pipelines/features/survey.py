@@ -24,7 +24,6 @@ from pipelines.features.store import (
     read_feature_file,
     write_feature_file,
 )
-from pipelines.profiles.structure_video import PROFILE as STRUCTURE_VIDEO
 from pipelines.run.inspectors import prompts_model
 from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
@@ -33,6 +32,7 @@ from pipelines.storage.tables import read_json
 from pipelines.vision.faces import FACES_VERSION
 from pipelines.vision.texts import TEXTS_VERSION
 from schemas import layout
+from schemas.deal_structure import EMBEDDED_PROFILES
 from schemas.errors import InputError, RunError
 
 # Tables that depend on nothing but the code, with what this release reads.
@@ -227,7 +227,7 @@ def _tables_of_deals(store: Store) -> dict[str, set[str]]:
             ("captions", captions_model(captioner, clip)),
         ):
             used[layout.features_prefix(kind, model)].add(deal_id)
-        if one.manifest.deal.profile == STRUCTURE_VIDEO.name:
+        if one.manifest.deal.profile in EMBEDDED_PROFILES:
             used[layout.features_prefix(_FRAMES, clip)].add(deal_id)
         record = f"{layout.agency_prefix(deal_id, one.version)}/{layout.RUN_RECORD}"
         vocabulary = read_json(store, record).get("vocabulary") if store.exists(record) else None

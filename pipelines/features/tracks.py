@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from pipelines.features.context import FetchContext
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
 from pipelines.features.renditions import find_frame_refusal
@@ -96,32 +98,57 @@ def _read_track(source: ExtraSource, kind: TrackKind) -> tuple[bytes, int]:
     uri = source.row[kind]
     if not uri:
         raise AssertionError("screening refuses films without a track")
-    data = _fetch(uri, source)
+    data = fetch_track(uri, source.context, MAX_TRACK_BYTES)
     film = TrackedFilm(
         source.facts["frames"],
         source.facts["width"],
         source.facts["height"],
         source.width,
         source.height,
+        hashlib.sha256(source.data).hexdigest(),
     )
     try:
         return this_guard().track(data, kind, film, source.context.limits)
     except BadRecord as bad:
-        if bad.reason == Reason.MEDIA_UNDECODABLE:  # the child died of it
-            bad = BadRecord(Reason.PROFILE_TRACK_INVALID, bad.detail)
-        if bad.reason not in _REFUSALS:
+        refusal = refusal_of(bad, kind, uri)
+        if refusal is None:
             raise
-        detail = f"{kind} {one_line(uri)}: {bad.detail}"
-        raise ExtraRefusalError(Reason(bad.reason), detail) from bad
+        raise refusal from bad
 
 
-def _fetch(uri: str, source: ExtraSource) -> bytes:
-    """Fetches a track file by the rules for media."""
+def fetch_track(uri: str, context: FetchContext, max_bytes: int) -> bytes:
+    """Fetches a track file by the rules for media.
+
+    Args:
+        uri: Where the catalogue says that it is.
+        context: The inputs of the run.
+        max_bytes: The largest file.
+
+    Raises:
+        ExtraRefusalError: `profile.track_invalid` if it is empty or too large.
+        BadRecord: It cannot be fetched.
+    """
     try:
-        location = resolve_media_uri(uri, source.context.catalogue.uri, source.context.policy)
-        return fetch(location, MAX_TRACK_BYTES)
+        location = resolve_media_uri(uri, context.catalogue.uri, context.policy)
+        return fetch(location, max_bytes)
     except BadRecord as bad:
         if bad.reason in (Reason.MEDIA_TOO_LARGE, Reason.MEDIA_EMPTY):
             detail = f"{one_line(uri)}: {bad.detail}"
             raise ExtraRefusalError(Reason.PROFILE_TRACK_INVALID, detail) from bad
         raise BadRecord(bad.reason, f"track {one_line(uri)}: {bad.detail}") from bad
+
+
+def refusal_of(bad: BadRecord, kind: str, uri: str) -> ExtraRefusalError | None:
+    """Returns the refusal for what is wrong with a track file, or None if it is something else.
+
+    Args:
+        bad: What reading it in the child found.
+        kind: The column that names it.
+        uri: Where it is.
+    """
+    reason = bad.reason
+    if reason == Reason.MEDIA_UNDECODABLE:  # the child died of it
+        reason = Reason.PROFILE_TRACK_INVALID
+    if reason not in _REFUSALS:
+        return None
+    return ExtraRefusalError(Reason(reason), f"{kind} {one_line(uri)}: {bad.detail}")

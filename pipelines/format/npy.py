@@ -1,9 +1,11 @@
-"""Tables of half-precision numbers as NumPy's .npy files: written, and checked without unpickling.
+"""Half-precision numbers as NumPy's .npy files: written, and checked without unpickling.
 
 A file has one possible header for its size (NumPy's format 1.0, C order), so checking is comparing.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +19,12 @@ _CHECKED_ROWS = 4_096
 
 
 def npy_bytes(values: Halves) -> bytes:
-    """Returns a table of numbers, [rows, columns], as a .npy file."""
-    rows, columns = values.shape
-    return _header(rows, columns) + np.ascontiguousarray(values, dtype="<f2").tobytes()
+    """Returns numbers of any shape of two or more dimensions as a .npy file."""
+    return _header(*values.shape) + np.ascontiguousarray(values, dtype="<f2").tobytes()
 
 
-def _header(rows: int, columns: int) -> bytes:
-    said = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+def _header(*shape: int) -> bytes:
+    said = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))}), }}"
     length = len(_START) + 2 + len(said) + 1
     padded = said + " " * (-length % _ALIGNED) + "\n"
     return _START + len(padded).to_bytes(2, "little") + padded.encode("ascii")
@@ -37,12 +38,9 @@ def unit_vectors_fault(data: bytes, rows: int, columns: int) -> str:
         rows: How many vectors it should have.
         columns: Their dimensions.
     """
-    header = _header(rows, columns)
-    if data[: len(header)] != header:
-        return f"is not a .npy file of {rows} x {columns} numbers of type float16"
-    if len(data) != len(header) + rows * columns * _ITEM_BYTES:
-        return f"has {len(data)} bytes, which is not the size of {rows} x {columns} numbers"
-    vectors = np.frombuffer(data, "<f2", offset=len(header)).reshape(rows, columns)
+    vectors = _numbers(data, rows, columns)
+    if isinstance(vectors, str):
+        return vectors
     for start in range(0, rows, _CHECKED_ROWS):
         part = vectors[start : start + _CHECKED_ROWS].astype(np.float64)
         lengths = np.sqrt((part * part).sum(axis=1))
@@ -52,3 +50,32 @@ def unit_vectors_fault(data: bytes, rows: int, columns: int) -> str:
             row = start + int(np.flatnonzero(wrong)[0])
             return f"row {row} is not a vector of length 1"
     return ""
+
+
+def depth_maps_fault(data: bytes, maps: int, height: int, width: int) -> str:
+    """Returns what is wrong with a .npy file of depth maps; "" if it is sound.
+
+    Args:
+        data: The file.
+        maps: How many maps it should have.
+        height: Of each.
+        width: Of each.
+    """
+    depths = _numbers(data, maps, height, width)
+    if isinstance(depths, str):
+        return depths
+    for number, depth in enumerate(depths):
+        if not (np.isfinite(depth) & (depth >= 0)).all():
+            return f"map {number} has values that are not from 0 to 65504"
+    return ""
+
+
+def _numbers(data: bytes, *shape: int) -> Halves | str:
+    """Returns the numbers of a .npy file of a shape, or why it is not one."""
+    header, said = _header(*shape), " x ".join(map(str, shape))
+    if data[: len(header)] != header:
+        return f"is not a .npy file of {said} numbers of type float16"
+    if len(data) != len(header) + math.prod(shape) * _ITEM_BYTES:
+        return f"has {len(data)} bytes, which is not the size of {said} numbers"
+    numbers: Halves = np.frombuffer(data, "<f2", offset=len(header)).reshape(shape)
+    return numbers

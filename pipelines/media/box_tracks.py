@@ -50,8 +50,10 @@ class GivenBoxes(GivenTrack):
     """A track file with boxes."""
 
     format: Literal["fairshard-boxes-1"]
-    objects: Annotated[list[GivenObject], Field(min_length=1, max_length=MAX_OBJECTS)]
-    boxes: Annotated[list[GivenBox], Field(min_length=1, max_length=MAX_BOXES)]
+    objects: Annotated[
+        list[GivenObject], Field(fail_fast=True, min_length=1, max_length=MAX_OBJECTS)
+    ]
+    boxes: Annotated[list[GivenBox], Field(fail_fast=True, min_length=1, max_length=MAX_BOXES)]
 
 
 def read_boxes(data: bytes, film: TrackedFilm) -> BoxTrack:

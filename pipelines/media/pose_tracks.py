@@ -29,7 +29,7 @@ class GivenPose(GivenFields):
 
     frame: FrameNumber
     box: Box | None
-    keypoints: list[Joint] | None
+    keypoints: Annotated[list[Joint] | None, Field(fail_fast=True)]
 
 
 class GivenPoses(GivenTrack):
@@ -38,7 +38,7 @@ class GivenPoses(GivenTrack):
     format: Literal["fairshard-poses-1"]
     skeleton: Literal["coco-17"]
     reference_frame: FrameNumber | None = None
-    poses: Annotated[list[GivenPose], Field(min_length=1, max_length=MAX_POSES)]
+    poses: Annotated[list[GivenPose], Field(fail_fast=True, min_length=1, max_length=MAX_POSES)]
 
 
 def read_poses(data: bytes, film: TrackedFilm) -> tuple[PoseTrack, int]:

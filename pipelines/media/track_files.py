@@ -25,6 +25,10 @@ MAX_TRACK_BYTES = 32 << 20
 #: The largest member that is made of one: no value is longer than in the file by more than this.
 MAX_TRACK_MEMBER_BYTES = 4 * MAX_TRACK_BYTES
 _MAX_LISTED_FAULTS = 3
+# More are in no sound file: an object has five names, and the largest file of poses five million
+# numbers. Checking far more would take minutes.
+_MAX_NAMES = 64
+_MAX_COMMAS = 8_000_000
 
 # Bidirectional control characters: they show the text in another order.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -76,6 +80,7 @@ class GivenTrack(GivenFields):
     height: Annotated[int, Field(ge=1, le=2**31 - 1)]
     frames: FrameNumber
     source: GivenSource
+    film_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 _Given = TypeVar("_Given", bound=GivenTrack)
@@ -93,6 +98,7 @@ class TrackedFilm:
         height: As displayed, in square pixels.
         delivered_width: As delivered, which differs for a smaller rendition.
         delivered_height: Likewise.
+        sha256: Of the agency's file, hex.
     """
 
     frames: int
@@ -100,6 +106,7 @@ class TrackedFilm:
     height: int
     delivered_width: int
     delivered_height: int
+    sha256: str = ""
 
 
 def invalid_track(detail: str) -> BadRecord:
@@ -115,12 +122,18 @@ def read_given(data: bytes, form: type[_Given], film: TrackedFilm) -> _Given:
     """
     if len(data) > MAX_TRACK_BYTES:
         raise invalid_track(f"{len(data)} bytes; at most {MAX_TRACK_BYTES}")
+    if data.count(b",") > _MAX_COMMAS:
+        raise invalid_track(f"more than {_MAX_COMMAS} values")
     try:
         text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        at = f"byte {data[error.start]:#04x} at {error.start}"
+        raise invalid_track(f"not UTF-8: {at}; save it as JSON in UTF-8") from error
+    try:
         json.loads(text, object_pairs_hook=_check_names, parse_constant=_no_constant)
     except RecursionError as error:
         raise invalid_track("its values are nested too deeply") from error
-    except ValueError as error:  # not UTF-8, not JSON, or a number with thousands of digits
+    except ValueError as error:  # not JSON, or a number with thousands of digits
         raise invalid_track(f"not JSON: {str(error)[:200]}") from error
     try:
         given = form.model_validate_json(text)
@@ -131,6 +144,8 @@ def read_given(data: bytes, form: type[_Given], film: TrackedFilm) -> _Given:
 
 
 def _check_names(pairs: list[tuple[str, object]]) -> None:
+    if len(pairs) > _MAX_NAMES:
+        raise ValueError(f"an object has {len(pairs)} names")
     repeated = first_repeated([name for name, _ in pairs])
     if repeated is not None:
         raise ValueError(f"the name {repeated[:50]!r} occurs twice in an object")
@@ -159,6 +174,8 @@ def _check_film(given: GivenTrack, film: TrackedFilm) -> None:
         )
     if given.frames != film.frames:
         faults.append(f"drawn for {given.frames} frames, but the film shows {film.frames}")
+    if given.film_sha256 not in (None, film.sha256):
+        faults.append(f"drawn for the film of sha256 {given.film_sha256}, not {film.sha256}")
     if faults:
         raise BadRecord(Reason.PROFILE_TRACK_MISMATCH, "; ".join(faults))
 

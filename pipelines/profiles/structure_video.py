@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from pipelines.format.npy import unit_vectors_fault
 from pipelines.profiles.base import Profile, Row
 from pipelines.profiles.films import FilmSample, film_fields, find_unmet_film
+from schemas.deal_structure import rows_of_film
 from schemas.profiles.common import CommonSample, Pixels
 
 EMBEDDINGS = "frames.npy"
@@ -23,10 +24,9 @@ EMBEDDINGS = "frames.npy"
 MOST_ROWS = 1 << 17
 
 
-class StructureVideo(FilmSample):
-    """A film with embeddings of its frames."""
+class EmbeddedFilm(FilmSample):
+    """What samples with embeddings of frames say of them."""
 
-    profile: Literal["structure-video"]
     clip_model: Annotated[str, Field(min_length=1)]
     """Of what computed the embeddings and scores."""
     embedding_every: Pixels
@@ -44,12 +44,14 @@ class StructureVideo(FilmSample):
         return self
 
 
-def rows_of_film(frames: int, every: int) -> int:
-    """Returns how many frames are embedded: the first, and each so many frames on."""
-    return -(-frames // every)
+class StructureVideo(EmbeddedFilm):
+    """A film with embeddings of its frames."""
+
+    profile: Literal["structure-video"]
 
 
-def _fields(row: Row) -> dict[str, object]:
+def embedded_fields(row: Row) -> dict[str, object]:
+    """Returns the fields of a film with embeddings, and of what else it carries."""
     return {
         **film_fields(row),
         **json.loads(row["extra_facts"]),
@@ -58,9 +60,11 @@ def _fields(row: Row) -> dict[str, object]:
     }
 
 
-def _find_faults(sample: CommonSample, members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+def find_embedding_faults(
+    sample: CommonSample, members: Mapping[str, bytes]
+) -> Iterator[tuple[str, str]]:
     """Checks that there is a vector of length 1 for every embedded frame."""
-    if not isinstance(sample, StructureVideo):
+    if not isinstance(sample, EmbeddedFilm):
         raise AssertionError("a profile checks its own samples")
     rows, columns = sample.embedding_rows, sample.embedding_dimensions
     fault = unit_vectors_fault(members[EMBEDDINGS], rows, columns)
@@ -68,21 +72,23 @@ def _find_faults(sample: CommonSample, members: Mapping[str, bytes]) -> Iterator
         yield EMBEDDINGS, fault
 
 
+EMBEDDING_COLUMNS = (
+    pa.field("embedding_every", pa.int64(), nullable=False),
+    pa.field("embedding_rows", pa.int64(), nullable=False),
+    pa.field("embedding_dimensions", pa.int64(), nullable=False),
+)
+
 PROFILE = Profile(
     name="structure-video",
     sample=StructureVideo,
     find_unmet=find_unmet_film,
-    fields=_fields,
+    fields=embedded_fields,
     card=(
         "`frames.npy` has a CLIP embedding of length 1 of every `embedding_every`-th frame, from\n"
         "the first on, by `clip_model`: `numpy.load(file, allow_pickle=False)` gives\n"
-        "[`embedding_rows`, `embedding_dimensions`] of type float16. There is no depth track."
+        "[`embedding_rows`, `embedding_dimensions`] of type float16."
     ),
     extras=(EMBEDDINGS,),
-    columns=(
-        pa.field("embedding_every", pa.int64(), nullable=False),
-        pa.field("embedding_rows", pa.int64(), nullable=False),
-        pa.field("embedding_dimensions", pa.int64(), nullable=False),
-    ),
-    find_extra_faults=_find_faults,
+    columns=EMBEDDING_COLUMNS,
+    find_extra_faults=find_embedding_faults,
 )

@@ -187,7 +187,8 @@ DEAL_KEY_MEANINGS = {
     "shots give none",
     "clips.max_frames": "most frames of a clip, or 0 for no limit; of a longer shot, the middle is "
     "taken",
-    "structure.every": "only in the profile `structure-video`: one frame of so many is embedded",
+    "structure.every": "only in the profiles `structure-video` and `structure-depth`: one "
+    "frame of so many is embedded, and has a depth map in the latter",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",

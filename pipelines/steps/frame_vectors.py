@@ -1,4 +1,4 @@
-"""Adds the embeddings of frames to the films of a deal whose profile has them."""
+"""Adds the embeddings of frames, and their depth, to the films of a deal whose profile has them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from dataclasses import replace
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.compute import VisionModels
-from pipelines.features.extras import MadeExtras, facts_text, store_members
+from pipelines.features.depth import make_depth
+from pipelines.features.extras import ExtraRefusalError, MadeExtras, facts_text, store_members
 from pipelines.features.frame_vectors import (
     embed_frames,
     frame_vectors_table,
     save_vectors,
     stored_vectors,
 )
+from pipelines.features.renditions import find_frame_refusal
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.npy import Halves, npy_bytes
 from pipelines.profiles import profile_for
-from pipelines.profiles.structure_video import EMBEDDINGS, MOST_ROWS, PROFILE, rows_of_film
+from pipelines.profiles.structure_video import EMBEDDINGS, MOST_ROWS
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import failed_asset, refused_asset
 from pipelines.run.job import Job
 from pipelines.storage.store import Store
+from schemas.deal_structure import rows_of_film
 from schemas.errors import BadRecord
 from schemas.layout import asset_hash
+from schemas.profiles.depth import DEPTH
 from schemas.reasons import Reason
 
 AddFrameVectors = Callable[[FetchedAsset], FetchedAsset]
@@ -56,7 +60,7 @@ def frame_vectors_adder(
 
     def add(item: FetchedAsset) -> FetchedAsset:
         profile = profile_for(job.deal.profile, item.row["media_type"])
-        if item.decision is not None or profile is not PROFILE:
+        if item.decision is not None or profile is None or EMBEDDINGS not in profile.extras:
             return item
         asset_id, frames = item.row["asset_id"], features.facts[item.digest]["frames"]
         rows = rows_of_film(frames, every)
@@ -65,7 +69,11 @@ def frame_vectors_adder(
             why = why if item.inference else "the rights forbid a model to embed its frames"
             return replace(item, decision=refused_asset(asset_id, (Reason.PROFILE_UNMET,), why))
         try:
+            depth = _depth(item, features, job) if DEPTH in profile.extras else None
             vectors = vectors_of(item, frames)
+        except ExtraRefusalError as error:
+            detail = one_line(error.detail)
+            return replace(item, decision=refused_asset(asset_id, (error.reason,), detail))
         except BadRecord as bad:
             detail = f"{one_line(item.row['media_uri'])}: {one_line(bad.detail)}"
             return replace(item, decision=failed_asset(asset_id, bad.reason, detail))
@@ -75,10 +83,29 @@ def frame_vectors_adder(
             "embedding_dimensions": vectors.shape[1],
         }
         made = MadeExtras({EMBEDDINGS: npy_bytes(vectors)}, facts)
+        if depth is not None:
+            made = MadeExtras({**made.members, **depth.members}, {**made.facts, **depth.facts})
         extras = store_members(store, job.work, made)
         return replace(item, extras=extras, extra_facts=facts_text(made))
 
     return add
+
+
+def _depth(item: FetchedAsset, features: UnitFeatures, job: Job) -> MadeExtras:
+    """Makes the depth maps of a film, which are pictures of it.
+
+    Raises:
+        ExtraRefusalError: They may not be delivered, or the file with them is wrong.
+        BadRecord: A file cannot be read.
+    """
+    uri = item.row["depth"]
+    if not uri or item.resolution is None:
+        raise AssertionError("screening refuses films without depth")
+    refusal = find_frame_refusal(item.row, item.resolution)
+    if refusal is not None:
+        raise ExtraRefusalError(*refusal)
+    facts = features.facts[item.digest]
+    return make_depth(uri, item.digest, facts, job, lambda: _fetched(item, job))
 
 
 def _fetched(item: FetchedAsset, job: Job) -> bytes:

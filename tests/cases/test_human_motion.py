@@ -22,6 +22,7 @@ from tests.media.media_samples import LIMITS
 from tests.media.moving_objects import KnownFilm, joints_at, person_film, pose_file
 
 _TOP = 'profile = "human-motion"\nmedia = ["video"]'
+_SMALLER = '[render]\nfilms = "transcode"\nfilm_longest_side = 192'
 _SPLIT = "[split]\nvalidation_bp = 4000"
 _SHOWN = {"grant_inference": "deny", "media_type": "video", "people_count": 1, "minors": False}
 
@@ -132,6 +133,49 @@ def _check_poses(sample: dict[str, Any], film: KnownFilm) -> None:
         for at, (x, y) in enumerate(joints_at(number, film.width, film.height)[:16]):
             assert row[3 * at : 3 * at + 2] == [1000 * x, 1000 * y]
             assert pixels[y, x].mean() == pytest.approx(80 + 10 * at, abs=12)
+
+
+@pytest.mark.slow
+def test_poses_scale_with_a_smaller_rendition(tmp_path: Path) -> None:
+    """Film, poses and reference frame have one size, and dots are where the joints are said."""
+    (tmp_path / "catalogue").mkdir()
+    library, films = Library(tmp_path), {}
+    for number, form in enumerate(("plain", "turned", "stretched")):
+        films[form] = person_film(12 + number, form=form)
+        _add(library, form, films[form], release_ids=[f"r-{number}"])
+    text = "".join(json.dumps(_release(f"r-{at}", f"Person {at}")) + "\n" for at in range(3))
+    (tmp_path / "catalogue" / "releases.jsonl").write_text(text, encoding="utf-8")
+    rights = f'{PACK_WITHOUT}\npeople = "release"'
+    out = tmp_path / "out"
+    decisions = library.package(out, dedupe="none", rights=rights, top=_TOP, more=_SMALLER)
+    assert {one[:2] for one in decisions.values()} == {("delivered", ())}, library.ended.err
+    delivery = out / "case" / "v0001" / "delivery"
+    found = {one["json"]["frames"]: one for one in samples(delivery)}
+    for film in films.values():
+        _check_smaller(found[film.frames], film)
+    checked = in_process("verify", delivery, "--allow-unpinned")
+    assert checked.code == 0, checked.out + checked.err
+
+
+def _check_smaller(sample: dict[str, Any], film: KnownFilm) -> None:
+    said, track = sample["json"], json.loads(sample["poses.json"])
+    size = (said["width"], said["height"])
+    assert size == (track["width"], track["height"]) == (192, 108)
+    assert said["rendition"] and said["original_sha256"] != said["media_sha256"]
+    files = this_guard().exact_frames(sample["mp4"], range(film.frames), None, LIMITS)
+    pictures = [np.asarray(Image.open(io.BytesIO(one)), float) for one in files]
+    reference = np.asarray(Image.open(io.BytesIO(sample["reference.png"])), float)
+    assert reference.shape == pictures[0].shape == (108, 192, 3)
+    likeness = [float(np.abs(reference - one).mean()) for one in pictures]
+    assert np.argmin(likeness) == said["reference_frame"] == film.frames - 2
+    for number, row in zip(track["poses"]["frame"], track["poses"]["keypoints"], strict=True):
+        for at, (x, y) in enumerate(joints_at(number, film.width, film.height)[:16]):
+            placed = [row[3 * at] / 1000, row[3 * at + 1] / 1000]
+            assert placed == pytest.approx([0.75 * x, 0.75 * y], abs=0.001)
+            column, line = (round(value) for value in placed)
+            for picture in [pictures[number], *([reference] if number == film.frames - 2 else [])]:
+                dot = picture[line - 1 : line + 2, column - 1 : column + 2]
+                assert dot.mean() == pytest.approx(80 + 10 * at, abs=20)
 
 
 def test_a_person_in_two_splits_is_found() -> None:

@@ -22,6 +22,7 @@ from pipelines.media.formats import FILM_FORMATS, FORMATS, media_type_of, parse_
 from pipelines.profiles import load_profile, profile_names
 from pipelines.run.signing_key import demonstration_key, save_key
 from schemas.profiles import profile_media
+from tests.conformance.tracks import add_tracks, release
 from tests.end_to_end.command import AS_OF, fairshard
 from tests.media.media_samples import PILLOW_NAMES, encode, in_quicktime
 from tests.media.tiff_files import Page, write_tiff
@@ -38,6 +39,7 @@ PICTURES = {
 # What webdataset, `datasets` and Energon do not decode by themselves: they give the bytes.
 AS_BYTES = frozenset({"avif"})
 FILMS = 4
+_SHOT_FRAMES = 12
 # Of each family, by number: no model may see these, and the first two have words of their own.
 TITLED, DESCRIBED = 0, 1
 _SIZES = ((320, 240), (240, 320), (400, 260), (256, 256), (360, 203))
@@ -82,11 +84,16 @@ target_bytes = "32KiB"
 PLAIN = tuple(name for name in profile_names() if not load_profile(name).extras)
 # Those with more members, and what their deals say besides.
 WITH_MEMBERS = {
+    "box-motion": "",
     "first-last-frame": "\n[clips]\nmin_frames = 8\n",
+    "human-motion": "",
+    "structure-depth": "\n[structure]\nevery = 4\n",
     "structure-video": "\n[structure]\nevery = 2\n",
 }
+# Those that need files with what is where in a film, and a release of who is shown.
+_TRACKED = frozenset({"box-motion", "human-motion", "structure-depth"})
 # Those whose samples all are by models, so that some of the library's assets are refused.
-_BY_MODELS = ("structure-video",)
+_BY_MODELS = ("structure-depth", "structure-video")
 
 
 @dataclass(frozen=True)
@@ -117,13 +124,19 @@ DELIVERED = [(profile, family) for profile in PLAIN for family in families(profi
 
 def make_library(root: Path, profiles: Iterable[str] = PLAIN) -> None:
     """Draws the library and packages a deal for every profile, by the real command."""
-    rows = [*_pictures(root / "catalogue"), *_films(root / "catalogue")]
+    profiles = tuple(profiles)
+    tracked = not _TRACKED.isdisjoint(profiles)
+    films = list(_films(root / "catalogue", tracked=tracked))
+    rows = [*_pictures(root / "catalogue"), *films]
     signed = {"contributor_id": _WHO, "given_at": "2025-01-01T00:00:00Z", "value": "allow"}
     tables: dict[str, list[dict[str, Any]]] = {
         "assets": rows,
         "contributors": [{"contributor_id": _WHO, "country": "US", "currency": "USD"}],
         "consents": [{**signed, "purpose": "all", "agreement_ref": "a-1"}],
     }
+    if tracked:
+        names = [name for row in films for name in row["release_ids"]]
+        tables["releases"] = [release(name, f"Person of {name}") for name in names]
     for name, table_rows in tables.items():
         lines = "".join(json.dumps(row) + "\n" for row in table_rows)
         (root / "catalogue" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
@@ -164,24 +177,31 @@ def _saved(image: Image.Image, family: str, kind: str, seed: int, words: str) ->
     return encode(image.convert(modes.get(kind, "RGB")), PILLOW_NAMES[family], **packed)
 
 
-def _films(folder: Path) -> Iterator[dict[str, Any]]:
-    """Films of one shot and of several; those that no model may see have one."""
+def _films(folder: Path, *, tracked: bool) -> Iterator[dict[str, Any]]:
+    """Films of one shot and of several; those that no model may see have one.
+
+    With tracks, each has boxes, depth, the poses of a person, and that person's release.
+    """
     for family in FILM_FORMATS:
-        (folder / "media" / family).mkdir()
+        (folder / "media" / family).mkdir(parents=True)
     for number in range(FILMS):
         drawn = draw_film_spec(_SEED + number)
         scenes = [draw_scene_spec(_SEED + 10 * number + at) for at in range(max(1, number))]
-        shots = tuple(SceneShot(scene, 12) for scene in scenes)
-        path = f"media/mp4/{number}.mp4"
-        film = FilmSpec(drawn.seed, shots, drawn.width, drawn.height, drawn.rate)
-        write_film(folder / path, film)
-        yield _row("mp4", number, path, caption(scenes[0]))
-        path = f"media/mov/{number}.mov"
-        turned = FilmSpec(drawn.seed + 1, shots, drawn.height, drawn.width, drawn.rate)
-        write_film(folder / "film.mp4", turned)
-        (folder / path).write_bytes(in_quicktime((folder / "film.mp4").read_bytes()))
-        (folder / "film.mp4").unlink()
-        yield _row("mov", number, path, caption(scenes[0]))
+        shots = tuple(SceneShot(scene, _SHOT_FRAMES) for scene in scenes)
+        for family in ("mp4", "mov"):
+            path = f"media/{family}/{number}.{family}"
+            size, seed = (drawn.width, drawn.height), drawn.seed
+            if family == "mov":
+                size, seed = size[::-1], seed + 1
+            write_film(folder / "film.mp4", FilmSpec(seed, shots, *size, drawn.rate))
+            data = (folder / "film.mp4").read_bytes()
+            (folder / path).write_bytes(in_quicktime(data) if family == "mov" else data)
+            (folder / "film.mp4").unlink()
+            row = _row(family, number, path, caption(scenes[0]))
+            if tracked:
+                row |= add_tracks(folder, path, _SHOT_FRAMES * len(shots), size)
+                row |= {"people_count": 1, "release_ids": [f"r-{family}-{number}"]}
+            yield row
 
 
 def _row(family: str, number: int, path: str, words: str) -> dict[str, Any]:

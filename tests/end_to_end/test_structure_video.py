@@ -62,11 +62,11 @@ def delivery(made: SmallLibrary, deal_id: str = "small") -> Path:
     return made.out / deal_id / "v0001" / "delivery"
 
 
-def samples(folder: Path) -> dict[str, dict[str, Any]]:
-    """What webdataset reads, by asset: the members decoded."""
+def samples(folder: Path, by: str = "title") -> dict[str, dict[str, Any]]:
+    """What webdataset reads, by the last three characters of a field: the members decoded."""
     tars = [str(path) for path in sorted(folder.glob("shards/*.tar"))]
     source = webdataset.WebDataset(tars, shardshuffle=False).decode()
-    return {str(one["json"]["title"])[-3:]: one for one in source}
+    return {str(one["json"][by])[-3:]: one for one in source}
 
 
 def test_each_row_is_the_embedding_of_its_frame(packaged: SmallLibrary) -> None:

@@ -27,6 +27,7 @@ _KNOWN = KnownFilm(
     tuple((n, one, box) for n in range(12) for one, box in boxes_at(n, 192, 128).items()),
 )
 _FILM = TrackedFilm(12, 192, 128, 192, 128)
+_NAMED = TrackedFilm(12, 192, 128, 192, 128, "a" * 64)
 
 
 def _read(file: object, film: TrackedFilm = _FILM) -> BoxTrack:
@@ -152,10 +153,21 @@ def test_phrases_of_any_language_are_kept(phrase: str) -> None:
 
 TEXTS = {
     "not JSON": (b"{", "not JSON"),
-    "not UTF-8": (b'{"format": "\xff"}', "not JSON"),
+    "Latin-1": (b'{"format": "\xff"}', "not UTF-8: byte 0xff at 12"),
+    "UTF-16": ('{"width": 1}'.encode("utf-16"), "save it as JSON in UTF-8"),
+    "half a surrogate pair": (
+        json.dumps(box_file(_KNOWN)).replace("a red", "\\ud800").encode(),
+        "Invalid JSON",
+    ),
     "NaN": (b'{"width": NaN}', "NaN is not a number"),
     "infinite": (json.dumps(box_file(_KNOWN)).replace("0.75", "1e999").encode(), "confidence"),
     "name twice": (b'{"width": 1, "width": 2}', "'width' occurs twice"),
+    "name twice, escaped": (b'{"width": 1, "wi\\u0064th": 2}', "'width' occurs twice"),
+    "another value behind it": (b"{} {}", "Extra data"),
+    "many names": (json.dumps(dict.fromkeys(map(str, range(99)), 0)).encode(), "has 99 names"),
+    "many values": (b"[" + b"," * 8_000_001, "more than 8000000 values"),
+    # Each fault is five lines of an answer; the first will do.
+    "many faults": (b'{"boxes": [' + b"{}," * 50_000 + b"{}]}", "and 8 more"),
     "nested": (b'{"boxes": ' + b"[" * 200_000, "nested"),
     "long number": (b'{"width": ' + b"9" * 10_000 + b"}", "not JSON"),
     "a list": (b"[]", "the file"),
@@ -176,12 +188,22 @@ def test_hostile_texts_are_refused(name: str) -> None:
     [
         ({"width": 128, "height": 192}, "128 x 192, but the film is displayed at 192 x 128"),
         ({"frames": 13}, "13 frames, but the film shows 12"),
+        ({"film_sha256": "b" * 64}, f"film of sha256 {'b' * 64}, not {'a' * 64}"),
     ],
 )
-def test_boxes_of_another_film_are_refused(changes: dict[str, int], said: str) -> None:
+def test_boxes_of_another_film_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(BadRecord) as refused:
-        _read(box_file(_KNOWN, **changes))
+        _read(box_file(_KNOWN, **changes), _NAMED)
     assert refused.value.reason == "profile.track_mismatch" and said in refused.value.detail
+
+
+def test_a_file_may_name_its_film() -> None:
+    file = box_file(_KNOWN)
+    assert _read({**file, "film_sha256": "a" * 64}, _NAMED) == _read(file, _NAMED)
+    for other in ("A" * 64, "a" * 63, "", 1):
+        with pytest.raises(BadRecord, match="film_sha256") as refused:
+            _read({**file, "film_sha256": other}, _NAMED)
+        assert refused.value.reason == "profile.track_invalid"
 
 
 def test_the_child_reads_them() -> None:

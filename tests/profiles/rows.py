@@ -150,6 +150,17 @@ _CLIP = {"shot": 0, "first_frame": 2, "end_frame": 18, "start_ms": 80, "end_ms":
 EXTRA_FACTS: dict[str, Row] = {
     "first-last-frame": {"clip": 0, "clips": [_CLIP]},
     "structure-video": {"embedding_every": 1, "embedding_rows": 50, "embedding_dimensions": 512},
+    "structure-depth": {
+        "embedding_every": 1,
+        "embedding_rows": 50,
+        "embedding_dimensions": 512,
+        "depth_height": 120,
+        "depth_width": 160,
+        "depth_unit": "metre",
+        "depth_source": "tracker",
+        "depth_tracker": "Example Depth",
+        "depth_tracker_version": "2.0",
+    },
     "box-motion": {
         "objects": 2,
         "boxes": 21,

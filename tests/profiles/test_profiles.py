@@ -37,7 +37,7 @@ NAMES = profile_names()
 
 
 # Profiles of which no sample is without a model's work.
-BY_MODELS = ("structure-video",)
+BY_MODELS = ("structure-depth", "structure-video")
 # What a JSON Schema cannot express.
 BEYOND_SCHEMAS = (
     *("shots do not cover", "the clip", "no_watermark does not", "embedding_rows does not"),

@@ -24,9 +24,9 @@ from pipelines.features.frame_vectors import (
 from pipelines.format.npy import Halves, npy_bytes, unit_vectors_fault
 from pipelines.profiles import load_profile
 from pipelines.profiles.base import SampleError
-from pipelines.profiles.structure_video import rows_of_film
 from pipelines.storage.open import open_store
 from schemas.deal import parse_deal
+from schemas.deal_structure import rows_of_film
 from schemas.errors import BadRecord, InputError
 from tests.deals import deal_text
 from tests.media.media_samples import LIMITS, turned_film
@@ -169,7 +169,7 @@ def test_stored_embeddings_that_do_not_fit_are_not_used(tmp_path: Path, kind: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\n[structure]\nevery = 2\n", 'only in the profile "structure-video", not in'),
+        ("\n[structure]\nevery = 2\n", '"structure-video" or "structure-depth", not in'),
         (_FILM + '\n[rights]\ninference = "pack-without"\n', "contradicts profile"),
         (_FILM + "\n[structure]\nevery = 0\n", "structure.every"),
     ],

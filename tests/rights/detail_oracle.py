@@ -69,6 +69,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "select.not_listed": ("asset_id",),
     "profile.no_boxes": ("boxes",),
     "profile.no_poses": ("poses",),
+    "profile.no_depth": ("depth",),
     "profile.no_model_release": ("people_count", "release_ids"),
     "profile.no_identity": ("release_ids",),
     "profile.no_derivatives": ("licence_code",),

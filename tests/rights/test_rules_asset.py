@@ -166,6 +166,13 @@ def test_rules_on_the_strict_deal(changes: dict[str, Any], expected: str) -> Non
         (deal(profile="video-text", media=["image", "video"]), {}, ""),
         (deal_of_films("box-motion"), FILM, "profile.no_boxes"),
         (deal_of_films("box-motion"), {"boxes": "a.json"} | NO_DERIVATIVES, ""),
+        (deal_of_films("structure-depth"), FILM, "profile.no_depth"),
+        (deal_of_films("structure-depth"), FILM | {"depth": "a.npz"}, ""),
+        (
+            deal_of_films("structure-depth"),
+            {"depth": "a.npz"} | NO_DERIVATIVES,
+            "profile.no_derivatives",
+        ),
         (deal_of_films("first-last-frame"), FILM, ""),
         (deal_of_films("first-last-frame"), NO_DERIVATIVES, "profile.no_derivatives"),
         (deal_of_films("video-text"), NO_DERIVATIVES, ""),

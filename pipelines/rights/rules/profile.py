@@ -16,7 +16,7 @@ from pipelines.rights.rules.selection import SELECTION
 from schemas.deal import Deal
 
 BOX_MOTION, HUMAN_MOTION = "box-motion", "human-motion"
-FIRST_LAST_FRAME = "first-last-frame"
+FIRST_LAST_FRAME, STRUCTURE_DEPTH = "first-last-frame", "structure-depth"
 
 
 def _is_for(*profiles: str) -> Callable[[Deal], bool]:
@@ -66,6 +66,17 @@ RULES = (
         travels=False,
     ),
     Rule(
+        code="profile.no_depth",
+        topic=SELECTION,
+        where=_lacks("depth"),
+        applies=_is_for(STRUCTURE_DEPTH),
+        columns=("depth",),
+        sentence="The deal's profile needs depth maps, and the catalogue names no file with them.",
+        remedy="Name the file in assets.depth.",
+        governed_by=("profile",),
+        travels=False,
+    ),
+    Rule(
         code="profile.no_model_release",
         topic=SELECTION,
         where=_lacks_model_release,
@@ -95,10 +106,10 @@ RULES = (
         code="profile.no_derivatives",
         topic=SELECTION,
         where=has_part("ND"),
-        applies=_is_for(FIRST_LAST_FRAME, HUMAN_MOTION),
+        applies=_is_for(FIRST_LAST_FRAME, HUMAN_MOTION, STRUCTURE_DEPTH),
         columns=("licence_code",),
-        sentence="The deal's profile delivers frames of films as pictures, and the licence code "
-        "forbids derivatives.",
+        sentence="The deal's profile delivers frames of films, or depth maps of them, as pictures, "
+        "and the licence code forbids derivatives.",
         remedy="A licence that allows derivatives, or a deal with another profile.",
         governed_by=("profile",),
         travels=False,
