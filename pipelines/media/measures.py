@@ -39,12 +39,13 @@ class Measured:
 
 def measure_picture(image: Image.Image) -> Measured:
     """Measures an RGB picture as it is shown to models: at most 512 pixels on its longest side."""
-    grey = np.asarray(image.convert("L"))
-    counts = np.bincount(grey.ravel(), minlength=256).astype(np.int64)
+    grey = image.convert("L")
+    counts = np.array(grey.histogram(), np.int64)
     pixels = int(counts.sum())
     total = int((counts * np.arange(256)).sum())
+    turned = grey.transpose(Image.Transpose.TRANSPOSE)
     return Measured(
-        sharpness_milli=min(_sharpness(grey), _sharpness(grey.T)),
+        sharpness_milli=min(_sharpness(np.asarray(grey)), _sharpness(np.asarray(turned))),
         brightness_milli=_rounded(_MILLI * total, 255 * pixels),
         shadows_milli=_rounded(_MILLI * int(counts[: _BLACK + 1].sum()), pixels),
         highlights_milli=_rounded(_MILLI * int(counts[_WHITE:].sum()), pixels),
@@ -77,12 +78,13 @@ def _sharpness(grey: NDArray[np.uint8]) -> int:
     if grey.shape[1] <= _BLUR:
         return 0
     shades, half = grey.astype(np.int16), _BLUR // 2
-    steps = np.abs(np.diff(shades, axis=1)[:, half:-half])
-    steps = np.where(steps >= _LEAST_STEP, _BLUR * steps, 0)
+    steps = np.abs(shades[:, half + 1 : -half] - shades[:, half : -half - 1])
+    steps *= steps >= _LEAST_STEP
+    steps *= _BLUR
     blurred = np.abs(shades[:, _BLUR:] - shades[:, :-_BLUR])
-    lost = np.maximum(steps - blurred, 0)
     whole = int(steps.sum(dtype=np.int64))
-    return _rounded(_MILLI * int(lost.sum(dtype=np.int64)), whole) if whole else 0
+    lost = int((np.maximum(steps, blurred) - blurred).sum(dtype=np.int64))
+    return _rounded(_MILLI * lost, whole) if whole else 0
 
 
 def _rounded(part: int, whole: int) -> int:

@@ -17,6 +17,7 @@ from pipelines.run.job import Models
 from pipelines.run.prepare import PreparedJob
 from pipelines.vision.models import CUDA, ModelRef
 from pipelines.vision.precision import ChosenPrecision, choose_precision
+from pipelines.vision.weights import Digests, known_digests, learn_digests
 from schemas import layout
 
 # What a worker imports otherwise, when it gets the graph.
@@ -30,9 +31,15 @@ _CHECKS = ("pipelines.catalogue.expectations", "pipelines.catalogue.data_docs")
 
 @dataclass(frozen=True)
 class ChoosePrecision:
-    """Asks for the precision of a model on this machine; see `choose_precision`."""
+    """Asks for the precision of a model on this machine; see `choose_precision`.
+
+    Attributes:
+        ref: The model.
+        digests: What the command knows of the files, so that they are not read once more.
+    """
 
     ref: ModelRef
+    digests: Digests
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def answer(question: object) -> object:
         RunError: A model's weights are not those that the run was started with.
     """
     if isinstance(question, ChoosePrecision):
+        learn_digests(question.digests)
         return choose_precision(question.ref)
     if isinstance(question, LoadModels):
         LazyVisionModels(question.models).load()
@@ -76,7 +84,7 @@ def choose_by(origin: ForkServer | None) -> Callable[[ModelRef], ChosenPrecision
     def choose(ref: ModelRef) -> ChosenPrecision:
         if ref.is_demo:  # which needs neither torch nor weights
             return choose_precision(ref)
-        return cast(ChosenPrecision, origin.ask(ChoosePrecision(ref)).result())
+        return cast(ChosenPrecision, origin.ask(ChoosePrecision(ref, known_digests())).result())
 
     return choose
 

@@ -13,7 +13,7 @@ from pipelines.vision.loading import Network
 from pipelines.vision.packed_texts import encode_packed, packable
 
 # One picture for each size of its details, in pixels of a small picture that is enlarged.
-_DETAILS = (2, 3, 5, 8, 13, 21, 34, 55)
+_DETAILS = (2, 5, 13, 34)
 _TEXTS = [
     "a photo of a dog",
     "a red star above two blue fish in front of a white wall",
@@ -57,8 +57,9 @@ def _outputs(network: Network) -> list[Tensor]:
         texts = model.encode_text(tokens) if tower is None else encode_packed(tower, tokens)
         found = [model.encode_image(pixels), texts]
         if hasattr(model, "text_decoder"):
-            image_tokens = encode_image_tokens(model, pixels[: len(_TEXTS)])
-            logits = next_token_logits(model, image_tokens, tokens[:, :_COMPARED_TOKENS])
+            image_tokens = encode_image_tokens(model, pixels)
+            begun = tokens[: len(pixels), :_COMPARED_TOKENS]
+            logits = next_token_logits(model, image_tokens, begun)
             found.append(logits.flatten(0, 1))
     return found
 

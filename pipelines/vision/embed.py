@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from pipelines.vision.image_tower import encode_by_class_token, tower_of_class_token
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import CUDA, ModelRef
 from pipelines.vision.packed_texts import encode_packed, packable
@@ -60,6 +61,7 @@ class ImageTextEncoder:
         self.batch = batch
         self.identity = network.identity
         self._packable = packable(network.model)
+        self._tower = tower_of_class_token(network.model)
 
     @cached_property
     def dimension(self) -> int:
@@ -74,10 +76,20 @@ class ImageTextEncoder:
         pixels = network.preprocess(images).to(network.device, network.dtype)
         with torch.inference_mode():
             parts = [
-                normalised(network.model.encode_image(chunk))[:count]
+                normalised(self.encode_pixels(chunk))[:count]
                 for chunk, count in padded_batches(pixels, self.batch)
             ]
         return join(parts)
+
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """Returns the vectors of a pass of the image tower, of any length: [n, dimension].
+
+        Args:
+            pixels: The model's input, [n, 3, height, width].
+        """
+        if self._tower is None:
+            return self.network.model.encode_image(pixels)
+        return encode_by_class_token(self._tower, pixels)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Returns the vectors of texts, cut at the context length: float32 [n, dimension]."""

@@ -8,7 +8,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -140,6 +139,12 @@ def _require_reachable(name: str) -> None:
         ) from error
 
 
+# By path, size and time of the last change.
+Digests = dict[tuple[Path, int, int], str]
+_MOST_DIGESTS = 64
+_digests: Digests = {}
+
+
 def digest_files(files: Sequence[Path]) -> str:
     """Returns the SHA-256 over the digests of files, in order; for one file, its own digest."""
     parts = [_file_digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -148,7 +153,22 @@ def digest_files(files: Sequence[Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
+def known_digests() -> Digests:
+    """Returns the digests that this process knows, for another one that reads the same files."""
+    return dict(_digests)
+
+
+def learn_digests(digests: Digests) -> None:
+    """Takes over the digests that another process of this machine knows."""
+    _digests.update(digests)
+
+
 def _file_digest(path: Path, size_bytes: int, changed_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    key = (path, size_bytes, changed_ns)
+    if key not in _digests:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if len(_digests) >= _MOST_DIGESTS:
+            del _digests[next(iter(_digests))]
+        _digests[key] = digest
+    return _digests[key]

@@ -107,18 +107,18 @@ def input_part(pictures: Sequence[Path], weights: Path, side: str) -> Part:
 
 def forward_part(count: int, weights: Path, precision: str) -> Part:
     """Runs the image tower alone on batches that are already in memory."""
-    network = load_network(parse_model(f"{ARCHITECTURE}:{weights}", precision), 1)
-    pixels = torch.randn(BATCH, 3, network.preprocess.height, network.preprocess.width)
-    pixels = pixels.to(network.dtype)
+    encoder = load_encoder(parse_model(f"{ARCHITECTURE}:{weights}", precision))
+    size = encoder.network.preprocess
+    pixels = torch.randn(encoder.batch, 3, size.height, size.width).to(encoder.network.dtype)
 
     def forward() -> Vectors:
         with torch.inference_mode():
-            for _ in range(count // BATCH):
-                network.model.encode_image(pixels)
+            for _ in range(count // BATCH * BATCH // encoder.batch):
+                encoder.encode_pixels(pixels)
         return _none()
 
     with torch.inference_mode():
-        network.model.encode_image(pixels)
+        encoder.encode_pixels(pixels)
     return _timed(forward)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import re
@@ -26,6 +27,7 @@ from pipelines.vision.compat import import_open_clip
 from pipelines.vision.embed import load_encoder
 from pipelines.vision.loading import load_network, open_network
 from pipelines.vision.models import ModelRef, ModelRole, check_model, identity, parse_model
+from pipelines.vision.weights import digest_files, known_digests, learn_digests
 from schemas.errors import InputError
 
 WEIGHTS = demo_network.FOLDER / demo_network.WEIGHTS_NAME
@@ -252,3 +254,15 @@ def test_no_random_numbers_are_drawn_for_weights_that_are_replaced(demo_model: M
         open_network(demo_model)
     assert "copy_" in seen.names  # the weights
     assert not {"uniform_", "normal_"} & seen.names
+
+
+def test_a_file_whose_digest_another_process_knows_is_not_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    file.write_bytes(b"first")
+    found = digest_files([file])
+    [(key, digest)] = [(key, known_digests()[key]) for key in known_digests() if key[0] == file]
+    assert (digest, len(found)) == (found, 64)
+    learn_digests({key: "told"})
+    assert digest_files([file]) == "told"
+    file.write_bytes(b"second")  # of another size, so that it is read
+    assert digest_files([file]) == hashlib.sha256(b"second").hexdigest()
