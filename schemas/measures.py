@@ -7,7 +7,6 @@ tables and `UNMEASURED` in samples, never a number that could be taken for a res
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from typing import TypedDict
 
 import pyarrow as pa

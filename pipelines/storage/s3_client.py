@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -149,6 +148,8 @@ def _build_client(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
+    import boto3  # which takes long, and only a bucket needs it
+
     # A session of its own: boto3's default session is not safe to share between threads.
     session = boto3.session.Session(region_name=options.region)
     client = session.client(
