@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipelines.storage.columns import Column, values_of
 from schemas.errors import InputError
@@ -51,5 +50,7 @@ def refuse_repeated_names(read_ids: Callable[[], Iterator[Column]], uri: str) ->
 
 
 def _hashes(ids: Column) -> npt.NDArray[np.uint64]:
+    import pandas as pd  # which takes a fifth of a second to import, and most catalogues have ids
+
     hashes: npt.NDArray[np.uint64] = pd.util.hash_array(np.array(values_of(ids, str), object))
     return hashes

@@ -10,9 +10,9 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from pipelines.catalogue.account import TableCount
@@ -36,6 +36,9 @@ from pipelines.storage.tables import table_digest
 from schemas.catalogue import SMALL_TABLES
 from schemas.faults import Faults
 from schemas.reasons import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_CHECKED = 16
 _checked: dict[str, Found] = {}  # what was found in small tables, by key, oldest first
@@ -143,6 +146,8 @@ def _effect(rule: Rule, divert: frozenset[str]) -> str:
 
 def _value_text(value: object) -> str:
     """Returns a frame value as text; pandas stores integers with nulls as floats."""
+    import pandas as pd  # after the check of a frame, which has imported it
+
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -21,6 +21,7 @@ from pipelines.commands.logging_options import add_log_options
 from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.steps.engine_options import ENGINES, engine_options
 from pipelines.steps.worker_origin import workers_to_come
+from pipelines.storage.without_pandas import start_arrow
 from schemas.errors import InputError
 
 _BEAM = "apache_beam"
@@ -109,6 +110,8 @@ def run(options: argparse.Namespace) -> int:
     _, progress = consoles(options)
     # Before what follows is imported, which takes seconds.
     progress.print(f"Checking the deal {options.deal} and the catalogue…", soft_wrap=True)
+    with collecting_no_garbage():
+        start_arrow()
     # Another engine has workers of its own.
     workers = 1 if beam_options else options.workers
     with workers_to_come(workers, options.debug, options.out) as origin:

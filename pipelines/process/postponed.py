@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -89,52 +90,68 @@ def _run(module: ModuleType) -> None:
     del own[_WAITING]
 
 
-def leave_out(importing: str, *names: str) -> None:
-    """Lets a package be imported as if modules that it can do without were not installed.
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Lets this thread find modules not installed within the block, unless they are imported."""
+    finder = _Missing(frozenset(names), threading.get_ident())
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
-    Later imports of these modules, and those of other threads, find them.
+
+def leave_out(importing: str, *names: str) -> None:
+    """Has a package be imported as if modules that it can do without were not installed.
 
     Args:
         importing: Full name of the package.
-        names: Full names of the modules; those that have been imported already are not left out.
+        names: Full names of the modules; see `without`.
     """
-    sys.meta_path.insert(0, _Without(importing, frozenset(names)))
+    import_within(importing, lambda: without(*names))
 
 
-class _Without:
-    def __init__(self, importing: str, names: frozenset[str]) -> None:
-        self._importing = importing
+def import_within(name: str, block: Callable[[], AbstractContextManager[None]]) -> None:
+    """Has a module run within a block when it is imported for the first time."""
+    sys.meta_path.insert(0, _WithinFinder(name, block))
+
+
+class _Missing:
+    def __init__(self, names: frozenset[str], thread: int) -> None:
         self._names = names
-        self._thread = 0  # that imports the package
+        self._thread = thread
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name in self._names and self._thread == threading.get_ident():
             raise ModuleNotFoundError(f"{name} is left out here", name=name)
-        if name != self._importing:
+        return None
+
+
+class _WithinFinder:
+    def __init__(self, name: str, block: Callable[[], AbstractContextManager[None]]) -> None:
+        self._name = name
+        self._block = block
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != self._name:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _LeavingOut(spec.loader, self)
+                    spec.loader = _Within(spec.loader, self._block)
                 return spec
         return None
 
-    def run(self, loader: Loader, module: ModuleType) -> None:
-        """Runs the package without them."""
-        self._thread = threading.get_ident()
-        try:
-            loader.exec_module(module)
-        finally:
-            self._thread = 0
 
-
-class _LeavingOut(Loader):
-    def __init__(self, loader: Loader, finder: _Without) -> None:
+class _Within(Loader):
+    def __init__(self, loader: Loader, block: Callable[[], AbstractContextManager[None]]) -> None:
         self._loader = loader
-        self._finder = finder
+        self._block = block
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -143,4 +160,5 @@ class _LeavingOut(Loader):
         if module.__spec__ is None:
             raise AssertionError("a module that is imported has a spec")
         module.__spec__.loader = module.__loader__ = self._loader
-        self._finder.run(self._loader, module)
+        with self._block():
+            self._loader.exec_module(module)

@@ -9,10 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +26,9 @@ from urllib3.exceptions import HTTPError
 
 from pipelines.storage.s3_requests import count_requests
 from schemas.errors import FairshardError, InputError, RunError
+
+if TYPE_CHECKING:
+    import boto3
 
 # boto3 creates its clients at run time from a service description: they have no static type.
 S3Client = Any
@@ -112,6 +114,8 @@ def _cached_client(options: S3Options, signature: str) -> S3Client:
 
 
 def _make_client(options: S3Options, signature: str) -> S3Client:
+    import boto3  # which takes long, and only a bucket needs it
+
     try:
         # A session of its own: boto3's default session is not safe to share between threads.
         session = boto3.session.Session(region_name=options.region)

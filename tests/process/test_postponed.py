@@ -155,12 +155,15 @@ def test_a_package_is_imported_without_what_it_can_do_without(
     assert importlib.import_module("spare_user.part").__name__ == "spare_user.part"
 
 
-def test_beam_is_imported_without_pandas_which_can_be_imported_later() -> None:
+def test_a_run_starts_without_pandas_and_arrow_finds_it_when_it_is_imported() -> None:
     code = (
-        "import sys, pipelines.steps, apache_beam\n"
-        "assert 'pandas' not in sys.modules\n"
-        "import pyarrow, pandas\n"
-        "assert len(pyarrow.table({'a': [1, 2]}).to_pandas()) == 2\n"
-        "assert isinstance(pyarrow.array(pandas.Series([1])), pyarrow.Int64Array)\n"
+        "import sys, pipelines.commands.package\n"
+        "from pipelines.storage.without_pandas import start_arrow\n"
+        "start_arrow()\n"
+        "import pipelines.commands.packaging, pyarrow\n"
+        "assert 'apache_beam' in sys.modules and 'pandas' not in sys.modules\n"
+        "import pandas, apache_beam.io.gcp.bigquery\n"
+        "assert pyarrow.array(pandas.Series([1.5, None])).null_count == 1\n"
+        "assert len(pyarrow.table({'a': [1.5, None]}).to_pandas()) == 2\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
