@@ -160,13 +160,16 @@ def measure(
     for number, engine in enumerate(engines):
         if perf_counter() > until:
             return
-        print(f"{engine} …", file=sys.stderr, flush=True)
         done: list[str] = []
         try:
             with _engine(engine, place.server.environment(place.server.endpoint)) as options:
                 for library in libraries:
-                    yield _measure(place, engine, options, library, number)
+                    cell = _measure(place, engine, options, library, number)
+                    print(f"{engine}, {library}: {cell.clock_s:.0f} s", file=sys.stderr, flush=True)
+                    yield cell
                     done.append(library)
+                    if cell.failure:
+                        break  # what is left of that run would disturb the next
         except (AssertionError, OSError, ValueError) as error:
             failure = f"it could not be started, read or stopped: {error}"
             for library in [one for one in libraries if one not in done] or libraries[-1:]:
@@ -200,7 +203,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help=f"also {' and '.join(ONLY_WITH_ALL)}")
     parser.add_argument("--engine", action="append", choices=ENGINES, help="besides the first")
     parser.add_argument("--library", action="append", choices=LIBRARIES, help="default: all")
-    parser.add_argument("--limit-s", type=float, default=300, help="of one run (default: 300)")
+    parser.add_argument("--limit-s", type=float, default=600, help="of one run (default: 600)")
     parser.add_argument("--within-s", type=float, default=math.inf, help="of all (default: no end)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()

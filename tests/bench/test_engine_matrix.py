@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -60,3 +65,24 @@ def test_four_workers_run_only_if_all_are_asked_for() -> None:
     assert chosen == [FIRST, "Dask, one worker"]
     assert "Dask, four workers" not in engine_matrix.wanted((), everything=False)
     assert "Dask, four workers" in engine_matrix.wanted((), everything=True)
+
+
+def test_engine_that_does_not_start_fails_and_none_begins_when_the_time_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def broken(name: str, variables: object) -> Iterator[list[object]]:
+        raise AssertionError(f"{name} does not listen")
+        yield []
+
+    monkeypatch.setattr(engine_matrix, "_engine", broken)
+    server = SimpleNamespace(endpoint="", environment=lambda endpoint: {})
+    place = cast("engine_matrix._Place", SimpleNamespace(server=server))
+    engines, libraries = ["Prism, LOOPBACK", FIRST], ["demo", "sparse"]
+    cells = list(engine_matrix.measure(place, engines, libraries, math.inf))
+    assert [(cell.engine, cell.library) for cell in cells] == [
+        (engine, library) for engine in engines for library in libraries
+    ]
+    said = "it could not be started, read or stopped: Prism, LOOPBACK does not listen"
+    assert cells[0].failure == said and len(problems(cells)) == 4
+    assert list(engine_matrix.measure(place, engines, libraries, 0.0)) == []
