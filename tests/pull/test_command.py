@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -53,3 +55,15 @@ def test_pull_says_what_is_wrong(deal: Path, tmp_path: Path) -> None:
     (deal / "v0001" / "delivery" / "README.md").write_bytes(b"read it\n")
     done = in_process("pull", deal, tmp_path / "copy", "--quiet", "--key", SIGNER.vkey)
     assert done.code == 1 and "not the one that the manifest lists" in done.err
+
+
+def test_a_pull_of_whole_shards_starts_without_what_it_does_not_need() -> None:
+    """Arrow and NumPy alone would take as long as all else that is imported."""
+    seen = subprocess.run(
+        [sys.executable, "-c", "import sys, pipelines.commands.pull as _; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "pipelines.pull.pull" in seen
+    assert not {"numpy", "pyarrow", "boto3", "rich.progress", "schemas.grant"} & set(seen)
