@@ -16,6 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.selection.fit import Cuts, Shades, cut_off, edges_of, standardised
+from pipelines.selection.residual import (
+    have_a_part_in_another_shade,
+    have_other_marks,
+    means_of_places,
+)
 
 #: Levels by which a picture without colours has more red or blue than grey; one with colours, most.
 MOST_GREY = 10
@@ -28,7 +33,7 @@ _LEVELS_ANYWAY = 12  # of 255, in which a place may differ
 _TINT_PLACE = 3  # parts of twelve of a side
 _MOST_TINT = 7  # mean difference of red or blue in one place, with the same strength of colours
 _STRENGTHS = (0.8, 1.25)  # of colours, of a copy that is brighter or has more contrast
-_MOST_GREY_LEVELS = 4  # difference of brightness in one place of a copy without colours
+_MOST_GREY_LEVELS = 2  # difference of brightness in one place of a copy without colours
 _LEAST_GREY_AGREEMENT = 950
 _PART_CELLS = 12  # of a side: a part in which edges are compared
 _SHOWS_PERCENT = 30  # of the mean strength of edges; in a part with less there is little to see
@@ -74,6 +79,8 @@ def is_certain(pairs: Alike) -> _Flags:
         _differ_in_one_place(pairs)
         | _disagree_in_one_part(pairs)
         | _disagree_in_strong_edges(pairs)
+        | have_other_marks(pairs.shades[0], matched(pairs))
+        | have_a_part_in_another_shade(*pairs.shades, _place_of(pairs.shades[0]))
     )
     same &= small | ~both | ~_differ_in_colour(pairs)
     same &= ~lost | _lost_colours_alone(pairs)
@@ -82,18 +89,18 @@ def is_certain(pairs: Alike) -> _Flags:
 
 def _differ_in_one_place(pairs: Alike) -> _Flags:
     first = pairs.shades[0]
-    levels = _largest_in_one_place(_matched(pairs) - first, _place_of(first))
+    levels = _largest_in_one_place(matched(pairs) - first, _place_of(first))
     percent = np.interp(pairs.agreement, _AGREEMENTS, _MOST_PERCENTS)
     spans = np.ptp(first, axis=(1, 2))
     differ: _Flags = levels > np.maximum(_LEVELS_ANYWAY, spans * percent / 100)
     return differ
 
 
-def _matched(pairs: Alike) -> Shades:
+def matched(pairs: Alike) -> Shades:
     """Returns the second pictures with the brightness and contrast of the first."""
     first, second = pairs.shades
-    matched = standardised(second) * first.std(axis=(1, 2))[:, None, None]
-    shifted: Shades = matched + first.mean(axis=(1, 2))[:, None, None]
+    scaled = standardised(second) * first.std(axis=(1, 2))[:, None, None]
+    shifted: Shades = scaled + first.mean(axis=(1, 2))[:, None, None]
     return shifted
 
 
@@ -113,7 +120,7 @@ def _disagree_in_strong_edges(pairs: Alike) -> _Flags:
     first = pairs.shades[0]
     spans = np.ptp(first, axis=(1, 2))
     most = (spans * _WEAK_PERCENT / 100)[:, None, None]
-    one, two = (np.clip(edges_of(side), -most, most) for side in (first, _matched(pairs)))
+    one, two = (np.clip(edges_of(side), -most, most) for side in (first, matched(pairs)))
     products = [(a * b).sum(axis=(1, 2)) for a, b in ((one, two), (one, one), (two, two))]
     evenly = np.rint(1000 * products[0] / np.sqrt(products[1] * products[2] + 1e-9))
     evenly -= np.where(pairs.cuts.any(axis=(0, 2)), _LOST_BY_FIT, 0)
@@ -159,10 +166,7 @@ def _place_of(shades: Shades) -> tuple[int, int]:
 
 def _largest_in_one_place(difference: Shades, place: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Returns the largest mean difference of a place, in tenths of levels, [pairs]."""
-    down, across = place
-    sums = np.pad(difference, ((0, 0), (1, 0), (1, 0))).cumsum(axis=1).cumsum(axis=2)
-    rows = sums[:, down:] - sums[:, :-down]
-    means = (rows[:, :, across:] - rows[:, :, :-across]) / (down * across)
+    means = means_of_places(difference, place)
     # Rounded, so that the last digits of sums, which differ between machines, decide nothing.
     largest: npt.NDArray[np.float64] = np.abs(means).max(axis=(1, 2)).round(1)
     return largest

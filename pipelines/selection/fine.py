@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.media.looks import Cells
-from pipelines.selection.certain import MOST_GREY, Alike, is_certain
+from pipelines.selection.certain import MOST_GREY, Alike, is_certain, matched
 from pipelines.selection.fit import (
     Cuts,
     FitStep,
@@ -29,9 +29,11 @@ from pipelines.selection.fit import (
     cut_off,
     edges_of,
     find_fit,
+    finely_fitted,
     resized,
     standardised,
 )
+from pipelines.selection.residual import LEAST_AGREEMENT_FINE, have_other_marks
 
 #: Least agreement of duplicates, in thousandths (docs/media.md).
 LEAST_AGREEMENT = 550
@@ -43,6 +45,7 @@ _MOST_PERCENT, _MOST_PERCENT_FITTED = 40, 50
 _UNFIT_AGREEMENT = 500  # with less, pictures do not agree as they are
 _SURE_AGREEMENT, _MOST_PERCENT_SURE = 950, 30  # where edges agree so well, a letter must not differ
 _BETTER = 50  # thousandths by which a fit must agree better, or it is none
+_FITTED_AGREEMENT = 980  # with less, pairs that are not certain as they are are fitted as well
 _PROMISING_AGREEMENT = 250  # enough to look for a finer fit
 _LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surface
 _RANK_PARTS = 170  # one cell in so many may differ more: those on a sharp edge
@@ -104,14 +107,13 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             agreement[few], difference[few] = found.agreement, found.difference
             alike[few] = found.alike
             at = np.flatnonzero(found.alike)
-            pairs = Alike(
-                (one[at], cut_off(two[at], cuts[:, at])),
-                (first.tints[few[at]], second.tints[few[at]]),
-                cuts[:, at],
-                found.agreement[at],
-                sizes[few[at]].min(axis=1),
-            )
-            certain[few[at]] = is_certain(pairs)
+            tints = (first.tints[few[at]], second.tints[few[at]])
+            least = sizes[few[at]].min(axis=1)
+            fits = cuts[:, at]
+            shades = (one[at], cut_off(two[at], fits))
+            pairs = Alike(shades, tints, fits, found.agreement[at], least)
+            at_once = is_certain(pairs)
+            certain[few[at]] = at_once | _certain_if_fitted(pairs, two[at], at_once)
     return Comparison(agreement, difference, alike, certain)
 
 
@@ -152,6 +154,39 @@ def _compare(
         promising = better & (fitted.agreement >= _PROMISING_AGREEMENT)
         fit, cuts = fit[promising], cuts[:, promising]
     return found, used
+
+
+def _certain_if_fitted(
+    pairs: Alike, second: Shades, certain: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Tells which of the pairs that are not certain become so by a finer fit, [pairs].
+
+    A copy that lacks a hundredth of a side may agree too well for a fit to be looked for, but not
+    well enough to be certain.
+
+    Args:
+        pairs: Fitted so far.
+        second: The second pictures as they are.
+        certain: Which pairs are certain, [pairs].
+    """
+    at = np.flatnonzero(~certain & (pairs.agreement < _FITTED_AGREEMENT))
+    became = np.zeros(len(certain), np.bool_)
+    if not len(at):
+        return became
+    one, two, cuts = pairs.shades[0][at], second[at], pairs.cuts[:, at]
+    unfitted = np.flatnonzero(~cuts.any(axis=(0, 2)))
+    for most_cells, steps in _FITS:
+        cuts[:, unfitted] = find_fit(
+            one[unfitted], two[unfitted], cuts[:, unfitted], most_cells, steps
+        )
+    fitted = finely_fitted(one, two, cuts)
+    found = _judge(one, fitted, np.full(len(at), _MOST_PERCENT))
+    better = found.alike & (found.agreement > pairs.agreement[at])
+    tints = (pairs.tints[0][at], pairs.tints[1][at])
+    again = Alike((one, fitted), tints, cuts, found.agreement, pairs.sides[at])
+    better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE)
+    became[at] = better & is_certain(again)
+    return became
 
 
 def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> _Judged:

@@ -12,7 +12,9 @@ from PIL import Image, ImageDraw
 from pipelines.media.looks import look_of, unpack_cells
 from pipelines.selection.certain import Alike, is_certain
 from pipelines.selection.fine import compare_cells
+from pipelines.selection.residual import have_a_part_in_another_shade, have_other_marks
 from tests.bench.likeness_held_out import held_out_work
+from tests.bench.likeness_layouts import balloon
 from tests.bench.likeness_photographs import table
 from tests.bench.likeness_pictures import CHANGES, jpeg, scene
 
@@ -62,6 +64,16 @@ def numbers(seed: int) -> Image.Image:
     return table(random.Random(5), random.Random(seed))
 
 
+def says(seed: int) -> Image.Image:
+    """A figure of one series that says something else."""
+    return balloon(random.Random("layouts style balloon 7"), random.Random(seed))
+
+
+def vessel(brightness: float) -> Image.Image:
+    """One product in another brightness before one background."""
+    return vase((round(190 * brightness), round(120 * brightness), round(110 * brightness)))
+
+
 HEIGHTS = [100, 60, 180, 140, 30, 90, 150, 70, 120, 110]
 
 
@@ -74,8 +86,10 @@ HEIGHTS = [100, 60, 180, 140, 30, 90, 150, 70, 120, 110]
         (held_out(786), held_out(1302)),
         (held_out(1385), held_out(1433)),
         (numbers(1), numbers(2)),
+        (says(1), says(2)),
+        (vessel(1), vessel(0.85)),
     ],
-    ids=["a bar", "a colour", "a moved thing", "charts", "templates", "tables"],
+    ids="bar,colour,moved thing,charts,templates,tables,other words,darker".split(","),
 )
 def test_what_differs_in_one_place_is_another_work(first: Image.Image, second: Image.Image) -> None:
     assert not certain(first, second)
@@ -114,7 +128,7 @@ def test_one_place_may_not_be_much_darker_though_all_edges_are_there() -> None:
 def test_edges_of_one_part_may_not_be_other_ones() -> None:
     other = np.random.default_rng(2).normal(120, 25, (1, 48, 48))
     few, part = np.zeros((1, 48, 48)), np.zeros((1, 48, 48))
-    few[0, 12:24, 24:28], part[0, 12:24, 24:36] = 1, 1
+    few[0, 12:14, 24:26], part[0, 12:24, 24:36] = 1, 1
     assert certain_cells(few * (other - GRAIN), 960)
     assert not certain_cells(part * (other - GRAIN), 960)
 
@@ -132,3 +146,29 @@ def test_a_copy_without_colours_is_certain_if_its_brightness_is_the_same() -> No
     assert not certain(coloured, grey.point(lambda value: value * 0.9 + 4))
     darker = vase((165, 50, 45)).convert("L").convert("RGB")  # another vase, by 15 levels
     assert not certain(coloured, darker)
+
+
+def test_a_watermark_on_one_file_is_no_other_mark() -> None:
+    image = scene(random.Random(21))
+    assert certain(image, CHANGES["marked"](image, random.Random(3)))
+    other, lighter = GRAIN.copy(), GRAIN.copy()
+    other[:, 18:26, 18:26] = np.random.default_rng(2).normal(120, 25, (1, 8, 8))
+    lighter[:, 20:24, 20:24] = 190 + 60 * np.indices((4, 4)).sum(axis=0) % 2  # over all else
+    assert have_other_marks(GRAIN, other)[0]
+    assert not have_other_marks(GRAIN, np.maximum(lighter, GRAIN + 20))[0]
+
+
+def test_a_part_in_another_shade_is_told_from_a_brighter_file() -> None:
+    ramp = np.tile(np.linspace(60, 200, 48), (1, 48, 1))
+    part = ramp.copy()
+    part[0, 10:38, 30:44] += 25
+    assert have_a_part_in_another_shade(ramp, part, (4, 4))[0]
+    assert not have_a_part_in_another_shade(ramp, 1.1 * ramp + 4, (4, 4))[0]
+    dark = np.where(ramp < 120, 2, ramp)  # black stays as it is
+    assert not have_a_part_in_another_shade(dark, np.where(dark > 2, dark * 1.2, 2), (4, 4))[0]
+
+
+def test_a_crop_that_agrees_too_well_to_be_fitted_is_certain_when_finely_fitted() -> None:
+    image = scene(random.Random(8))
+    cropped = jpeg(image.crop((4, 3, image.width - 2, image.height - 1)), 80)
+    assert certain(image, cropped)
