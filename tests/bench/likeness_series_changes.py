@@ -42,7 +42,9 @@ def _framed(image: Image.Image, dice: random.Random) -> Image.Image:
     """With a thin dark line and a broad pale frame."""
     wide = round(dice.uniform(0.02, 0.06) * min(image.size))
     inner = ImageOps.expand(image, max(1, wide // 4), (40, 30, 20))
-    return _jpeg(ImageOps.expand(inner, wide, dice.choice([(255, 255, 255), (225, 215, 195)])), dice)
+    return _jpeg(
+        ImageOps.expand(inner, wide, dice.choice([(255, 255, 255), (225, 215, 195)])), dice
+    )
 
 
 def _cut_at_one_side(image: Image.Image, dice: random.Random) -> Image.Image:
