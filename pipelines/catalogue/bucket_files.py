@@ -6,8 +6,7 @@ from typing import BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from pipelines.catalogue.files import changed_error
-from pipelines.catalogue.listing import CatalogueFile, Listing, sort_listing
+from pipelines.catalogue.listing import CatalogueFile, Listing, changed_error, sort_listing
 from pipelines.storage.s3_client import (
     DEFAULT_S3,
     error_info,

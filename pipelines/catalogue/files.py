@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.catalogue.listing import CatalogueFile, Listing, sort_listing
+from pipelines.catalogue.listing import CatalogueFile, Listing, changed_error, sort_listing
 from schemas.errors import InputError
 
 BLOCK_BYTES = 4 * 2**20
@@ -120,15 +120,6 @@ def open_file(uri: str, version: str) -> BinaryIO:
         return path.open("rb", buffering=0)
     except OSError as error:
         raise InputError("A table cannot be read", f"{uri}: {error.strerror}", "") from error
-
-
-def changed_error(uri: str) -> InputError:
-    """Returns what is raised if a file is not the one that was listed."""
-    return InputError(
-        "A table changed while it was being read",
-        uri,
-        "Run again once the catalogue no longer changes.",
-    )
 
 
 def read_blocks(stream: BinaryIO) -> Iterator[bytes]:

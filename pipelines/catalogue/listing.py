@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
+from schemas.errors import InputError
+
 # Endings of files that are media; any other file is media if an asset's media_uri names it.
 MEDIA_ENDINGS = frozenset(
     "3fr 3gp ai apng arw avi avif bmp braw cr2 cr3 dng eps erf exr gif hdr heic heif iiq j2k jfif "
@@ -112,3 +114,12 @@ def sort_listing(
             else:
                 files.append(file_of(item))
     return Listing(tuple(sorted(files, key=lambda file: file.name)), media, sidecars)
+
+
+def changed_error(uri: str) -> InputError:
+    """Returns what is raised if a file is not the one that was listed."""
+    return InputError(
+        "A table changed while it was being read",
+        uri,
+        "Run again once the catalogue no longer changes.",
+    )
