@@ -42,7 +42,7 @@ ABSENT_WORDS = frozenset(
 # taken as absent.
 _NONE_MAY_BE_A_NO = frozenset({"licence_code", "territories_in", "ml_use", "value", "purposes"})
 # What stands where an agreement would be named, and names none: it must not lift a file's denial.
-_NO_AGREEMENT = frozenset({"0", "0.0", "false", "no", "na", "unknown", "pending", "tbd", "x"})
+_NO_AGREEMENT = ABSENT_WORDS | {"0", "0.0", "false", "no", "na", "unknown", "pending", "tbd", "x"}
 # Lists of words, in which any word may be meant.
 FREE_WORDS = frozenset({"keywords"})
 _LONGEST_PADDED = 64  # bytes; a longer text is not looked at
@@ -79,7 +79,7 @@ def _none_may_be_a_no(column: str) -> bool:
 def _is_absent_word(text: str, column: str) -> bool:
     word = text.casefold()
     if column == "agreement_ref":
-        names_one = any(map(str.isalnum, word)) and word not in _NO_AGREEMENT | ABSENT_WORDS
+        names_one = any(map(str.isalnum, word)) and word not in _NO_AGREEMENT
         return bool(word) and not names_one
     return word in ABSENT_WORDS and (
         word != "none" or text == "None" or not _none_may_be_a_no(column)
@@ -127,13 +127,14 @@ def drop_absent_texts(raw: Column, column: str) -> tuple[Column, int]:
     if not len(candidates):
         return raw, 0
     texts = values_of(raw.take(candidates).cast(pa.binary()), bytes)
-    rows = [
-        row
-        for row, text in zip(candidates.tolist(), texts, strict=True)
+    absent = {
+        text
+        for text in set(texts)
         if _is_absent_word(text.decode("utf-8", "surrogateescape").strip(BLANK_CHARACTERS), column)
-    ]
-    if not rows:
+    }
+    if not absent:
         return raw, 0
+    rows = [row for row, text in zip(candidates.tolist(), texts, strict=True) if text in absent]
     mask = np.zeros(len(raw), np.bool_)
     mask[rows] = True
     dropped: Column = pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), raw)

@@ -11,12 +11,13 @@ from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.ledger.classes import LineClasses
 from pipelines.ledger.payees import own_agency_shares, read_payees
 from pipelines.ledger.pool import DividedPool, divide_pool
 from pipelines.ledger.rules import MAX_WEIGHT, two_factor_rates
-from pipelines.quote.tally import PersonTally, Tally
+from pipelines.quote.tally import Codes, PersonTally, Tally
 from pipelines.storage.columns import values_of
 from schemas.errors import InputError
 from schemas.price_terms import PriceTerms
@@ -81,11 +82,6 @@ class Spread:
     top_tenth_share: float
 
 
-def place_names(people: list[str]) -> list[tuple[str, str]]:
-    """Returns the person and media type of each place of a tally."""
-    return [(person, media) for person in [*people, ""] for media in _MEDIA]
-
-
 def join_people(tally: Tally, count: int) -> PersonTally:
     """Joins the parts of a tally: every array has an item for each of `count` places."""
     exact = object if tally.weights[0] * 10_000 >= 2**63 else np.int64
@@ -93,10 +89,12 @@ def join_people(tally: Tally, count: int) -> PersonTally:
     weighted = np.zeros(count, exact)
     for part in tally.people:
         at = np.minimum(part.places, count - 1)
+        # Each place is there once, except the last if there are more than `count`.
+        add = np.add.at if len(at) > 1 and at[-2] == count - 1 else _add_once
         for name, values in sums.items():
-            np.add.at(values, at, getattr(part, name))
+            add(values, at, getattr(part, name))
         if len(part.weighted):
-            np.add.at(weighted, at, part.weighted.astype(exact))
+            add(weighted, at, part.weighted.astype(exact))
     keys = np.concatenate([np.zeros(0, np.int64), *(part.alone for part in tally.people)])
     lines = np.concatenate([np.zeros(0, np.int64), *(part.alone_lines for part in tally.people)])
     alone, of_line = np.unique(keys, return_inverse=True)
@@ -104,6 +102,11 @@ def join_people(tally: Tally, count: int) -> PersonTally:
     return PersonTally(
         np.arange(count), **sums, weighted=weighted, alone=alone, alone_lines=alone_lines
     )
+
+
+def _add_once(values: Codes, at: Codes, more: Codes) -> None:
+    """Adds numbers at places that are all different."""
+    values[at] += more
 
 
 def divide_price(
@@ -129,7 +132,8 @@ def divide_price(
         raise InputError(
             "nothing would be delivered, so nobody can be paid", "0 assets", "Widen the deal."
         )
-    classes = LineClasses(price, as_of, own_agency_shares(read_payees(contributors)))
+    sharing = contributors.filter(pc.is_valid(contributors.column("agency_share")))
+    classes = LineClasses(price, as_of, own_agency_shares(read_payees(sharing)))
     even, by_weight = _rates(price, tally)
     points, groups = _points(price, tally, contributors, classes, even, by_weight)
     shares = classes.shares()
@@ -198,14 +202,18 @@ def _regular(
 ) -> Iterator[tuple[str, int, int]]:
     """Yields person, class and points of the lines whose asset has no class of its own."""
     people = values_of(contributors["contributor_id"], str)
-    names = place_names(people)
-    joined = join_people(tally, len(names))
-    for at in np.flatnonzero(joined.cleared).tolist():
-        person, media = names[at]
-        line_class = 0 if classes.is_single else int(classes.of_lines([media], [""], [person])[0])
-        value = even * int(joined.share_bp[at])
+    people.append("")  # whom no table knows
+    count = len(_MEDIA) * len(people)
+    joined = join_people(tally, count)
+    places = np.flatnonzero(joined.cleared)
+    is_single = classes.is_single
+    columns = (places, joined.share_bp[places], joined.weighted[places])
+    for at, share_bp, weighted in zip(*(column.tolist() for column in columns), strict=True):
+        person, media = people[at // len(_MEDIA)], _MEDIA[at % len(_MEDIA)]
+        line_class = 0 if is_single else int(classes.of_lines([media], [""], [person])[0])
+        value = even * share_bp
         if by_weight:
-            value += by_weight * (int(joined.weighted[at]) // unit)
+            value += by_weight * (weighted // unit)
         yield person, line_class, value
 
 

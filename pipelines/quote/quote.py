@@ -28,7 +28,7 @@ _CODES = {
     **{at: rule.code for at, rule in enumerate(SCREENING_RULES, start=1)},
     UNNAMED: Reason.LICENCE_ATTRIBUTION.value,
 }
-_MEDIA_PLACES = 2  # of each person, as pipelines.quote.money.place_names lists them
+_MEDIA_PLACES = 2  # of each person: for pictures and for films
 
 
 @dataclass(frozen=True)

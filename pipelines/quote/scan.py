@@ -7,14 +7,16 @@ start, is asked only if a rule that stops a run fails, for what it says.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar, cast
+from functools import partial
+from threading import Thread
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.catalogue.agreement_references import find_agreement_references
 from pipelines.catalogue.joins import watch_joins
@@ -26,30 +28,35 @@ from pipelines.catalogue.read import read_table
 from pipelines.catalogue.reference_verdict import reference_error
 from pipelines.catalogue.references import (
     ReachedReferences,
-    ReferenceWatch,
     find_unreached,
     watch_references,
 )
 from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
 from pipelines.quote.candidates import COVER_COLUMNS
 from pipelines.quote.count import COUNTED_COLUMNS, DealTask, count_batch
+from pipelines.quote.reached import IndexedWatch
 from pipelines.quote.recorded import Recorded
+from pipelines.quote.repeats import (
+    IdHashes,
+    Repeats,
+    Run,
+    find_repeats,
+    forget_hashes,
+    share_hashes,
+)
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import StringIndex, WordArray, hash_column, new_secret
+from pipelines.rights.lookup import hash_column, new_secret
 from pipelines.rights.rules.attribution import ATTRIBUTION_COLUMNS
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.rule import NEEDED_GRANTS
 from pipelines.rights.rules.screen import build_rights_index
-from pipelines.storage.columns import Column, list_array, list_items, struct_field
-from schemas.catalogue import ASSETS_SCHEMA, CONTRIBUTOR_SHARE, SMALL_TABLES, grant_column
+from pipelines.storage.columns import Column
+from schemas.catalogue import ASSETS_SCHEMA, SMALL_TABLES, grant_column
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.reasons import Reason
 from schemas.removed import Removed
-
-_Job = TypeVar("_Job")
-_Done = TypeVar("_Done")
 
 _FEW_ROWS = 200_000  # so many are counted in this process
 _BY_WEIGHT = ("weighted", "two_factor")
@@ -67,21 +74,19 @@ class Scan:
         tasks: The deals.
         suite: The rules of single assets.
         watches: For each deal, the references that the assets must settle.
-        secret: What ids are hashed by.
         as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
-        repeated: Hashes of ids that stand in several rows, sorted.
-        pair_assets: Assets about which alone a consent speaks.
+        hashed: Hashes of the ids of all assets.
+        repeats: Ids that stand in several rows.
     """
 
     catalogue: Catalogue
     tables: tuple[pa.Table, ...]
     tasks: tuple[DealTask, ...]
     suite: RuleSuite
-    watches: tuple[ReferenceWatch, ...]
-    secret: bytes
+    watches: tuple[IndexedWatch, ...]
     as_of_us: int
-    repeated: WordArray
-    pair_assets: StringIndex
+    hashed: IdHashes
+    repeats: Repeats
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -162,17 +167,23 @@ def scan_deals(
     parts = catalogue.parts("assets")
     few = len(parts) < 2 or (catalogue.rows is not None and catalogue.rows < _FEW_ROWS)
     count = 1 if few else workers
-    secret = new_secret()
-    with _processes(count) as run:  # ids are hashed while the small tables are indexed
-        hashing = run(_hash_ids, [(catalogue, secret, number) for number in range(len(parts))])
-        scan = _prepare(catalogue, deals, removed, as_of_us, secret)
-        found = recorded or [None] * len(deals)
-        tasks = tuple(
-            replace(task, recorded=one, candidates=candidates)
-            for task, one in zip(scan.tasks, found, strict=True)
-        )
-        scan = replace(scan, tasks=tasks)
-        scan = replace(scan, repeated=_repeated(list(hashing)))
+    hashed = share_hashes(catalogue, new_secret())
+    try:
+        with _processes(count) as run:
+            # Other processes hash ids while the small tables are indexed.
+            found = _begin(partial(find_repeats, run, len(parts))) if count > 1 else None
+            tables, tasks, watches = _prepare(catalogue, deals, removed, as_of_us)
+            repeats = found.result() if found else find_repeats(run, len(parts))
+    finally:
+        forget_hashes()
+    tasks = [
+        replace(task, recorded=one, candidates=candidates)
+        for task, one in zip(tasks, recorded or [None] * len(deals), strict=True)
+    ]
+    suite = load_suite("assets")
+    scan = Scan(
+        *(catalogue, tables, tuple(tasks), suite, tuple(watches), as_of_us, hashed, repeats)
+    )
     _shared[:] = [scan]
     try:
         with _processes(count) as run:
@@ -189,46 +200,28 @@ def scan_deals(
     return Scanned(scan.tables, scan.tasks, tallies)
 
 
-class _Run(Protocol):
-    def __call__(
-        self, work: Callable[[_Job], _Done], jobs: Iterable[_Job], /
-    ) -> Iterator[_Done]: ...
-
-
 @contextmanager
-def _processes(count: int) -> Iterator[_Run]:
+def _processes(count: int) -> Iterator[Run]:
     """Yields what runs a function on many arguments; the results come in any order."""
     if count < 2:
-        yield cast("_Run", map)
+        yield cast("Run", map)
         return
     with multiprocessing.get_context("fork").Pool(count) as pool:
-        yield cast("_Run", pool.imap_unordered)
+        yield cast("Run", pool.imap_unordered)
 
 
-def _hash_ids(job: tuple[Catalogue, bytes, int]) -> WordArray:
-    """Returns hashes of all ids of a part, those of failed assets included."""
-    catalogue, secret, number = job
-    found = [np.zeros(0, np.uint64)]
-    part = catalogue.parts("assets")[number]
-    for read in read_quickly(part, catalogue.mapping, ("asset_id",)):
-        table = read if isinstance(read, pa.Table) else read.table
-        found.append(hash_column(_one_array(table, "asset_id"), secret))
-        if not isinstance(read, pa.Table):
-            lost: Column = pa.array([row.asset_id for row in read.failed_rows], pa.string())
-            found.append(hash_column(lost, secret))
-    return np.concatenate(found)
+def _begin(work: Callable[[], Repeats]) -> Future[Repeats]:
+    """Begins work that waits for other processes; nobody waits for it if the command is ended."""
+    future: Future[Repeats] = Future()
 
+    def do() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # for the one who asks for the result
+            future.set_exception(error)
 
-def _repeated(parts: Sequence[WordArray]) -> WordArray:
-    ordered = np.concatenate([np.zeros(0, np.uint64), *parts])
-    ordered.sort()
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-
-
-def _is_among(hashes: WordArray, ordered: WordArray) -> BoolArray:
-    """Where a hash is among sorted ones, of which there is at least one and usually few."""
-    at = np.searchsorted(ordered, hashes)
-    return np.asarray(ordered[np.minimum(at, len(ordered) - 1)] == hashes)
+    Thread(target=do, daemon=True).start()
+    return future
 
 
 def _prepare(
@@ -236,9 +229,8 @@ def _prepare(
     deals: Sequence[Deal],
     removed: Sequence[Removed],
     as_of_us: int,
-    secret: bytes,
-) -> Scan:
-    """Reads, checks and indexes the small tables."""
+) -> tuple[tuple[pa.Table, ...], list[DealTask], list[IndexedWatch]]:
+    """Reads, checks and indexes the small tables, for each of the deals."""
     notes = CellNotes()
     tables = tuple(read_table(catalogue, name, notes) for name in SMALL_TABLES)
     contributors, consents, releases, agreements = tables
@@ -259,14 +251,11 @@ def _prepare(
             )
         )
         named = find_agreement_references(contributors, consents, agreements, deal)
-        watches.append(
-            watch_references(*(contributors, consents, releases, named, joins), deal.named_assets)
+        watch = watch_references(
+            *(contributors, consents, releases, named, joins), deal.named_assets
         )
-    none = np.zeros(0, np.uint64)
-    paired = StringIndex(watches[0].pair_assets)  # of the same consents for every deal
-    return Scan(
-        catalogue, tables, tuple(tasks), suite, tuple(watches), secret, as_of_us, none, paired
-    )
+        watches.append(IndexedWatch.of(watch))
+    return tables, tasks, watches
 
 
 _shared: list[Scan] = []
@@ -286,12 +275,15 @@ def _scan_part(number: int) -> PartResult:
     part = scan.catalogue.parts("assets")[number]
     result = PartResult(number, [Tally() for _ in scan.tasks])
     first = 0
-    for read in read_quickly(part, scan.catalogue.mapping, scan.wanted):
+    is_known = number in scan.repeats.known
+    checked = ("asset_id",) if is_known else ()
+    for read in read_quickly(part, scan.catalogue.mapping, scan.wanted, checked):
         table = read if isinstance(read, pa.Table) else read.table
-        ids = _one_array(table, "asset_id")
-        again = np.zeros(len(table), np.bool_)
-        if len(scan.repeated):
-            again = _is_among(hash_column(ids, scan.secret), scan.repeated)
+        if is_known:
+            hashes = scan.hashed.of_part(number)[first : first + len(table)]
+        else:
+            hashes = hash_column(_one_array(table, "asset_id"), scan.hashed.secret)
+        again = scan.repeats.where(hashes)
         for tally, task in zip(result.tallies, scan.tasks, strict=True):
             tally.add(_count(scan, task, table, again, (number, first)))
         unread = table.slice(0, 0)
@@ -305,7 +297,7 @@ def _scan_part(number: int) -> PartResult:
                     tally.failed_examples.setdefault(row.reason, place)
             first += len(read.failed_rows)
         first += len(table)
-        result.reached.append(_reached(scan, table, unread, odd))
+        result.reached.append([watch.reached_by(table, unread, odd) for watch in scan.watches])
     return result
 
 
@@ -331,52 +323,12 @@ def _count(
     return tally
 
 
-def _reached(
-    scan: Scan, table: pa.Table, unread: pa.Table, odd: Sequence[str]
-) -> list[ReachedReferences]:
-    """Returns what a batch reaches of each deal's references.
-
-    Args:
-        scan: What all processes know.
-        table: The batch.
-        unread: Rows that could not be read.
-        odd: Ids that were written in another way.
-    """
-    found = []
-    for watch in scan.watches:
-        if len(unread) or watch.joins:
-            found.append(watch.reached_by(_plain(table, watch), unread, odd))
-            continue
-        # Only these rows can reach a pair of asset and contributor, and there are few.
-        paired = np.flatnonzero(scan.pair_assets.positions(_one_array(table, "asset_id")) >= 0)
-        others = replace(watch, pairs=watch.pairs[:0])
-        reached = others.reached_by(_plain(table, others), unread, odd)
-        some = _plain(table.take(paired), watch)
-        found.append(replace(reached, pairs=watch.reached_by(some, unread, ()).pairs))
-    return found
-
-
-def _plain(table: pa.Table, watch: ReferenceWatch) -> pa.Table:
-    """Returns a table whose contributors are not encoded, if anybody looks at them."""
-    lists = _one_array(table, "contributors")
-    items = list_items(lists)
-    ids = struct_field(items, "contributor_id")
-    needed = len(watch.contributors) or len(watch.pairs) or watch.joins
-    if not needed or not isinstance(ids, pa.DictionaryArray):
-        return table
-    shares = struct_field(items, "share_bp")
-    structs = pa.StructArray.from_arrays(
-        [ids.dictionary_decode(), shares], fields=list(CONTRIBUTOR_SHARE)
-    )
-    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    at = table.column_names.index("contributors")
-    return table.set_column(at, "contributors", list_array(offsets, structs))
-
-
 def _judge(scan: Scan, tallies: Sequence[Tally], results: Sequence[PartResult]) -> None:
     """Raises what would stop a run of one of the deals."""
-    for at, (task, tally, watch) in enumerate(zip(scan.tasks, tallies, scan.watches, strict=True)):
+    for at, (task, tally, indexed) in enumerate(
+        zip(scan.tasks, tallies, scan.watches, strict=True)
+    ):
+        watch = indexed.watch
         if tally.stops:
             _judge_by_suite(scan, task)
         reached = [batch[at] for result in results for batch in result.reached]
