@@ -245,6 +245,13 @@ def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str
     names = [file.name for file in files]
     guesses = close_matches(table, [name.partition("/")[0].partition(".")[0] for name in names])
     hint = f"Is it {', '.join(guesses)}? " if guesses else ""
+    below = {
+        folder
+        for folder, slash, base in (name.rpartition("/") for name in names)
+        if slash and base.lower().split(".")[0] == table
+    }
+    if len(below) == 1:
+        hint = f"Are the tables in the folder below? Then give {origin}/{below.pop()}. "
     listing = ", ".join(names[:8]) or "nothing"
     if len(names) > 8:
         listing += f" and {len(names) - 8:,} more"

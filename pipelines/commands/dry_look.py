@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.report.progress import show_progress
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, none_left
 from pipelines.run.prepare import JobRequest
 from pipelines.run.undelivered import Undelivered
 from pipelines.steps.checked_assets import CheckedAssets
@@ -159,8 +159,7 @@ def _fault_of_counts(screened: Undelivered, deal: Deal) -> RunError | None:
     if _has_too_many(read, deal):
         return _too_many(read.failed_assets, read.entered, deal)
     if passed == 0:
-        which = f"all {read.entered:,} assets were refused or could not be read"
-        return RunError("Nothing is left to deliver", which, _REMEDY)
+        return RunError("Nothing is left to deliver", none_left(read.entered), _REMEDY)
     return None
 
 

@@ -79,6 +79,13 @@ class StepCounts:
         )
 
 
+def none_left(entered: int) -> str:
+    """Says that of so many assets none is left to deliver."""
+    if entered == 1:
+        return "the only asset was refused or could not be read"
+    return f"all {entered:,} assets were refused or could not be read"
+
+
 def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:
     """Counts the assets excluded for each reason; an asset counts under each of its reasons."""
     found: Counter[str] = Counter()

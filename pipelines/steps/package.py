@@ -25,7 +25,7 @@ from pipelines.ledger.signed_note import Signer
 from pipelines.run.announce import announce
 from pipelines.run.corrected import after_removals
 from pipelines.run.costs import Stopwatch, total_cost
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, none_left
 from pipelines.run.failures import clear_outdated, recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.lease import Lease, hold_version
@@ -373,7 +373,7 @@ def fault_of(job: Job, counts: RunCounts) -> RunError | None:
     if counts.steps["select"].passed == 0:
         return RunError(
             "Nothing is left to deliver",
-            f"all {counts.steps['read'].entered:,} assets were refused or could not be read",
+            none_left(counts.steps["read"].entered),
             f"The reasons are in {where}/decisions.",
         )
     return None

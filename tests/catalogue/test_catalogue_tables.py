@@ -247,3 +247,10 @@ def test_subjects_and_witnesses_are_read_without_blanks(kind: str, tmp_path: Pat
     (folder / f"releases.{kind}").write_bytes(table_bytes([row], kind, "releases"))
     releases = read_table(open_catalogue(str(folder)), "releases")
     assert releases["witness_ref"].to_pylist() == ["s-1"]
+
+
+def test_a_folder_below_that_has_the_tables_is_named(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "export", [asset()], "csv")
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(tmp_path))
+    assert f"Are the tables in the folder below? Then give {tmp_path}/export. " in str(caught.value)

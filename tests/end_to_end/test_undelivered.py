@@ -80,7 +80,7 @@ def test_summary_when_everything_is_editorial(library: SmallLibrary) -> None:
         "1.  class.editorial: 7 assets refused, 7 by this rule alone",
         "Editorial material, and the deal takes none.",
         'Deal key: rights.editorial = "refuse"  (or "accept")',
-        'How to fix it: A deal with rights.editorial = "accept".',
+        'How to fix it: Use a deal with rights.editorial = "accept".',
     ]
 
 

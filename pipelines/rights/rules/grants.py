@@ -75,7 +75,7 @@ RULES = (
         where=_where(lambda grants: grants.denied),
         columns=(NEEDED_GRANTS,),
         sentence="The catalogue denies a purpose that the deal needs.",
-        remedy="A grant for the purpose.",
+        remedy="Get a grant for the purpose.",
         governed_by=AGREEMENT_KEYS,
     ),
     Rule(

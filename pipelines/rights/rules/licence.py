@@ -93,7 +93,7 @@ CLASS_RULES = (
         applies=lambda deal: deal.rights.editorial == "refuse",
         columns=("licence_class",),
         sentence="Editorial material, and the deal takes none.",
-        remedy='A deal with rights.editorial = "accept".',
+        remedy='Use a deal with rights.editorial = "accept".',
         governed_by=("rights.editorial",),
     ),
     Rule(
@@ -124,7 +124,7 @@ RULES = (
         applies=lambda deal: deal.rights.non_commercial == "refuse",
         columns=("licence_code",),
         sentence="The licence code forbids commercial use.",
-        remedy="A commercial licence from the contributor.",
+        remedy="Get a commercial licence from the contributor.",
         governed_by=("rights.non_commercial",),
     ),
     Rule(
@@ -134,7 +134,7 @@ RULES = (
         applies=lambda deal: deal.rights.no_derivatives == "refuse",
         columns=("licence_code",),
         sentence="The licence code forbids derivatives.",
-        remedy="A licence that allows derivatives.",
+        remedy="Get a licence that allows derivatives.",
         governed_by=("rights.no_derivatives",),
     ),
     Rule(
@@ -144,7 +144,7 @@ RULES = (
         applies=lambda deal: deal.rights.share_alike == "refuse",
         columns=("licence_code",),
         sentence="The licence code asks derivatives to be shared alike; that wants a review.",
-        remedy='Counsel\'s review, then a deal with rights.share_alike = "accept".',
+        remedy='Have counsel review it, then use a deal with rights.share_alike = "accept".',
         governed_by=("rights.share_alike",),
     ),
     Rule(

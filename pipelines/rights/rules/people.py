@@ -49,7 +49,7 @@ RULES = (
         applies=lambda deal: deal.rights.people == "refuse",
         columns=("people_count",),
         sentence="People are shown, and the deal takes none.",
-        remedy='A deal with rights.people = "release".',
+        remedy='Use a deal with rights.people = "release".',
         governed_by=("rights.people",),
     ),
     Rule(
@@ -60,7 +60,7 @@ RULES = (
         columns=("minors",),
         sentence="A minor is shown, and the deal takes none.",
         source="assets.minors, releases.minor",
-        remedy='A deal with rights.minors = "guardian-release".',
+        remedy='Use a deal with rights.minors = "guardian-release".',
         governed_by=("rights.minors",),
     ),
     Rule(

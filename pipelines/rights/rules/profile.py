@@ -84,7 +84,7 @@ RULES = (
         columns=("people_count", "release_ids"),
         sentence="The deal's profile is about a person, and there is no valid model release.",
         source="assets.release_ids, releases",
-        remedy="A valid release of the person who is shown.",
+        remedy="Add a valid release of the person who is shown.",
         governed_by=("profile",),
         travels=False,
     ),
@@ -110,7 +110,7 @@ RULES = (
         columns=("licence_code",),
         sentence="The deal's profile delivers frames of films, or depth maps of them, as pictures, "
         "and the licence code forbids derivatives.",
-        remedy="A licence that allows derivatives, or a deal with another profile.",
+        remedy="Get a licence that allows derivatives, or use a deal with another profile.",
         governed_by=("profile",),
         travels=False,
     ),

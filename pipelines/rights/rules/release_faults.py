@@ -197,7 +197,7 @@ RULES = (
         ReleaseFault(("revoked_at",), alone=_revoked),
         "A needed release, or one of the same subject and shoot, is revoked before the deal ends.",
         "releases.revoked_at",
-        "A new release.",
+        "Get a new release.",
     ),
     _rule(
         "release.unsigned",
@@ -220,7 +220,7 @@ RULES = (
         ReleaseFault(("ml_use",), alone=_purpose_not_covered),
         "A release denies machine learning, or a needed one has no clause that allows it.",
         "releases.ml_use",
-        "A release whose clause allows it.",
+        "Get a release whose clause allows it.",
         where=_not_covered,
     ),
     _rule(
@@ -238,7 +238,7 @@ RULES = (
         ),
         "The asset was not made within a needed release's shoot dates.",
         "releases.shoot_from, shoot_until, assets.created_at",
-        "The release of that shoot.",
+        "Add the release of that shoot.",
         columns=("created_at", "release_ids"),
         governed_by=("rights.shoot_range",),
     ),
@@ -247,7 +247,7 @@ RULES = (
         ReleaseFault(("shoot_from", "shoot_until"), alone=_covers_too_many_days),
         "A needed release covers more days than the deal accepts.",
         "releases.shoot_from, shoot_until",
-        "A release of the shoot alone, or a larger rights.max_shoot_days.",
+        "Add a release of the shoot alone, or raise rights.max_shoot_days.",
         governed_by=("rights.max_shoot_days",),
     ),
     _rule(
@@ -259,7 +259,7 @@ RULES = (
         ),
         "A needed release lacks an independent witness.",
         "releases.witness_ref",
-        "A witness who is neither the subject nor a contributor.",
+        "Get a release with a witness who is neither the subject nor a contributor.",
         governed_by=("rights.witness",),
     ),
 )

@@ -90,7 +90,7 @@ RULES = (
         applies=lambda deal: deal.rights.unknown_property == "refuse",
         columns=("property",),
         sentence="It is not known whether protected property is shown.",
-        remedy='Set assets.property, or a deal with rights.unknown_property = "accept".',
+        remedy='Set assets.property, or use a deal with rights.unknown_property = "accept".',
         governed_by=("rights.unknown_property",),
     ),
     Rule(
@@ -108,7 +108,7 @@ RULES = (
         columns=("people_count", "release_ids"),
         sentence="There are valid model releases of fewer people than are shown.",
         source="assets.release_ids, releases",
-        remedy="A valid release of every person.",
+        remedy="Add a valid release of every person.",
     ),
     Rule(
         code="release.property_missing",
@@ -117,6 +117,6 @@ RULES = (
         columns=("property", "release_ids"),
         sentence="Protected property is shown without a valid property release.",
         source="assets.release_ids, releases",
-        remedy="A valid property release.",
+        remedy="Add a valid property release.",
     ),
 )

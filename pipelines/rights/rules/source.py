@@ -58,7 +58,7 @@ RULES = (
         applies=lambda deal: deal.rights.ai_generated == "refuse",
         columns=("digital_source_type",),
         sentence="The asset is AI-generated, and the deal takes none.",
-        remedy='A deal with rights.ai_generated = "label".',
+        remedy='Use a deal with rights.ai_generated = "label".',
         governed_by=("rights.ai_generated",),
     ),
     Rule(
@@ -68,7 +68,8 @@ RULES = (
         applies=lambda deal: deal.rights.unknown_source == "refuse",
         columns=("digital_source_type",),
         sentence="It is not known whether the asset is AI-generated.",
-        remedy='Set assets.digital_source_type, or a deal with rights.unknown_source = "accept".',
+        remedy="Set assets.digital_source_type, or use a deal with "
+        'rights.unknown_source = "accept".',
         governed_by=("rights.unknown_source",),
     ),
     Rule(
@@ -86,7 +87,7 @@ RULES = (
         applies=lambda deal: deal.rights.sensitive == "refuse",
         columns=("sensitive",),
         sentence="The asset is marked sensitive, and the deal takes none.",
-        remedy='A deal with rights.sensitive = "accept".',
+        remedy='Use a deal with rights.sensitive = "accept".',
         governed_by=("rights.sensitive",),
     ),
 )

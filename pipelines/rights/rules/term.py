@@ -97,7 +97,7 @@ RULES = (
         where=_not_started,
         columns=("valid_from",),
         sentence="The agency's rights begin after the deal does.",
-        remedy="A deal that starts later, or an earlier grant.",
+        remedy="Use a deal that starts later, or get an earlier grant.",
         governed_by=("starts",),
     ),
     Rule(
@@ -115,7 +115,7 @@ RULES = (
         where=_not_covered,
         columns=("territories_in", "territories_out"),
         sentence="The asset's territory does not cover the deal's.",
-        remedy="A wider grant, or a narrower deal.",
+        remedy="Get a wider grant, or use a narrower deal.",
         governed_by=("territory",),
     ),
     Rule(
