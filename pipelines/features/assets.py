@@ -26,9 +26,11 @@ from pipelines.features.extra_makers import maker_of
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
+from pipelines.features.kept_frames import PicturesRow
 from pipelines.features.prepare import PreparedMedia, check_bytes, prepare_media
 from pipelines.features.reading_json import reading_from_json, reading_to_json
 from pipelines.features.renditions import find_form_refusal, make_rendition, needs_other_file
+from pipelines.features.store import FeatureTable
 from pipelines.fetch.fetch import FetchedFile, fetch_with_evidence
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
@@ -85,6 +87,7 @@ class UnitFeatures:
     measures: dict[str, MeasuresRow] = field(default_factory=dict)
     new_measures: list[MeasuresRow] = field(default_factory=list)
     inspection: Inspection = field(default_factory=lambda: Inspection(NO_INSPECTORS))
+    pictures: FeatureTable[PicturesRow] | None = None
 
     def count_new(self) -> dict[str, int]:
         """Counts the media that this unit decoded, embedded, captioned and looked at.
@@ -266,7 +269,7 @@ def fetch_asset(
             rendition = rendition or make_rendition(fetched.data, digest, fmt, facts, context)
             asset = _with_rendition(asset, rendition)
         if asset.decision is None:
-            asset = _with_extras(asset, fetched.data, fmt, facts, context)
+            asset = _with_extras(asset, fetched.data, fmt, facts, context, features.pictures)
         needs_models = asset.decision is None and asset.inference
         if is_known and needs_models and not features.complete(digest):
             asset = replace(asset, prepared=prepare_media(fetched.data, *declared))  # 5
@@ -322,7 +325,12 @@ def _with_rendition(asset: FetchedAsset, rendition: RenditionRow) -> FetchedAsse
 
 
 def _with_extras(
-    asset: FetchedAsset, data: bytes, fmt: Format, facts: FactsRow, context: FetchContext
+    asset: FetchedAsset,
+    data: bytes,
+    fmt: Format,
+    facts: FactsRow,
+    context: FetchContext,
+    pictures: FeatureTable[PicturesRow] | None,
 ) -> FetchedAsset:
     """Makes the members that the deal's profile adds, or refuses the asset."""
     row = asset.row
@@ -333,7 +341,9 @@ def _with_extras(
     if asset.resolution is None:
         raise AssertionError("an asset that goes on was resolved")
     source = ExtraSource(
-        row, data, fmt, facts, size["width"], size["height"], asset.resolution, context
+        *(row, data, fmt, facts, size["width"], size["height"], asset.resolution, context),
+        asset.digest,
+        pictures,
     )
     try:
         return replace(asset, made=make(source))

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.features.context import FetchContext
+from pipelines.features.kept_frames import KeptFilm, PicturesRow, frame_pictures
+from pipelines.features.store import FeatureTable
 from pipelines.media.formats import Format
 from pipelines.rights.resolve import Resolution
 from pipelines.storage.store import Store
 from schemas.features import FactsRow
+from schemas.layout import asset_hash
 from schemas.reasons import Reason
 from schemas.unit import ClearedRow, UnitExtra
 
@@ -33,6 +36,8 @@ class ExtraSource:
         height: Likewise.
         resolution: What licence, file and server say about the use of the film.
         context: The inputs of the run.
+        digest: sha256 of `data`, hex.
+        pictures: Frames of films that earlier deals read; None if none are kept.
     """
 
     row: ClearedRow
@@ -43,6 +48,18 @@ class ExtraSource:
     height: int
     resolution: Resolution
     context: FetchContext
+    digest: str
+    pictures: FeatureTable[PicturesRow] | None = None
+
+    def frames(self, numbers: Sequence[int]) -> list[bytes]:
+        """Returns frames as PNG files in the size in which the film is delivered.
+
+        Raises:
+            BadRecord: `media.undecodable`.
+        """
+        film = KeptFilm(self.data, self.digest, asset_hash(self.row["asset_id"]))
+        size, limits = (self.width, self.height), self.context.limits
+        return frame_pictures(self.pictures, film, numbers, size, limits)
 
 
 @dataclass(frozen=True)

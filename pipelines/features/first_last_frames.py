@@ -33,15 +33,13 @@ def make_first_last_frames(source: ExtraSource) -> MadeExtras:
             f"clips.min_frames = {terms.min_frames}"
         )
         raise ExtraRefusalError(Reason.PROFILE_NO_CLIP, detail)
-    guard = this_guard()
-    times = guard.frame_times(source.data, limits)
+    times = this_guard().frame_times(source.data, limits)
     if len(times) != source.facts["frames"] + 1:
         detail = f"{len(times) - 1} of {source.facts['frames']} frames have a time"
         raise BadRecord(Reason.MEDIA_UNDECODABLE, detail)
     chosen = choose_clip(clips, shots)
     ends = range(chosen.end_frame - len(LAST), chosen.end_frame)
-    size = (source.width, source.height)
-    files = guard.exact_frames(source.data, [chosen.first_frame, *ends], size, limits)
+    files = source.frames([chosen.first_frame, *ends])
     return MadeExtras(
         dict(zip(ENDINGS, files, strict=True)),
         {"clip": clips.index(chosen), "clips": [_with_times(clip, times) for clip in clips]},

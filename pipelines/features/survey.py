@@ -17,6 +17,7 @@ import pyarrow as pa
 from pipelines.accounts.published import find_versions
 from pipelines.catalogue.memory import CHECKS_MODEL
 from pipelines.features.frame_vectors import FRAMES_VERSION
+from pipelines.features.kept_frames import PICTURES_MODEL
 from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
@@ -40,6 +41,7 @@ _OF_THIS_RELEASE = {
     "checks": CHECKS_MODEL,
     "facts": FACTS_MODEL,
     "measures": MEASURES_MODEL,
+    "pictures": PICTURES_MODEL,
     "seen": DIGEST_CACHE_MODEL,
 }
 
@@ -56,8 +58,8 @@ class StoredTable:
         prefix: Key prefix of its files.
         kind: What it has: `facts`, `measures`, `embeddings`, `captions`, `scores`, `readings`,
             `renditions`, `prompt-scores`, `faces`, `texts`, `frames` for embeddings of films'
-            frames, `seen` for the digests of local files, or `checks` for what was found in the
-            catalogue's rows.
+            frames, `pictures` for frames of films, `seen` for the digests of local files, or
+            `checks` for what was found in the catalogue's rows.
         model: Identity of the model or code that computed it; "" if its files do not say.
         files: Its files, by key.
         deals: The deals whose latest version was made with it, sorted.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -62,8 +61,7 @@ def make_human_motion(source: ExtraSource) -> MadeExtras:
         raise ExtraRefusalError(*refusal)
     member, number = _read_track(source, "poses")
     track = _parse(PoseTrack, member, source)
-    size = (source.width, source.height)
-    [frame] = this_guard().exact_frames(source.data, [number], size, source.context.limits)
+    [frame] = source.frames([number])
     return MadeExtras(
         {POSES_MEMBER: member, REFERENCE_MEMBER: frame},
         {
@@ -105,7 +103,7 @@ def _read_track(source: ExtraSource, kind: TrackKind) -> tuple[bytes, int]:
         source.facts["height"],
         source.width,
         source.height,
-        hashlib.sha256(source.data).hexdigest(),
+        source.digest,
     )
     try:
         return this_guard().track(data, kind, film, source.context.limits)

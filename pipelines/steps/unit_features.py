@@ -19,6 +19,7 @@ from pipelines.features.compute import (
 )
 from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.inspect import InspectionStore, inspect_media, score_by_prompts
+from pipelines.features.kept_frames import pictures_table
 from pipelines.features.prepare import PreparedMedia
 from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
@@ -76,6 +77,7 @@ def load_features(
         tags,
         measures=measures,
         inspection=inspection,
+        pictures=pictures_table(features.facts.store),
     )
 
 

@@ -56,7 +56,10 @@ def test_an_export_has_what_is_in_the_tars(
         for key, found in by_tarfile(family_of(library, profile, name)).items()
     }
     exported = {
-        str(row["key"]): [sha256(row[column]) for column in ("media", "txt", "json")]
+        str(row["key"]): [
+            sha256(row["media"]),
+            *(sha256(row[column].encode()) for column in ("txt", "json")),
+        ]
         for row in pq.read_table(out / "samples").to_pylist()
     }
     assert exported == expected

@@ -148,6 +148,35 @@ def test_money_does_not_depend_on_clips(packaged: SmallLibrary) -> None:
     assert len({row["amount_minor"] for row in entries}) <= 2
 
 
+def test_another_deal_decodes_no_frames_again(
+    packaged: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same members, and no picture more in the store."""
+    stored = sorted((packaged.out / "agency" / "features").glob("pictures-*/*"))
+    assert len(stored) == len(_FILMS)
+    deal = packaged.folder / "second.toml"
+    deal.write_text(packaged.deal.replace('"small"', '"second"'), encoding="utf-8")
+    words = ("package", "--catalogue", packaged.folder / "catalogue", "--deal", deal)
+    monkeypatch.setattr("pipelines.features.kept_frames.this_guard", None)
+    done = in_process(
+        *words, "--out", packaged.out, "--as-of", "2026-06-30", "--workers", 1, "--quiet"
+    )
+    assert done.code == 0, done.err
+    assert sorted((packaged.out / "agency" / "features").glob("pictures-*/*")) == stored
+    tables = [
+        pq.read_table(packaged.out / name / "v0001" / "delivery" / "samples.parquet")
+        for name in ("small", "second")
+    ]
+    before, after = (
+        {
+            row["media_sha256"]: [one["sha256"] for one in row["extra_members"]]
+            for row in table.to_pylist()
+        }
+        for table in tables
+    )
+    assert before == after and len(before) == len(_FILMS)
+
+
 def verify(folder: Path) -> Any:
     return in_process("verify", folder, "--allow-unpinned")
 

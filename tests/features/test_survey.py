@@ -104,6 +104,7 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     [
         ("structure-video", "clip@1", "in use"),
         ("structure-video", "clip@2", "stale"),
+        ("structure-depth", "clip@1", "in use"),
         ("video-text", "clip@1", "stale"),
     ],
 )

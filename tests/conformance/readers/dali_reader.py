@@ -10,14 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
 from nvidia.dali import fn, pipeline_def, types
 
 
+def endings(path: str) -> list[str]:
+    """The members of a tar's first sample, by ending; DALI must be told which there are."""
+    with tarfile.open(path) as tar:
+        names = [name.partition(".") for name in tar.getnames()]
+    return [ending for key, _, ending in names if key == names[0][0]]
+
+
 def read(tars: list[str], family: str, behaviour: str) -> dict[str, dict[str, str]]:
-    fields = [family, "txt", "json"]
+    fields = endings(tars[0])
+    assert [fields[0], *fields[-2:]] == [family, "txt", "json"]
 
     @pipeline_def(batch_size=1, num_threads=1, device_id=None)  # type: ignore[untyped-decorator]
     def shards() -> Any:
