@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.report.reference import DEAL_KEY_MEANINGS
+from pipelines.report.deal_key_meanings import DEAL_KEY_MEANINGS
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered

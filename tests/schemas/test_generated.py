@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pipelines.report.deal_key_meanings import DEAL_KEY_MEANINGS
 from pipelines.report.reference import (
-    DEAL_KEY_MEANINGS,
     ROOT,
     deal_keys,
     fill_section,
