@@ -135,7 +135,7 @@ def test_detectors_do_not_use_the_memory_of_decoding(monkeypatch: pytest.MonkeyP
 def test_an_invalid_answer_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, object]
 ) -> None:
-    monkeypatch.setattr(Guard, "_ask", lambda *_: (answer, []))
+    monkeypatch.setattr(Guard, "ask", lambda *_: (answer, []))
     with pytest.raises(BadRecord, match="invalid answer"):
         Guard().faces(picture(), LIMITS)
 
