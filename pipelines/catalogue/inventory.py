@@ -36,6 +36,13 @@ _BEFORE_RECORD = re.compile(
 # Columns of assets that name files with what is where in a film, and how those end.
 _TRACK_COLUMNS = ("boxes", "poses")
 _TRACK_ENDING = "json"
+_TRACK_KEYS = frozenset(
+    "boxes film_sha256 format frames height objects poses reference_frame skeleton source "
+    "width".split()
+)
+_TRACK_HEAD_BYTES = 2**12
+_FIRST_KEY = re.compile(r'\{\s*"([^"]*)"')
+_ROW_KEY = re.compile(r'"(asset|contributor|release)_id"\s*:')
 # Endings that media never have, so that no asset needs to be asked whether it names the file.
 _DATA_ENDINGS = frozenset(
     "7z arrow avro bz2 csv doc docx feather gz json jsonl ndjson numbers ods orc parquet sql "
@@ -150,6 +157,7 @@ def count_files(
     unknown = [file for file in rest if not _holds_no_rows(file)]
     other = len(rest) - len(unknown)
     tracks = _named(unknown, _TRACK_COLUMNS, named_in, origin, lambda end: end == _TRACK_ENDING)
+    tracks -= {file.name for file in unknown if file.name in tracks and _may_hold_rows(file)}
     unknown = [file for file in unknown if file.name not in tracks]
     media, sidecars = listing.media, listing.sidecars + len(tracks)
     if unknown and all(ending(file.name) not in _DATA_ENDINGS for file in unknown):
@@ -209,6 +217,16 @@ def _holds_no_rows(file: CatalogueFile) -> bool:
         with open_file(file.uri, file.version) as stream:
             return stream.read(len(_APPLE_DOUBLE)) == _APPLE_DOUBLE
     return ending(base) == "toml" and file.size_bytes <= _MAX_TOML_BYTES and _is_ours(file)
+
+
+def _may_hold_rows(file: CatalogueFile) -> bool:
+    """Whether a JSON file begins as a table does: its rows may say no, whoever names the file."""
+    with open_file(file.uri, file.version) as stream:
+        head = stream.read(_TRACK_HEAD_BYTES)
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    first = _FIRST_KEY.match(text)
+    is_other = first is not None and first[1] not in _TRACK_KEYS
+    return text.startswith("[") or is_other or _ROW_KEY.search(text) is not None
 
 
 def _is_ours(file: CatalogueFile) -> bool:

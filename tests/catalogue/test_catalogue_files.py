@@ -292,6 +292,23 @@ def test_files_of_boxes_and_poses_that_assets_name_are_no_tables(tmp_path: Path)
         open_catalogue(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '[{"kennung": "a0", "widerrufen": "ja"}]',
+        '\ufeff\n {"kennung": "a0", "widerrufen": "ja"}\n',
+        '{"source": "studio", "asset_id": "a0", "revoked_at": "2024-01-01"}\n',
+    ],
+)
+def test_a_table_is_no_track_because_an_asset_names_it(tmp_path: Path, rows: str) -> None:
+    write_catalogue(tmp_path, [asset(0, boxes="widerrufe.json", poses="b.json")], "csv")
+    (tmp_path / "widerrufe.json").write_text(rows, encoding="utf-8")
+    (tmp_path / "b.json").write_text('{"format": "fairshard-poses-1", "width": 4}')
+    with pytest.raises(InputError, match=r"not part of any table.*widerrufe\.json") as caught:
+        open_catalogue(str(tmp_path))
+    assert "b.json" not in str(caught.value)
+
+
 NAMES = st.lists(
     st.tuples(
         st.sampled_from(["", "m/", "m/n/"]),

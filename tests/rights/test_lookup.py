@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rights.lookup import _NO_KEY, PairIndex, StringIndex
+from pipelines.rights.lookup import _NO_KEY, PairIndex, StringIndex, hash_column
 from pipelines.storage.columns import Column, join_text
 
 # All multipliers become 1 and all masks 0, so that texts with swapped words have equal hashes.
@@ -79,6 +79,17 @@ def test_lookup_of_many_texts() -> None:
     assert -1 in expected
     assert looked_up(values, known) == expected
     assert looked_up(values, known, PLAIN) == expected
+
+
+def test_a_text_is_not_found_as_a_longer_one_of_the_same_hash_that_begins_with_it() -> None:
+    # The word behind it adds as much to the hash as its eight bytes take away.
+    added = 2**64 - 8
+    word = (added ^ (added >> 32)) * pow(0x9E3779B97F4A7C15, -1, 2**64) % 2**64
+    texts = pa.array([b"asset-01", b"asset-01" + word.to_bytes(8, "little")]).view(pa.string())
+    short, long = texts[:1], texts[1:]
+    hashes = hash_column(texts, PLAIN)
+    assert hashes[0] == hashes[1]
+    assert looked_up(short, long, PLAIN) == looked_up(long, short, PLAIN) == [-1]
 
 
 def test_texts_with_equal_hashes_are_distinguished() -> None:
@@ -173,3 +184,8 @@ def test_pair_lookup_agrees_with_a_dictionary(
 def _columns(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     both = np.array(pairs, np.int64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def test_a_second_position_beyond_all_known_is_no_pair_of_the_next_first_one() -> None:
+    pairs = PairIndex(np.array([0, 1]), np.array([1, 0]))
+    assert pairs.positions(np.array([0, 0, 0]), np.array([2, 3, 1])).tolist() == [-1, -1, 0]
