@@ -170,6 +170,10 @@ def _likeness(names: Sequence[str], table: str, mapping: TableMapping) -> tuple[
     return len(find_columns(table, names, mapping)), len(names)
 
 
+def _has_text(cell: str) -> bool:
+    return bool(cell.strip(BLANK_CHARACTERS))
+
+
 def _is_quoted(name: str) -> bool:
     return len(name) > 1 and name[0] == name[-1] and name[0] in "'\""
 
@@ -190,17 +194,20 @@ def _check_sample(
     with open_stream() as stream:
         lines = dialect.lines(stream)
         try:
-            rows = list(islice(dialect.rows(lines), 1, _SAMPLE_ROWS))
+            rows = [
+                (lines.consumed[-1][0], row) for row in islice(dialect.rows(lines), 1, _SAMPLE_ROWS)
+            ]
         except (csv.Error, LineTooLongError):
             return  # the rows are judged one by one when they are read
-    rows = [row for row in rows if any(cell.strip(BLANK_CHARACTERS) for cell in row)]
-    odd = next((row for row in rows if len(row) != len(names)), None)
+    filled = (numbered for numbered in rows if any(map(_has_text, numbered[1])))
+    odd = next((numbered for numbered in filled if len(numbered[1]) != len(names)), None)
     if odd is not None:
         word = SEPARATORS[dialect.separator]
         hint = title_row_hint(mapping.where) if sum(map(bool, names)) == 1 else ""
         raise InputError(
             f"The table {table} seems to be separated by {word}, which is not certain",
-            f"{origin}: a row has {len(odd)} cells, the header {len(names)}",
+            f"{origin}: the row that ends in line {odd[0]:,} has {len(odd[1])} cells, the header "
+            f"{len(names)}",
             f"{hint}Put lists with such a separator in quotes, or state it in mapping.toml: "
             f"[{mapping.where}.csv] separator = {dialect.separator!r}.",
         )

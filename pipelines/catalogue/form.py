@@ -43,7 +43,9 @@ def apply_form(
     """
     kind = field.type
     if form.sole_contributor and kind == pa.list_(CONTRIBUTOR_SHARE):
-        values = _map_texts(values, _whole_share)
+        stated = dict(form.lists).get(field.name)
+        marks = "|".join(map(re.escape, stated)) if stated else _OTHER_SEPARATORS
+        values = _map_texts(values, lambda text: _whole_share(text, marks))
     prefix = dict(form.prefixes).get(field.name)
     if prefix:
         return _map_texts(values, lambda text: _with_prefix(text, prefix))
@@ -101,8 +103,14 @@ def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
 
 
 def _whole_number(text: str, decimal: str) -> str:
-    """Returns a number without its fraction, if that is zero; any other text as it is."""
+    """Returns a number without marks of thousands and without its fraction, if that is zero; any
+    other text as it is.
+    """
     whole, mark, fraction = text.strip(BLANK_CHARACTERS).partition(decimal)
+    thousands = "." if decimal == "," else ","
+    if re.fullmatch(rf"-?[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+", whole):
+        whole = whole.replace(thousands, "")
+        text = whole if not mark else text
     return whole if mark and whole and fraction and not fraction.strip("0") else text
 
 
@@ -119,10 +127,10 @@ def _refuse_point(values: RawColumn, column: str, origin: Origin) -> None:
             )
 
 
-def _whole_share(text: str) -> str:
+def _whole_share(text: str, marks: str) -> str:
     """Returns one id without a share as the sole contributor; any other text as it is."""
     name = text.strip(BLANK_CHARACTERS)
-    alone = name and ":" not in name and not re.search(f"{_OTHER_SEPARATORS}|;", name)
+    alone = name and ":" not in name and not re.search(f"{marks}|;", name)
     return f"{name}:10000" if alone else text
 
 

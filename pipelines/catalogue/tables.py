@@ -122,7 +122,7 @@ def find_tables(
                 raise InputError(
                     "The mapping names a file for two tables",
                     f"{origin}: {file.full_name} for {taken[file]} and {table}",
-                    "Name it for one.",
+                    "Name it for one, and save the other's columns as a file or sheet of its own.",
                 )
             taken[file] = table
     free = [file for file in files if file not in taken]
@@ -252,7 +252,7 @@ def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str
     }
     if len(below) == 1:
         hint = f"Are the tables in the folder below? Then give {origin}/{below.pop()}. "
-    listing = ", ".join(names[:8]) or "nothing"
+    listing = ", ".join(file.full_name for file in files[:8]) or "nothing"
     if len(names) > 8:
         listing += f" and {len(names) - 8:,} more"
     return InputError(

@@ -39,6 +39,7 @@ _LABEL_WIDTH = 18
 _LABELS = {
     "unreadable": "unreadable rows",
     "diverted": "failed checks",
+    "failed_examples": "for example",
     "ignored_columns": "columns not read",
     "absent": "taken for empty",
     "respelled": "respelled values",
@@ -173,6 +174,7 @@ def _counts(
         "assets": judgement.summary.rows - judgement.summary.diverted + found.failed.total(),
         "unreadable": found.failed.total() - judgement.summary.diverted,
         "diverted": judgement.summary.diverted,
+        "failed_examples": list(found.examples.values()),
         "ignored_columns": list(checks.catalogue.ignored_columns),
         **checks.notes.to_json(),
         **checks.notes.captions_json(),

@@ -42,6 +42,7 @@ class CheckedAssets:
         removed: What notices of removal keep out.
         sample: Of how many cleared assets the files are kept at most; of the same ones each time.
         failed: Rows that are failed assets, by reason.
+        examples: What the first such row of each reason is about.
         blank: Rows without any value, which were skipped.
         excluded: Assets with a keyword that the deal excludes.
         summaries: The results of every rule, by batch.
@@ -57,6 +58,7 @@ class CheckedAssets:
     removed: Removed = NOTHING_REMOVED
     sample: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     blank: int = 0
     excluded: int = 0
     summaries: list[GateSummary] = field(default_factory=list)
@@ -80,11 +82,12 @@ class CheckedAssets:
 
     def add(self, batch: TableBatch) -> None:
         """Checks, screens and counts a batch."""
-        self.failed.update(row.reason for row in batch.failed_rows)
         self.blank += batch.blank_rows
         self.checks.notes.add(batch.notes)
         checked, found = self.checks.check_batch(batch)
-        self.failed.update(row.reason for row in checked.failed_rows)
+        for row in (*batch.failed_rows, *checked.failed_rows):
+            self.failed[row.reason] += 1
+            self.examples.setdefault(row.reason, row.detail)
         self.summaries.append(checked.summary)
         self.reached.append(found)
         self.personal.update(personal_texts(batch.table))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from pipelines.catalogue.read import open_catalogue
 from pipelines.run.prepare import JobRequest, prepare_job
@@ -128,3 +129,11 @@ def test_one_fault_is_reported_as_it_is() -> None:
     with pytest.raises(InputError, match="A thing"):
         faults.attempt(lambda: (_ for _ in ()).throw(InputError("A thing")))
         faults.report()
+
+
+def test_the_sheets_of_a_workbook_are_named_where_a_table_is_missing(tmp_path: Path) -> None:
+    book = Workbook()
+    book.worksheets[0].append(["x"])
+    book.create_sheet("Fotografen").append(["y"])
+    book.save(tmp_path / "a.xlsx")
+    assert any("a.xlsx#Sheet, a.xlsx#Fotografen" in fault for fault in faults_of_opening(tmp_path))

@@ -74,3 +74,45 @@ def test_the_first_row_may_be_named_and_a_file_without_rows_has_none(tmp_path: P
     (folder / "assets.jsonl").write_bytes(jsonl_bytes(ROWS))
     with pytest.raises(InputError, match="it is for CSV files and workbooks"):
         open_catalogue(str(folder))
+
+
+def test_a_row_of_another_width_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = csv_bytes([ROWS[0]]).replace(b",", b";") + b"a-2;x\n"
+    folder = raw_catalogue(tmp_path, "assets.csv", b"Library\n\n" + rows)
+    (folder / "mapping.toml").write_text(stated(3))
+    with pytest.raises(InputError, match="the row that ends in line 5 has 2 cells"):
+        open_catalogue(str(folder))
+
+
+def test_a_name_with_a_comma_is_a_sole_contributor_if_the_mapping_says_so(tmp_path: Path) -> None:
+    rows = [asset(1, contributors="Groß, Karl")]
+    folder = raw_catalogue(tmp_path, "assets.csv", csv_bytes(rows))
+    sole = "[mapping.assets]\nsole_contributor = true\n"
+    (folder / "mapping.toml").write_text(sole)
+    with pytest.raises(InputError, match="if this is one item"):
+        read_all(folder)
+    (folder / "mapping.toml").write_text(sole + 'lists = { contributors = ";" }\n')
+    table, failed = read_all(folder)
+    assert failed == []
+    assert table["contributors"].to_pylist() == [
+        [{"contributor_id": "Groß, Karl", "share_bp": 10000}]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decimal", "cell", "count"),
+    [
+        *((",", "1.234.567,0", 1234567), (",", "1.234", 1234), (",", "12,00", 12)),
+        *((".", "1,234.0", 1234), (",", "1.23,0", None), (",", "1.234,5", None)),
+        (",", "0.123", None),
+    ],
+)
+def test_a_stated_decimal_mark_says_what_the_other_mark_is(
+    decimal: str, cell: str, count: int | None, tmp_path: Path
+) -> None:
+    rows = [asset(1, contributors="c-1:10000", bytes=cell)]
+    folder = raw_catalogue(tmp_path, "assets.csv", csv_bytes(rows))
+    (folder / "mapping.toml").write_text(f'[mapping.assets.csv]\ndecimal = "{decimal}"\n')
+    table, failed = read_all(folder)
+    assert table["bytes"].to_pylist() == ([] if count is None else [count])
+    assert len(failed) == (count is None)

@@ -38,6 +38,17 @@ def test_check_says_that_buyers_could_not_pull(tmp_path: Path) -> None:
     assert "fairshard pull" not in in_process(*words).out
 
 
+def test_check_shows_one_row_of_each_reason_that_cannot_be_used(tmp_path: Path) -> None:
+    people = [{"contributor_id": "c-1"}]
+    rows = [asset(asset_id=f"a-{n}", people_count=count) for n, count in enumerate("0xy")]
+    write_csv(tmp_path, assets=rows, contributors=people, consents=[said()])
+    (tmp_path / "deal.toml").write_text(deal_text() + "\n[limits]\ndead_letter_share = '1.00'\n")
+    words = ("check", "--catalogue", tmp_path, "--deal", tmp_path / "deal.toml", "--files", "none")
+    shown = " ".join(in_process(*words).out.split())
+    assert "for example assets.csv:3: people_count = 'x': not a whole number" in shown
+    assert "assets.csv:4" not in shown
+
+
 def test_versions_and_what_the_last_one_changed(tmp_path: Path) -> None:
     store, key = LocalStore(str(tmp_path)), FileKey("tests.example/log", bytes(range(32)))
     assert version_lines(store, "acme", "v0001", ["v0001"]) == ["v0001"]
