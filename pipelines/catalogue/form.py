@@ -65,7 +65,8 @@ def apply_form(
     if orders:
         return _map_texts(values, lambda text: iso_date(text, orders))
     if form.decimal and pa.types.is_integer(kind):
-        values = _map_texts(values, lambda text: _whole_number(text, form.decimal))
+        grouped = origin.table != USE  # numbers of uses are paid for, and marks easily mixed up
+        values = _map_texts(values, lambda text: _whole_number(text, form.decimal, grouped))
     if origin.table == USE and form.decimal != "." and pa.types.is_integer(kind):
         _refuse_point(values, field.name, origin)
     return values
@@ -102,13 +103,14 @@ def _map_texts(values: RawColumn, change: Callable[[str], str]) -> RawColumn:
     return pa.array(changed, pa.string()).take(texts[1])
 
 
-def _whole_number(text: str, decimal: str) -> str:
+def _whole_number(text: str, decimal: str, grouped: bool) -> str:
     """Returns a number without marks of thousands and without its fraction, if that is zero; any
     other text as it is.
     """
     whole, mark, fraction = text.strip(BLANK_CHARACTERS).partition(decimal)
     thousands = "." if decimal == "," else ","
-    if re.fullmatch(rf"-?[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+", whole):
+    groups = rf"-?[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+"
+    if grouped and re.fullmatch(groups, whole):
         whole = whole.replace(thousands, "")
         text = whole if not mark else text
     return whole if mark and whole and fraction and not fraction.strip("0") else text

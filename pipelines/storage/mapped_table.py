@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.storage.columns import Column
+from schemas.errors import RunError
 
 _PARTS = "parts.arrow"
 
@@ -26,6 +27,9 @@ def join_tables(parts: Iterable[pa.Table], schema: pa.Schema, rows_in_memory: in
         parts: Tables of one schema, in order.
         schema: The schema.
         rows_in_memory: Up to so many rows, the table is in memory.
+
+    Raises:
+        RunError: If there is no folder for temporary files, or no space in it.
     """
     remaining = iter(parts)
     first, rows = [], 0
@@ -33,8 +37,7 @@ def join_tables(parts: Iterable[pa.Table], schema: pa.Schema, rows_in_memory: in
         first.append(part)
         rows += len(part)
         if rows > rows_in_memory:
-            with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
-                return _join_in_files(chain(first, remaining), schema, Path(folder))
+            return _join_in_folder(chain(first, remaining), schema)
     columns: dict[str, list[Column]] = {name: [] for name in schema.names}
     for part in first:
         for name, arrays in columns.items():
@@ -48,7 +51,37 @@ def _join(arrays: list[Column], field: pa.Field[pa.DataType]) -> Column:
     return pa.concat_arrays(arrays or [pa.array([], field.type)])
 
 
-def _join_in_files(parts: Iterator[pa.Table], schema: pa.Schema, folder: Path) -> pa.Table:
+def _join_in_folder(parts: Iterator[pa.Table], schema: pa.Schema) -> pa.Table:
+    watched = _Parts(parts)
+    try:
+        with tempfile.TemporaryDirectory(prefix="fairshard-") as folder:
+            return _join_in_files(watched, schema, Path(folder))
+    except OSError as error:
+        if watched.failed:
+            raise
+        raise RunError(
+            "Columns of the candidates cannot be put into temporary files",
+            error.strerror or str(error),
+            "Set TMPDIR to a folder on a disk with some 560 bytes for each cleared asset.",
+        ) from error
+
+
+class _Parts:
+    """Yields parts, and knows whether an error came from them."""
+
+    def __init__(self, parts: Iterator[pa.Table]) -> None:
+        self._parts = parts
+        self.failed = False
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        try:
+            yield from self._parts
+        except OSError:
+            self.failed = True
+            raise
+
+
+def _join_in_files(parts: Iterable[pa.Table], schema: pa.Schema, folder: Path) -> pa.Table:
     with pa.OSFile(str(folder / _PARTS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for part in parts:
             writer.write_table(part)

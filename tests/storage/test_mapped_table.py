@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.storage.mapped_table import join_tables
+from schemas.errors import RunError
 
 FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("id", pa.string(), nullable=False),
@@ -91,3 +92,17 @@ def test_error_of_a_part_leaves_nothing(temporary: Path) -> None:
     with pytest.raises(OSError, match="a unit could not be read"):
         join_tables(parts(), part.schema, 150)
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("why", ["missing", "full"])
+def test_a_folder_that_takes_no_files_is_named(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "absent"
+    if why == "full":
+        folder = Path("/dev/full").parent
+        monkeypatch.setattr(Path, "__truediv__", lambda *_: Path("/dev/full"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    part = pa.table({"number": pa.array(range(100_000), pa.int64())})
+    with pytest.raises(RunError, match="TMPDIR"):
+        join_tables(iter([part, part]), part.schema, 150)
