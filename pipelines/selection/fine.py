@@ -33,7 +33,11 @@ from pipelines.selection.fit import (
     resized,
     standardised,
 )
-from pipelines.selection.residual import LEAST_AGREEMENT_FINE, have_other_marks
+from pipelines.selection.residual import (
+    LEAST_AGREEMENT_FINE,
+    MOST_LEVELS_FINE,
+    have_other_marks,
+)
 
 #: Least agreement of duplicates, in thousandths (docs/media.md).
 LEAST_AGREEMENT = 550
@@ -184,7 +188,7 @@ def _certain_if_fitted(
     better = found.alike & (found.agreement > pairs.agreement[at])
     tints = (pairs.tints[0][at], pairs.tints[1][at])
     again = Alike((one, fitted), tints, cuts, found.agreement, pairs.sides[at])
-    better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE)
+    better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE, MOST_LEVELS_FINE)
     became[at] = better & is_certain(again)
     return became
 

@@ -25,7 +25,10 @@ _SHOWS_PERCENT = 30  # of the mean strength of edges; in a place with less there
 LEAST_AGREEMENT = 300  # thousandths; with less, edges of a place are other ones
 #: The same of pictures that were fitted more finely: that softens what differs.
 LEAST_AGREEMENT_FINE = 500
-_MOST_LEVELS = 1.5  # of 255, that are left on both sides
+MOST_LEVELS = 1.5  # of 255, that are left on both sides
+#: The same of pictures that were fitted more finely: a cut between two cells leaves a little more
+#: at each edge, and there more agreement is asked for.
+MOST_LEVELS_FINE = 3.0
 #: A part in another shade: so much of the picture is the same within some levels, while a place
 #: differs by more, and the contrast of the whole by more than that of a file saved again.
 _SAME_PERCENT, _SAME_LEVELS, _OTHER_LEVELS, _CONTRAST_PERCENT = 35, 1.5, 9, 5
@@ -49,7 +52,10 @@ def means_of_places(values: Shades, place: tuple[int, int]) -> Shades:
 
 
 def have_other_marks(
-    first: Shades, matched: Shades, least_agreement: int = LEAST_AGREEMENT
+    first: Shades,
+    matched: Shades,
+    least_agreement: int = LEAST_AGREEMENT,
+    most_levels: float = MOST_LEVELS,
 ) -> Flags:
     """Tells in which pairs a place has other marks, [pairs].
 
@@ -57,6 +63,7 @@ def have_other_marks(
         first: [pairs, down, across].
         matched: The second pictures with the brightness and contrast of the first.
         least_agreement: In thousandths; with less, edges of a place are other ones.
+        most_levels: Of 255, that may be left on both sides.
     """
     if min(first.shape[1:]) < _LEAST_CELLS:
         return np.zeros(len(first), np.bool_)
@@ -74,7 +81,7 @@ def have_other_marks(
     within = ((total - np.abs(mean)) * unlike).max(axis=(1, 2))
     between = np.minimum((mean * unlike).max(axis=(1, 2)), (-mean * unlike).max(axis=(1, 2)))
     # Rounded, so that the last digits of sums, which differ between machines, decide nothing.
-    marks: Flags = np.maximum(within, between).round(1) > _MOST_LEVELS
+    marks: Flags = np.maximum(within, between).round(1) > most_levels
     return marks
 
 
