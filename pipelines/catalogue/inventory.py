@@ -18,6 +18,7 @@ from pipelines.catalogue.files import open_file, read_blocks
 from pipelines.catalogue.listing import CatalogueFile, Listing, ending
 from pipelines.catalogue.mapping import MAPPING_FILE
 from pipelines.catalogue.mapping_values import close_matches
+from pipelines.catalogue.track_heads import HEAD_BYTES, may_be_table
 from pipelines.catalogue.workbooks import NO_SHEETS, SheetCounts
 from schemas.catalogue import TABLES
 from schemas.errors import InputError, RunError
@@ -36,13 +37,6 @@ _BEFORE_RECORD = re.compile(
 # Columns of assets that name files with what is where in a film, and how those end.
 _TRACK_COLUMNS = ("boxes", "poses")
 _TRACK_ENDING = "json"
-_TRACK_KEYS = frozenset(
-    "boxes film_sha256 format frames height objects poses reference_frame skeleton source "
-    "width".split()
-)
-_TRACK_HEAD_BYTES = 2**12
-_FIRST_KEY = re.compile(r'\{\s*"([^"]*)"')
-_ROW_KEY = re.compile(r'"(asset|contributor|release)_id"\s*:')
 # Endings that media never have, so that no asset needs to be asked whether it names the file.
 _DATA_ENDINGS = frozenset(
     "7z arrow avro bz2 csv doc docx feather gz json jsonl ndjson numbers ods orc parquet sql "
@@ -157,7 +151,7 @@ def count_files(
     unknown = [file for file in rest if not _holds_no_rows(file)]
     other = len(rest) - len(unknown)
     tracks = _named(unknown, _TRACK_COLUMNS, named_in, origin, lambda end: end == _TRACK_ENDING)
-    tracks -= {file.name for file in unknown if file.name in tracks and _may_hold_rows(file)}
+    tracks -= {file.name for file in unknown if file.name in tracks and _may_be_table(file)}
     unknown = [file for file in unknown if file.name not in tracks]
     media, sidecars = listing.media, listing.sidecars + len(tracks)
     if unknown and all(ending(file.name) not in _DATA_ENDINGS for file in unknown):
@@ -219,14 +213,9 @@ def _holds_no_rows(file: CatalogueFile) -> bool:
     return ending(base) == "toml" and file.size_bytes <= _MAX_TOML_BYTES and _is_ours(file)
 
 
-def _may_hold_rows(file: CatalogueFile) -> bool:
-    """Whether a JSON file begins as a table does: its rows may say no, whoever names the file."""
+def _may_be_table(file: CatalogueFile) -> bool:
     with open_file(file.uri, file.version) as stream:
-        head = stream.read(_TRACK_HEAD_BYTES)
-    text = head.decode("utf-8-sig", "replace").lstrip()
-    first = _FIRST_KEY.match(text)
-    is_other = first is not None and first[1] not in _TRACK_KEYS
-    return text.startswith("[") or is_other or _ROW_KEY.search(text) is not None
+        return may_be_table(stream.read(HEAD_BYTES))
 
 
 def _is_ours(file: CatalogueFile) -> bool:

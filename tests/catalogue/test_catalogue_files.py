@@ -298,6 +298,11 @@ def test_files_of_boxes_and_poses_that_assets_name_are_no_tables(tmp_path: Path)
         '[{"kennung": "a0", "widerrufen": "ja"}]',
         '\ufeff\n {"kennung": "a0", "widerrufen": "ja"}\n',
         '{"source": "studio", "asset_id": "a0", "revoked_at": "2024-01-01"}\n',
+        '{"source": "studio", "kennung": "a0", "widerrufen": "ja"}\n',
+        '{"source": "a0"}\n{"source": "a1"}\n',
+        '{"source": {"boxes": [1, "}"]}} {',
+        "kennung;widerrufen\na0;ja\n",
+        '"a0"',
     ],
 )
 def test_a_table_is_no_track_because_an_asset_names_it(tmp_path: Path, rows: str) -> None:
