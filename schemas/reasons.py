@@ -214,8 +214,9 @@ class Reason(StrEnum):
     )
     FILE_PERSONAL_DATA = _file(
         "file.personal_data",
-        "The file's metadata contains personal data, which the deal does not accept.",
-        "EXIF, IIM, XMP, C2PA, file contents",
+        "The file's metadata, or a phrase of its boxes, holds personal data, which the deal does "
+        "not accept.",
+        "EXIF, IIM, XMP, C2PA, file contents, assets.boxes",
         'Remove it from the file, or use a deal with rights.personal_data = "rights-only".',
         "rights.personal_data",
     )

@@ -14,9 +14,12 @@ from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.media.track_files import MAX_TRACK_BYTES, TrackedFilm, TrackKind
 from pipelines.rights.formatting import one_line
+from pipelines.signals.file.contact_texts import personal_kinds, without_personal_data
+from schemas.canonical import canonical_json
 from schemas.errors import BadRecord, counted
 from schemas.profiles.tracks import (
     BOXES_MEMBER,
+    MAX_PHRASE,
     POSES_MEMBER,
     REFERENCE_MEMBER,
     BoxTrack,
@@ -32,11 +35,15 @@ def make_box_motion(source: ExtraSource) -> MadeExtras:
     """Makes the members of the profile `box-motion`.
 
     Raises:
-        ExtraRefusalError: `profile.track_invalid` or `profile.track_mismatch`.
+        ExtraRefusalError: `profile.track_invalid`, `profile.track_mismatch` or
+            `file.personal_data`.
         BadRecord: If the file with the boxes cannot be fetched.
     """
     member, _ = _read_track(source, "boxes")
-    track = _parse(BoxTrack, member, source)
+    given = _parse(BoxTrack, member, source)
+    track = _without_personal_phrases(given, source)
+    if track is not given:
+        member = canonical_json(track.model_dump(mode="json"))
     return MadeExtras(
         {BOXES_MEMBER: member},
         {
@@ -73,6 +80,28 @@ def make_human_motion(source: ExtraSource) -> MadeExtras:
             "tracker_version": track.tracker_version,
         },
     )
+
+
+def _without_personal_phrases(track: BoxTrack, source: ExtraSource) -> BoxTrack:
+    """Takes personal data out of the objects' phrases where the deal takes it out of texts.
+
+    Raises:
+        ExtraRefusalError: `file.personal_data`, where the deal refuses it.
+    """
+    found = [one.id for one in track.objects if personal_kinds(one.phrase)]
+    if not found:
+        return track
+    terms = source.context.deal.rights.personal_data
+    if terms == "keep":
+        return track
+    if terms == "refuse":
+        detail = f"{one_line(source.row['boxes'] or '')}: the phrase of object {found[0]}"
+        raise ExtraRefusalError(Reason.FILE_PERSONAL_DATA, detail)
+    objects = [
+        one.model_copy(update={"phrase": without_personal_data(one.phrase)[:MAX_PHRASE]})
+        for one in track.objects
+    ]
+    return track.model_copy(update={"objects": objects})
 
 
 def _parse(kind: type[_Track], member: bytes, source: ExtraSource) -> _Track:

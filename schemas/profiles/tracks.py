@@ -32,7 +32,8 @@ VALUES_OF_A_JOINT = 3  # x, y and confidence
 Milli = Annotated[int, Field(ge=0, le=2**53 - 1)]
 ConfidenceBp = Annotated[int, Field(ge=0, le=10_000)]
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Phrase = Annotated[str, Field(min_length=1, max_length=500)]
+MAX_PHRASE = 500  # characters
+Phrase = Annotated[str, Field(min_length=1, max_length=MAX_PHRASE)]
 TrackSource = Literal["agency", "tracker"]
 
 
