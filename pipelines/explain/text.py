@@ -25,7 +25,7 @@ from pipelines.process.wrapping import wrap_lines
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import Decision
 from pipelines.run.step_names import STEP_NAMES
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from schemas.signal import AssertionKind, Origin
 
 WIDTH = 100

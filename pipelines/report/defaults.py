@@ -20,7 +20,7 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered
 from schemas.deal import Deal, parse_deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
-from schemas.reasons import Stage
+from schemas.reason_info import Stage
 
 #: A rule that refuses at least this share of the assets alone is named, or one that refuses all.
 LARGE_SHARE = 0.1

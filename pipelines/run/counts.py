@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.run.decisions import Decision
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 
 @dataclass

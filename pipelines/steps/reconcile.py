@@ -19,7 +19,7 @@ from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas.errors import RunError
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 
 @dataclass(frozen=True)

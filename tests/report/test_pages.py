@@ -22,7 +22,7 @@ from pipelines.run.status import RunState
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.tables import write_table
 from schemas import layout
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from tests.report import pages_made
 from tests.report.pages_made import HOSTILE
 from tests.statements.browser import Browser
