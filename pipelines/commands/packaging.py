@@ -45,10 +45,11 @@ from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
+from pipelines.steps.complete import PackageResult
 from pipelines.steps.engine_options import seen_everywhere
 from pipelines.steps.few_workers import with_workers_needed
 from pipelines.steps.observe import Tell
-from pipelines.steps.package import PackageResult, package
+from pipelines.steps.package import package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
 from pipelines.steps.worker_models import choose_by, load_if_new
