@@ -21,6 +21,7 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.dry_look import Look, check_files_option, look_at_files
+from pipelines.commands.job_request import job_request
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.report.defaults import personal_line, show_defaults, strict_defaults
 from pipelines.report.next_steps import expiry_line, latest_command, planned_expiry
@@ -28,7 +29,6 @@ from pipelines.report.undelivered import show_undelivered
 from pipelines.report.unstated import show_not_stated
 from pipelines.report.wrapped import print_labelled, print_wrapped
 from pipelines.run.input_faults import check_inputs, check_output
-from pipelines.run.prepare import JobRequest
 from pipelines.steps.checked_assets import CheckedAssets
 from schemas.deal import Deal
 from schemas.faults import Faults
@@ -106,15 +106,7 @@ def run(options: argparse.Namespace) -> int:
     screened = found.screened()
     if screened.steps["read"].entered == 0:
         raise no_assets_error(checks.catalogue)
-    request = JobRequest(
-        *(options.catalogue, options.deal, as_of),
-        mapping=mapping,
-        roots=tuple(options.allow_root),
-        hosts=tuple(options.allow_host),
-        user_agent=options.user_agent,
-        requests_per_minute=options.requests_per_minute,
-    )
-    look = look_at_files(files, found, screened, request, progress)
+    look = look_at_files(files, found, screened, job_request(options, as_of), progress)
     _say(options, results, as_of, found, judgement, look)
     if look.error is not None:
         raise look.error
