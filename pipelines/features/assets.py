@@ -36,7 +36,8 @@ from pipelines.fetch.locate import resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.fetch.sidecars import Sidecar, read_sidecars, sidecars_digest
-from pipelines.media.formats import Format, check_declared_type, parse_format
+from pipelines.media.declared_type import check_declared_type
+from pipelines.media.formats import Format, parse_format
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.run.decisions import Decision, failed_asset, refused_asset
