@@ -35,6 +35,7 @@ from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
+_GOES_ON = "nothing needs to be done for a run to go on"
 # What counts are called for people; the rows of assets are counted with those of other tables.
 _LABELS = {
     "unreadable": "unreadable rows",
@@ -203,7 +204,7 @@ def _shown(value: object) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         texts = (
-            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])})"
+            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])}); {_GOES_ON}"
             if isinstance(item, dict)
             else str(item)
             for item in value

@@ -86,6 +86,22 @@ def none_left(entered: int) -> str:
     return f"all {entered:,} assets were refused or could not be read"
 
 
+def what_to_fix(rows: int, media: int) -> str:
+    """Says what to correct where assets failed.
+
+    Args:
+        rows: How many failed as rows of a table.
+        media: How many failed for their media.
+
+    Example:
+        >>> what_to_fix(3, 0)
+        'correct the rows'
+    """
+    if not rows:
+        return "fix the media"
+    return "correct the rows and fix the media" if media else "correct the rows"
+
+
 def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:
     """Counts the assets excluded for each reason; an asset counts under each of its reasons."""
     found: Counter[str] = Counter()

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.catalogue.account import TableCount
 from pipelines.run.costs import Cost
-from pipelines.run.counts import StepCounts, none_left
+from pipelines.run.counts import StepCounts, none_left, what_to_fix
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
@@ -122,11 +122,13 @@ def fault_of(job: Job, counts: RunCounts) -> RunError | None:
     """Returns why these counts allow no delivery; None if they allow one."""
     where = f"{job.output_uri}/{job.agency}"
     if counts.too_many_failed:
+        rows = counts.steps["read"].failed_assets
+        remedy = what_to_fix(rows, counts.failed_assets - rows)
         return RunError(
             "Too many failed assets",
             f"{counts.failed_assets:,} of {counts.steps['read'].entered:,} assets, limit "
             f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
-            f"See {where}/dead_letters for the causes; fix the media, or raise the limit.",
+            f"See {where}/dead_letters for the causes; {remedy}, or raise the limit.",
         )
     if counts.steps["select"].passed == 0:
         return RunError(

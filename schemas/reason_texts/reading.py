@@ -17,7 +17,7 @@ def _media(sentence: str, remedy: str, *keys: str) -> ReasonInfo:
 READING_TEXTS: dict[str, ReasonInfo] = {
     "row.unreadable": _read(
         "The row could not be read as an asset.",
-        "Correct the value named in the detail.",
+        "Correct the value that could not be read.",
     ),
     "row.invalid": _read(
         "The row failed a rule of the catalogue's expectations.",
