@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from pipelines.features.compute import facts_row
 from pipelines.features.context import FetchContext
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
 from pipelines.features.extra_makers import maker_of
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
+from pipelines.features.fact_rows import facts_row
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
 from pipelines.features.kept_frames import PicturesRow

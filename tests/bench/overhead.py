@@ -22,9 +22,9 @@ from unittest.mock import patch
 import apache_beam as beam
 
 from pipelines.commands.common import parse_as_of
-from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
 from pipelines.features.tags import Tagger
+from pipelines.features.vision_models import LazyVisionModels
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
