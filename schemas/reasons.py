@@ -1,8 +1,8 @@
 """Reasons: codes for why an asset is refused or could not be read.
 
 The reasons of screening are defined with their rules, in `pipelines/rights/rules/`; those of every
-other step are listed here. `pipelines.rights.rules.reasons.REASONS` has them all. What people are
-told about these is in `schemas/reason_texts/`.
+other step are listed here, and what people are told about these in `schemas/reasons_*.py`.
+`pipelines.rights.rules.reasons.REASONS` has them all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from enum import StrEnum
 from typing import Self
 
 from schemas.reason_info import ReasonInfo
-from schemas.reason_texts import TEXTS
+from schemas.reasons_file import FILE_TEXTS
+from schemas.reasons_profile import PROFILE_TEXTS
+from schemas.reasons_reading import READING_TEXTS
+from schemas.reasons_selection import SELECTION_TEXTS
+
+#: What people are told about each reason, by its code.
+TEXTS: dict[str, ReasonInfo] = {**READING_TEXTS, **FILE_TEXTS, **PROFILE_TEXTS, **SELECTION_TEXTS}
 
 
 class Reason(StrEnum):

@@ -14,8 +14,7 @@ from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS, REMOVAL_NO
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.reason_info import Outcome, Stage
-from schemas.reason_texts import TEXTS
-from schemas.reasons import Reason
+from schemas.reasons import TEXTS, Reason
 from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
 from schemas.territory import COUNTRIES, WORLD
 from tests.rights.detail_oracle import REASON_ORDER
