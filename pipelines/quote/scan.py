@@ -31,8 +31,8 @@ from pipelines.quote.repeats import Repeats, Run, find_repeats, forget_hashes, s
 from pipelines.quote.scan_part import Scan, check_small_table, scan_part, shared
 from pipelines.quote.stops import refuse_stopped
 from pipelines.quote.tally import Tally
-from pipelines.rights.lookup import new_secret
 from pipelines.rights.rules.screen import build_rights_index
+from pipelines.rights.text_hashes import new_secret
 from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal
 from schemas.removed import Removed

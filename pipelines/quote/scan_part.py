@@ -20,10 +20,10 @@ from pipelines.quote.reached import IndexedWatch
 from pipelines.quote.repeats import IdHashes, Repeats
 from pipelines.quote.tally import Tally
 from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import hash_column
 from pipelines.rights.rules.attribution import ATTRIBUTION_COLUMNS
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.rule import NEEDED_GRANTS
+from pipelines.rights.text_hashes import hash_column
 from pipelines.storage.columns import Column
 from schemas.catalogue import ASSETS_SCHEMA, SMALL_TABLES, grant_column
 from schemas.reasons import Reason

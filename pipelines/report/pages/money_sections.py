@@ -67,7 +67,7 @@ def _payout_rows(money: VersionMoney, paid: int) -> list[tuple[str, ...]]:
     most = max([one.minor for one in money.payouts], default=0)
     listed = money.payouts[:_MOST_PAYOUTS]
     rest = money.payouts[_MOST_PAYOUTS:]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             code(one.contributor_id),
             f"{one.assets:,}",
