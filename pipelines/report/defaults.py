@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.text import Text
 
 from pipelines.report.deal_key_meanings import DEAL_KEY_MEANINGS
+from pipelines.report.wrapped import print_wrapped
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered
@@ -136,4 +136,4 @@ def personal_line(deal: Deal) -> str:
 def show_defaults(console: Console, defaults: Iterable[StrictDefault]) -> None:
     """Prints each default."""
     for item in defaults:
-        console.print(Text(f"Strict default: {item.line()}"))
+        print_wrapped(console, f"Strict default: {item.line()}")
