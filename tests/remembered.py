@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipelines.features.compute import LazyVisionModels, Vectors
+from pipelines.features.vision_models import LazyVisionModels, Vectors
 from pipelines.vision.caption_text import CaptionFailure
 from tests.shared import REMEMBERED_VARIABLE
 

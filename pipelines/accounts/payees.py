@@ -9,7 +9,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.storage.columns import values_of
 from schemas.errors import InputError
 from schemas.money import EXPONENTS

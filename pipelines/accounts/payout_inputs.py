@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import cast
 
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.ledger.record import read_canonical
 from schemas.canonical import canonical_json
 from schemas.payout_terms import PayoutTerms

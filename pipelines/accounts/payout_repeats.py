@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pipelines.accounts.books import Books
 from pipelines.accounts.payout_inputs import read_inputs, read_terms
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.ledger.record import Record
 from schemas.errors import InputError
 from schemas.payout_terms import PayoutTerms, Threshold

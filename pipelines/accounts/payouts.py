@@ -13,7 +13,8 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.payout_inputs import write_inputs
 from pipelines.accounts.payout_repeats import NOT_LISTED, check_same_payout
 from pipelines.accounts.pools import held_by_deals, payable_balances
-from pipelines.ledger.payable import PaidBalance, Payee, Payout, PayoutPlan, plan_payouts
+from pipelines.ledger.payable import plan_payouts
+from pipelines.ledger.payout_plan import PaidBalance, Payee, Payout, PayoutPlan
 from pipelines.ledger.record import AllSets, Kind, Record
 from pipelines.storage.tables import parquet_bytes
 from schemas.errors import FairshardError, InputError

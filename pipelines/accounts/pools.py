@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.accounts.database import open_database
 from pipelines.accounts.holds import read_holds
 from pipelines.accounts.reader import ReadableLog
-from pipelines.ledger.payable import Balance
+from pipelines.ledger.payout_plan import Balance
 from pipelines.ledger.record import Kind, Record
 from pipelines.storage.columns import values_of
 from schemas import layout

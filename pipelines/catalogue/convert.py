@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.absent import (
     BLANK_CHARACTERS,
-    FREE_WORDS,
     blanks_around,
     drop_absent,
-    drop_absent_texts,
 )
 from pipelines.catalogue.controls import FREE_TEXTS, count_controls
 from pipelines.catalogue.identifiers import ID_COLUMNS, normalise_ids
+from pipelines.catalogue.list_columns import (
+    contributors_column,
+    list_lengths,
+    rebuild_list,
+    text_list_column,
+)
 from pipelines.catalogue.notes import CellNotes
 from pipelines.catalogue.scalars import (
     NeedsSlowPathError,
@@ -51,8 +54,6 @@ from schemas.catalogue import CONTRIBUTOR_SHARE
 
 # A column as read from a file: an Arrow array, or Python values if no single Arrow type fits them.
 RawColumn: TypeAlias = "Column | Sequence[object]"
-
-IntArray = npt.NDArray[np.int64]
 
 _ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, UnicodeError)
 
@@ -153,7 +154,7 @@ def _normalise_ids(column: Column) -> tuple[Column, Column]:
         items, odd_ids = normalise_ids(items)
     if not len(odd_ids):
         return column, odd_ids
-    offsets = np.concatenate([[0], np.cumsum(_list_lengths(column))]).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(list_lengths(column))]).astype(np.int32)
     mask = pc.is_null(column) if column.null_count else None
     return list_array(offsets, items, mask), odd_ids
 
@@ -172,7 +173,7 @@ def map_values(raw: RawColumn, pairs: Sequence[tuple[str, str]]) -> RawColumn:
 def map_list_items(column: Column, pairs: Sequence[tuple[str, str]]) -> Column:
     """Replaces an agency's values in a converted column of text lists."""
     flat = _replace(list_items(column), pairs)
-    return _rebuild_list(_list_lengths(column), flat, column)
+    return rebuild_list(list_lengths(column), flat, column)
 
 
 def _as_text(value: object) -> str:
@@ -271,72 +272,5 @@ def _convert_whole(raw: Column, field: pa.Field[pa.DataType]) -> Column:
     if pa.types.is_timestamp(kind):
         return instant_column(raw)
     if kind == pa.list_(CONTRIBUTOR_SHARE):
-        return _contributors_column(raw)
-    return _text_list_column(raw, field.name)
-
-
-def _list_lengths(column: Column) -> IntArray:
-    lengths = pc.list_value_length(column).fill_null(0)
-    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
-
-
-def _rebuild_list(lengths: IntArray, flat: Column, template: Column) -> Column:
-    """Rebuilds text lists without blank items; a list is null where `template` is null."""
-    keep = pc.not_equal(flat, pa.scalar("")).fill_null(False).to_numpy(zero_copy_only=False)
-    list_of_item = np.repeat(np.arange(len(lengths)), lengths)
-    kept_counts = np.bincount(list_of_item[keep], minlength=len(lengths))
-    if np.any((kept_counts == 0) & (lengths > 0)):
-        raise NeedsSlowPathError
-    offsets = np.concatenate([[0], np.cumsum(kept_counts)]).astype(np.int32)
-    items = flat.filter(pa.array(keep, pa.bool_()))
-    mask = pc.is_null(template) if template.null_count else None
-    return list_array(offsets, items, mask)
-
-
-def _text_list_column(raw: Column, column: str) -> Column:
-    if pa.types.is_string(raw.type):
-        raw = pc.split_pattern(text_column(raw), ";")
-    if not (pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type)):
-        raise NeedsSlowPathError
-    flat = normalise_encoding(list_items(raw))
-    if flat.null_count:
-        raise NeedsSlowPathError
-    if pa.types.is_null(flat.type):
-        flat = flat.cast(pa.string())
-    texts = text_column(flat)
-    if column not in FREE_WORDS:
-        texts = drop_absent_texts(texts, column)[0]
-    return _rebuild_list(_list_lengths(raw), texts, raw)
-
-
-def _contributors_column(raw: Column) -> Column:
-    if pa.types.is_string(raw.type):
-        raw = _text_list_column(raw, "contributors")
-        parts: Column = pc.extract_regex(list_items(raw), r"^(?P<id>(?s:.*)):(?P<share>[^:]*)$")
-        ids, shares = struct_field(parts, "id"), struct_field(parts, "share")
-        if parts.null_count:
-            raise NeedsSlowPathError
-    elif pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
-        flat = list_items(raw)
-        if not pa.types.is_struct(flat.type) or flat.null_count:
-            raise NeedsSlowPathError
-        ids, shares = (_struct_member(flat, name) for name in CONTRIBUTOR_SHARE.names)
-    else:
-        raise NeedsSlowPathError
-    ids, shares = (
-        text_column(normalise_encoding(ids)),
-        integer_column(normalise_encoding(shares), pa.int32()),
-    )
-    if ids.null_count or shares.null_count or drop_absent_texts(ids, "contributor_id")[1]:
-        raise NeedsSlowPathError
-    structs = pa.StructArray.from_arrays([ids, shares], fields=list(CONTRIBUTOR_SHARE))
-    offsets = np.concatenate([[0], np.cumsum(_list_lengths(raw))]).astype(np.int32)
-    mask = pc.is_null(raw) if raw.null_count else None
-    return list_array(offsets, structs, mask)
-
-
-def _struct_member(structs: Column, name: str) -> Column:
-    if structs.type.get_field_index(name) < 0:
-        raise NeedsSlowPathError
-    member: Column = pc.struct_field(structs, name)
-    return member
+        return contributors_column(raw)
+    return text_list_column(raw, field.name)

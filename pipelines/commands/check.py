@@ -21,6 +21,7 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.dry_look import Look, check_files_option, look_at_files
+from pipelines.commands.job_request import job_request
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.report.defaults import personal_line, show_defaults, strict_defaults
 from pipelines.report.next_steps import expiry_line, latest_command, planned_expiry
@@ -28,13 +29,13 @@ from pipelines.report.undelivered import show_undelivered
 from pipelines.report.unstated import show_not_stated
 from pipelines.report.wrapped import print_labelled, print_wrapped
 from pipelines.run.input_faults import check_inputs, check_output
-from pipelines.run.prepare import JobRequest
 from pipelines.steps.checked_assets import CheckedAssets
 from schemas.deal import Deal
 from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
+_GOES_ON = "nothing needs to be done for a run to go on"
 # What counts are called for people; the rows of assets are counted with those of other tables.
 _LABELS = {
     "unreadable": "unreadable rows",
@@ -106,15 +107,7 @@ def run(options: argparse.Namespace) -> int:
     screened = found.screened()
     if screened.steps["read"].entered == 0:
         raise no_assets_error(checks.catalogue)
-    request = JobRequest(
-        *(options.catalogue, options.deal, as_of),
-        mapping=mapping,
-        roots=tuple(options.allow_root),
-        hosts=tuple(options.allow_host),
-        user_agent=options.user_agent,
-        requests_per_minute=options.requests_per_minute,
-    )
-    look = look_at_files(files, found, screened, request, progress)
+    look = look_at_files(files, found, screened, job_request(options, as_of), progress)
     _say(options, results, as_of, found, judgement, look)
     if look.error is not None:
         raise look.error
@@ -211,7 +204,7 @@ def _shown(value: object) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         texts = (
-            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])})"
+            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])}); {_GOES_ON}"
             if isinstance(item, dict)
             else str(item)
             for item in value

@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.report.progress import show_progress
-from pipelines.run.counts import StepCounts, none_left
+from pipelines.run.counts import StepCounts, none_left, what_to_fix
 from pipelines.run.prepare import JobRequest
 from pipelines.run.undelivered import Undelivered
 from pipelines.steps.checked_assets import CheckedAssets
@@ -157,7 +157,7 @@ def _fault_of_counts(screened: Undelivered, deal: Deal) -> RunError | None:
     """Returns why the tables alone allow no delivery; None if they allow one."""
     read, passed = screened.steps["read"], screened.steps["screen"].passed
     if _has_too_many(read, deal):
-        return _too_many(read.failed_assets, read.entered, deal)
+        return _too_many(read.failed_assets, 0, read.entered, deal)
     if passed == 0:
         return RunError("Nothing is left to deliver", none_left(read.entered), _REMEDY)
     return None
@@ -167,17 +167,17 @@ def _fault_of_files(screened: Undelivered, look: FileLook, deal: Deal) -> RunErr
     """Returns why files that are not there allow no delivery; None if they may allow one."""
     read = screened.steps["read"]
     if _has_too_many(read, deal, look.missing):
-        return _too_many(read.failed_assets + look.missing, read.entered, deal)
+        return _too_many(read.failed_assets, look.missing, read.entered, deal)
     if look.looked_for and not look.found:
         which = f"none of {look.looked_for:,} files exists that were looked for"
         return RunError("Nothing is left to deliver", which, "Put the files in place.")
     return None
 
 
-def _too_many(failed: int, entered: int, deal: Deal) -> RunError:
+def _too_many(rows: int, media: int, entered: int, deal: Deal) -> RunError:
     return RunError(
         "Too many failed assets",
-        f"{failed:,} of {entered:,} assets, limit "
+        f"{rows + media:,} of {entered:,} assets, limit "
         f"limits.dead_letter_share = {deal.limits.dead_letter_share}",
-        "The reasons are in the table; fix the media, or raise the limit.",
+        f"The reasons are in the table; {what_to_fix(rows, media)}, or raise the limit.",
     )

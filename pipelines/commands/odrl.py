@@ -10,7 +10,7 @@ from pipelines.odrl.export import export_policies
 from pipelines.storage.store import join_uri
 from schemas import layout
 from schemas.errors import InputError
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 EXAMPLES = """\
 examples:

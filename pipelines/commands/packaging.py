@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from rich.console import Console
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.log import open_log
 from pipelines.commands.common import consoles, parse_as_of, print_json
+from pipelines.commands.job_request import job_request
 from pipelines.commands.logging_options import logging_to
-from pipelines.commands.mapping_options import mapping_choice
 from pipelines.commands.telemetry import telemetry
 from pipelines.features.remembered_checks import recall_checks
 from pipelines.process.fork_server import ForkServer
@@ -45,10 +45,11 @@ from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
+from pipelines.steps.complete import PackageResult
 from pipelines.steps.engine_options import seen_everywhere
 from pipelines.steps.few_workers import with_workers_needed
 from pipelines.steps.observe import Tell
-from pipelines.steps.package import PackageResult, package
+from pipelines.steps.package import package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine
 from pipelines.steps.worker_models import choose_by, load_if_new
@@ -66,17 +67,13 @@ def _job_request(
     log: LogTarget,
 ) -> JobRequest:
     """Returns what the options ask for; `path` is the file of the run's progress."""
-    return JobRequest(
-        catalogue=seen_everywhere(options.catalogue) if options.scheduler else options.catalogue,
-        deal=options.deal,
-        as_of=parse_as_of(options.as_of),
+    request = job_request(options, parse_as_of(options.as_of))
+    if options.scheduler:
+        request = replace(request, catalogue=seen_everywhere(options.catalogue))
+    return replace(
+        request,
         output=options.out,
-        mapping=mapping_choice(options),
         key=options.key,
-        roots=tuple(options.allow_root),
-        hosts=tuple(options.allow_host),
-        user_agent=options.user_agent,
-        requests_per_minute=options.requests_per_minute,
         workers=options.workers,
         debug=options.debug,
         beam_options=beam_options,

@@ -40,7 +40,7 @@ from pipelines.commands.common import (
 )
 from pipelines.commands.mapping_options import mapping_choice
 from pipelines.ledger.csv_cells import CSV_END, csv_cell
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.statements.money_page import UNPAID
 from schemas.errors import InputError, counted
 from schemas.money import format_amount

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.commands.common import (
+    OptionsParent,
     add_general_options,
     consoles,
     positive_int,
@@ -63,56 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="trust the key that comes with the first pull, and only that one later",
     )
-    part_group = parser.add_argument_group("a part of the delivery (default: all of it)")
-    for name, text in (
-        ("shards", "names of shards"),
-        ("families", "families of shards, such as image"),
-    ):
-        part_group.add_argument(
-            f"--{name}", nargs="+", action="extend", default=[], metavar="NAME", help=text
-        )
-    part_group.add_argument(
-        "--keys",
-        type=Path,
-        metavar="FILE",
-        help="keys of samples, one on each line; they come to DIR/samples, without the other tars",
-    )
-    part_group.add_argument(
-        "--columns",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="ENDING",
-        help="members with these endings, such as txt json; likewise",
-    )
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--quick",
-        action="store_true",
-        help="do not read again files in DIR that were not touched since they were checked",
-    )
-    how.add_argument(
-        "--connections",
-        type=positive_int,
-        default=DownloadSettings.lanes,
-        metavar="N",
-        help=f"requests at a time (default: {DownloadSettings.lanes})",
-    )
-    how.add_argument(
-        "--stall",
-        type=positive_int,
-        default=int(DownloadSettings.stall_s),
-        metavar="SECONDS",
-        help="break off and repeat a transfer that brings nothing for so long "
-        f"(default: {DownloadSettings.stall_s:.0f})",
-    )
-    how.add_argument(
-        "--sign-command",
-        default="",
-        metavar="COMMAND",
-        help="prints the address of the file whose path is its last argument; called again when "
-        "the server refuses an address",
-    )
+    _add_part_options(parser.add_argument_group("a part of the delivery (default: all of it)"))
+    _add_transfer_options(parser.add_argument_group("how"))
     granted = parser.add_argument_group("by a grant (URI is then the agency's server)")
     granted.add_argument("--grant", type=Path, metavar="FILE", help="the grant")
     granted.add_argument(
@@ -122,6 +75,62 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--purpose", default="", metavar="NAME", help="what for (default: the grant's first)"
     )
     add_general_options(parser)
+
+
+def _add_part_options(group: OptionsParent) -> None:
+    """Adds the options that say which samples, and which of their members, are pulled."""
+    for name, text in (
+        ("shards", "names of shards"),
+        ("families", "families of shards, such as image"),
+    ):
+        group.add_argument(
+            f"--{name}", nargs="+", action="extend", default=[], metavar="NAME", help=text
+        )
+    group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="keys of samples, one on each line; they come to DIR/samples, without the other tars",
+    )
+    group.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENDING",
+        help="members with these endings, such as txt json; likewise",
+    )
+
+
+def _add_transfer_options(group: OptionsParent) -> None:
+    """Adds the options that say how files are transferred."""
+    group.add_argument(
+        "--quick",
+        action="store_true",
+        help="do not read again files in DIR that were not touched since they were checked",
+    )
+    group.add_argument(
+        "--connections",
+        type=positive_int,
+        default=DownloadSettings.lanes,
+        metavar="N",
+        help=f"requests at a time (default: {DownloadSettings.lanes})",
+    )
+    group.add_argument(
+        "--stall",
+        type=positive_int,
+        default=int(DownloadSettings.stall_s),
+        metavar="SECONDS",
+        help="break off and repeat a transfer that brings nothing for so long "
+        f"(default: {DownloadSettings.stall_s:.0f})",
+    )
+    group.add_argument(
+        "--sign-command",
+        default="",
+        metavar="COMMAND",
+        help="prints the address of the file whose path is its last argument; called again when "
+        "the server refuses an address",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

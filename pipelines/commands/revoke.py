@@ -23,7 +23,8 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.removal.outcome import DealRemoval, Revocation
-from pipelines.removal.revoke import Agency, Removal, revoke
+from pipelines.removal.request import Agency, Removal
+from pipelines.removal.revoke import revoke
 from pipelines.removal.search import Wanted
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store

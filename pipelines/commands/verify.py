@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipelines.commands.common import (
+    OptionsParent,
     add_deal_options,
     add_evaluation_options,
     add_general_options,
@@ -56,53 +57,63 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="exit with 0 although no key is pinned: the files are then known to be undamaged, "
         "but not who made them",
     )
-    sample_group = parser.add_argument_group("a sample")
-    sample_group.add_argument(
+    _add_sample_options(parser.add_argument_group("a sample"))
+    _add_incremental_options(parser.add_argument_group("incremental verification"))
+    _add_repair_options(parser.add_argument_group("repair, by the agency"))
+    add_general_options(parser)
+
+
+def _add_sample_options(group: OptionsParent) -> None:
+    """Adds the options of a check of some of the samples."""
+    group.add_argument(
         "--sample",
         metavar="N|P%",
         help="check this number or share of the samples, by byte range; of all other files check "
         "only the sizes",
     )
-    sample_group.add_argument(
+    group.add_argument(
         "--seed",
         type=int,
         metavar="N",
         help=f"seed of the random draw (default: {DEFAULT_SEED})",
     )
-    incremental_group = parser.add_argument_group("incremental verification")
-    incremental_group.add_argument(
+
+
+def _add_incremental_options(group: OptionsParent) -> None:
+    """Adds the options of a check of what is new since the last one."""
+    group.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
         help="read only files that this state file does not record as valid, then update it; "
         "created if it does not exist",
     )
-    incremental_group.add_argument(
+    group.add_argument(
         "--reread",
         metavar="P%",
         help="read this share of the files recorded as valid again, oldest first",
     )
-    incremental_group.add_argument(
-        "--full", action="store_true", help="read all files recorded as valid again"
-    )
-    repair_group = parser.add_argument_group("repair, by the agency")
-    repair_group.add_argument(
+    group.add_argument("--full", action="store_true", help="read all files recorded as valid again")
+
+
+def _add_repair_options(group: OptionsParent) -> None:
+    """Adds the options by which damaged files are rebuilt."""
+    group.add_argument(
         "--repair",
         action="store_true",
         help="rebuild damaged files from the original catalogue, deal and key",
     )
-    add_deal_options(repair_group, required=False)
-    add_evaluation_options(repair_group)
-    repair_group.add_argument(
+    add_deal_options(group, required=False)
+    add_evaluation_options(group)
+    group.add_argument(
         "--key", default="", metavar="FILE", help="signing key (default: the output's own)"
     )
-    repair_group.add_argument(
+    group.add_argument(
         "--take-over",
         action="store_true",
         help="even if a process on another machine holds the version's lease",
     )
-    add_run_options(repair_group)
-    add_general_options(parser)
+    add_run_options(group)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.commands.common import parse_as_of
-from pipelines.commands.mapping_options import mapping_choice
+from pipelines.commands.job_request import job_request
 from pipelines.format.manifest import ManifestError, open_manifest
 from pipelines.repair.rebuild import repair_version
 from pipelines.repair.version import PublishedVersion
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
 from pipelines.run.signing_key import default_key_path, load_key
 from pipelines.storage.open import open_store
 from pipelines.storage.tables import read_json
@@ -57,17 +57,10 @@ def verify_and_repair(
             f"there is none at {default_key_path(published.output)}",
             "Give --key FILE.",
         )
-    request = JobRequest(
-        catalogue=options.catalogue,
-        deal=options.deal,
-        as_of=_repair_as_of(options, published, pinned),
+    request = replace(
+        job_request(options, _repair_as_of(options, published, pinned)),
         output=published.output,
-        mapping=mapping_choice(options),
         key=options.key,
-        roots=tuple(options.allow_root),
-        hosts=tuple(options.allow_host),
-        user_agent=options.user_agent,
-        requests_per_minute=options.requests_per_minute,
         workers=options.workers,
         debug=options.debug,
         progress_path=str(progress),

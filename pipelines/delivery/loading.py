@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pipelines.delivery.loading_torch import torch_blocks
+from pipelines.delivery.loading_torch import Block, torch_blocks
 from pipelines.format.energon import ENERGON_VERSION, IMAGE_FAMILIES
 from schemas import layout
 from schemas.manifest import ShardRecord
@@ -104,6 +104,23 @@ for key, shard, offset, length, caption in found[:1]:
 """
 _VERIFY = "fairshard verify . --vkey ../agency.vkey\n"
 
+# Of tools that are no loaders.
+_TOOL_BLOCKS: list[Block] = [
+    (
+        "DuckDB",
+        "`pip install duckdb==2.0.0`. `samples.parquet` has everything by which samples are "
+        "chosen, and where their bytes are: no tar is opened to filter.",
+        "python",
+        _DUCKDB,
+    ),
+    (
+        "fairshard",
+        "`pip install fairshard`. The agency gave you its key apart from this delivery.",
+        "sh",
+        _VERIFY,
+    ),
+]
+
 
 def default_family(shards: Sequence[ShardRecord]) -> str:
     """Returns the family that is opened without naming one: that with the most samples."""
@@ -134,6 +151,33 @@ def loading_section(deal_id: str, shards: Sequence[ShardRecord]) -> list[str]:
     family = default_family(train or shards)
     pattern = f"shards/{train_pattern(deal_id, family)}"
     decodes = family in IMAGE_FAMILIES
+    blocks = _loader_blocks(pattern, family, decodes)
+    blocks += torch_blocks(
+        pattern, family, decodes, sum(shard.family == family for shard in train or shards)
+    )
+    if any(shard.family in TRAINER_FAMILIES for shard in train):
+        blocks.append(_trainer_block(train))
+    blocks += _TOOL_BLOCKS
+    lines = [
+        "## Loading",
+        "",
+        "Run these in this folder, each with the packages that it names. Write nothing into it:",
+        "`fairshard verify` reports files that were not delivered.",
+        "",
+    ]
+    for name, text, language, code in blocks:
+        lines += [f"### {name}", "", text, "", f"```{language}", *code.splitlines(), "```", ""]
+    return lines
+
+
+def _loader_blocks(pattern: str, family: str, decodes: bool) -> list[Block]:
+    """Returns the blocks of loaders that need no PyTorch dataset of their own.
+
+    Args:
+        pattern: Which shards are for training.
+        family: Their family.
+        decodes: Whether its samples are pictures.
+    """
     blocks = [
         (
             "webdataset",
@@ -171,39 +215,10 @@ def loading_section(deal_id: str, shards: Sequence[ShardRecord]) -> list[str]:
                 _ENERGON.format(family=family),
             )
         )
-    blocks += torch_blocks(
-        pattern, family, decodes, sum(shard.family == family for shard in train or shards)
-    )
-    if any(shard.family in TRAINER_FAMILIES for shard in train):
-        blocks.append(_trainer_block(train))
-    blocks += [
-        (
-            "DuckDB",
-            "`pip install duckdb==2.0.0`. `samples.parquet` has everything by which samples are "
-            "chosen, and where their bytes are: no tar is opened to filter.",
-            "python",
-            _DUCKDB,
-        ),
-        (
-            "fairshard",
-            "`pip install fairshard`. The agency gave you its key apart from this delivery.",
-            "sh",
-            _VERIFY,
-        ),
-    ]
-    lines = [
-        "## Loading",
-        "",
-        "Run these in this folder, each with the packages that it names. Write nothing into it:",
-        "`fairshard verify` reports files that were not delivered.",
-        "",
-    ]
-    for name, text, language, code in blocks:
-        lines += [f"### {name}", "", text, "", f"```{language}", *code.splitlines(), "```", ""]
-    return lines
+    return blocks
 
 
-def _trainer_block(train: Sequence[ShardRecord]) -> tuple[str, str, str, str]:
+def _trainer_block(train: Sequence[ShardRecord]) -> Block:
     """Returns what open_clip's trainer is started with, for all families that it reads."""
     own = [shard for shard in train if shard.family in TRAINER_FAMILIES]
     samples = sum(shard.samples for shard in own)

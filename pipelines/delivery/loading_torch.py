@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+#: Title, text, language and code.
+Block: TypeAlias = "tuple[str, str, str, str]"
+
 _TORCH = """\
 from glob import glob
 
@@ -52,10 +57,8 @@ END
 """
 
 
-def torch_blocks(
-    pattern: str, family: str, decodes: bool, shards: int
-) -> list[tuple[str, str, str, str]]:
-    """Returns title, text, language and code of each block.
+def torch_blocks(pattern: str, family: str, decodes: bool, shards: int) -> list[Block]:
+    """Returns the blocks.
 
     Args:
         pattern: Which shards are for training, as a glob.

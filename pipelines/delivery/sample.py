@@ -22,7 +22,7 @@ from schemas.canonical import canonical_json
 from schemas.errors import RunError
 from schemas.measures import UNMEASURED, row_measures
 from schemas.profiles.common import CommonSample
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 from schemas.rights import DIGITAL_SOURCE_TYPE_PREFIX, DIGITAL_SOURCE_TYPES
 from schemas.unit import UnitRow
 

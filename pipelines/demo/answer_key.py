@@ -16,7 +16,8 @@ from pipelines.demo.payouts import Payout, agency_part, largest_remainder
 from pipelines.demo.plan import LibraryPlan, PlannedAsset
 from pipelines.demo.roles.role import AS_OF
 from pipelines.rights.rules.reasons import REASONS
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import Reason
 
 ANSWER_KEY_VERSION = 2
 _EQUAL_BYTES_CHANGES = ("", "same")  # members of a group with these changes have equal bytes

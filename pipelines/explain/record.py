@@ -11,7 +11,7 @@ from pipelines.explain.published import RunLookup
 from pipelines.explain.trace import RowTrace, combined_outcome
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import Decision
-from schemas.reasons import Stage
+from schemas.reason_info import Stage
 
 Json = dict[str, Any]
 

@@ -6,8 +6,7 @@ lines are printed as text, so that markup or escape sequences in them have no ef
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from rich.console import Console
@@ -15,7 +14,8 @@ from rich.text import Text
 
 from pipelines.explain.asset import AssetTrace, DecisionInputs
 from pipelines.explain.consents import ConsentLine, group_consents
-from pipelines.explain.file import FileStatement, FileTrace
+from pipelines.explain.file_text import file_lines
+from pipelines.explain.fitting import MAX_CHARS, MAX_LINES, WIDTH, cut, limited_lines, wrap
 from pipelines.explain.published import RunLookup
 from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine
@@ -25,12 +25,8 @@ from pipelines.process.wrapping import wrap_lines
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import Decision
 from pipelines.run.step_names import STEP_NAMES
-from schemas.reasons import Outcome, Stage
-from schemas.signal import AssertionKind, Origin
+from schemas.reason_info import Outcome, Stage
 
-WIDTH = 100
-_MAX_CHARS = 240  # characters after which a line's text is cut; --json has all of it
-_MAX_LINES = 8  # lines of one kind
 _MAX_ROWS = 3  # of one id
 _VERDICT_COLUMN = 76  # the column of a rule's verdict, if it fits
 _OUTCOME_LABELS = {
@@ -38,9 +34,6 @@ _OUTCOME_LABELS = {
     "refused": ("REFUSED", "bold red"),
     "dead_letter": ("CANNOT BE READ", "bold red"),
 }
-_CARRIED_KINDS = frozenset(
-    {AssertionKind.ALTERATION, AssertionKind.FILE_CONSTRAINT, AssertionKind.DUPLICATION}
-)
 _FILE_NOT_READ_LABEL = ("CLEARED SO FAR", "bold yellow")
 _NOT_DELIVERED_LABEL = ("CLEARED, NOT DELIVERED", "bold yellow")
 
@@ -69,18 +62,18 @@ def asset_trace_lines(
         (row_trace.row["title"] for row_trace in asset_trace.rows if row_trace.row.get("title")),
         None,
     )
-    head = f"{_outcome_label(asset_trace, run)[0]}  {_cut(one_line(asset_trace.asset_id), 60)}"
+    head = f"{_outcome_label(asset_trace, run)[0]}  {cut(one_line(asset_trace.asset_id), 60)}"
     title_chars = min(50, WIDTH - len(head) - len('  "…"'))
-    yield head + (f'  "{_cut(one_line(title), title_chars)}"' if title else "")
+    yield head + (f'  "{cut(one_line(title), title_chars)}"' if title else "")
     yield f"deal {deal.deal_id}, rights as of {inputs.as_of.isoformat().replace('+00:00', 'Z')}"
     for warning in asset_trace.warnings:
-        yield from _wrap(_cut(" ".join(warning.split()), 2 * _MAX_CHARS), "warning: ", "  ")
+        yield from wrap(cut(" ".join(warning.split()), 2 * MAX_CHARS), "warning: ", "  ")
     for found in asset_trace.reported:
-        yield from _wrap(_cut(_reported(found)), "reported: ", "  ")
+        yield from wrap(cut(_reported(found)), "reported: ", "  ")
     if asset_trace.row_count > 1:
         yield f"{asset_trace.row_count} rows of the catalogue have this asset_id; all are refused."
     if combined_outcome(asset_trace.rows) == "cleared":
-        yield from _wrap(_cleared_sentence(asset_trace))
+        yield from wrap(_cleared_sentence(asset_trace))
     run_lines = list(_run_lines(asset_trace, inputs, run))
     if _is_left_out(asset_trace, run):  # the run's decision is what matters then
         yield from run_lines
@@ -90,7 +83,7 @@ def asset_trace_lines(
     else:
         yield from _duplicate_rows(asset_trace)
     if asset_trace.no_file_reason:
-        yield from ("", *_wrap(asset_trace.no_file_reason))
+        yield from ("", *wrap(asset_trace.no_file_reason))
     if run_lines:
         yield from ("", *run_lines)
 
@@ -128,7 +121,7 @@ def _duplicate_rows(asset_trace: AssetTrace) -> Iterator[str]:
     """Yields the rows of a repeated id with only their reasons, since no row is cleared."""
     for number, row_trace in enumerate(asset_trace.rows[:_MAX_ROWS], 1):
         uri = row_trace.row.get("media_uri")
-        named = f": {_cut(one_line(uri), 70)}" if uri else ""
+        named = f": {cut(one_line(uri), 70)}" if uri else ""
         yield from ("", f"Row {number} of {asset_trace.row_count}{named}")
         for finding in row_trace.findings:
             yield from _finding(finding)
@@ -146,30 +139,30 @@ def _row(row_trace: RowTrace) -> Iterator[str]:
     for check in row_trace.rule_checks:
         yield from _rule_lines(check)
         if check.name == "consents":
-            yield from _limited_lines(_consents(row_trace.consents))
+            yield from limited_lines(_consents(row_trace.consents))
         if check.name == "releases":
-            yield from _limited_lines(_release(line) for line in row_trace.releases)
+            yield from limited_lines(_release(line) for line in row_trace.releases)
     if row_trace.file is not None:
-        yield from _file(row_trace.file, row_trace.row)
+        yield from file_lines(row_trace.file, row_trace.row)
 
 
 def _finding(finding: RuleFinding) -> Iterator[str]:
     info = finding.info
-    yield from _wrap(info.sentence, f"  {finding.reason}: ", "    ")
-    evidence = [_cut(text) for text in finding.evidence[:_MAX_LINES]]
-    if len(finding.evidence) > _MAX_LINES:
-        evidence.append(f"and {len(finding.evidence) - _MAX_LINES} more")
+    yield from wrap(info.sentence, f"  {finding.reason}: ", "    ")
+    evidence = [cut(text) for text in finding.evidence[:MAX_LINES]]
+    if len(finding.evidence) > MAX_LINES:
+        evidence.append(f"and {len(finding.evidence) - MAX_LINES} more")
     # Evidence from files and servers already names its location.
     said = info.stage is Stage.ENRICH and info.outcome is Outcome.REFUSED
-    yield from _wrap(
+    yield from wrap(
         "; ".join(evidence), f"    seen{'' if said else f' in {info.source}'}: ", "      "
     )
-    yield from _wrap(info.remedy, "    how to fix: ", "      ")
+    yield from wrap(info.remedy, "    how to fix: ", "      ")
 
 
 def _rule_lines(check: RuleCheck) -> Iterator[str]:
     verdict = ", ".join(check.reasons) or "ok"
-    said = _cut(check.said)
+    said = cut(check.said)
     head = f"  {check.rule:2} {check.name:<13}"
     line = f"{head}{said}"
     if len(line) < _VERDICT_COLUMN - 1 and _VERDICT_COLUMN + len(verdict) <= WIDTH:
@@ -177,8 +170,8 @@ def _rule_lines(check: RuleCheck) -> Iterator[str]:
     elif len(line) + len(verdict) + 2 <= WIDTH:
         yield f"{line}{verdict:>{WIDTH - len(line)}}"
     else:
-        yield from _wrap(said, head, " " * len(head))
-        yield from _wrap(verdict, " " * (2 + len(head)), " " * (2 + len(head)))
+        yield from wrap(said, head, " " * len(head))
+        yield from wrap(verdict, " " * (2 + len(head)), " " * (2 + len(head)))
 
 
 def _consents(lines: Sequence[ConsentLine]) -> Iterator[str]:
@@ -210,77 +203,12 @@ def _fault_evidence(line: ReleaseLine, fault: str) -> str:
     return line.evidence(fault).removeprefix(f"{line.release_id}: ")
 
 
-def _file(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
-    digest = f", sha256 {file.media_sha256[:12]}…" if file.media_sha256 else ""
-    end = digest or "; nothing was read from it"
-    yield from ("", *_wrap(f"{_cut(one_line(row['media_uri']), 80)}{end}", "The file: ", "  "))
-    if not file.media_sha256:
-        return
-    for origin, name in (
-        (Origin.FILE, "The file says"),
-        (Origin.SERVER, "Its server says"),
-        (Origin.CATALOGUE, "Overridden in the catalogue"),
-    ):
-        said = [item for item in file.statements if item.origin is origin]
-        if said:
-            yield f"  {name}"
-            yield from _limited_lines(_statements(said), "    ")
-        elif origin is Origin.FILE:
-            yield "  It says nothing about rights."
-    yield from _sample_conditions(file, row)
-
-
-def _statements(said: Iterable[FileStatement]) -> Iterator[str]:
-    """Yields a line for each statement, with all purposes that it applies to."""
-    meanings_by_effect: dict[tuple[str, str], list[str]] = {}
-    for item in sorted(said, key=_rank):
-        meanings_by_effect.setdefault((item.source, _effect(item)), []).append(
-            f"{item.purpose} {item.value}" if item.purpose else ""
-        )
-    for (source, effect), meanings in meanings_by_effect.items():
-        meaning_text = ", ".join(text for text in meanings if text)
-        yield f"{source}{f' ({meaning_text})' if meaning_text else ''}: {effect}"
-
-
-def _rank(item: FileStatement) -> int:
-    """Sorts deciding and overridden statements first, then others about use, then the rest."""
-    if item.reasons or item.overridden_by:
-        return 0
-    return 1 if item.purpose or item.kind in _CARRIED_KINDS else 2
-
-
-def _effect(item: FileStatement) -> str:
-    """Returns a statement's effect on the decision."""
-    if item.reasons:
-        conflicts = "; ".join(dict.fromkeys(ours for _, ours in item.conflicts))
-        return f"{', '.join(item.reasons)}{f'; the catalogue has {conflicts}' if conflicts else ''}"
-    if item.overridden_by:
-        return f"overridden by the signed agreement {item.overridden_by}"
-    if item.kind in _CARRIED_KINDS:
-        return "travels with the sample"
-    if item.kind is AssertionKind.PERSONAL:
-        return "personal data"
-    return "changes nothing" if item.needed else "not required by the deal"
-
-
-def _sample_conditions(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
-    """Yields what is delivered with the sample or omitted from it because of its rights."""
-    parts = []
-    if not file.inference:
-        parts.append("no caption and no embedding: inference is not allowed")
-    if row.get("usable_until"):
-        parts.append(f"usable until {row['usable_until']}")
-    parts += [f"{kind} {', '.join(codes)}" for kind, codes in file.constraints]
-    if parts:
-        yield from _wrap("; ".join(parts), "  With the sample: ", "    ")
-
-
 def _run_lines(
     asset_trace: AssetTrace, inputs: DecisionInputs, run: RunLookup | None
 ) -> Iterator[str]:
     if run is None:
         if combined_outcome(asset_trace.rows) == "cleared":
-            yield from _wrap(
+            yield from wrap(
                 "What the profile needs, its size, measures and faces, duplicates and the deal's "
                 "cap were not judged: they depend on models or on other assets. --out shows what a "
                 "run decided."
@@ -290,7 +218,7 @@ def _run_lines(
         yield f"Run {run.delivery}: it has no decision on this asset."
     ours = {row_trace.decision.reasons for row_trace in asset_trace.rows if row_trace.decision}
     for decision in run.decisions[:2]:
-        yield from _wrap(
+        yield from wrap(
             _decision_text(decision, decision.reasons in ours), f"Run {run.original}: ", "  "
         )
     if run.is_removed:
@@ -298,7 +226,7 @@ def _run_lines(
     elif run.original != run.delivery and run.decisions:
         yield f"  {run.delivery} goes on from that run, less what was removed since."
     for warning in run_warnings(asset_trace, inputs, run):
-        yield from _wrap(warning, "  warning: ", "    ")
+        yield from wrap(warning, "  warning: ", "    ")
 
 
 def _decision_text(decision: Decision, same: bool) -> str:
@@ -310,27 +238,4 @@ def _decision_text(decision: Decision, same: bool) -> str:
     )
     if same:
         return f"{outcome}, for the same reason{'' if len(decision.reasons) == 1 else 's'}"
-    return f"{outcome}: {', '.join(decision.reasons)} ({_cut(one_line(decision.detail))})"
-
-
-def _limited_lines(lines: Iterable[str], indent: str = " " * 7) -> Iterator[str]:
-    all_lines = list(lines)
-    for line in all_lines[:_MAX_LINES]:
-        yield from _wrap(_cut(line), indent, f"{indent}  ")
-    if len(all_lines) > _MAX_LINES:
-        yield f"{indent}and {len(all_lines) - _MAX_LINES} more (--json has all)"
-
-
-def _cut(text: str, max_chars: int = _MAX_CHARS) -> str:
-    return text if len(text) <= max_chars else f"{text[:max_chars]}…"
-
-
-def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Returns printable lines of at most `WIDTH`; words of `first` are wrapped with the text."""
-    head = first.lstrip(" ")
-    indent = first[: len(first) - len(head)]
-    if not text.isprintable():
-        text = text.encode("unicode_escape").decode()
-    return textwrap.wrap(
-        head + text, WIDTH, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False
-    )
+    return f"{outcome}: {', '.join(decision.reasons)} ({cut(one_line(decision.detail))})"

@@ -25,7 +25,7 @@ from pipelines.run.decisions import Decision, refused_asset
 from pipelines.storage.columns import rows_of, values_of
 from schemas.catalogue import AssetRow
 from schemas.deal import Deal
-from schemas.reasons import Outcome, ReasonInfo
+from schemas.reason_info import Outcome, ReasonInfo
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from pipelines.features.compute import facts_row
 from pipelines.features.context import FetchContext
 from pipelines.features.described import check_described
 from pipelines.features.digest_cache import MIN_UNCHANGED_S, FileState, digest_cache_row, file_state
 from pipelines.features.extra_makers import maker_of
 from pipelines.features.extras import ExtraRefusalError, ExtraSource, MadeExtras
+from pipelines.features.fact_rows import facts_row
 from pipelines.features.guard import this_guard
 from pipelines.features.inspect import Inspection
 from pipelines.features.kept_frames import PicturesRow
@@ -36,7 +36,8 @@ from pipelines.fetch.locate import resolve_media_uri
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.fetch.sidecars import Sidecar, read_sidecars, sidecars_digest
-from pipelines.media.formats import Format, check_declared_type, parse_format
+from pipelines.media.declared_type import check_declared_type
+from pipelines.media.formats import Format, parse_format
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution, resolve_rights
 from pipelines.run.decisions import Decision, failed_asset, refused_asset

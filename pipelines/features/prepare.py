@@ -10,8 +10,9 @@ from PIL import Image
 
 from pipelines.features.file_facts import film_file_facts, picture_file_facts
 from pipelines.features.guard import this_guard
+from pipelines.media.declared_type import check_declared_type
 from pipelines.media.films import FilmShot
-from pipelines.media.formats import Format, check_declared_type, is_film, media_type_of
+from pipelines.media.formats import Format, is_film, media_type_of
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
 from pipelines.media.looks import Look, look_of

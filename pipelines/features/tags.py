@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.features.compute import VisionModels
 from pipelines.features.store import FeatureTable
+from pipelines.features.vision_models import VisionModels
 from pipelines.vision.vocabulary import Vocabulary
 from pipelines.vision.zero_shot import ConceptVectors, embed_concepts
 from schemas.features import ConceptRow, EmbeddingRow, TagsRow

@@ -28,7 +28,7 @@ from schemas import layout
 from schemas.deal import Deal, load_deal
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 _DECISIONS = f"{layout.AGENCY}/decisions"
 

@@ -28,7 +28,7 @@ from schemas.canonical import canonical_json
 from schemas.deal import Deal
 from schemas.errors import InputError
 from schemas.odrl import ACTIONS, COUNTRY_BASE
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 from schemas.rights import PURPOSES
 
 _PLUS_CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{2,5}")

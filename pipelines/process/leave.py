@@ -13,6 +13,9 @@ def leave(status: int) -> NoReturn:
     """Exits as other processes do, but does not free memory object by object.
 
     The system takes it back at once, while that takes half a second after Beam was imported.
+
+    Python has no public name for what it does before: an exit function that ends the process would
+    have to be registered before all others to be the last to run.
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

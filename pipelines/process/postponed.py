@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -35,19 +36,28 @@ class _Finder:
     ) -> ModuleSpec | None:
         if name not in self._names:
             return None
-        for finder in sys.meta_path:
-            if isinstance(finder, _Finder):
-                continue
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Waiting(spec.loader)
-                return spec
-        return None
+        return _wrap_loader(name, path, target, _Waiting, lambda one: isinstance(one, _Finder))
 
 
-class _Waiting(Loader):
-    """Makes a module and leaves it to the module's first use to run it."""
+def _wrap_loader(
+    name: str,
+    path: Sequence[str] | None,
+    target: ModuleType | None,
+    wrap: Callable[[Loader], Loader],
+    is_passed_over: Callable[[object], bool],
+) -> ModuleSpec | None:
+    """Returns what the first finder that knows a module finds, with its loader wrapped."""
+    for finder in sys.meta_path:
+        spec = None if is_passed_over(finder) else finder.find_spec(name, path, target)
+        if spec is not None:
+            if spec.loader is not None:
+                spec.loader = wrap(spec.loader)
+            return spec
+    return None
+
+
+class _Wrapped(Loader):
+    """Makes a module as its own loader does, and leaves the module no trace of the wrapping."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
@@ -55,10 +65,17 @@ class _Waiting(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
-    def exec_module(self, module: ModuleType) -> None:
+    def _unwrap(self, module: ModuleType) -> None:
         if module.__spec__ is None:
             raise AssertionError("a module that is imported has a spec")
         module.__spec__.loader = module.__loader__ = self._loader
+
+
+class _Waiting(_Wrapped):
+    """Makes a module and leaves it to the module's first use to run it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._unwrap(module)
         module.__dict__[_WAITING] = threading.RLock()
         module.__class__ = _Postponed
 
@@ -139,26 +156,18 @@ class _WithinFinder:
     ) -> ModuleSpec | None:
         if name != self._name:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Within(spec.loader, self._block)
-                return spec
-        return None
+        wrap = partial(_Within, block=self._block)
+        return _wrap_loader(name, path, target, wrap, lambda one: one is self)
 
 
-class _Within(Loader):
+class _Within(_Wrapped):
+    """Makes a module and runs it within a block."""
+
     def __init__(self, loader: Loader, block: Callable[[], AbstractContextManager[None]]) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._block = block
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
     def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is None:
-            raise AssertionError("a module that is imported has a spec")
-        module.__spec__.loader = module.__loader__ = self._loader
+        self._unwrap(module)
         with self._block():
             self._loader.exec_module(module)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import WordArray, hash_column
+from pipelines.rights.text_hashes import WordArray, hash_column
 from pipelines.storage.columns import without_dictionary
 
 #: Of more cleared assets, so many are drawn by a hash of their ids.

@@ -15,7 +15,7 @@ from pipelines.storage.store import Store
 from schemas import layout
 from schemas.deal import Deal
 from schemas.manifest import Manifest
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 
 _FILE_FAULT = "media."  # how the reasons of files begin that no deal can lift
 _AFTER_SCREENING = (Stage.ENRICH, Stage.SELECT)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipelines.catalogue.parts import Catalogue
 from pipelines.catalogue.quick_read import read_quickly
 from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import WordArray, hash_column
+from pipelines.rights.text_hashes import WordArray, hash_column
 from pipelines.storage.columns import Column
 
 _Job = TypeVar("_Job")

@@ -10,104 +10,35 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 from typing import cast
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.catalogue.agreement_references import find_agreement_references
 from pipelines.catalogue.joins import watch_joins
 from pipelines.catalogue.notes import CellNotes
-from pipelines.catalogue.parts import Catalogue, TablePart
-from pipelines.catalogue.quick_gate import GATE_COLUMNS, failing_rows, passes
-from pipelines.catalogue.quick_read import read_quickly
+from pipelines.catalogue.parts import Catalogue
 from pipelines.catalogue.read import read_table
-from pipelines.catalogue.reference_verdict import reference_error
-from pipelines.catalogue.references import (
-    ReachedReferences,
-    find_unreached,
-    watch_references,
-)
-from pipelines.catalogue.suite import RuleSuite, check_divert, load_suite
-from pipelines.quote.candidates import COVER_COLUMNS
-from pipelines.quote.count import COUNTED_COLUMNS, DealTask, count_batch
+from pipelines.catalogue.references import watch_references
+from pipelines.catalogue.suite import check_divert, load_suite
+from pipelines.quote.count import DealTask
 from pipelines.quote.reached import IndexedWatch
 from pipelines.quote.recorded import Recorded
-from pipelines.quote.repeats import (
-    IdHashes,
-    Repeats,
-    Run,
-    find_repeats,
-    forget_hashes,
-    share_hashes,
-)
+from pipelines.quote.repeats import Repeats, Run, find_repeats, forget_hashes, share_hashes
+from pipelines.quote.scan_part import Scan, check_small_table, scan_part, shared
+from pipelines.quote.stops import refuse_stopped
 from pipelines.quote.tally import Tally
-from pipelines.rights.arrow import BoolArray
-from pipelines.rights.lookup import hash_column, new_secret
-from pipelines.rights.rules.attribution import ATTRIBUTION_COLUMNS
-from pipelines.rights.rules.listing import SCREENING_RULES
-from pipelines.rights.rules.rule import NEEDED_GRANTS
 from pipelines.rights.rules.screen import build_rights_index
-from pipelines.storage.columns import Column
-from schemas.catalogue import ASSETS_SCHEMA, SMALL_TABLES, grant_column
+from pipelines.rights.text_hashes import new_secret
+from schemas.catalogue import SMALL_TABLES
 from schemas.deal import Deal
-from schemas.errors import InputError
-from schemas.reasons import Reason
 from schemas.removed import Removed
 
 _FEW_ROWS = 200_000  # so many are counted in this process
 _BY_WEIGHT = ("weighted", "two_factor")
-# Columns that rules look at besides those that they name.
-_MORE_COLUMNS = ("created_at", "exclusive_from", "exclusive_until", "exclusive_purposes", "minors")
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What all processes know.
-
-    Attributes:
-        catalogue: The catalogue.
-        tables: The small tables, in the order of SMALL_TABLES.
-        tasks: The deals.
-        suite: The rules of single assets.
-        watches: For each deal, the references that the assets must settle.
-        as_of_us: The instant as of which rights are evaluated, µs since 1970, UTC.
-        hashed: Hashes of the ids of all assets.
-        repeats: Ids that stand in several rows.
-    """
-
-    catalogue: Catalogue
-    tables: tuple[pa.Table, ...]
-    tasks: tuple[DealTask, ...]
-    suite: RuleSuite
-    watches: tuple[IndexedWatch, ...]
-    as_of_us: int
-    hashed: IdHashes
-    repeats: Repeats
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """The columns of assets that are looked at; `asset_id` is the first."""
-        names = {
-            *GATE_COLUMNS,
-            *COUNTED_COLUMNS,
-            *_MORE_COLUMNS,
-            "release_ids",
-            *ATTRIBUTION_COLUMNS,
-        }
-        for task in self.tasks:
-            names.update(COVER_COLUMNS if task.candidates else ())
-            for rule in SCREENING_RULES:
-                if rule.applies(task.deal):
-                    names.update(rule.columns)
-                    if rule.columns == (NEEDED_GRANTS,):
-                        names.update(grant_column(name) for name in task.deal.judged_purposes)
-                    if rule.code == "text.personal_data":
-                        names.update(("title", "description", "keywords"))
-        return tuple(name for name in ASSETS_SCHEMA.names if name in names)
 
 
 @dataclass(frozen=True)
@@ -123,21 +54,6 @@ class Scanned:
     tables: tuple[pa.Table, ...]
     tasks: tuple[DealTask, ...]
     tallies: list[Tally]
-
-
-@dataclass
-class PartResult:
-    """What a part came to.
-
-    Attributes:
-        number: Its number among the catalogue's parts.
-        tallies: For each deal.
-        reached: For each deal, the references that are reached.
-    """
-
-    number: int
-    tallies: list[Tally]
-    reached: list[list[ReachedReferences]] = field(default_factory=list)
 
 
 def scan_deals(
@@ -184,19 +100,15 @@ def scan_deals(
     scan = Scan(
         *(catalogue, tables, tuple(tasks), suite, tuple(watches), as_of_us, hashed, repeats)
     )
-    _shared[:] = [scan]
-    try:
-        with _processes(count) as run:
-            checked = run(_check_small_table, SMALL_TABLES)
-            results = list(run(_scan_part, range(len(parts))))
-            list(checked)
-    finally:
-        _shared.clear()
+    with shared(scan), _processes(count) as run:
+        checked = run(check_small_table, SMALL_TABLES)
+        results = list(run(scan_part, range(len(parts))))
+        list(checked)
     tallies = [Tally() for _ in scan.tasks]
     for result in sorted(results, key=lambda one: one.number):
         for tally, own in zip(tallies, result.tallies, strict=True):
             tally.add(own)
-    _judge(scan, tallies, results)
+    refuse_stopped(scan, tallies, results)
     return Scanned(scan.tables, scan.tasks, tallies)
 
 
@@ -256,111 +168,3 @@ def _prepare(
         )
         watches.append(IndexedWatch.of(watch))
     return tables, tasks, watches
-
-
-_shared: list[Scan] = []
-
-
-def _check_small_table(name: str) -> None:
-    """Has Great Expectations judge a small table, if something about it may be wrong."""
-    table = _shared[0].tables[SMALL_TABLES.index(name)]
-    if not passes(table, load_suite(name)):
-        from pipelines.catalogue.gate import check_table
-
-        check_table(table, name)
-
-
-def _scan_part(number: int) -> PartResult:
-    scan = _shared[0]
-    part = scan.catalogue.parts("assets")[number]
-    result = PartResult(number, [Tally() for _ in scan.tasks])
-    first = 0
-    is_known = number in scan.repeats.known
-    checked = ("asset_id",) if is_known else ()
-    for read in read_quickly(part, scan.catalogue.mapping, scan.wanted, checked):
-        table = read if isinstance(read, pa.Table) else read.table
-        if is_known:
-            hashes = scan.hashed.of_part(number)[first : first + len(table)]
-        else:
-            hashes = hash_column(_one_array(table, "asset_id"), scan.hashed.secret)
-        again = scan.repeats.where(hashes)
-        for tally, task in zip(result.tallies, scan.tasks, strict=True):
-            tally.add(_count(scan, task, table, again, (number, first)))
-        unread = table.slice(0, 0)
-        odd: tuple[str, ...] = ()
-        if not isinstance(read, pa.Table):
-            unread, odd = read.unread, tuple(read.notes.odd_asset_ids)
-            for tally in result.tallies:
-                for row in read.failed_rows:
-                    tally.failed[row.reason] += 1
-                    place = ((number, first), row.asset_id)
-                    tally.failed_examples.setdefault(row.reason, place)
-            first += len(read.failed_rows)
-        first += len(table)
-        result.reached.append([watch.reached_by(table, unread, odd) for watch in scan.watches])
-    return result
-
-
-def _one_array(table: pa.Table, name: str) -> Column:
-    return table.column(name).combine_chunks()
-
-
-def _count(
-    scan: Scan, task: DealTask, table: pa.Table, again: BoolArray, place: tuple[int, int]
-) -> Tally:
-    failed, stops = failing_rows(table, scan.suite, task.divert)
-    if not failed.any():
-        tally = count_batch(table, task, again, place)
-        tally.stops = stops
-        return tally
-    kept = pa.array(~failed)
-    tally = count_batch(table.filter(kept), task, again[~failed], place)
-    tally.stops = stops
-    at = int(np.argmax(failed))
-    asset = str(table["asset_id"][at].as_py() or "")
-    tally.failed[Reason.ROW_INVALID] += int(failed.sum())
-    tally.failed_examples[Reason.ROW_INVALID] = ((place[0], place[1] + at), asset)
-    return tally
-
-
-def _judge(scan: Scan, tallies: Sequence[Tally], results: Sequence[PartResult]) -> None:
-    """Raises what would stop a run of one of the deals."""
-    for at, (task, tally, indexed) in enumerate(
-        zip(scan.tasks, tallies, scan.watches, strict=True)
-    ):
-        watch = indexed.watch
-        if tally.stops:
-            _judge_by_suite(scan, task)
-        reached = [batch[at] for result in results for batch in result.reached]
-
-        def asset_ids() -> Iterator[Column]:
-            return _asset_ids(scan)
-
-        unreached = find_unreached(watch, reached, asset_ids)
-        error = reference_error(unreached, watch, asset_ids, task.divert)
-        if error is not None:
-            raise error
-        if not tally.entered and not tally.failed:
-            uri = scan.catalogue.uri
-            raise InputError("The catalogue has no assets", uri, "Give a catalogue with rows.")
-
-
-def _judge_by_suite(scan: Scan, task: DealTask) -> None:
-    from pipelines.catalogue.checks import judge_whole, prepare_checks
-
-    judgement = judge_whole(prepare_checks(scan.catalogue, task.deal, scan.as_of_us))
-    if judgement.error is not None:
-        raise judgement.error
-    raise AssertionError("the suite and its quick form disagree")
-
-
-def _asset_ids(scan: Scan) -> Iterator[Column]:
-    for part in scan.catalogue.parts("assets"):
-        yield from _ids_of(part, scan)
-
-
-def _ids_of(part: TablePart, scan: Scan) -> Iterator[Column]:
-    for read in read_quickly(part, scan.catalogue.mapping, ("asset_id",)):
-        tables = [read] if isinstance(read, pa.Table) else [read.table, read.unread]
-        for table in tables:
-            yield _one_array(table, "asset_id").drop_null()

@@ -2,6 +2,7 @@
 
 from pipelines.format.exposure import merge_exposures, open_exposure, sign_exposure
 from pipelines.reader.buyer_key import load_buyer_key
+from pipelines.reader.checked import Sample
 from pipelines.reader.delivery import Delivery, ReaderError, open_delivery
 from pipelines.reader.removals import (
     WITHOUT_REMOVALS,
@@ -9,7 +10,7 @@ from pipelines.reader.removals import (
     StaleRemovalsError,
     load_removals,
 )
-from pipelines.reader.samples import Sample, SampleReader
+from pipelines.reader.samples import SampleReader
 from pipelines.reader.split import Split
 
 __all__ = [

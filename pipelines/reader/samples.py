@@ -1,54 +1,27 @@
 """Hands over the samples of a delivery, in webdataset's form, and counts them.
 
-Each sample's members are compared with the digests in its shard's table, whose own digest is in the
-signed manifest. So a byte that differs is found at the sample that has it, before it is used. In
-later epochs a secret tag of the same bytes does (`pipelines.reader.tags`).
-
 A position is a number of samples in the reader's range of an epoch. Removed ones are counted in it,
 though never handed over, so that a newer list of removals moves no other sample.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, date, datetime
-from functools import partial
-from hashlib import sha256
-from itertools import islice
-from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
+from pipelines.reader.checked import Sample, Turn, read_turns
 from pipelines.reader.delivery import Delivery, ReaderError, SampleRow, ShardFile
 from pipelines.reader.removals import Removals
 from pipelines.reader.split import Piece, Split, groups_of, pieces_of, random_order
+from pipelines.reader.state import read_state
 from pipelines.reader.tags import SampleTags, ShardTags
-from schemas import layout
 from schemas.errors import InputError
 from schemas.exposure import Exposure, ExposurePart
-from schemas.shard_table import ExtraMember
-
-#: A sample as webdataset has it: `__key__`, `__url__`, and bytes by the ending of their member.
-Sample: TypeAlias = "dict[str, str | bytes]"
 
 _STATE = 1  # form of a saved state
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_BATCH = 32  # samples that a thread reads at a time
-
-
-class _Turn(NamedTuple):
-    """A sample whose turn it is, its number in its shard, and the position behind it."""
-
-    file: ShardFile
-    tags: ShardTags
-    row: SampleRow
-    number: int
-    asset: str
-    position: int
 
 
 def _today() -> date:
@@ -134,7 +107,7 @@ class SampleReader:
             StaleRemovalsError: If the list of removals has become too old meanwhile.
         """
         seen = self._seen
-        for turn, sample in self._checked(self._turns()):
+        for turn, sample in read_turns(self.delivery, self._turns(), self._threads):
             self._position = turn.position
             self._given += 1
             seen[turn.asset] += 1
@@ -179,8 +152,7 @@ class SampleReader:
         It is of the samples that were handed over so far, the one in the caller's hands included.
         """
         return {
-            "fairshard_reader": _STATE,
-            **self._settings(),
+            **self._fixed(),
             "epoch": self.epoch,
             "position": self._position,
             "given": self._given,
@@ -194,27 +166,11 @@ class SampleReader:
         Raises:
             InputError: If the state is of another delivery, run, order or reader.
         """
-        if not isinstance(state, dict):
-            raise InputError("The saved state is damaged", str(state)[:80], "Use an earlier one.")
-        expected = {"fairshard_reader": _STATE, **self._settings()}
-        for name, value in expected.items():
-            if state.get(name) != value:
-                raise InputError(
-                    "The saved state does not belong to this reader",
-                    f"{name} {str(state.get(name))[:80]}, not {str(value)[:80]}",
-                    "Open the same delivery with the same settings, or begin a run of another "
-                    "name.",
-                )
-        numbers = {name: state.get(name) for name in ("epoch", "position", "given", "first")}
-        seen = state.get("seen")
-        if not _is_possible(numbers, seen, len(self)):
-            raise InputError(
-                "The saved state is damaged", str(numbers)[:200], "Use an earlier one."
-            )
+        saved = read_state(state, self._fixed(), len(self))
         self._iteration += 1  # ends iterations that began before
-        self.epoch, self._position, self._given, self._first = map(int, map(str, numbers.values()))
+        self.epoch, self._position, self._given, self._first = saved[:4]
         self._seen.clear()
-        self._seen.update(cast("dict[str, int]", seen))
+        self._seen.update(saved.seen)
 
     def exposure(self) -> Exposure:
         """Returns how often samples of each asset were handed over since the last report began."""
@@ -241,8 +197,10 @@ class SampleReader:
         self._first = self._given
         self._seen.clear()
 
-    def _settings(self) -> dict[str, object]:
+    def _fixed(self) -> dict[str, object]:
+        """Returns what a saved state says of delivery, run, order and reader."""
         return {
+            "fairshard_reader": _STATE,
             "manifest_sha256": self.delivery.manifest_sha256,
             "run": self._run,
             "seed": self._seed,
@@ -263,7 +221,7 @@ class SampleReader:
         order = random_order(len(samples), self._seed, self.epoch).tolist()
         return groups_of(pieces_of(samples, order, self.split), self._mixed_shards)
 
-    def _turns(self) -> Iterator[_Turn]:
+    def _turns(self) -> Iterator[Turn]:
         """Yields the samples that are left of the epoch, in their order, without removed ones."""
         self._iteration += 1
         own, at = self._iteration, 0
@@ -274,7 +232,7 @@ class SampleReader:
         if own == self._iteration:
             self._position = at
 
-    def _turns_of(self, group: list[Piece], number: int, start: int, own: int) -> Iterator[_Turn]:
+    def _turns_of(self, group: list[Piece], number: int, start: int, own: int) -> Iterator[Turn]:
         self._removals.check(self.delivery, self._clock())
         rows: list[tuple[ShardFile, ShardTags, SampleRow, int, str]] = []
         for piece in group:
@@ -302,103 +260,4 @@ class SampleReader:
                     "Iterate over it again.",
                 )
             file, tags, row, at, asset = rows[place]
-            yield _Turn(file, tags, row, at, asset, position)
-
-    def _checked(self, turns: Iterator[_Turn]) -> Iterator[tuple[_Turn, Sample]]:
-        """Yields the samples, read and checked, in order; by threads that read ahead, if any."""
-        read = partial(read_sample, self.delivery)
-        if not self._threads:
-            for turn in turns:
-                yield turn, read(turn)
-            return
-        with ThreadPoolExecutor(self._threads, "fairshard-reader") as pool:
-            pending: deque[tuple[list[_Turn], Future[list[Sample]]]] = deque()
-
-            def begin() -> bool:
-                batch = list(islice(turns, _BATCH))
-                if batch:
-                    pending.append((batch, pool.submit(_read_all, read, batch)))
-                return bool(batch)
-
-            try:
-                while len(pending) <= self._threads and begin():
-                    pass
-                while pending:
-                    batch, future = pending.popleft()
-                    samples = future.result()
-                    begin()
-                    yield from zip(batch, samples, strict=True)
-            finally:
-                for _, future in pending:
-                    future.cancel()
-
-
-def _is_possible(numbers: Mapping[str, object], seen: object, samples: int) -> bool:
-    """Returns whether a state's numbers are those of a reader with so many samples in an epoch.
-
-    What is counted is paid for, so that a count which no reader made is not taken.
-    """
-    values = [one for one in numbers.values() if type(one) is int and 0 <= one < 2**53]
-    if len(values) != len(numbers) or not isinstance(seen, dict):
-        return False
-    if not all(
-        type(one) is int and one > 0 and _DIGEST.fullmatch(key) for key, one in seen.items()
-    ):
-        return False
-    _, position, given, first = values
-    return position <= samples and sum(seen.values()) == given - first
-
-
-def _read_all(read: Callable[[_Turn], Sample], turns: Sequence[_Turn]) -> list[Sample]:
-    return list(map(read, turns))
-
-
-def read_sample(delivery: Delivery, turn: _Turn) -> Sample:
-    """Reads a sample's members and compares them with their digests, or with their tag.
-
-    Raises:
-        ReaderError: If the tar ends too early, or a member is another one.
-    """
-    file, tags, row, number = turn[:4]
-    key, name, offset, length, _, txt, txt_length, _, record = row[:9]
-    media = os.pread(file.descriptor, length, offset)
-    # Text and JSON are neighbours in the tar.
-    beside = os.pread(file.descriptor, record + row.json_length - txt, txt)
-    text, record_data = beside[:txt_length], beside[record - txt :]
-    tag = tags.tag_of(number, media, beside)
-    if not tags.is_known(number, tag):
-        _compare_digests(delivery, file, row, media, text, record_data)
-        tags.remember(number, tag)
-    return {
-        "__key__": key,
-        "__url__": f"{file.record.name}.tar",
-        name.partition(".")[2]: media,
-        **{one["ending"]: _extra(delivery, file, key, one) for one in row.extras},
-        "txt": text,
-        "json": record_data,
-    }
-
-
-def _extra(delivery: Delivery, file: ShardFile, key: str, extra: ExtraMember) -> bytes:
-    """Reads a member that only some profiles have."""
-    data = os.pread(file.descriptor, extra["length"], extra["offset"])
-    if sha256(data).hexdigest() != extra["sha256"]:
-        what = f"{key}.{extra['ending']} does not have the digest in the signed table"
-        raise delivery.damage(layout.tar_path(file.record.name), what)
-    return data
-
-
-def _compare_digests(
-    delivery: Delivery, file: ShardFile, row: SampleRow, media: bytes, text: bytes, record: bytes
-) -> None:
-    """Raises ReaderError if a member does not have its signed digest."""
-    if (
-        sha256(media).hexdigest() != row.media_sha256
-        or sha256(text).hexdigest() != row.txt_sha256
-        or sha256(record).hexdigest() != row.json_sha256
-    ):
-        what = "its members do not have the digests in the signed table"
-        if len(media) != row.media_length or len(record) != row.json_length:
-            what = "the tar ends within it"
-        path = layout.tar_path(file.record.name)
-        raise delivery.damage(path, f"sample {row.key}: {what}")
+            yield Turn(file, tags, row, at, asset, position)

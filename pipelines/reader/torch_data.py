@@ -12,9 +12,10 @@ from pathlib import Path
 from torch.utils.data import IterableDataset, get_worker_info
 
 from pipelines.format.exposure import merge_exposures
+from pipelines.reader.checked import Sample
 from pipelines.reader.delivery import open_delivery
 from pipelines.reader.removals import WITHOUT_REMOVALS, load_removals
-from pipelines.reader.samples import Sample, SampleReader
+from pipelines.reader.samples import SampleReader
 from pipelines.reader.split import Split
 from schemas.errors import InputError
 from schemas.exposure import Exposure

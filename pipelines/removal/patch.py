@@ -246,20 +246,7 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]
     output = PatchOutput(before, delivery, layout.agency_prefix(before.deal_id, name))
     _keep_files(patch, output)  # 3
     _keep_terms(patch, name)
-    digests = tar_digests(before)
-    receipts, dropped = [], list(_dropped_before(before))
-    for number, record in numbered_shards(before.manifest):
-        if record.name in patch.removed:
-            write = patch_shard if patch.way == "patch" else overwrite_shard
-            receipt = write(output, number, record, patch.removed[record.name])  # 4
-            if receipt is not None and not digests[layout.tar_path(record.name)]:
-                receipt = replace(receipt, md5="")
-        else:
-            receipt = ShardReceipt(record, number, digests[layout.tar_path(record.name)], ())
-        if receipt is None:
-            dropped.append(number)
-        else:
-            receipts.append(receipt)
+    receipts, dropped = _write_shards(patch, output)  # 4
     delivery_id = layout.delivery_id(before.deal_id, name)
     ledger = write_entries(output, patch.assets, delivery_id, signer, secrets)  # 5
     write_whole_indexes(output, name, receipts, patch.way, patch.as_of)  # 6
@@ -269,6 +256,16 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]
     files = sorted(output.files.values(), key=lambda file: file.path)
     _remove_others(output)
     shards = [receipt.shard for receipt in receipts]
+    record = PatchRecord(
+        delivery=before.manifest.delivery,
+        manifest_sha256=before.manifest_sha256,
+        original=original_delivery(before.manifest),
+        way=patch.way,
+        notices=list(patch.notices),
+        as_of=patch.as_of.isoformat(),
+        shards=sorted(patch.removed),
+        dropped=sorted(dropped),
+    )
     manifest = before.manifest.model_copy(
         update={
             "fairshard_manifest": 3 if before.manifest.fairshard_manifest in (2, 3) else 5,
@@ -284,19 +281,30 @@ def _write(patch: _Patch, name: str, signer: Signer, secrets: Collection[Opener]
                 files=len(files),
                 bytes=sum(file.bytes for file in files),
             ),
-            "patches": PatchRecord(
-                delivery=before.manifest.delivery,
-                manifest_sha256=before.manifest_sha256,
-                original=original_delivery(before.manifest),
-                way=patch.way,
-                notices=list(patch.notices),
-                as_of=patch.as_of.isoformat(),
-                shards=sorted(patch.removed),
-                dropped=sorted(dropped),
-            ),
+            "patches": record,
         }
     )
     return sign_manifest(manifest, signer)
+
+
+def _write_shards(patch: _Patch, output: PatchOutput) -> tuple[list[ShardReceipt], list[int]]:
+    """Writes the shards that lose samples; returns all that are left, and numbers of the others."""
+    digests = tar_digests(patch.before)
+    receipts, dropped = [], list(_dropped_before(patch.before))
+    for number, record in numbered_shards(patch.before.manifest):
+        digest = digests[layout.tar_path(record.name)]
+        if record.name in patch.removed:
+            write = patch_shard if patch.way == "patch" else overwrite_shard
+            receipt = write(output, number, record, patch.removed[record.name])
+            if receipt is not None and not digest:
+                receipt = replace(receipt, md5="")
+        else:
+            receipt = ShardReceipt(record, number, digest, ())
+        if receipt is None:
+            dropped.append(number)
+        else:
+            receipts.append(receipt)
+    return receipts, dropped
 
 
 def _dropped_before(before: Predecessor) -> list[int]:

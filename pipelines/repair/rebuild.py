@@ -31,7 +31,7 @@ from pipelines.run.lease import Lease, hold_version
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution, record_attribution
-from pipelines.steps.package import run_until_settled
+from pipelines.steps.graph import run_until_settled
 from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
 from pipelines.steps.rights_files import write_rights

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from pipelines.quote.cover import Cover
 from pipelines.quote.looks import LooksReach
 from pipelines.quote.quote import Quote
 from pipelines.quote.spending import Limits
+from pipelines.report.wrapped import print_wrapped
 from schemas.errors import counted
 from schemas.money import format_amount
 
@@ -48,7 +48,7 @@ def show_cover(console: Console, cover: Cover, quote: Quote, limits: Limits, pat
         path: Where it was written, or "".
     """
     for line in _lines(cover, quote, limits):
-        console.print(Text(line))
+        print_wrapped(console, line)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("", "in all", "chosen", "random", "first"):
         table.add_column(name, justify="right" if name else "left")
@@ -59,9 +59,9 @@ def show_cover(console: Console, cover: Cover, quote: Quote, limits: Limits, pat
     if cover.looks is not None:
         _add_looks(table, cover.looks)
     console.print(table)
-    console.print(Text(_LEGEND if cover.looks is None else f"{_LEGEND} {_NEAREST}"))
+    print_wrapped(console, _LEGEND if cover.looks is None else f"{_LEGEND} {_NEAREST}")
     if path and cover.assets:
-        console.print(Text(f'The list is in {path}; deal key: select.only = "{path}"'))
+        print_wrapped(console, f'The list is in {path}; deal key: select.only = "{path}"')
 
 
 def _lines(cover: Cover, quote: Quote, limits: Limits) -> list[str]:

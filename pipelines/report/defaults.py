@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.text import Text
 
 from pipelines.report.deal_key_meanings import DEAL_KEY_MEANINGS
+from pipelines.report.wrapped import print_wrapped
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts
 from pipelines.run.undelivered import Undelivered
 from schemas.deal import Deal, parse_deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
-from schemas.reasons import Stage
+from schemas.reason_info import Stage
 
 #: A rule that refuses at least this share of the assets alone is named, or one that refuses all.
 LARGE_SHARE = 0.1
@@ -136,4 +136,4 @@ def personal_line(deal: Deal) -> str:
 def show_defaults(console: Console, defaults: Iterable[StrictDefault]) -> None:
     """Prints each default."""
     for item in defaults:
-        console.print(Text(f"Strict default: {item.line()}"))
+        print_wrapped(console, f"Strict default: {item.line()}")

@@ -14,7 +14,7 @@ from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.step_names import STEP_NAMES
 from schemas.errors import counted
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 from schemas.run_record import AttemptRecord, RunRecord, StepTime
 
 

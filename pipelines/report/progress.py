@@ -17,15 +17,12 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.report.durations import seconds_text
+from pipelines.run.step_names import STEP_NAMES
 
+# All long work, in the order in which it is shown: the steps of a run and what other commands do.
 STEPS = {
     "draw": "Generate library",
-    "read": "Read catalogue",
-    "screen": "Screen rights",
-    "enrich": "Enrich assets",
-    "select": "Select samples",
-    "write": "Write shards",
-    "publish": "Publish",
+    **STEP_NAMES,
     "verify": "Verify",
     "pull": "Pull (MiB)",
     "pictures": "Make thumbnails",

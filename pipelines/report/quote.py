@@ -13,6 +13,7 @@ from pipelines.quote.money import Spread, top_of
 from pipelines.quote.quote import KeyLine, LabelLine, Quote, describe
 from pipelines.quote.recorded import Recorded
 from pipelines.quote.tally import DIMENSIONS, Sizes
+from pipelines.report.wrapped import print_wrapped
 from pipelines.rights.formatting import one_line
 from schemas.deal_keys import json_value, toml_text
 from schemas.errors import counted
@@ -158,7 +159,9 @@ def show_quote(console: Console, quote: Quote, top: int) -> None:
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(Text(text))
+    for line in text.splitlines():
+        own = line.lstrip(" ")
+        print_wrapped(console, own, " " * (len(line) - len(own)))
 
 
 def _size_lines(sizes: Sizes) -> list[str]:

@@ -15,7 +15,7 @@ from pipelines.report.versions import settlement_lines
 from pipelines.report.wrapped import print_labelled
 from pipelines.run.job import Job
 from pipelines.steps.attribute import Attribution
-from pipelines.steps.package import PackageResult
+from pipelines.steps.complete import PackageResult
 from schemas.errors import counted
 from schemas.money import format_amount
 

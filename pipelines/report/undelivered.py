@@ -12,7 +12,7 @@ from pipelines.run.undelivered import Cost, Undelivered, UndeliveredError
 from schemas.deal import Deal
 from schemas.deal_keys import allowed_values, deal_value, toml_text
 from schemas.errors import counted
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 
 _TITLES = ("", "The rule that excluded most assets", "The two rules that excluded most assets")
 _MOST = "The three rules that excluded most assets"

@@ -19,7 +19,8 @@ from pipelines.rights.arrow import (
     is_present,
     with_hyphens,
 )
-from pipelines.rights.lookup import StringIndex, WordArray, hash_column
+from pipelines.rights.lookup import StringIndex
+from pipelines.rights.text_hashes import WordArray, hash_column
 from pipelines.storage.columns import Column, without_dictionary
 
 _NEVER = int(np.iinfo(np.int64).max)

@@ -27,8 +27,9 @@ from pipelines.rights.arrow import (
     one_of,
     with_hyphens,
 )
-from pipelines.rights.lookup import StringIndex, WordArray, new_secret
+from pipelines.rights.lookup import StringIndex
 from pipelines.rights.release_subjects import index_witnesses, revoked_twins, subject_codes
+from pipelines.rights.text_hashes import WordArray, new_secret
 from pipelines.storage.columns import Column, without_dictionary
 from schemas.deal import Deal
 from schemas.rights import Permission

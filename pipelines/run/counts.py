@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.run.decisions import Decision
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 
 @dataclass
@@ -84,6 +84,22 @@ def none_left(entered: int) -> str:
     if entered == 1:
         return "the only asset was refused or could not be read"
     return f"all {entered:,} assets were refused or could not be read"
+
+
+def what_to_fix(rows: int, media: int) -> str:
+    """Says what to correct where assets failed.
+
+    Args:
+        rows: How many failed as rows of a table.
+        media: How many failed for their media.
+
+    Example:
+        >>> what_to_fix(3, 0)
+        'correct the rows'
+    """
+    if not rows:
+        return "fix the media"
+    return "correct the rows and fix the media" if media else "correct the rows"
 
 
 def count_reasons(steps: Iterable[StepCounts]) -> Counter[str]:

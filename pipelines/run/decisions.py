@@ -16,7 +16,8 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA, DecisionRow
 from schemas.errors import InputError
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import Reason
 
 _BATCH_ROWS = 4_096
 

@@ -20,7 +20,7 @@ from schemas import layout
 from schemas.deal import Deal
 from schemas.deal_keys import json_value
 from schemas.errors import FairshardError
-from schemas.reasons import ReasonInfo
+from schemas.reason_info import ReasonInfo
 
 _COSTLIEST = 3
 

@@ -20,9 +20,9 @@ from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.undelivered import Undelivered, look_back
-from pipelines.steps.package import fault_of, run_pipeline, select_graph
+from pipelines.steps.graph import run_pipeline, select_graph
 from pipelines.steps.pool_files import considered_assets
-from pipelines.steps.reconcile import read_counts
+from pipelines.steps.reconcile import fault_of, read_counts
 from pipelines.steps.screen import load_small_tables
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet

@@ -18,15 +18,13 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
-from pipelines.features.compute import (
-    VisionModels,
-)
 from pipelines.features.extras import facts_text, store_members
 from pipelines.features.face_conflict import with_face_conflict
 from pipelines.features.inspect import InspectionStore
 from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
+from pipelines.features.vision_models import VisionModels
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.rights.formatting import one_line
 from pipelines.run.costs import Cost, Stopwatch

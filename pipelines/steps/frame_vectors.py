@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipelines.features.assets import FetchedAsset, UnitFeatures
-from pipelines.features.compute import VisionModels
 from pipelines.features.depth import make_depth
 from pipelines.features.extras import ExtraRefusalError, MadeExtras, facts_text, store_members
 from pipelines.features.frame_vectors import (
@@ -17,6 +16,7 @@ from pipelines.features.frame_vectors import (
     stored_vectors,
 )
 from pipelines.features.renditions import find_frame_refusal
+from pipelines.features.vision_models import VisionModels
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri
 from pipelines.format.npy import Halves, npy_bytes

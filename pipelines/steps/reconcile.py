@@ -1,4 +1,4 @@
-"""Reconciles the run's counts: every asset that enters a step must leave it."""
+"""Reads the run's counts and judges them: every asset that enters a step must leave it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.catalogue.account import TableCount
 from pipelines.run.costs import Cost
-from pipelines.run.counts import StepCounts
+from pipelines.run.counts import StepCounts, none_left, what_to_fix
 from pipelines.run.job import Job
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
@@ -19,7 +19,7 @@ from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json, read_parquet
 from schemas.errors import RunError
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,27 @@ def read_counts(store: Store, job: Job) -> RunCounts:
 def _costs(values: Mapping[str, object]) -> dict[str, Cost]:
     """Reads what steps took; an earlier release left nothing of it in a work area."""
     return {name: Cost.from_json(value) for name, value in values.items() if value}
+
+
+def fault_of(job: Job, counts: RunCounts) -> RunError | None:
+    """Returns why these counts allow no delivery; None if they allow one."""
+    where = f"{job.output_uri}/{job.agency}"
+    if counts.too_many_failed:
+        rows = counts.steps["read"].failed_assets
+        remedy = what_to_fix(rows, counts.failed_assets - rows)
+        return RunError(
+            "Too many failed assets",
+            f"{counts.failed_assets:,} of {counts.steps['read'].entered:,} assets, limit "
+            f"limits.dead_letter_share = {job.deal.limits.dead_letter_share}",
+            f"See {where}/dead_letters for the causes; {remedy}, or raise the limit.",
+        )
+    if counts.steps["select"].passed == 0:
+        return RunError(
+            "Nothing is left to deliver",
+            none_left(counts.steps["read"].entered),
+            f"The reasons are in {where}/decisions.",
+        )
+    return None
 
 
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:

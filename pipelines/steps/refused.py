@@ -32,7 +32,8 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, parquet_bytes, read_block, read_parquet
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.layout import unit_name
-from schemas.reasons import Outcome, Reason
+from schemas.reason_info import Outcome
+from schemas.reasons import Reason
 from schemas.refused import (
     REFUSED_FILES_SCHEMA,
     REFUSED_ROWS_SCHEMA,

@@ -33,7 +33,8 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
 from schemas.canonical import canonical_json
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import Reason
 from schemas.unit import ClearedRow
 
 

@@ -9,9 +9,9 @@ import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
 from pipelines.catalogue.read import TablePart
-from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
 from pipelines.features.tags import Tagger
+from pipelines.features.vision_models import LazyVisionModels
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.costs import Cost, total_cost
 from pipelines.run.counts import StepCounts

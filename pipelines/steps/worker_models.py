@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from pipelines.features.compute import LazyVisionModels
+from pipelines.features.vision_models import LazyVisionModels
 from pipelines.process.fork_server import ForkServer
 from pipelines.run.job import Models
 from pipelines.run.prepare import PreparedJob

@@ -22,7 +22,7 @@ from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import Payment, record_payment, uses_by_contributor
 from pipelines.accounts.payouts import NothingToPayError, payments_of, record_payout
 from pipelines.accounts.pools import balances, booked_pools, carried_in, lines_of, pools_that_count
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store

@@ -22,7 +22,7 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.payments import record_payment
 from pipelines.accounts.payouts import record_payout
 from pipelines.accounts.replay import Replay, replay
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.ledger.pool import divide_pool, pool_lines, price_pool
 from pipelines.ledger.record import Kind, Record, in_canonical_form
 from pipelines.storage.tables import parquet_bytes

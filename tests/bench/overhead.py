@@ -22,17 +22,18 @@ from unittest.mock import patch
 import apache_beam as beam
 
 from pipelines.commands.common import parse_as_of
-from pipelines.features.compute import LazyVisionModels
 from pipelines.features.store import FeatureStore, open_feature_store
 from pipelines.features.tags import Tagger
+from pipelines.features.vision_models import LazyVisionModels
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.receipts import ScreenReceipt, UnitReceipt
-from pipelines.steps import package as packaging
+from pipelines.steps import graph
 from pipelines.steps.enrich import enrich_unit
-from pipelines.steps.package import build_graph, package
+from pipelines.steps.graph import build_graph
+from pipelines.steps.package import package
 from pipelines.steps.read import checks_of_run, ingest_part, judge_catalogue
 from pipelines.steps.runner import run_graph
 from pipelines.steps.screen import load_index, screen_stored_batch
@@ -170,7 +171,7 @@ class Part:
         if self.forget:
             shutil.rmtree(Path(request.output) / "agency" / "features", ignore_errors=True)
         prepared = prepare_job(request)
-        with patch.object(packaging, "run_graph", timed):
+        with patch.object(graph, "run_graph", timed):
             try:
                 package(prepared.job, prepared.log_key)
             except _MeasuredError:

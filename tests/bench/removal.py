@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 
 from pipelines.commands.revoke import open_agency
 from pipelines.removal import revoke as revoking
+from pipelines.removal.request import Removal
 from pipelines.removal.search import Wanted, find_samples
 from pipelines.storage.columns import values_of
 from tests.bench.full_ledger import FewStatements
@@ -85,7 +86,7 @@ def remove(out: str, case: Case) -> dict[str, float]:
     began = time.perf_counter()
     find_samples(agency.store, wanted, agency.secrets)
     found_s = time.perf_counter() - began
-    removal = revoking.Removal(
+    removal = Removal(
         wanted, "takedown", date(2026, 12, 1), datetime(2026, 11, 27, tzinfo=UTC), money="reverse"
     )
     with _timed(_STEPS) as seconds:

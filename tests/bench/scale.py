@@ -29,6 +29,7 @@ from pathlib import Path
 from pipelines.format.manifest import open_manifest
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.run.signing_key import load_or_create_key
+from pipelines.steps import complete
 from pipelines.steps import package as package_module
 from pipelines.storage.progress import report_progress
 from schemas import layout
@@ -145,11 +146,8 @@ def _watch_run(request: JobRequest, prepared: PreparedJob, folder: Path) -> Proc
 def run_reporting(request: JobRequest) -> None:
     """Packages in this process, and reports when each later step has ended."""
     for name, step in _LATER_STEPS.items():
-        setattr(
-            package_module,
-            name,
-            _reporting_end(getattr(package_module, name), step, request.progress_path),
-        )
+        module = package_module if hasattr(package_module, name) else complete
+        setattr(module, name, _reporting_end(getattr(module, name), step, request.progress_path))
     prepared = prepare_job(request)
     package_module.package(prepared.job, prepared.log_key)
     report_progress(request.progress_path, "tidy", 1)

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.features.compute import facts_row, measures_row, score_key
+from pipelines.features.compute import score_key
+from pipelines.features.fact_rows import facts_row, measures_row
 from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
 from pipelines.features.reading_json import reading_to_json

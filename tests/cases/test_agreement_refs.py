@@ -230,6 +230,8 @@ def test_all_commands_name_them(denied: tuple[Library, Decisions]) -> None:
         "examples": ["AGR-1 of c-1", "M-2 of c-4, which is listed for others"],
     }
     assert in_process("check", *inputs, "--as-of", AS_OF, "--json").json["reported"] == [wanted]
+    said = " ".join(in_process("check", *inputs, "--as-of", AS_OF).out.split())
+    assert "which is listed for others); nothing needs to be done for a run to go on" in said
     [reading] = folder.rglob("agency/reading.json")
     assert json.loads(reading.read_text())["reported_rules"] == [wanted]
     for asset_id, words in (

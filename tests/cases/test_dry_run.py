@@ -74,6 +74,7 @@ def test_files_that_are_not_there(whole: Path, tmp_path: Path) -> None:
     (folder / "catalogue" / "media" / "2.jpg").unlink()
     looked = check(folder, "--as-of", AS_OF, "--files", "3", "--json")
     assert looked.code == 1 and "Too many failed assets: 1 of 3" in looked.err
+    assert "fix the media, or raise the limit" in looked.err
     files = looked.json["files"]
     assert (files["cleared"], files["looked_for"], files["found"]) == (3, 3, 2)
     assert files["examples"] == {"media.unavailable": ["A-2 (No such file or directory)"]}

@@ -25,7 +25,8 @@ from pipelines.rights.rules.profile import RULES as PROFILE_RULES
 from pipelines.rights.rules.reasons import REASONS
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import Reason
 
 SIZES = (MIN_ASSETS, 150, 360, 1_000)
 

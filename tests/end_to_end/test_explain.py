@@ -23,9 +23,10 @@ from pipelines.explain.asset import (
     open_decision_inputs,
     read_small,
 )
+from pipelines.explain.fitting import WIDTH
 from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json, run_warnings
-from pipelines.explain.text import WIDTH, asset_trace_lines
+from pipelines.explain.text import asset_trace_lines
 from schemas.deal import load_deal
 from tests.end_to_end.command import AS_OF, DEALS, Demo, fairshard, tables
 

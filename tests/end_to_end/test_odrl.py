@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from pipelines.cli import main
 from pipelines.storage.columns import values_of
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 from tests.end_to_end.command import Demo, tables, tree
 from tests.odrl.odrl_rules import check_policy, triples
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from pipelines.run.signing_key import demonstration_key, save_key
-from pipelines.steps import package as package_module
+from pipelines.steps import complete
 from pipelines.storage.local_store import LocalStore
 from pipelines.verify.delivery import verify_delivery
 from schemas.errors import RunError
@@ -72,7 +72,7 @@ def test_shard_tables_are_read_once_after_writing(
         raise RunError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(package_module, "record_attribution", cut)
+        patch.setattr(complete, "record_attribution", cut)
         assert run_in_process(*package_options(tmp_path, tmp_path / "again")).code == 1
     tar = next((tmp_path / "again").rglob("*.tar"))
     written = tar.stat().st_mtime_ns

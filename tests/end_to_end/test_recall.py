@@ -26,7 +26,8 @@ from pipelines.fetch.locate import FileLocation
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
 from pipelines.steps import enrich as unit_module
-from pipelines.steps.package import PackageResult, package
+from pipelines.steps.complete import PackageResult
+from pipelines.steps.package import package
 from pipelines.storage.open import open_store
 from schemas.errors import RunError
 from schemas.unit import ClearedRow

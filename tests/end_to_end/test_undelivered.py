@@ -228,7 +228,7 @@ def test_summary_when_counts_do_not_reconcile(
 
     library.add(1, side=560)
     library.add(2, licence_class="editorial")
-    monkeypatch.setattr("pipelines.steps.package.reconcile", failing)
+    monkeypatch.setattr("pipelines.steps.complete.reconcile", failing)
     lines, report = packaged_both_ways(library, 1, "The counts do not reconcile")
     assert funnel(report) == {
         "read": (3, 0, 0, 3),

@@ -21,9 +21,10 @@ from pipelines.features.captions import (
     unit_tags,
     without_flagged,
 )
-from pipelines.features.compute import Vectors, VisionModels, score_key
+from pipelines.features.compute import score_key
 from pipelines.features.store import open_feature_store
 from pipelines.features.tags import Tagger
+from pipelines.features.vision_models import Vectors, VisionModels
 from pipelines.rights.resolve import Resolution
 from pipelines.run.job import Models
 from pipelines.storage.open import open_store

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.features.compute import LazyVisionModels, Vectors, describe_media
+from pipelines.features.compute import describe_media
 from pipelines.features.prepare import PreparedMedia, prepare_media
+from pipelines.features.vision_models import LazyVisionModels, Vectors
 from pipelines.run.job import Models
 from pipelines.vision import demo_network
 from pipelines.vision.caption_text import CaptionFailure

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.features.compute import facts_row
+from pipelines.features.fact_rows import facts_row
 from pipelines.features.guard import Guard, this_guard
 from pipelines.features.prepare import prepare_media
 from pipelines.features.renditions import find_form_refusal, needs_rendering

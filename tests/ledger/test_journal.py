@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.ledger.journal import Posting, Transaction, account_part, journal
-from pipelines.ledger.payable import Balance, Payee, Payout, plan_payouts
+from pipelines.ledger.payable import plan_payouts
+from pipelines.ledger.payout_plan import Balance, Payee, Payout
 from pipelines.ledger.postings import (
     Settled,
     contributor_account,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ledger.payable import Balance, Payee, Unpaid, plan_payouts
+from pipelines.ledger.payable import plan_payouts
+from pipelines.ledger.payout_plan import Balance, Payee, Unpaid
 from schemas.errors import InputError
 from schemas.payout_terms import PayoutTerms, parse_payout_terms
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.media.formats import Format, check_declared_type, extension
+from pipelines.media.declared_type import check_declared_type, extension
+from pipelines.media.formats import Format
 from pipelines.media.sniff import sniff_format
 from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord

@@ -38,7 +38,7 @@ from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
 from schemas.money import EXPONENTS
 from schemas.odrl import ACTIONS, COUNTRY_BASE
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from schemas.rights import PURPOSES, Purpose
 from schemas.territory import COUNTRIES
 from tests.odrl.odrl_rules import FS, ODRL, check_policy, fs, odrl, one, triples

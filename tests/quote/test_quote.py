@@ -126,6 +126,8 @@ def test_a_quote_for_people(demo: Path) -> None:
     said = in_process("quote", *words, "--top", 3).out
     for line in said.splitlines():
         assert len(line) <= 80, line
+    note = said[said.index("No media were read") :].splitlines()
+    assert len(note) > 2 and all(line == line.rstrip() for line in note)
     for words_said in ("Quote for deal demo-main", "alone", "What the deal could relax", "median"):
         assert words_said in said
 

@@ -20,7 +20,7 @@ from pipelines.catalogue.references import ReferenceWatch, watch_references
 from pipelines.catalogue.vocabulary import respell
 from pipelines.quote.reached import IndexedWatch
 from pipelines.quote.repeats import find_repeats, forget_hashes, share_hashes
-from pipelines.rights.lookup import hash_column, new_secret
+from pipelines.rights.text_hashes import hash_column, new_secret
 from schemas.catalogue import ASSETS_SCHEMA, TABLES
 from tests.cases.values_common import asset
 

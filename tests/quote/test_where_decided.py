@@ -9,7 +9,8 @@ from __future__ import annotations
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.rights.rules.reasons import REASONS
 from schemas.catalogue import ASSETS_SCHEMA
-from schemas.reasons import Reason, Stage
+from schemas.reason_info import Stage
+from schemas.reasons import Reason
 
 # Decided when the tables are read; a quote counts them as failed assets.
 READ = {"row.unreadable", "row.invalid"}

@@ -296,7 +296,7 @@ def test_damage_is_found_in_a_later_epoch(
         digested.append(len(data))
         return hashlib.sha256(data)
 
-    monkeypatch.setattr("pipelines.reader.samples.sha256", counted)
+    monkeypatch.setattr("pipelines.reader.checked.sha256", counted)
     assert list(own) == first and not digested
     state = own.state()
 

@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.accounts.log import open_log
 from pipelines.commands.revoke import open_agency
-from pipelines.removal.revoke import Removal, _revoke_in_deal
+from pipelines.removal.request import Removal
+from pipelines.removal.revoke import _revoke_in_deal
 from pipelines.removal.search import Wanted, find_samples
 from pipelines.storage.columns import values_of
 from tests.deals import deal_text

@@ -18,7 +18,7 @@ from pipelines.storage.tables import write_table
 from pipelines.verify.report import Report
 from schemas import layout
 from schemas.manifest import DealRecord, EndRecord, LedgerRecord, Manifest, ModelRecord, ShardRecord
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 
 HOSTILE = '</script><img src=x onerror="alert(1)">=cmd|x'
 # A grey pixel, JPEG, made by hand: what a thumbnail is does not matter to the page.

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report.pages.agency import agency_page, version_change
+from pipelines.report.pages.agency import agency_page
 from pipelines.report.pages.buyer import buyer_page
 from pipelines.report.pages.excluded import CSV_COLUMNS, decisions_csv, read_exclusions
+from pipelines.report.pages.money_sections import version_change
 from pipelines.report.pages.parts import bar, histogram
 from pipelines.report.pages.samples import SCORE_BINS, gallery_json, survey_samples
 from pipelines.run.decisions import Decision, decisions_table
@@ -22,7 +23,7 @@ from pipelines.run.status import RunState
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.tables import write_table
 from schemas import layout
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from tests.report import pages_made
 from tests.report.pages_made import HOSTILE
 from tests.statements.browser import Browser

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rights.lookup import _NO_KEY, PairIndex, StringIndex, hash_column
+from pipelines.rights.lookup import _NO_KEY, PairIndex, StringIndex
+from pipelines.rights.text_hashes import hash_column
 from pipelines.storage.columns import Column, join_text
 
 # All multipliers become 1 and all masks 0, so that texts with swapped words have equal hashes.

@@ -17,7 +17,7 @@ from pipelines.report.reference import reasons_table
 from pipelines.rights.rules.screen import reasons_of, screen_batch
 from pipelines.run.decisions import Decision
 from schemas.catalogue import ASSETS_SCHEMA, CONSENTS_SCHEMA, RELEASES_SCHEMA
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from tests.rights.rights_cases import (
     AS_OF,
     asset,

@@ -26,7 +26,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.tables import read_parquet, write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
 from schemas.errors import InputError
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from schemas.sample import DELIVERED_ASSETS_SCHEMA
 
 _REFUSALS = [code for code, info in REASONS.items() if info.outcome is Outcome.REFUSED]

@@ -29,7 +29,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.deal import Deal, parse_deal
 from schemas.errors import InputError, RunError
-from schemas.reasons import Outcome, Stage
+from schemas.reason_info import Outcome, Stage
 from schemas.territory import COUNTRIES
 
 COLUMNS = 80

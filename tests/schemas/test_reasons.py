@@ -13,7 +13,8 @@ from pipelines.rights.rules.reasons import REASONS
 from pipelines.rights.rules.rule import CONSENT_NOTES, NEEDED_GRANTS, REMOVAL_NOTES
 from schemas.catalogue import OPTIONAL_TABLES, TABLES, grant_column, required_columns
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import TEXTS, Reason
 from schemas.rights import DIGITAL_SOURCE_TYPES, PURPOSES
 from schemas.territory import COUNTRIES, WORLD
 from tests.rights.detail_oracle import REASON_ORDER
@@ -23,6 +24,7 @@ def test_codes_are_unique_and_well_formed() -> None:
     listed = [*(rule.code for rule in SCREENING_RULES), *(reason.value for reason in Reason)]
     assert len(listed) == len(set(listed)) and set(listed) == set(REASONS)
     assert len(Reason.__members__) == len(list(Reason))
+    assert set(TEXTS) == {reason.value for reason in Reason}
     assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) for code in listed)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ledger.payable import Unpaid
+from pipelines.ledger.payout_plan import Unpaid
 from pipelines.run.signing_key import save_key
 from pipelines.storage.open import open_store
 from tests.accounts.outputs import SIGNER, publish

@@ -12,7 +12,7 @@ from pipelines.accounts.deliveries import record_missing
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.payments import Payment, record_payment
 from pipelines.accounts.payouts import record_payout
-from pipelines.ledger.payable import Payee
+from pipelines.ledger.payout_plan import Payee
 from pipelines.ledger.pool_note import sign_pool
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store

@@ -20,7 +20,8 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas.errors import RunError
 from schemas.manifest import FileRecord, ShardRecord
-from schemas.reasons import Outcome, Reason, Stage
+from schemas.reason_info import Outcome, Stage
+from schemas.reasons import Reason
 
 # Reconciliation uses only the locations of a job's files.
 JOB = cast(Job, SimpleNamespace(agency="acme/v0001/agency", work="agency/work/x"))

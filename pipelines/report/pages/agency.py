@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.ledger.ed25519 import parse_vkey
@@ -11,13 +11,12 @@ from pipelines.report.pages.excluded import Exclusions
 from pipelines.report.pages.frame import make_page
 from pipelines.report.pages.funnel import exclusion_sections, funnel_section, timing_section
 from pipelines.report.pages.money import VersionLine, VersionMoney
+from pipelines.report.pages.money_sections import payout_section, version_section
 from pipelines.report.pages.parts import (
     Column,
     amount,
-    bar,
     code,
     note,
-    percent,
     section,
     table,
     text,
@@ -35,7 +34,6 @@ from pipelines.report.pages.sections import (
 from pipelines.run.status import RunState, RunStatus
 from schemas.errors import counted
 
-_MOST_PAYOUTS = 100
 _MOST_PAIRS = 200
 _ENDS = {
     RunState.RUNNING: ("still running", "wait"),
@@ -86,11 +84,15 @@ def agency_page(facts: RunFacts) -> bytes:
         key = parse_vkey(delivery.manifest.vkey)
         body[1:1] = [gallery(delivery.survey, len(delivery.thumbnails), of_agency=True)]
         body += [mix(delivery.survey, delivery.manifest)]
-        body += [_contributors(facts.money), _versions(facts), shards(delivery.manifest)]
+        body += [
+            payout_section(facts.money),
+            version_section(facts.versions),
+            shards(delivery.manifest),
+        ]
         body += [integrity(delivery.report, delivery.manifest.vkey, key.fingerprint)]
         data |= {"samples": gallery_json(delivery.survey), "thumbnails": delivery.thumbnails}
     else:
-        body += [_versions(facts)]
+        body += [version_section(facts.versions)]
     body += [timing_section(status.record), _appendix(facts)]
     buyer = f" for {delivery.manifest.deal.buyer.rstrip('.')}" if delivery is not None else ""
     return make_page(
@@ -129,82 +131,6 @@ def _lead(facts: RunFacts) -> str:
         numbers.append(("Pool", amount(facts.money.gross_minor, facts.money.currency)))
         numbers.append(("Contributors credited", f"{len(facts.money.payouts):,}"))
     return "".join(parts) + tiles(*numbers)
-
-
-def _contributors(money: VersionMoney | None) -> str:
-    if money is None:
-        return ""
-    currency = money.currency
-    paid = sum(one.minor for one in money.payouts)
-    pieces = [
-        ("Pool", money.gross_minor),
-        *money.deductions,
-        ("Agency", money.agency_minor),
-        ("Rounding", money.rounding_minor),
-        ("Contributors, for delivered assets", paid),
-        ("Contributors, for assets considered and not delivered", money.contributors_minor - paid),
-    ]
-    most = max([one.minor for one in money.payouts], default=0)
-    listed = money.payouts[:_MOST_PAYOUTS]
-    rest = money.payouts[_MOST_PAYOUTS:]
-    rows = [
-        (
-            code(one.contributor_id),
-            f"{one.assets:,}",
-            amount(one.minor, currency),
-            percent(one.minor, paid),
-            bar(("passed", one.minor), most=most),
-        )
-        for one in listed
-    ]
-    if rest:
-        left = sum(one.minor for one in rest)
-        rows.append(
-            (
-                text(f"{len(rest):,} others"),
-                f"{sum(one.assets for one in rest):,}",
-                amount(left, currency),
-                percent(left, paid),
-                "",
-            )
-        )
-    return section(
-        "contributors",
-        "Contributors and payouts",
-        table(
-            "What became of the pool",
-            (Column("part"), Column("amount", True), Column("of the pool", True)),
-            (
-                (text(name), amount(minor, currency), percent(minor, money.gross_minor))
-                for name, minor in pieces
-                if minor or name in ("Pool", "Agency")
-            ),
-        ),
-        note(_spread(money)),
-        table(
-            f"Credited to {counted(len(money.payouts), 'contributor')}, the largest amount first",
-            (
-                Column("contributor"),
-                Column("assets", True),
-                Column("amount", True),
-                Column("share", True),
-                Column(""),
-            ),
-            rows,
-        ),
-    )
-
-
-def _spread(money: VersionMoney) -> str:
-    amounts = sorted(one.minor for one in money.payouts)
-    if not amounts:
-        return "Nobody is credited."
-    places = (len(amounts) - 1, (len(amounts) - 1) // 2, 0)
-    most, middle, least = (amount(amounts[at], money.currency) for at in places)
-    return (
-        f"The largest amount is {most}, the median {middle}, the smallest {least}. These are "
-        "credits; fairshard payout pays them."
-    )
 
 
 def _duplicates(facts: RunFacts) -> str:
@@ -250,62 +176,6 @@ def _duplicates(facts: RunFacts) -> str:
             )
         )
     return section("duplicates", "Duplicates judged", *parts)
-
-
-def _versions(facts: RunFacts) -> str:
-    if not facts.versions:
-        return ""
-    replaced = {one.replaces: one.name for one in facts.versions if one.replaces}
-    return section(
-        "versions",
-        "Versions of this deal",
-        note(
-            "A version that replaces another owes the difference only; one with a pool of its own "
-            "is paid in full."
-        ),
-        table(
-            counted(len(facts.versions), "published version"),
-            (
-                Column("version"),
-                Column("rights as of"),
-                Column("samples", True),
-                Column("pool"),
-                Column("amount", True),
-                Column("agency", True),
-                Column("contributors", True),
-                Column("compared with the version before"),
-                Column("replaced by"),
-            ),
-            (tuple(_version_cells(one, replaced.get(one.name, ""))) for one in facts.versions),
-        ),
-    )
-
-
-def _version_cells(one: VersionLine, replaced_by: str) -> Iterator[str]:
-    yield text(one.name)
-    yield text(one.as_of or "unknown")
-    yield "" if one.samples is None else f"{one.samples:,}"
-    yield text(one.pool)
-    for minor in (one.gross_minor, one.agency_minor, one.contributors_minor):
-        yield "" if minor is None else amount(minor, one.currency)
-    yield text(version_change(one))
-    yield text(replaced_by)
-
-
-def version_change(one: VersionLine) -> str:
-    """Returns what changed since the version that one replaces, for people; "" without one."""
-    if one.patches:
-        return f"made from {one.patches} by a removal; its pool goes on"
-    if not one.replaces:
-        return ""
-    if one.added is None or one.removed is None:
-        return f"replaces {one.replaces}"
-    sign = "+" if one.difference_minor > 0 else ""
-    return (
-        f"replaces {one.replaces}: {counted(one.added, 'asset')} added, {one.removed:,} removed; "
-        f"more to {counted(one.more, 'contributor')}, less to {one.less:,}, together "
-        f"{sign}{amount(one.difference_minor, one.currency)}"
-    )
 
 
 def _appendix(facts: RunFacts) -> str:

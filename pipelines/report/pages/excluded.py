@@ -10,7 +10,7 @@ from pipelines.ledger.csv_cells import CSV_END, csv_cell
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.decisions import Decision, decisions_of, read_decisions
 from pipelines.storage.store import Store
-from schemas.reasons import Outcome
+from schemas.reason_info import Outcome
 
 #: The most excluded assets that a page lists; the table for spreadsheets has all.
 MOST_SHOWN = 50_000

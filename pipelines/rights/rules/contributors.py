@@ -15,7 +15,7 @@ from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import CONSENT_NOTES, Rule, Topic, TracedRow
 from pipelines.storage.columns import struct_field
 from schemas.ledger import FULL_SPLIT_BP
-from schemas.reasons import NEEDED_PURPOSE_KEYS
+from schemas.reason_info import NEEDED_PURPOSE_KEYS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pipelines.rights.formatting import text_or
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import NEEDED_GRANTS, Rule, Topic, TracedRow
 from schemas.catalogue import ASSETS_SCHEMA, grant_column
-from schemas.reasons import AGREEMENT_KEYS
+from schemas.reason_info import AGREEMENT_KEYS
 from schemas.rights import Permission
 
 _KNOWN_VALUES = [value.value for value in Permission]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipelines.rights.rules.listing import SCREENING_RULES
-from schemas.reasons import Reason, ReasonInfo, Stage
+from schemas.reason_info import ReasonInfo, Stage
+from schemas.reasons import Reason
 
 _BEFORE_SCREENING = tuple(reason for reason in Reason if reason.info.stage is Stage.READ)
 

@@ -16,7 +16,7 @@ from pipelines.rights.releases import ReleaseFault
 from pipelines.rights.rules.batch import AssetBatch
 from schemas.catalogue import AssetRow, grant_column
 from schemas.deal import Deal
-from schemas.reasons import Outcome, ReasonInfo, Stage
+from schemas.reason_info import Outcome, ReasonInfo, Stage
 
 # Among the columns of a rule, what stands for others: the grants for the purposes that the deal
 # needs, and what contributors said instead of a column.
