@@ -12,13 +12,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 from pipelines.format.indexes import index_files, open_samples
 from pipelines.format.manifest import checksums, numbered_shards
 from pipelines.ledger.merkle import RootBuilder, leaf_hash
 from pipelines.ledger.tiles import ENTRIES_PREFIX, entry_bundles, read_entry_bundle, tiles
 from pipelines.removal.attributions import write_attributions
+from pipelines.removal.croissant import Croissant, next_croissant
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.removal.shards import patch_shard
@@ -185,44 +185,24 @@ def _md5_of(item: Mapping[str, object], now: str | None) -> dict[str, object]:
     return {"md5sum": now or item["md5sum"]} if "md5sum" in item else {}
 
 
-class _Croissant(TypedDict):
-    """The fields of a Croissant description that a patch changes."""
-
-    name: str
-    description: str
-    version: str
-    datePublished: str
-    citeAs: str
-    distribution: list[dict[str, object]]
-    recordSet: list[dict[str, object]]
-
-
 def _croissant(
     output: PatchOutput, shards: Sequence[ShardRecord], new: Manifest, patch: PatchRecord
-) -> _Croissant:
+) -> Croissant:
     """Returns the Croissant description with the next version's name, files and families."""
     before = output.before
-    node: _Croissant = json.loads(before.read(_CROISSANT))
+    node: Croissant = json.loads(before.read(_CROISSANT))
     was, now = (
         sorted({shard.family for shard in some}) for some in (before.manifest.shards, shards)
     )
-    number = new.delivery.rpartition("/v")[2]
     files = {file.path: file for file in output.files.values()}
     kept = [item for item in node["distribution"] if _is_left(item, files, now)]
-    return {
-        **node,
-        "name": new.delivery.replace("/", "-"),
-        "description": node["description"].replace(
-            f"families: {', '.join(was)}.", f"families: {', '.join(now)}."
-        ),
-        "version": f"{int(number)}.0.0",
-        "datePublished": patch.as_of[:10],
-        "citeAs": node["citeAs"].replace(
-            f"Delivery {before.manifest.delivery},", f"Delivery {new.delivery},"
-        ),
-        "distribution": [_with_digest(item, files) for item in kept],
-        "recordSet": [item for item in node["recordSet"] if item["@id"] in now],
-    }
+    return next_croissant(
+        node,
+        (before.manifest.delivery, was),
+        (new.delivery, now),
+        patch.as_of[:10],
+        [_with_digest(item, files) for item in kept],
+    )
 
 
 def _is_left(

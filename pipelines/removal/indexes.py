@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +18,7 @@ from pipelines.delivery.card import (
 )
 from pipelines.delivery.croissant import file_object
 from pipelines.format.indexes import index_files, open_samples
+from pipelines.removal.croissant import Croissant, next_croissant
 from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
@@ -36,18 +36,6 @@ _NOTES = {
     "tombstone": "Samples were removed from {before}: their bytes were overwritten in place, and "
     "everything else is as it was. Delete {before}, and what was made from it.",
 }
-
-
-class _Croissant(TypedDict):
-    """The fields of a Croissant description that a patch changes."""
-
-    name: str
-    description: str
-    version: str
-    datePublished: str
-    citeAs: str
-    distribution: list[dict[str, object]]
-    recordSet: list[dict[str, object]]
 
 
 def is_index(path: str) -> bool:
@@ -130,10 +118,10 @@ def _add_samples(output: PatchOutput) -> None:
 
 def _croissant(
     output: PatchOutput, version: str, shards: Sequence[ShardRecord], as_of: datetime
-) -> _Croissant:
+) -> Croissant:
     """Returns the Croissant description before, with today's version, files and families."""
     before = output.before
-    node: _Croissant = json.loads(before.read("croissant.json"))
+    node: Croissant = json.loads(before.read("croissant.json"))
     families, old = families_of(shards), families_of(before.manifest.shards)
     paths = [
         path
@@ -142,16 +130,10 @@ def _croissant(
     ]
     tables = {f"tables-{family}" for family in families}
     sets = [item for item in node["distribution"] if item["@id"] in tables]
-    was, now = (f"families: {', '.join(names)}." for names in (old, families))
-    return {
-        **node,
-        "name": f"{before.deal_id}-{version}",
-        "description": node["description"].replace(was, now),
-        "version": f"{int(version.removeprefix('v'))}.0.0",
-        "datePublished": as_of.date().isoformat(),
-        "citeAs": node["citeAs"].replace(
-            f"Delivery {before.deal_id}/{before.version},", f"Delivery {before.deal_id}/{version},"
-        ),
-        "distribution": [*(file_object(output.files[path]) for path in paths), *sets],
-        "recordSet": [item for item in node["recordSet"] if item["@id"] in families],
-    }
+    return next_croissant(
+        node,
+        (layout.delivery_id(before.deal_id, before.version), old),
+        (layout.delivery_id(before.deal_id, version), families),
+        as_of.date().isoformat(),
+        [*(file_object(output.files[path]) for path in paths), *sets],
+    )
