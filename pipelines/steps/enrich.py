@@ -3,8 +3,8 @@
 The numbers mark these stages in the code: 1. skip a committed unit; 2. fetch and prepare the media,
 read what the files state about rights and resolve it; 3. embed and caption new media where that is
 allowed; 4. read the files of refused assets, by which selection recognises copies; 5. add to the
-feature store; 6. refuse assets that lack what their profile needs, and write the unit's table, its
-refusals and failed assets, and the rights statements; 7. commit.
+feature store; 6. refuse assets that lack what their profile needs, and write the unit's table;
+7. commit, with its refusals and failed assets, and the rights statements.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from pipelines.run.costs import Cost, Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
+    decisions_table,
     failed_asset,
-    write_decisions,
-    write_part,
+    failed_assets_table,
 )
 from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
@@ -48,13 +48,13 @@ from pipelines.steps.refused import (
     files_refused_here,
     is_refused_block,
     read_refused_files,
-    write_refused_files,
+    refused_files_table,
 )
 from pipelines.steps.second_reading import (
     Doubts,
     objection_to,
     read_doubts,
-    write_statements,
+    statements_json,
 )
 from pipelines.steps.unit_features import (
     captioned,
@@ -62,15 +62,15 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
+from pipelines.steps.unit_parts import REFUSED, commit_key, tables_text
 from pipelines.steps.unit_rows import row_or_refusal
-from pipelines.steps.units import unit_key, write_unit
+from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
-from pipelines.storage.parallel import do_in_parallel, in_parallel
+from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
 from schemas import layout
-from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind
 from schemas.unit import (
@@ -108,10 +108,9 @@ def enrich_unit(
         unit: The unit's number.
         blocks: Locations of its rows.
     """
-    name = unit_name(unit)
-    commit = f"{job.work}/units/{name}.json"
-    if store.exists(commit):  # 1
-        return _receipt(unit, read_json(store, commit))
+    committed = _committed(store, job, unit)
+    if committed is not None:  # 1
+        return _receipt(unit, committed)
     watch, blocks = Stopwatch(), list(blocks)
     rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
     in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
@@ -156,9 +155,17 @@ def enrich_unit(
     )
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
-    return _commit(
-        store, job, unit, commit, fetched_assets, unit_features, in_texts, refused, watch
-    )
+    return _commit(store, job, unit, fetched_assets, unit_features, in_texts, refused, watch)
+
+
+def _committed(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
+    """Returns a unit's commit record; None if it has none with all its tables.
+
+    An earlier release kept the tables elsewhere; its units are enriched again.
+    """
+    key = commit_key(job, unit)
+    record: dict[str, Any] = read_json(store, key) if store.exists(key) else {}
+    return record if "tables" in record else None
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
@@ -241,7 +248,6 @@ def _commit(
     store: Store,
     job: Job,
     unit: int,
-    commit: str,
     fetched_assets: Sequence[FetchedAsset],
     unit_features: UnitFeatures,
     in_texts: Mapping[str, set[PersonalKind]],
@@ -262,32 +268,24 @@ def _commit(
     counts = StepCounts(entered=len(fetched_assets), passed=len(fetched_assets) - len(decisions))
     for decision in decisions:
         counts.add_decision(decision)
-    name = unit_name(unit)
-    agency = f"{job.work}/agency"
     stated = {item.row["asset_id"]: item.server_reading for item in fetched_assets}
-    # The table is written first, and by every attempt: without it, none left any other part.
-    is_first = not store.exists(unit_key(job, unit))
     write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))  # 6
-    signals = signals_table(fetched_assets, job.as_of.isoformat())
-    media = media_table(fetched_assets)
-    part = f"enrich-{name}.parquet"
-    do_in_parallel(
-        store,
-        [
-            partial(write_refused_files, store, job, unit, refused.files, is_first=is_first),
-            partial(write_statements, store, job, unit, stated, is_first=is_first),
-            partial(write_decisions, store, agency, f"enrich-{name}", decisions, is_first=is_first),
-            partial(write_part, store, f"{agency}/signals/{part}", signals, is_first=is_first),
-            partial(write_part, store, f"{agency}/{layout.MEDIA}/{part}", media, is_first=is_first),
-        ],
-    )
+    tables = {
+        REFUSED: refused_files_table(refused.files),
+        "decisions": decisions_table(decisions),
+        "dead_letters": failed_assets_table(decisions),
+        "signals": signals_table(fetched_assets, job.as_of.isoformat()),
+        layout.MEDIA: media_table(fetched_assets),
+    }
     record = {
         "counts": counts.to_json(),
         **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
         "cost": watch.cost(counts.entered).to_json(),
+        "statements": statements_json(stated),
+        "tables": tables_text(tables),
     }
-    store.write_bytes(commit, json_bytes(record))  # 7
+    store.write_bytes(commit_key(job, unit), json_bytes(record))  # 7
     return _receipt(unit, record)
 
 

@@ -24,7 +24,8 @@ from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import Selection, refusals_in_order, select_samples
 from pipelines.selection.splits import PARTS_FIELDS, divide
 from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
-from pipelines.steps.refused import read_all_refused_files
+from pipelines.steps.refused import all_refused_files
+from pipelines.steps.unit_parts import join_tables_of_units
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import values_of
 from pipelines.storage.mapped_table import join_tables
@@ -65,6 +66,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         name: sum(getattr(receipt, name) for receipt in receipts)
         for name in ("decoded", "embedded", "captioned", *looks)
     }
+    refused_of_units = join_tables_of_units(store, job, [receipt.unit for receipt in receipts])
     read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
     failed = read_counts.failed_assets + counts.failed_assets
     stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
@@ -76,7 +78,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     if not stopped:
         recent = RecentFiles(_KEPT_BYTES)
         candidates = _candidates(store, job, receipts, recent)
-        refused = read_all_refused_files(store, job)
+        refused = all_refused_files(job, refused_of_units)
         terms = job.deal.select
         evidence = RunEvidence(store, job, candidates, recent)
         unmet = _unmet(store, job, receipts, recent)
