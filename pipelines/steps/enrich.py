@@ -66,10 +66,10 @@ from pipelines.steps.unit_parts import REFUSED, commit_key, tables_text
 from pipelines.steps.unit_rows import row_or_refusal
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
-from pipelines.storage.parallel import in_parallel
 from pipelines.storage.progress import report_progress
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
+from pipelines.storage.tables import RowBlock, json_bytes, read_blocks, read_json
 from schemas import layout
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind
@@ -95,6 +95,7 @@ def enrich_unit(
     job: Job,
     unit: int,
     blocks: Iterable[RowBlock],
+    recent: RecentFiles,
 ) -> UnitReceipt:
     """Enriches one unit and returns its receipt; a committed unit is not processed again.
 
@@ -107,19 +108,20 @@ def enrich_unit(
         job: The run.
         unit: The unit's number.
         blocks: Locations of its rows.
+        recent: Files with rows that were just read, for other units.
     """
     committed = _committed(store, job, unit)
     if committed is not None:  # 1
         return _receipt(unit, committed)
     watch, blocks = Stopwatch(), list(blocks)
-    rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
+    rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)], recent)
     in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
     if job.deal.rights.strips_metadata:
         rows = [without_personal_texts(row) if in_texts[row["asset_id"]] else row for row in rows]
     low, high = layout.unit_range(unit, job.unit_bits)
     inspected = InspectionStore(store, job.inspectors)
     unit_features = load_features(features, inspected, job, low, high)
-    doubts = read_doubts(store, job.work)
+    doubts = read_doubts(store, job.work) if job.doubted else Doubts()
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     chunks = [rows[start : start + _CHUNK_ASSETS] for start in range(0, len(rows), _CHUNK_ASSETS)]
@@ -148,6 +150,7 @@ def enrich_unit(
     refused = read_refused_files(  # 4
         store,
         [block for block in blocks if is_refused_block(block)],
+        recent,
         job,
         unit_features,
         now_s,
@@ -168,11 +171,11 @@ def _committed(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
     return record if "tables" in record else None
 
 
-def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
+def _read_rows(store: Store, blocks: Iterable[RowBlock], recent: RecentFiles) -> list[ClearedRow]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     if not ordered:
         return []
-    table = pa.concat_tables(in_parallel(store, partial(read_block, store), ordered))
+    table = pa.concat_tables(read_blocks(store, ordered, recent))
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
 

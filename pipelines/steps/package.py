@@ -10,6 +10,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import apache_beam as beam
 
@@ -47,7 +48,7 @@ from pipelines.steps.publish import (
 )
 from pipelines.steps.reconcile import RunCounts, read_counts, read_receipts, reconcile
 from pipelines.steps.runner import Graph, run_graph
-from pipelines.steps.second_reading import start_over
+from pipelines.steps.second_reading import has_doubts, start_over
 from pipelines.steps.transforms import (
     CountScreened,
     EnrichAssets,
@@ -57,6 +58,7 @@ from pipelines.steps.transforms import (
     SelectSamples,
     WriteShards,
 )
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
@@ -275,8 +277,12 @@ def _publish(
         job.deal.price.currency,
         "" if replaced is None else replaced.delivery,
     )
-    attribution = record_attribution(store, job, signer, shards, replaced, payees, carried)
-    manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
+    noted = NotedStore(store)
+    output = cast("Store", noted)
+    attribution = record_attribution(output, job, signer, shards, replaced, payees, carried)
+    manifest = publish_delivery(
+        output, job, signer, receipts, attribution, lease.confirm, noted.sha256_of
+    )
     observed.delivered = manifest.end
     store.delete_prefix(job.work)
     return PackageResult(
@@ -323,9 +329,9 @@ def run_until_settled(store: Store, job: Job) -> dict[str, int] | None:
         Beam's counters of the last round; None on engines without metrics.
     """
     start_over(store, job)  # an interrupted run may have left notes
-    counters = run_pipeline(store, job)
+    counters = run_pipeline(store, replace(job, doubted=has_doubts(store, job.work)))
     while start_over(store, job):
-        counters = run_pipeline(store, job)
+        counters = run_pipeline(store, replace(job, doubted=True))
     return counters
 
 

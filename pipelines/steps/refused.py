@@ -26,8 +26,9 @@ from pipelines.rights.rules.screen import (
 )
 from pipelines.run.job import Job
 from pipelines.storage.columns import rows_of
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, read_block
+from pipelines.storage.tables import RowBlock, read_blocks
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.reasons import Outcome, Reason
 from schemas.refused import (
@@ -104,6 +105,7 @@ def refused_rows(batch: pa.Table, mask: ReasonMask, job: Job) -> pa.Table:
 def read_refused_files(
     store: Store,
     blocks: Iterable[RowBlock],
+    recent: RecentFiles,
     job: Job,
     features: UnitFeatures,
     now_s: Callable[[], float],
@@ -114,7 +116,7 @@ def read_refused_files(
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     if not ordered:
         return found
-    table = pa.concat_tables([read_block(store, block) for block in ordered])
+    table = pa.concat_tables(read_blocks(store, ordered, recent))
     rows = rows_of(table.sort_by([("hash", "ascending")]), RefusedRow)
     for start in range(0, len(rows), _CHUNK_ASSETS):
         chunk = rows[start : start + _CHUNK_ASSETS]

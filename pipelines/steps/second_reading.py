@@ -112,12 +112,16 @@ def objection_to(row: ClearedRow, job: Job, doubts: Doubts) -> str:
     return doubts.objection(row["asset_id"], location)
 
 
+def has_doubts(store: Store, work: str) -> bool:
+    """Tells whether the run with this work area noted doubts."""
+    return store.exists(f"{work}/{_DOUBTS}")
+
+
 def read_doubts(store: Store, work: str) -> Doubts:
     """Reads the doubts of the run with this work area."""
-    key = f"{work}/{_DOUBTS}"
-    if not store.exists(key):
+    if not has_doubts(store, work):
         return Doubts()
-    record = read_json(store, key)
+    record = read_json(store, f"{work}/{_DOUBTS}")
     return Doubts(record["changed"], record["statements"], Counter(record["origins"]))
 
 

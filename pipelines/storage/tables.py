@@ -8,12 +8,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage.parallel import in_parallel
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 
@@ -130,11 +133,19 @@ def read_json(store: Store, key: str) -> Any:
 
 @dataclass(frozen=True)
 class RowBlock:
-    """A byte range of a file in the store that holds one group of rows as an Arrow stream."""
+    """A byte range of a file in the store that holds one group of rows as an Arrow stream.
+
+    Attributes:
+        key: The file.
+        offset: Where the range begins.
+        length: Its length.
+        file_bytes: The length of the whole file.
+    """
 
     key: str
     offset: int
     length: int
+    file_bytes: int
 
 
 def write_blocks(
@@ -150,7 +161,7 @@ def write_blocks(
     Yields:
         Pairs of a group's number and its block, once the file is complete.
     """
-    written_blocks = []
+    written_blocks: list[tuple[int, int, int]] = []
     with store.open_write(key) as sink:
         offset = 0
         for number, table in groups:
@@ -159,12 +170,37 @@ def write_blocks(
                 writer.write_table(table)
             data = buffer.getvalue()
             sink.write(data)
-            written_blocks.append((number, RowBlock(key, offset, len(data))))
+            written_blocks.append((number, offset, len(data)))
             offset += len(data)
-    yield from written_blocks
+    for number, start, length in written_blocks:
+        yield number, RowBlock(key, start, length, offset)
 
 
 def read_block(store: Store, block: RowBlock) -> pa.Table:
     """Reads a block's rows, in one request."""
-    data = store.read_range(block.key, block.offset, block.length)
+    return _rows_of_stream(store.read_range(block.key, block.offset, block.length))
+
+
+def read_blocks(store: Store, blocks: Sequence[RowBlock], recent: RecentFiles) -> list[pa.Table]:
+    """Reads several blocks' rows.
+
+    From a remote store, the files of all of them are read whole if `recent` keeps them: it answers
+    the next reader, whose blocks are in the same files, without a request.
+
+    Args:
+        store: Where from.
+        blocks: The blocks.
+        recent: Files that were just read.
+    """
+    files = {block.key: block.file_bytes for block in blocks}
+    if not store.is_remote or not recent.has_room(files.values()):
+        return list(in_parallel(store, partial(read_block, store), blocks))
+    data = dict(zip(files, in_parallel(store, partial(recent.read, store), files), strict=True))
+    return [
+        _rows_of_stream(data[block.key][block.offset : block.offset + block.length])
+        for block in blocks
+    ]
+
+
+def _rows_of_stream(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(data).read_all()
