@@ -103,6 +103,7 @@ class Job:
             depends on it.
         log: Where workers log what they do.
         doubted: Whether the run may have noted doubts about what servers sent.
+        round: How often its graph has run before, since servers changed media.
     """
 
     deal: Deal
@@ -130,6 +131,7 @@ class Job:
     begun_s: float = 0.0
     log: LogTarget = NO_LOG
     doubted: bool = True
+    round: int = 0
 
     @property
     def as_of_us(self) -> int:

@@ -62,14 +62,14 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
-from pipelines.steps.unit_parts import REFUSED, commit_key, tables_text
+from pipelines.steps.unit_parts import REFUSED, commit, commit_key, read_commit, tables_text
 from pipelines.steps.unit_rows import row_or_refusal
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, json_bytes, read_blocks, read_json
+from pipelines.storage.tables import RowBlock, read_blocks
 from schemas import layout
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind
@@ -166,8 +166,9 @@ def _committed(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
 
     An earlier release kept the tables elsewhere; its units are enriched again.
     """
-    key = commit_key(job, unit)
-    record: dict[str, Any] = read_json(store, key) if store.exists(key) else {}
+    if not store.exists(commit_key(job, unit)):
+        return None
+    record = read_commit(store, job, unit)
     return record if "tables" in record else None
 
 
@@ -288,7 +289,7 @@ def _commit(
         "statements": statements_json(stated),
         "tables": tables_text(tables),
     }
-    store.write_bytes(commit_key(job, unit), json_bytes(record))  # 7
+    commit(store, job, unit, record)  # 7
     return _receipt(unit, record)
 
 

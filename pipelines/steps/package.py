@@ -329,9 +329,11 @@ def run_until_settled(store: Store, job: Job) -> dict[str, int] | None:
         Beam's counters of the last round; None on engines without metrics.
     """
     start_over(store, job)  # an interrupted run may have left notes
-    counters = run_pipeline(store, replace(job, doubted=has_doubts(store, job.work)))
+    job = replace(job, doubted=has_doubts(store, job.work))
+    counters = run_pipeline(store, job)
     while start_over(store, job):
-        counters = run_pipeline(store, replace(job, doubted=True))
+        job = replace(job, doubted=True, round=job.round + 1)
+        counters = run_pipeline(store, job)
     return counters
 
 

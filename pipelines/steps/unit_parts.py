@@ -10,6 +10,7 @@ memory.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.run.job import Job
+from pipelines.steps.units import read_file, write_file
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
-from pipelines.storage.tables import parquet_bytes, parquet_columns, read_json, write_table
+from pipelines.storage.tables import json_bytes, parquet_bytes, parquet_columns, write_table
 from schemas import layout
 from schemas.layout import unit_name
 
@@ -32,6 +34,17 @@ _PREFIX = "enrich-"
 def commit_key(job: Job, unit: int) -> str:
     """Returns the key of a unit's commit record."""
     return f"{job.work}/units/{unit_name(unit)}.json"
+
+
+def commit(store: Store, job: Job, unit: int, record: Mapping[str, object]) -> None:
+    """Writes a unit's commit record."""
+    write_file(store, job, commit_key(job, unit), json_bytes(record))
+
+
+def read_commit(store: Store, job: Job, unit: int) -> dict[str, Any]:
+    """Returns the record of a committed unit."""
+    record: dict[str, Any] = json.loads(read_file(store, job, commit_key(job, unit)))
+    return record
 
 
 def tables_text(tables: Mapping[str, pa.Table]) -> dict[str, str]:
@@ -57,7 +70,7 @@ def join_tables_of_units(store: Store, job: Job, units: Sequence[int]) -> list[p
     for start in range(0, len(ordered), _JOINED_UNITS):
         group = ordered[start : start + _JOINED_UNITS]
         tables: dict[str, list[pa.Table]] = {}
-        for kind, table in _tables(store, [commit_key(job, unit) for unit in group]):
+        for kind, table in _tables(store, job, group):
             tables.setdefault(kind, []).append(table)
         refused += tables.pop(REFUSED, [])
         name = f"{_PREFIX}{unit_name(group[0])}-{unit_name(group[-1])}.parquet"
@@ -82,8 +95,8 @@ def _is_of_units(key: str) -> bool:
     return key.rpartition("/")[2].startswith(_PREFIX)
 
 
-def _tables(store: Store, commits: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
-    for record in in_parallel(store, partial(read_json, store), commits):
+def _tables(store: Store, job: Job, units: Sequence[int]) -> Iterator[tuple[str, pa.Table]]:
+    for record in in_parallel(store, partial(read_commit, store, job), units):
         found: dict[str, Any] = record["tables"]
         for kind, text in found.items():
             yield kind, parquet_columns(base64.b64decode(text, validate=True))

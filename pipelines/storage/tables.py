@@ -106,16 +106,15 @@ def read_rows(file: pq.ParquetFile, rows: Sequence[int], columns: Sequence[str])
     return file.read_row_groups(groups.tolist(), list(columns)).take(pa.array(inside))
 
 
-def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
+def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
     """Reads the row groups in which a column of text may have a value; the others are not decoded.
 
     Args:
-        store: Where from.
-        key: The file.
+        data: The bytes of the table's file.
         name: The column.
         value: The value.
     """
-    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
         metadata = file.metadata
         column = next(i for i in range(metadata.num_columns) if file.schema.column(i).path == name)
         groups = []

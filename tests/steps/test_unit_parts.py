@@ -23,7 +23,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_parquet
 
-JOB = cast(Job, SimpleNamespace(work="agency/work/r"))
+JOB = cast(Job, SimpleNamespace(work="agency/work/r", lease_record=None))
 KINDS = (REFUSED, "decisions", "signals")
 
 
@@ -106,7 +106,7 @@ def test_tables_of_an_earlier_attempt_are_removed(tmp_path: Path) -> None:
     [
         ("enrich-00064-00127", (64, 127)),
         ("enrich-00012", (12, 12)),
-        ("enrich-100000", (100_000,) * 2),
+        ("enrich-100000", (100_000, 100_000)),
     ],
 )
 def test_a_tables_name_says_its_units(name: str, units: tuple[int, int]) -> None:
