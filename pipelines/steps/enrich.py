@@ -62,7 +62,7 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
-from pipelines.steps.unit_parts import REFUSED, commit, commit_key, read_commit, tables_text
+from pipelines.steps.unit_parts import REFUSED, commit, read_record
 from pipelines.steps.unit_rows import row_or_refusal
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
@@ -110,7 +110,7 @@ def enrich_unit(
         blocks: Locations of its rows.
         recent: Files with rows that were just read, for other units.
     """
-    committed = _committed(store, job, unit)
+    committed = read_record(store, job, unit)
     if committed is not None:  # 1
         return _receipt(unit, committed)
     watch, blocks = Stopwatch(), list(blocks)
@@ -159,17 +159,6 @@ def enrich_unit(
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
     return _commit(store, job, unit, fetched_assets, unit_features, in_texts, refused, watch)
-
-
-def _committed(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
-    """Returns a unit's commit record; None if it has none with all its tables.
-
-    An earlier release kept the tables elsewhere; its units are enriched again.
-    """
-    if not store.exists(commit_key(job, unit)):
-        return None
-    record = read_commit(store, job, unit)
-    return record if "tables" in record else None
 
 
 def _read_rows(store: Store, blocks: Iterable[RowBlock], recent: RecentFiles) -> list[ClearedRow]:
@@ -286,10 +275,8 @@ def _commit(
         **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
         "cost": watch.cost(counts.entered).to_json(),
-        "statements": statements_json(stated),
-        "tables": tables_text(tables),
     }
-    commit(store, job, unit, record)  # 7
+    commit(store, job, unit, record, statements_json(stated), tables)  # 7
     return _receipt(unit, record)
 
 

@@ -31,7 +31,7 @@ from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.media.sniff import sniff_format
 from pipelines.run.job import Job
 from pipelines.signals.server.http import read_http
-from pipelines.steps.unit_parts import commit_key, read_commit
+from pipelines.steps.unit_parts import commit_key, read_statements
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from schemas import layout
@@ -268,7 +268,7 @@ class SecondReader:
         return layout.unit_of(row["hash"], self._job.unit_bits)
 
     def _read_statements(self, unit: int) -> dict[str, Reading]:
-        stated = read_commit(self._store, self._job, unit)["statements"]
+        stated = read_statements(self._store, self._job, unit)
         return {name: reading_from_json(reading) for name, reading in stated.items()}
 
 

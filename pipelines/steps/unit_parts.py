@@ -3,31 +3,36 @@
 A bucket charges time and money for each object, however small, so a unit leaves two: its table and
 its commit record. One write commits all small tables with it: none is left by an attempt that was
 interrupted, and none has to be looked for. Selection reads the records and writes the agency's
-tables, so many units at a time that a run in a bucket has few objects and any run has little in
+tables, so many rows at a time that a run in a bucket has few objects and any run has little in
 memory.
+
+The first line of the record says what `fairshard status` reads, and the second has the rest, which
+is long if the unit is large.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.run.job import Job
 from pipelines.steps.units import read_file, write_file
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, parquet_bytes, parquet_columns, write_table
+from pipelines.storage.tables import json_line, parquet_bytes, parquet_columns
 from schemas import layout
 from schemas.layout import unit_name
 
 #: The kind of table that selection reads; all other kinds are the agency's.
 REFUSED = "refused-files"
-_JOINED_UNITS = 64
+# A file has at least so many rows of all kinds, if there are more units.
+_JOINED_ROWS = 32_768
 _PREFIX = "enrich-"
 
 
@@ -36,24 +41,55 @@ def commit_key(job: Job, unit: int) -> str:
     return f"{job.work}/units/{unit_name(unit)}.json"
 
 
-def commit(store: Store, job: Job, unit: int, record: Mapping[str, object]) -> None:
-    """Writes a unit's commit record."""
-    write_file(store, job, commit_key(job, unit), json_bytes(record))
+def commit(
+    store: Store,
+    job: Job,
+    unit: int,
+    record: Mapping[str, object],
+    statements: Mapping[str, object],
+    tables: Mapping[str, pa.Table],
+) -> None:
+    """Commits a unit.
 
-
-def read_commit(store: Store, job: Job, unit: int) -> dict[str, Any]:
-    """Returns the record of a committed unit."""
-    record: dict[str, Any] = json.loads(read_file(store, job, commit_key(job, unit)))
-    return record
-
-
-def tables_text(tables: Mapping[str, pa.Table]) -> dict[str, str]:
-    """Returns tables as a commit record keeps them, by kind; those without rows are left out."""
-    return {
+    Args:
+        store: The output store.
+        job: The run.
+        unit: The unit.
+        record: What it took, and what became of its assets.
+        statements: What servers stated about assets.
+        tables: Its small tables by kind; those without rows are left out.
+    """
+    texts = {
         kind: base64.b64encode(parquet_bytes(table)).decode("ascii")
         for kind, table in tables.items()
         if len(table)
     }
+    lines = json_line(record), json_line({"statements": statements, "tables": texts})
+    write_file(store, job, commit_key(job, unit), b"\n".join(lines))
+
+
+def read_record(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
+    """Returns the record of a committed unit, or None.
+
+    An earlier release kept the tables elsewhere; its units are enriched again.
+    """
+    if not store.exists(commit_key(job, unit)):
+        return None
+    first = read_file(store, job, commit_key(job, unit)).partition(b"\n")[0]
+    if first == b"{":
+        return None
+    record: dict[str, Any] = json.loads(first)
+    return record
+
+
+def read_statements(store: Store, job: Job, unit: int) -> dict[str, Any]:
+    """Returns what servers stated about the assets of a committed unit."""
+    found: dict[str, Any] = _read_more(store, job, unit)["statements"]
+    return found
+
+
+def _read_more(store: Store, job: Job, unit: int) -> Any:
+    return json.loads(read_file(store, job, commit_key(job, unit)).partition(b"\n")[2])
 
 
 def join_tables_of_units(store: Store, job: Job, units: Sequence[int]) -> list[pa.Table]:
@@ -64,22 +100,26 @@ def join_tables_of_units(store: Store, job: Job, units: Sequence[int]) -> list[p
         job: The run.
         units: The units, each of which is committed.
     """
-    folder, ordered = f"{job.work}/{layout.AGENCY}", sorted(units)
+    folder = f"{job.work}/{layout.AGENCY}"
     old = {found.key for found in store.list(folder) if _is_of_units(found.key)}
-    refused = []
-    for start in range(0, len(ordered), _JOINED_UNITS):
-        group = ordered[start : start + _JOINED_UNITS]
-        tables: dict[str, list[pa.Table]] = {}
-        for kind, table in _tables(store, job, group):
-            tables.setdefault(kind, []).append(table)
-        refused += tables.pop(REFUSED, [])
-        name = f"{_PREFIX}{unit_name(group[0])}-{unit_name(group[-1])}.parquet"
-        for kind, parts in tables.items():
+    refused: list[pa.Table] = []
+    for group in _groups(_tables(store, job, sorted(units))):
+        name = f"{_PREFIX}{unit_name(group[0].unit)}-{unit_name(group[-1].unit)}.parquet"
+        by_kind: dict[str, list[bytes]] = {}
+        for one in group:
+            for kind, data in one.tables.items():
+                by_kind.setdefault(kind, []).append(data)
+        refused += map(parquet_columns, by_kind.pop(REFUSED, []))
+        for kind, parts in by_kind.items():
             key = f"{folder}/{kind}/{name}"
-            write_table(store, key, pa.concat_tables(parts).combine_chunks())
+            store.write_bytes(key, parts[0] if len(parts) == 1 else _joined(parts))
             old.discard(key)
     store.delete_many(sorted(old))  # of an attempt that found something else
     return refused
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    return parquet_bytes(pa.concat_tables(map(parquet_columns, parts)).combine_chunks())
 
 
 def units_of(key: str) -> tuple[int, int]:
@@ -95,8 +135,36 @@ def _is_of_units(key: str) -> bool:
     return key.rpartition("/")[2].startswith(_PREFIX)
 
 
-def _tables(store: Store, job: Job, units: Sequence[int]) -> Iterator[tuple[str, pa.Table]]:
-    for record in in_parallel(store, partial(read_commit, store, job), units):
-        found: dict[str, Any] = record["tables"]
-        for kind, text in found.items():
-            yield kind, parquet_columns(base64.b64decode(text, validate=True))
+@dataclass(frozen=True)
+class _UnitTables:
+    unit: int
+    tables: dict[str, bytes]
+
+    @property
+    def rows(self) -> int:
+        files = map(pa.BufferReader, self.tables.values())
+        return sum(pq.read_metadata(file).num_rows for file in files)
+
+
+def _tables(store: Store, job: Job, units: Sequence[int]) -> Iterator[_UnitTables]:
+    def read(unit: int) -> _UnitTables:
+        texts = _read_more(store, job, unit)["tables"]
+        return _UnitTables(
+            unit, {kind: base64.b64decode(text, validate=True) for kind, text in texts.items()}
+        )
+
+    yield from in_parallel(store, read, units)
+
+
+def _groups(units: Iterable[_UnitTables]) -> Iterator[list[_UnitTables]]:
+    """Yields units in groups with few rows, in order."""
+    group: list[_UnitTables] = []
+    rows = 0
+    for one in units:
+        group.append(one)
+        rows += one.rows
+        if rows >= _JOINED_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group

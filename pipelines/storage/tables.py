@@ -20,6 +20,7 @@ from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 
+_LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
@@ -128,6 +129,23 @@ def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
 def read_json(store: Store, key: str) -> Any:
     """Reads a JSON file that this program wrote."""
     return json.loads(store.read_bytes(key))
+
+
+def read_first_line(store: Store, key: str) -> Any:
+    """Reads the first line of a file of JSON lines, and no more of a long file.
+
+    A file of one indented value, which earlier releases wrote, is read whole.
+    """
+    first, end, _ = store.read_range(key, 0, _LINE_BYTES).partition(b"\n")
+    if end and first != b"{":
+        return json.loads(first)
+    data = store.read_bytes(key)
+    return json.loads(data if first == b"{" else data.partition(b"\n")[0])
+
+
+def json_line(value: object) -> bytes:
+    """Returns JSON in one line, with sorted keys, without its end."""
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode()
 
 
 @dataclass(frozen=True)
