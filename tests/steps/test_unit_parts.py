@@ -81,7 +81,8 @@ def test_every_row_of_every_unit_is_in_a_table(
 
 def test_a_record_has_its_counts_in_its_first_line(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    record, stated = {"counts": {"entered": 3}}, {"a": {"signals": []}}
+    record = {"counts": {"entered": 3}}
+    stated: dict[str, dict[str, list[str]]] = {"a": {"signals": []}}
     assert read_record(store, JOB, 7) is None
     store.write_bytes(commit_key(JOB, 7), json_bytes(record))  # as earlier releases wrote it
     assert read_record(store, JOB, 7) is None
