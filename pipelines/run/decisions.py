@@ -182,18 +182,16 @@ def failed_assets_table(decisions: Iterable[Decision]) -> pa.Table:
     )
 
 
-def write_decisions(
-    store: Store, prefix: str, name: str, decisions: list[Decision], *, is_first: bool = False
-) -> None:
+def write_decisions(store: Store, prefix: str, name: str, decisions: list[Decision]) -> None:
     """Writes decisions and failed assets as one part of each table; see `write_part`."""
     for table, rows in (
         ("decisions", decisions_table(decisions)),
         ("dead_letters", failed_assets_table(decisions)),
     ):
-        write_part(store, f"{prefix}/{table}/{name}.parquet", rows, is_first=is_first)
+        write_part(store, f"{prefix}/{table}/{name}.parquet", rows)
 
 
-def write_part(store: Store, key: str, table: pa.Table, *, is_first: bool = False) -> None:
+def write_part(store: Store, key: str, table: pa.Table) -> None:
     """Writes a part of one of the agency's tables, unless the part has no rows.
 
     Without rows, a part left by an interrupted attempt is removed: an asset that could not be
@@ -203,9 +201,8 @@ def write_part(store: Store, key: str, table: pa.Table, *, is_first: bool = Fals
         store: The output.
         key: The part.
         table: Its rows.
-        is_first: Whether there was no attempt before, so that nothing needs to be looked for.
     """
     if len(table):
         write_table(store, key, table)
-    elif not is_first and store.exists(key):
+    elif store.exists(key):
         store.delete(key)

@@ -102,6 +102,8 @@ class Job:
         begun_s: When this attempt at the run began, in seconds since 1970; nothing that is made
             depends on it.
         log: Where workers log what they do.
+        doubted: Whether the run may have noted doubts about what servers sent.
+        round: How often its graph has run before, since servers changed media.
     """
 
     deal: Deal
@@ -128,6 +130,8 @@ class Job:
     inspectors: Inspectors = NO_INSPECTORS
     begun_s: float = 0.0
     log: LogTarget = NO_LOG
+    doubted: bool = True
+    round: int = 0
 
     @property
     def as_of_us(self) -> int:

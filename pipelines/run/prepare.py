@@ -41,6 +41,10 @@ _DASK = "--dask_client_address="
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 
 
+def _no_memory(output: str) -> CheckMemory:
+    return NO_MEMORY
+
+
 @dataclass(frozen=True)
 class JobRequest:
     """The arguments of a run, as the command was given them.
@@ -85,7 +89,7 @@ class JobRequest:
     made_before: str = ""
     log: LogTarget = NO_LOG
     choose: Choose = field(default=choose_precision, repr=False)
-    recall: Callable[[str], CheckMemory] = field(default=lambda _: NO_MEMORY, repr=False)
+    recall: Callable[[str], CheckMemory] = field(default=_no_memory, repr=False)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pipelines.run.lease_record import (
     latest_lease_record,
 )
 from pipelines.storage.store import ObjectInfo, Store
-from pipelines.storage.tables import read_json
+from pipelines.storage.tables import read_first_line, read_json
 from schemas import layout
 from schemas.errors import RunError
 from schemas.run_record import RunOutcome, RunRecord
@@ -306,7 +306,9 @@ def _read_units(
     units = [one for name, one in found.items() if _is_receipt(name, "units")]
     keys = [one.key for one in units]
     with ThreadPoolExecutor(_READERS) as threads:  # there may be thousands
-        for one, value in zip(units, threads.map(partial(read_json, store), keys), strict=True):
+        for one, value in zip(
+            units, threads.map(partial(read_first_line, store), keys), strict=True
+        ):
             counts = StepCounts.from_json(value["counts"])
             total.add(counts)
             recent += counts.entered if one.modified_s >= since_s else 0

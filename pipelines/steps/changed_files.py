@@ -11,6 +11,7 @@ from pipelines.fetch.locate import FileLocation, resolve_media_uri
 from pipelines.fetch.sidecar_names import ObjectFolders
 from pipelines.fetch.sidecars import read_sidecars, sidecars_digest
 from pipelines.run.job import Job
+from pipelines.steps.unit_parts import units_of
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
@@ -43,8 +44,10 @@ def changed_files(store: Store, job: Job) -> tuple[dict[str, str], set[str]]:
     compared: set[str] = set()
     for part in store.list(f"{job.agency}/{layout.MEDIA}"):
         rows = rows_of(read_parquet(store, part.key), MediaRow)
-        unit = int(part.key.rpartition("-")[2].removesuffix(".parquet"))
-        known = load_digest_cache(cache, *layout.unit_range(unit, job.unit_bits))
+        first, last = units_of(part.key)
+        low, _ = layout.unit_range(first, job.unit_bits)
+        _, high = layout.unit_range(last, job.unit_bits)
+        known = load_digest_cache(cache, low, high)
         for row in rows:
             compared.add(row["asset_id"])
             now = _digest_now(row, job, known)

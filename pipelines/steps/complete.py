@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from pipelines.accounts.carried import carried_to
 from pipelines.accounts.key import LogKey
@@ -25,6 +26,7 @@ from pipelines.run.sample_counts import SampleCounts
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.steps.publish import publish_counts, publish_delivery
 from pipelines.steps.reconcile import RunCounts, read_receipts, reconcile
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError
@@ -105,8 +107,12 @@ def publish_run(
         job.deal.price.currency,
         "" if replaced is None else replaced.delivery,
     )
-    attribution = record_attribution(store, job, signer, shards, replaced, payees, carried)
-    manifest = publish_delivery(store, job, signer, receipts, attribution, lease.confirm)
+    noted = NotedStore(store)
+    output = cast("Store", noted)
+    attribution = record_attribution(output, job, signer, shards, replaced, payees, carried)
+    manifest = publish_delivery(
+        output, job, signer, receipts, attribution, lease.confirm, noted.sha256_of
+    )
     observed.delivered = manifest.end
     store.delete_prefix(job.work)
     return PackageResult(

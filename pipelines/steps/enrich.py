@@ -3,8 +3,8 @@
 The numbers mark these stages in the code: 1. skip a committed unit; 2. fetch and prepare the media,
 read what the files state about rights and resolve it; 3. embed and caption new media where that is
 allowed; 4. read the files of refused assets, by which selection recognises copies; 5. add to the
-feature store; 6. refuse assets that lack what their profile needs, and write the unit's table, its
-refusals and failed assets, and the rights statements; 7. commit.
+feature store; 6. refuse assets that lack what their profile needs, and write the unit's table;
+7. commit, with its refusals and failed assets, and the rights statements.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from pipelines.run.costs import Cost, Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
+    decisions_table,
     failed_asset,
-    write_decisions,
-    write_part,
+    failed_assets_table,
 )
 from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
@@ -46,13 +46,13 @@ from pipelines.steps.refused import (
     files_refused_here,
     is_refused_block,
     read_refused_files,
-    write_refused_files,
+    refused_files_table,
 )
 from pipelines.steps.second_reading import (
     Doubts,
     objection_to,
     read_doubts,
-    write_statements,
+    statements_json,
 )
 from pipelines.steps.unit_features import (
     captioned,
@@ -60,15 +60,15 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
+from pipelines.steps.unit_parts import REFUSED, commit, read_record
 from pipelines.steps.unit_rows import row_or_refusal
-from pipelines.steps.units import unit_key, write_unit
+from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
-from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, json_bytes, read_block, read_json
+from pipelines.storage.tables import RowBlock, read_blocks
 from schemas import layout
-from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind
 from schemas.unit import (
@@ -93,6 +93,7 @@ def enrich_unit(
     job: Job,
     unit: int,
     blocks: Iterable[RowBlock],
+    recent: RecentFiles,
 ) -> UnitReceipt:
     """Enriches one unit and returns its receipt; a committed unit is not processed again.
 
@@ -105,20 +106,20 @@ def enrich_unit(
         job: The run.
         unit: The unit's number.
         blocks: Locations of its rows.
+        recent: Files with rows that were just read, for other units.
     """
-    name = unit_name(unit)
-    commit = f"{job.work}/units/{name}.json"
-    if store.exists(commit):  # 1
-        return _receipt(unit, read_json(store, commit))
+    committed = read_record(store, job, unit)
+    if committed is not None:  # 1
+        return _receipt(unit, committed)
     watch, blocks = Stopwatch(), list(blocks)
-    rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)])
+    rows = _read_rows(store, [block for block in blocks if not is_refused_block(block)], recent)
     in_texts = {row["asset_id"]: kinds_in_texts(row) for row in rows}
     if job.deal.rights.strips_metadata:
         rows = [without_personal_texts(row) if in_texts[row["asset_id"]] else row for row in rows]
     low, high = layout.unit_range(unit, job.unit_bits)
     inspected = InspectionStore(store, job.inspectors)
     unit_features = load_features(features, inspected, job, low, high)
-    doubts = read_doubts(store, job.work)
+    doubts = read_doubts(store, job.work) if job.doubted else Doubts()
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
     fetched_assets: list[FetchedAsset] = []
     chunks = [rows[start : start + _CHUNK_ASSETS] for start in range(0, len(rows), _CHUNK_ASSETS)]
@@ -147,6 +148,7 @@ def enrich_unit(
     refused = read_refused_files(  # 4
         store,
         [block for block in blocks if is_refused_block(block)],
+        recent,
         job,
         unit_features,
         now_s,
@@ -154,16 +156,14 @@ def enrich_unit(
     )
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
-    return _commit(
-        store, job, unit, commit, fetched_assets, unit_features, in_texts, refused, watch
-    )
+    return _commit(store, job, unit, fetched_assets, unit_features, in_texts, refused, watch)
 
 
-def _read_rows(store: Store, blocks: Iterable[RowBlock]) -> list[ClearedRow]:
+def _read_rows(store: Store, blocks: Iterable[RowBlock], recent: RecentFiles) -> list[ClearedRow]:
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     if not ordered:
         return []
-    table = pa.concat_tables(in_parallel(store, partial(read_block, store), ordered))
+    table = pa.concat_tables(read_blocks(store, ordered, recent))
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
 
 
@@ -239,7 +239,6 @@ def _commit(
     store: Store,
     job: Job,
     unit: int,
-    commit: str,
     fetched_assets: Sequence[FetchedAsset],
     unit_features: UnitFeatures,
     in_texts: Mapping[str, set[PersonalKind]],
@@ -260,32 +259,22 @@ def _commit(
     counts = StepCounts(entered=len(fetched_assets), passed=len(fetched_assets) - len(decisions))
     for decision in decisions:
         counts.add_decision(decision)
-    name = unit_name(unit)
-    agency = f"{job.work}/agency"
     stated = {item.row["asset_id"]: item.server_reading for item in fetched_assets}
-    # The table is written first, and by every attempt: without it, none left any other part.
-    is_first = not store.exists(unit_key(job, unit))
     write_unit(store, job, unit, pa.Table.from_pylist(rows, schema=UNIT_SCHEMA))  # 6
-    signals = signals_table(fetched_assets, job.as_of.isoformat())
-    media = media_table(fetched_assets)
-    part = f"enrich-{name}.parquet"
-    do_in_parallel(
-        store,
-        [
-            partial(write_refused_files, store, job, unit, refused.files, is_first=is_first),
-            partial(write_statements, store, job, unit, stated, is_first=is_first),
-            partial(write_decisions, store, agency, f"enrich-{name}", decisions, is_first=is_first),
-            partial(write_part, store, f"{agency}/signals/{part}", signals, is_first=is_first),
-            partial(write_part, store, f"{agency}/{layout.MEDIA}/{part}", media, is_first=is_first),
-        ],
-    )
+    tables = {
+        REFUSED: refused_files_table(refused.files),
+        "decisions": decisions_table(decisions),
+        "dead_letters": failed_assets_table(decisions),
+        "signals": signals_table(fetched_assets, job.as_of.isoformat()),
+        layout.MEDIA: media_table(fetched_assets),
+    }
     record = {
         "counts": counts.to_json(),
         **unit_features.count_new(),
         "personal": count_read(fetched_assets, in_texts).to_json(),
         "cost": watch.cost(counts.entered).to_json(),
     }
-    store.write_bytes(commit, json_bytes(record))  # 7
+    commit(store, job, unit, record, statements_json(stated), tables)  # 7
     return _receipt(unit, record)
 
 

@@ -5,13 +5,15 @@ Ledger and manifest are made from the receipts that it leaves (`pipelines.steps.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import apache_beam as beam
 
 from pipelines.run.failures import recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardSpec
 from pipelines.steps.runner import Graph, run_graph
-from pipelines.steps.second_reading import start_over
+from pipelines.steps.second_reading import has_doubts, start_over
 from pipelines.steps.transforms import (
     CountScreened,
     EnrichAssets,
@@ -49,8 +51,10 @@ def run_until_settled(store: Store, job: Job) -> dict[str, int] | None:
         Beam's counters of the last round; None on engines without metrics.
     """
     start_over(store, job)  # an interrupted run may have left notes
+    job = replace(job, doubted=has_doubts(store, job.work))
     counters = run_pipeline(store, job)
     while start_over(store, job):
+        job = replace(job, doubted=True, round=job.round + 1)
         counters = run_pipeline(store, job)
     return counters
 

@@ -16,7 +16,6 @@ from pipelines.selection.perceptual_index import Indices
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import values_of
 from pipelines.storage.parallel import in_parallel
-from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from schemas.layout import unit_range
 from schemas.likeness import LIKENESS_SCHEMA, LikenessRow
@@ -34,14 +33,10 @@ class RunEvidence:
         store: The output store.
         job: The run.
         candidates: All candidates (CANDIDATES_SCHEMA), those of a unit in the order of its table.
-        recent: Units' tables that were just read.
     """
 
-    def __init__(
-        self, store: Store, job: Job, candidates: pa.Table, recent: RecentFiles | None = None
-    ) -> None:
+    def __init__(self, store: Store, job: Job, candidates: pa.Table) -> None:
         self._store = store
-        self._recent = recent
         self._job = job
         self._units = candidates["unit"].to_numpy()
         self._digests = candidates["media_sha256"]
@@ -54,7 +49,7 @@ class RunEvidence:
         def read(part: tuple[int, Indices]) -> tuple[Indices, pa.Table]:
             unit, places = part
             first = int(np.searchsorted(self._units, unit))
-            rows = read_unit(self._store, self._job, unit, ["looks", "cells"], self._recent)
+            rows = read_unit(self._store, self._job, unit, ["looks", "cells"])
             return places, rows.take(assets[places] - first)
 
         for places, chosen in in_parallel(self._store, read, self._by_unit(assets)):

@@ -39,6 +39,13 @@ from schemas.manifest import (
     ModelRecord,
 )
 
+#: Returns the digest of a listed object, or "" if it must be read.
+DigestOf = Callable[[ObjectInfo], str]
+
+
+def _unknown(item: ObjectInfo) -> str:
+    return ""
+
 
 def publish_agency(store: Store, job: Job) -> None:
     """Copies decisions, failed assets and data docs from the work area to the agency's folder.
@@ -143,6 +150,7 @@ def publish_delivery(
     receipts: Sequence[ShardReceipt],
     attribution: Attribution,
     confirm: Callable[[], None] | None = None,
+    known: DigestOf = _unknown,
 ) -> Manifest:
     """Writes the delivery's files other than the shards, the signed manifest last.
 
@@ -153,6 +161,7 @@ def publish_delivery(
         receipts: The shards' receipts, in the shards' order.
         attribution: The ledger's totals.
         confirm: Called right before the manifest is written; raises if this run may not publish.
+        known: Returns the sha256 of a listed object that this run wrote and the store has, or "".
 
     Raises:
         RunError: If a shard in the store differs from what was written, or the version is already
@@ -162,7 +171,7 @@ def publish_delivery(
     write_indexes(store, job, receipts)
     write_rights(store, job, signer.vkey, receipts)
     recheck_shards(store, job, receipts)
-    files = write_checksums(store, job, _list_files(store, job, receipts))
+    files = write_checksums(store, job, _list_files(store, job, receipts, known))
     terms = job.deal.terms_json()
     opening = terms_opening(job.salt, job.deal.deal_id, terms, job.terms_file)
     store.write_bytes(f"{job.agency}/{layout.TERMS}", opening, private=True)
@@ -190,7 +199,9 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     )
 
 
-def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> list[FileRecord]:
+def _list_files(
+    store: Store, job: Job, receipts: Sequence[ShardReceipt], known: DigestOf
+) -> list[FileRecord]:
     """Lists the delivery's files with digests; those of shard files come from the receipts."""
     written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
     expected = _expected_files(receipts)
@@ -212,7 +223,7 @@ def _list_files(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> lis
         path = item.key.removeprefix(f"{job.delivery}/")
         file = written.get(path)
         if file is None:
-            digest = object_sha256(store, item.key)
+            digest = known(item) or object_sha256(store, item.key)
             file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
         report_progress(job.progress_path, "publish", 1)
         return file

@@ -1,7 +1,7 @@
 """Keeps the files of assets that were refused for their rights, so that no copy goes out instead.
 
 Screening leaves the rows it refused in blocks of their own; enrichment adds what it refused by
-files and servers, and writes one table a unit, which selection reads.
+files and servers, and keeps one table a unit, which selection reads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +26,10 @@ from pipelines.rights.rules.screen import (
 )
 from pipelines.run.job import Job
 from pipelines.storage.columns import rows_of
-from pipelines.storage.parallel import in_parallel
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, parquet_bytes, read_block, read_parquet
+from pipelines.storage.tables import RowBlock, read_blocks
 from schemas.features import DigestCacheRow, FactsRow
-from schemas.layout import unit_name
 from schemas.reason_info import Outcome
 from schemas.reasons import Reason
 from schemas.refused import (
@@ -108,6 +106,7 @@ def refused_rows(batch: pa.Table, mask: ReasonMask, job: Job) -> pa.Table:
 def read_refused_files(
     store: Store,
     blocks: Iterable[RowBlock],
+    recent: RecentFiles,
     job: Job,
     features: UnitFeatures,
     now_s: Callable[[], float],
@@ -118,7 +117,7 @@ def read_refused_files(
     ordered = sorted(blocks, key=lambda block: (block.key, block.offset))
     if not ordered:
         return found
-    table = pa.concat_tables([read_block(store, block) for block in ordered])
+    table = pa.concat_tables(read_blocks(store, ordered, recent))
     rows = rows_of(table.sort_by([("hash", "ascending")]), RefusedRow)
     for start in range(0, len(rows), _CHUNK_ASSETS):
         chunk = rows[start : start + _CHUNK_ASSETS]
@@ -167,33 +166,22 @@ def _refused_file(item: FetchedAsset, job: Job, features: UnitFeatures) -> Refus
     )
 
 
-def _unit_key(job: Job, unit: int) -> str:
-    return f"{job.work}/refused-files/{unit_name(unit)}.parquet"
+def refused_files_table(files: Sequence[RefusedFile]) -> pa.Table:
+    """Returns refused files as a table (REFUSED_FILES_SCHEMA)."""
+    return pa.Table.from_pylist(list(files), schema=REFUSED_FILES_SCHEMA)
 
 
-def write_refused_files(
-    store: Store, job: Job, unit: int, files: list[RefusedFile], *, is_first: bool
-) -> None:
-    """Writes a unit's table of refused files (REFUSED_FILES_SCHEMA), if it has any.
-
-    `is_first` says that there was no attempt at the unit before, which may have left a table.
-    """
-    if files:
-        table = pa.Table.from_pylist(files, schema=REFUSED_FILES_SCHEMA)
-        store.write_bytes(_unit_key(job, unit), parquet_bytes(table))
-    elif not is_first and store.exists(_unit_key(job, unit)):  # left by an interrupted attempt
-        store.delete(_unit_key(job, unit))
-
-
-def read_all_refused_files(store: Store, job: Job) -> pa.Table:
+def all_refused_files(job: Job, of_units: Sequence[pa.Table]) -> pa.Table:
     """Returns the refused files of all units (REFUSED_FILES_SCHEMA), in the order of ids.
 
     Files that were removed from deliveries are among them, for a copy may be left in the catalogue
     when the asset itself is not.
+
+    Args:
+        job: The run.
+        of_units: The units' tables.
     """
-    keys = sorted(found.key for found in store.list(f"{job.work}/refused-files"))
-    parts = in_parallel(store, partial(read_parquet, store), keys)
-    table = pa.concat_tables([*parts, _removed_files(job)])
+    table = pa.concat_tables([*of_units, _removed_files(job)])
     return table.sort_by([("asset_id", "ascending"), ("place", "ascending")])
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -31,18 +31,17 @@ from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.media.sniff import sniff_format
 from pipelines.run.job import Job
 from pipelines.signals.server.http import read_http
+from pipelines.steps.unit_parts import commit_key, read_statements
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
 from schemas import layout
 from schemas.errors import BadRecord, RunError
-from schemas.layout import unit_name
 from schemas.reasons import Reason
 from schemas.signal import Reading, merge_readings
 from schemas.unit import ClearedRow, UnitExtra, UnitRow
 
 _DOUBTS = "doubts.json"
 _CHANGED = "changed"
-_STATEMENTS = "statements"
 _MAX_ROUNDS_OF_AN_ORIGIN = 3
 # A shard takes its assets from many units, in no order; most statements are few and short.
 _KEPT_UNITS = 4_096
@@ -113,32 +112,22 @@ def objection_to(row: ClearedRow, job: Job, doubts: Doubts) -> str:
     return doubts.objection(row["asset_id"], location)
 
 
+def has_doubts(store: Store, work: str) -> bool:
+    """Tells whether the run with this work area noted doubts."""
+    return store.exists(f"{work}/{_DOUBTS}")
+
+
 def read_doubts(store: Store, work: str) -> Doubts:
     """Reads the doubts of the run with this work area."""
-    key = f"{work}/{_DOUBTS}"
-    if not store.exists(key):
+    if not has_doubts(store, work):
         return Doubts()
-    record = read_json(store, key)
+    record = read_json(store, f"{work}/{_DOUBTS}")
     return Doubts(record["changed"], record["statements"], Counter(record["origins"]))
 
 
-def write_statements(
-    store: Store, job: Job, unit: int, readings: dict[str, Reading], *, is_first: bool
-) -> None:
-    """Writes what servers stated about a unit's assets, to be compared with later answers.
-
-    `is_first` says that there was no attempt at the unit before, which may have left statements.
-    """
-    record = {name: reading_to_json(reading) for name, reading in readings.items() if reading}
-    key = _statements_key(job, unit)
-    if record:
-        store.write_bytes(key, json_bytes(record))
-    elif not is_first and store.exists(key):
-        store.delete(key)
-
-
-def _statements_key(job: Job, unit: int) -> str:
-    return f"{job.work}/{_STATEMENTS}/{unit_name(unit)}.json"
+def statements_json(readings: Mapping[str, Reading]) -> dict[str, dict[str, object]]:
+    """Returns what servers stated about assets, to be compared with later answers."""
+    return {name: reading_to_json(reading) for name, reading in readings.items() if reading}
 
 
 def delivered_as_it_is(row: UnitRow) -> bool:
@@ -279,9 +268,8 @@ class SecondReader:
         return layout.unit_of(row["hash"], self._job.unit_bits)
 
     def _read_statements(self, unit: int) -> dict[str, Reading]:
-        key = _statements_key(self._job, unit)
-        record = read_json(self._store, key) if self._store.exists(key) else {}
-        return {name: reading_from_json(reading) for name, reading in record.items()}
+        stated = read_statements(self._store, self._job, unit)
+        return {name: reading_from_json(reading) for name, reading in stated.items()}
 
 
 def note_changes(store: Store, job: Job, shard: str, changes: Sequence[Change]) -> None:
@@ -312,10 +300,9 @@ def start_over(store: Store, job: Job) -> bool:
     distrusted = any(count >= _MAX_ROUNDS_OF_AN_ORIGIN for count in doubts.origins.values())
     units = {layout.unit_of(change.hash, job.unit_bits) for change in changes}
     store.delete_many(
-        # Not the units' tables: they show that there may be other parts of an earlier attempt.
         [found.key for found in store.list(f"{job.work}/units") if found.key.endswith(".json")]
         if distrusted
-        else [f"{job.work}/units/{unit_name(unit)}.json" for unit in sorted(units)]
+        else [commit_key(job, unit) for unit in sorted(units)]
     )
     store.delete(f"{job.work}/plan.json")
     for folder in ("plan", "shards", "delivered", "agency/renditions", _CHANGED):  # the notes last

@@ -24,20 +24,19 @@ from pipelines.selection.plan import PlannedShard, plan_shards
 from pipelines.selection.select import Selection, refusals_in_order, select_samples
 from pipelines.selection.splits import PARTS_FIELDS, divide
 from pipelines.steps.likeness import RunEvidence, likeness_record, write_likeness
-from pipelines.steps.refused import read_all_refused_files
+from pipelines.steps.refused import all_refused_files
+from pipelines.steps.unit_parts import join_tables_of_units
 from pipelines.steps.units import read_unit
 from pipelines.storage.columns import values_of
 from pipelines.storage.mapped_table import join_tables
 from pipelines.storage.parallel import do_in_parallel, in_parallel
 from pipelines.storage.progress import report_progress
-from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json, write_table
 from schemas.deal_terms import Ruling
 from schemas.reasons import Reason
 from schemas.removed import Removed
 
-_KEPT_BYTES = 64 << 20  # of units' tables in a bucket, which several parts of selection read
 _PLAN_FIELDS: list[pa.Field[pa.DataType]] = [
     pa.field("asset_id", pa.string(), nullable=False),
     pa.field("unit", pa.int32(), nullable=False),
@@ -65,6 +64,7 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
         name: sum(getattr(receipt, name) for receipt in receipts)
         for name in ("decoded", "embedded", "captioned", *looks)
     }
+    refused_of_units = join_tables_of_units(store, job, [receipt.unit for receipt in receipts])
     read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
     failed = read_counts.failed_assets + counts.failed_assets
     stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
@@ -74,13 +74,12 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     likeness: dict[str, object] = {}
     faces: dict[str, int] = {}
     if not stopped:
-        recent = RecentFiles(_KEPT_BYTES)
-        candidates = _candidates(store, job, receipts, recent)
-        refused = read_all_refused_files(store, job)
+        candidates = _candidates(store, job, receipts)
+        refused = all_refused_files(job, refused_of_units)
         terms = job.deal.select
-        evidence = RunEvidence(store, job, candidates, recent)
-        unmet = _unmet(store, job, receipts, recent)
-        faces = _count_faces(store, job, receipts, recent)
+        evidence = RunEvidence(store, job, candidates)
+        unmet = _unmet(store, job, receipts)
+        faces = _count_faces(store, job, receipts)
         selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings, unmet)
         write_likeness(store, job, candidates, selection.pairs)
         likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
@@ -165,43 +164,37 @@ def _copies_record(
     }
 
 
-def _candidates(
-    store: Store, job: Job, receipts: list[UnitReceipt], recent: RecentFiles
-) -> pa.Table:
+def _candidates(store: Store, job: Job, receipts: list[UnitReceipt]) -> pa.Table:
     """Returns all units' assets (CANDIDATES_SCHEMA), each column as a single chunk."""
 
     def read(unit: int) -> pa.Table:
-        return candidates_of(read_unit(store, job, unit, UNIT_COLUMNS, recent), unit)
+        return candidates_of(read_unit(store, job, unit, UNIT_COLUMNS), unit)
 
     units = in_parallel(store, read, sorted(receipt.unit for receipt in receipts))
     return join_tables(units, CANDIDATES_SCHEMA, ROWS_IN_MEMORY)
 
 
-def _unmet(
-    store: Store, job: Job, receipts: list[UnitReceipt], recent: RecentFiles
-) -> dict[int, Unmet]:
+def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unmet]:
     """Returns the candidates whose measures are not what the deal requires, by index."""
     unmet: dict[int, Unmet] = {}
     if not is_judged(job.deal.quality):
         return unmet
     first = 0
     for receipt in sorted(receipts, key=lambda item: item.unit):
-        rows = read_unit(store, job, receipt.unit, MEASURED_COLUMNS, recent)
+        rows = read_unit(store, job, receipt.unit, MEASURED_COLUMNS)
         for at, found in find_unmet(rows, job.deal.quality).items():
             unmet[first + at] = found
         first += len(rows)
     return unmet
 
 
-def _count_faces(
-    store: Store, job: Job, receipts: list[UnitReceipt], recent: RecentFiles
-) -> dict[str, int]:
+def _count_faces(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[str, int]:
     """Counts the assets that are left by what their faces say; nothing if nobody asked for it."""
     if job.deal.rights.faces == "ignore":
         return {}
     found = {"counted": 0, "not_counted": 0, "more_than_declared": 0}
     for receipt in receipts:
-        rows = read_unit(store, job, receipt.unit, ["faces", "people_count"], recent)
+        rows = read_unit(store, job, receipt.unit, ["faces", "people_count"])
         faces, people = rows["faces"], pc.fill_null(rows["people_count"], pa.scalar(0, pa.int32()))
         found["counted"] += len(rows) - faces.null_count
         found["not_counted"] += faces.null_count

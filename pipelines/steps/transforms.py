@@ -35,8 +35,11 @@ from pipelines.steps.select import plan_run
 from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.tables import RowBlock, json_bytes, read_json
 from schemas.layout import unit_name
+
+_KEPT_BYTES = 32 << 20  # of files with the rows of many units, in each process
 
 
 class _IngestPart(beam.DoFn):
@@ -179,9 +182,9 @@ class CountScreened(beam.PTransform):
 
 
 class _SpreadBlocks(beam.DoFn):
-    def process(self, element: ScreenReceipt) -> Iterator[tuple[int, tuple[str, int, int]]]:
+    def process(self, element: ScreenReceipt) -> Iterator[tuple[int, tuple[str, int, int, int]]]:
         for unit, block in element.blocks:
-            yield unit, (block.key, block.offset, block.length)
+            yield unit, (block.key, block.offset, block.length, block.file_bytes)
 
 
 class _EnrichUnit(beam.DoFn):
@@ -202,8 +205,11 @@ class _EnrichUnit(beam.DoFn):
         self._vision = LazyVisionModels(models)
         self._tagger = Tagger(models.vocabulary, self._features.concepts, self._vision)
         self._origin_files = OriginFileCache()
+        self._recent = RecentFiles(_KEPT_BYTES)
 
-    def process(self, element: tuple[int, Iterable[tuple[str, int, int]]]) -> Iterator[UnitReceipt]:
+    def process(
+        self, element: tuple[int, Iterable[tuple[str, int, int, int]]]
+    ) -> Iterator[UnitReceipt]:
         unit, locations = element
         blocks = [RowBlock(*location) for location in locations]
         with at_work(self._store, self._job, "enrich", unit_name(unit)) as piece:
@@ -216,6 +222,7 @@ class _EnrichUnit(beam.DoFn):
                 self._job,
                 unit,
                 blocks,
+                self._recent,
             )
             piece.done(receipt.counts, receipt.cost)
             yield receipt

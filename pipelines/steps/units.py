@@ -19,13 +19,38 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import (
     parquet_bytes,
     parquet_columns,
-    read_parquet,
     read_row_groups,
 )
 from schemas.layout import unit_name
 
 _FAMILY = "format"
 _KEPT_TABLES = 4
+_KEPT_BYTES = 64 << 20  # of units' files in a bucket, in each process
+
+
+@lru_cache(maxsize=1)
+def _kept_files(attempt: str, rounds: int) -> RecentFiles:
+    return RecentFiles(_KEPT_BYTES)
+
+
+def _recent(job: Job) -> RecentFiles:
+    """Returns the units' files that this process wrote or read in this round of the run.
+
+    Another attempt at the run, or another round, may have other files under the same names.
+    """
+    held = job.lease_record
+    return RecentFiles(0) if held is None else _kept_files(held.token, job.round)
+
+
+def write_file(store: Store, job: Job, key: str, data: bytes) -> None:
+    """Writes a file of a unit, and keeps it for the next steps if they run in this process."""
+    store.write_bytes(key, data)
+    _recent(job).keep(store, key, data)
+
+
+def read_file(store: Store, job: Job, key: str) -> bytes:
+    """Returns a file of a unit, which is read unless this process has it."""
+    return _recent(job).read(store, key)
 
 
 def unit_key(job: Job, unit: int) -> str:
@@ -44,12 +69,10 @@ def write_unit(store: Store, job: Job, unit: int, rows: pa.Table) -> None:
     """
     families = sorted(values_of(pc.unique(rows[_FAMILY]), str))
     groups = [rows.filter(pc.equal(rows[_FAMILY], pa.scalar(family))) for family in families]
-    store.write_bytes(unit_key(job, unit), parquet_bytes(*(groups or [rows])))
+    write_file(store, job, unit_key(job, unit), parquet_bytes(*(groups or [rows])))
 
 
-def read_unit(
-    store: Store, job: Job, unit: int, columns: list[str], recent: RecentFiles | None = None
-) -> pa.Table:
+def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table:
     """Reads some columns of a unit's table, in the table's order.
 
     Args:
@@ -57,12 +80,8 @@ def read_unit(
         job: The run.
         unit: The unit's number.
         columns: The columns.
-        recent: Tables that were just read, if there may be several readers.
     """
-    key = unit_key(job, unit)
-    if recent is None:
-        return read_parquet(store, key, columns)
-    return parquet_columns(recent.read(store, key), columns)
+    return parquet_columns(read_file(store, job, unit_key(job, unit)), columns)
 
 
 class UnitTables:
@@ -83,4 +102,5 @@ class UnitTables:
         return self._kept(unit, family)
 
     def _read(self, unit: int, family: str) -> pa.Table:
-        return read_row_groups(self._store, unit_key(self._job, unit), _FAMILY, family)
+        data = read_file(self._store, self._job, unit_key(self._job, unit))
+        return read_row_groups(data, _FAMILY, family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 
 from pipelines.storage.store import Store
 
@@ -34,7 +35,7 @@ class RecentFiles:
 
     def keep(self, store: Store, key: str, data: bytes) -> None:
         """Keeps a file that was read, if the store is remote."""
-        if not store.is_remote or len(data) > self._max_bytes // 4:
+        if not store.is_remote or not self.has_room([len(data)]):
             return
         name = (store.uri, key)
         with self._lock:
@@ -42,6 +43,10 @@ class RecentFiles:
             self._files[name] = data
             while self._bytes > self._max_bytes:
                 self._bytes -= len(self._files.popitem(last=False)[1])
+
+    def has_room(self, sizes: Collection[int]) -> bool:
+        """Tells whether files of these lengths are kept together, and others beside them."""
+        return sum(sizes) <= self._max_bytes // 4
 
     def read(self, store: Store, key: str) -> bytes:
         """Returns a file, read from the store unless it is kept."""

@@ -8,15 +8,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage.parallel import in_parallel
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 
+_LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
@@ -103,16 +107,15 @@ def read_rows(file: pq.ParquetFile, rows: Sequence[int], columns: Sequence[str])
     return file.read_row_groups(groups.tolist(), list(columns)).take(pa.array(inside))
 
 
-def read_row_groups(store: Store, key: str, name: str, value: str) -> pa.Table:
+def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
     """Reads the row groups in which a column of text may have a value; the others are not decoded.
 
     Args:
-        store: Where from.
-        key: The file.
+        data: The bytes of the table's file.
         name: The column.
         value: The value.
     """
-    with pq.ParquetFile(pa.BufferReader(store.read_bytes(key))) as file:
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
         metadata = file.metadata
         column = next(i for i in range(metadata.num_columns) if file.schema.column(i).path == name)
         groups = []
@@ -128,13 +131,38 @@ def read_json(store: Store, key: str) -> Any:
     return json.loads(store.read_bytes(key))
 
 
+def read_first_line(store: Store, key: str) -> Any:
+    """Reads the first line of a file of JSON lines, and no more of a long file.
+
+    A file of one indented value, which earlier releases wrote, is read whole.
+    """
+    first, end, _ = store.read_range(key, 0, _LINE_BYTES).partition(b"\n")
+    if end and first != b"{":
+        return json.loads(first)
+    data = store.read_bytes(key)
+    return json.loads(data if first == b"{" else data.partition(b"\n")[0])
+
+
+def json_line(value: object) -> bytes:
+    """Returns JSON in one line, with sorted keys, without its end."""
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+
+
 @dataclass(frozen=True)
 class RowBlock:
-    """A byte range of a file in the store that holds one group of rows as an Arrow stream."""
+    """A byte range of a file in the store that holds one group of rows as an Arrow stream.
+
+    Attributes:
+        key: The file.
+        offset: Where the range begins.
+        length: Its length.
+        file_bytes: The length of the whole file.
+    """
 
     key: str
     offset: int
     length: int
+    file_bytes: int
 
 
 def write_blocks(
@@ -150,7 +178,7 @@ def write_blocks(
     Yields:
         Pairs of a group's number and its block, once the file is complete.
     """
-    written_blocks = []
+    written_blocks: list[tuple[int, int, int]] = []
     with store.open_write(key) as sink:
         offset = 0
         for number, table in groups:
@@ -159,12 +187,37 @@ def write_blocks(
                 writer.write_table(table)
             data = buffer.getvalue()
             sink.write(data)
-            written_blocks.append((number, RowBlock(key, offset, len(data))))
+            written_blocks.append((number, offset, len(data)))
             offset += len(data)
-    yield from written_blocks
+    for number, start, length in written_blocks:
+        yield number, RowBlock(key, start, length, offset)
 
 
 def read_block(store: Store, block: RowBlock) -> pa.Table:
     """Reads a block's rows, in one request."""
-    data = store.read_range(block.key, block.offset, block.length)
+    return _rows_of_stream(store.read_range(block.key, block.offset, block.length))
+
+
+def read_blocks(store: Store, blocks: Sequence[RowBlock], recent: RecentFiles) -> list[pa.Table]:
+    """Reads several blocks' rows.
+
+    From a remote store, the files of all of them are read whole if `recent` keeps them: it answers
+    the next reader, whose blocks are in the same files, without a request.
+
+    Args:
+        store: Where from.
+        blocks: The blocks.
+        recent: Files that were just read.
+    """
+    files = {block.key: block.file_bytes for block in blocks}
+    if not store.is_remote or not recent.has_room(files.values()):
+        return list(in_parallel(store, partial(read_block, store), blocks))
+    data = dict(zip(files, in_parallel(store, partial(recent.read, store), files), strict=True))
+    return [
+        _rows_of_stream(data[block.key][block.offset : block.offset + block.length])
+        for block in blocks
+    ]
+
+
+def _rows_of_stream(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(data).read_all()

@@ -43,6 +43,7 @@ from pipelines.steps.transforms import CountScreened, JudgeCatalogue, ReadCatalo
 from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock, json_bytes
 from tests.bench.first_run_sides import tree_processor_s
@@ -125,7 +126,9 @@ def _enrich(store: Store, job: Job, blocks: dict[int, list[RowBlock]]) -> Iterat
     features = _features(store, job, models.vocabulary_id)
     tagger = Tagger(models.vocabulary, features.concepts, vision)
     for unit, locations in blocks.items():
-        yield enrich_unit(store, features, vision, tagger, origin_files, job, unit, locations)
+        yield enrich_unit(
+            store, features, vision, tagger, origin_files, job, unit, locations, RecentFiles(0)
+        )
 
 
 def _features(store: Store, job: Job, vocabulary_id: str = "") -> FeatureStore:

@@ -16,11 +16,12 @@ from pipelines.run.job import Job
 from pipelines.steps.units import UnitTables, read_unit, unit_key, write_unit
 from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
 from schemas.unit import UNIT_SCHEMA
 from tests.counting import CountingStore
 
-JOB = cast(Job, SimpleNamespace(work="work"))
+JOB = cast(Job, SimpleNamespace(work="work", lease_record=None))
 FAMILIES = ("jpg", "mp4", "png", "webp")
 
 
@@ -100,3 +101,43 @@ def test_one_row_group_equals_a_plain_table(tmp_path: Path) -> None:
     path = tmp_path / "plain.parquet"
     pq.write_table(rows, path, compression="zstd", version="2.6", store_schema=True)
     assert parquet_bytes(rows) == path.read_bytes()
+
+
+class Remote:
+    """A remote store, which counts how often each file is read."""
+
+    uri, is_remote, requests_at_once = "s3://bucket", True, 1
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.reads: list[str] = []
+
+    def write_bytes(self, key: str, data: bytes) -> None:
+        self.files[key] = data
+
+    def read_bytes(self, key: str) -> bytes:
+        self.reads.append(key)
+        return self.files[key]
+
+
+def held(token: str, rounds: int) -> Job:
+    lease = SimpleNamespace(token=token)
+    return cast(Job, SimpleNamespace(work="work", lease_record=lease, round=rounds))
+
+
+def test_a_process_reads_no_file_of_a_bucket_that_it_wrote_or_read_in_this_round() -> None:
+    remote = Remote()
+    store = cast(Store, remote)
+    write_unit(store, held("a", 0), 0, unit_rows(["jpg"]))
+    for token, rounds, reads in (("a", 0, 0), ("a", 1, 1), ("a", 1, 1), ("b", 1, 2), ("a", 1, 3)):
+        # Somebody else wrote it again for another round or attempt.
+        rows = unit_rows(["jpg"] * (1 + reads))
+        remote.files[unit_key(JOB, 0)] = parquet_bytes(rows)
+        job = held(token, rounds)
+        assert len(UnitTables(store, job).rows(0, "jpg")) == 1 + reads
+        assert len(read_unit(store, job, 0, ["asset_id"])) == 1 + reads
+        assert len(remote.reads) == reads
+    write_unit(store, JOB, 1, unit_rows(["jpg"]))
+    for _ in range(2):  # without a lease, nothing says which attempt it is
+        read_unit(store, JOB, 1, ["asset_id"])
+    assert len(remote.reads) == 5

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from pipelines.storage import s3_delete
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.open import open_store
+from pipelines.storage.recent import RecentFiles
 from pipelines.storage.s3_client import S3Client, S3Options, s3_client
 from pipelines.storage.s3_requests import take_request_counts
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_block, write_blocks
+from pipelines.storage.tables import read_block, read_blocks, write_blocks
 from schemas.errors import InputError, RunError
 from tests.faults.faulty_s3 import S3Fault, Schedule, faulty_proxy
 
@@ -335,3 +342,51 @@ def test_a_block_of_rows_is_read_in_one_request(store: Store) -> None:
     take_request_counts()
     assert read_block(store, second) == table.slice(1) and read_block(store, first) == table
     assert take_request_counts() == {"GetObject": 2}
+
+
+def test_an_object_of_one_part_is_written_in_one_request(store: Store) -> None:
+    take_request_counts()
+    with store.open_write("x") as sink:
+        sink.write(b"data")
+    assert take_request_counts() == {"PutObject": 1}
+    assert store.read_bytes("x") == b"data"
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_all_blocks_of_a_file_are_read_in_one_request(store: Store, sizes: list[int]) -> None:
+    groups = [(at, pa.table({"n": range(at, at + size)})) for at, size in enumerate(sizes)]
+    blocks = [block for _, block in write_blocks(store, "x", groups)]
+    recent = RecentFiles(1 << 20)
+    take_request_counts()
+    found = [table for block in blocks for table in read_blocks(store, [block], recent)]
+    assert found == [table for _, table in groups]
+    assert take_request_counts() == {"GetObject": 1}
+
+
+def test_blocks_of_files_that_are_too_large_to_keep_are_read_one_by_one(store: Store) -> None:
+    tables = [pa.table({"n": [number]}) for number in range(3)]
+    blocks = [block for _, block in write_blocks(store, "x", enumerate(tables))]
+    take_request_counts()
+    recent = RecentFiles(4 * blocks[0].file_bytes - 4)
+    assert read_blocks(store, blocks, recent) == tables
+    assert take_request_counts() == {"GetObject": 3}
+
+
+def test_the_digest_of_a_written_object_is_known_until_it_is_replaced(store: Store) -> None:
+    noted = NotedStore(store)
+    noted.write_bytes("a", b"mine")
+    noted.write_bytes("b", b"mine")
+    store.write_bytes("b", b"that of another")
+    store.write_bytes("c", b"mine")
+    listed = {item.key: item for item in noted.list()}
+    found = {key: noted.sha256_of(item) for key, item in listed.items()}
+    assert found == {"a": hashlib.sha256(b"mine").hexdigest(), "b": "", "c": ""}
+    for marker in ("", '"of-another-kind"', "0" * 32):  # as other services have them
+        assert noted.sha256_of(replace(listed["a"], marker=marker)) == ""
+
+
+def test_the_digests_of_files_in_a_folder_are_not_known(tmp_path: Path) -> None:
+    noted = NotedStore(open_store(str(tmp_path)))
+    noted.write_bytes("a", b"mine")
+    assert [noted.sha256_of(item) for item in noted.list()] == [""]
