@@ -68,8 +68,9 @@ from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.recent import RecentFiles
+from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, read_blocks
+from pipelines.storage.tables import RowBlock
 from schemas import layout
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind

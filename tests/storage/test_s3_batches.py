@@ -23,10 +23,11 @@ from pipelines.storage import s3_delete
 from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.open import open_store
 from pipelines.storage.recent import RecentFiles
+from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.s3_client import S3Client, S3Options, s3_client
 from pipelines.storage.s3_requests import take_request_counts
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_block, read_blocks, write_blocks
+from pipelines.storage.tables import read_block, write_blocks
 from schemas.errors import InputError, RunError
 from tests.faults.faulty_s3 import S3Fault, Schedule, faulty_proxy
 
