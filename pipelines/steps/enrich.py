@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, lru_cache, partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -62,7 +61,7 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
-from pipelines.steps.unit_parts import REFUSED, commit, read_record
+from pipelines.steps.unit_parts import REFUSED, Record, commit, read_record
 from pipelines.steps.unit_rows import row_or_refusal
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
@@ -281,7 +280,7 @@ def _commit(
     return _receipt(unit, record)
 
 
-def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
+def _receipt(unit: int, record: Record) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
     decoded, embedded, captioned = (record[name] for name in ("decoded", "embedded", "captioned"))

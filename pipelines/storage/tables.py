@@ -128,16 +128,16 @@ def read_json(store: Store, key: str) -> Any:
     return json.loads(store.read_bytes(key))
 
 
-def read_first_line(store: Store, key: str) -> Any:
-    """Reads the first line of a file of JSON lines, and no more of a long file.
+def read_first_line(store: Store, key: str) -> bytes:
+    """Reads the first line of a file of JSON lines, and few bytes of a long file.
 
     A file of one indented value, which earlier releases wrote, is read whole.
     """
     first, end, _ = store.read_range(key, 0, _LINE_BYTES).partition(b"\n")
     if end and first != b"{":
-        return json.loads(first)
+        return first
     data = store.read_bytes(key)
-    return json.loads(data if first == b"{" else data.partition(b"\n")[0])
+    return data if first == b"{" else data.partition(b"\n")[0]
 
 
 def json_line(value: object) -> bytes:
