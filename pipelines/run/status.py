@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -306,10 +307,9 @@ def _read_units(
     units = [one for name, one in found.items() if _is_receipt(name, "units")]
     keys = [one.key for one in units]
     with ThreadPoolExecutor(_READERS) as threads:  # there may be thousands
-        for one, value in zip(
-            units, threads.map(partial(read_first_line, store), keys), strict=True
-        ):
-            counts = StepCounts.from_json(value["counts"])
+        lines = threads.map(partial(read_first_line, store), keys)
+        for one, line in zip(units, lines, strict=True):
+            counts = StepCounts.from_json(json.loads(line)["counts"])
             total.add(counts)
             recent += counts.entered if one.modified_s >= since_s else 0
     return total, recent

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, lru_cache, partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -60,14 +59,15 @@ from pipelines.steps.unit_features import (
     load_features,
     save_features,
 )
-from pipelines.steps.unit_parts import REFUSED, commit, read_record
+from pipelines.steps.unit_parts import REFUSED, Record, commit, read_record
 from pipelines.steps.unit_rows import row_or_refusal
 from pipelines.steps.units import write_unit
 from pipelines.storage.columns import rows_of
 from pipelines.storage.progress import report_progress
 from pipelines.storage.recent import RecentFiles
+from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, read_blocks
+from pipelines.storage.tables import RowBlock
 from schemas import layout
 from schemas.reasons import Reason
 from schemas.signal import PersonalKind
@@ -278,7 +278,7 @@ def _commit(
     return _receipt(unit, record)
 
 
-def _receipt(unit: int, record: dict[str, Any]) -> UnitReceipt:
+def _receipt(unit: int, record: Record) -> UnitReceipt:
     counts = StepCounts.from_json(record["counts"])
     personal = PersonalCounts.from_json(record["personal"])
     decoded, embedded, captioned = (record[name] for name in ("decoded", "embedded", "captioned"))

@@ -27,8 +27,9 @@ from pipelines.rights.rules.screen import (
 from pipelines.run.job import Job
 from pipelines.storage.columns import rows_of
 from pipelines.storage.recent import RecentFiles
+from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.store import Store
-from pipelines.storage.tables import RowBlock, read_blocks
+from pipelines.storage.tables import RowBlock
 from schemas.features import DigestCacheRow, FactsRow
 from schemas.reason_info import Outcome
 from schemas.reasons import Reason

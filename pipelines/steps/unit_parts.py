@@ -16,7 +16,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +34,14 @@ REFUSED = "refused-files"
 # A file has at least so many rows of all kinds, if there are more units.
 _JOINED_ROWS = 32_768
 _PREFIX = "enrich-"
+
+#: What a unit took, and what became of its assets.
+Record = dict[str, Any]
+
+
+class _More(TypedDict):
+    statements: dict[str, dict[str, object]]
+    tables: dict[str, str]
 
 
 def commit_key(job: Job, unit: int) -> str:
@@ -68,7 +76,7 @@ def commit(
     write_file(store, job, commit_key(job, unit), b"\n".join(lines))
 
 
-def read_record(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
+def read_record(store: Store, job: Job, unit: int) -> Record | None:
     """Returns the record of a committed unit, or None.
 
     An earlier release kept the tables elsewhere; its units are enriched again.
@@ -78,18 +86,19 @@ def read_record(store: Store, job: Job, unit: int) -> dict[str, Any] | None:
     first = read_file(store, job, commit_key(job, unit)).partition(b"\n")[0]
     if first == b"{":
         return None
-    record: dict[str, Any] = json.loads(first)
+    record: Record = json.loads(first)
     return record
 
 
-def read_statements(store: Store, job: Job, unit: int) -> dict[str, Any]:
+def read_statements(store: Store, job: Job, unit: int) -> dict[str, dict[str, object]]:
     """Returns what servers stated about the assets of a committed unit."""
-    found: dict[str, Any] = _read_more(store, job, unit)["statements"]
-    return found
+    return _read_more(store, job, unit)["statements"]
 
 
-def _read_more(store: Store, job: Job, unit: int) -> Any:
-    return json.loads(read_file(store, job, commit_key(job, unit)).partition(b"\n")[2])
+def _read_more(store: Store, job: Job, unit: int) -> _More:
+    data = read_file(store, job, commit_key(job, unit))
+    more: _More = json.loads(data.partition(b"\n")[2])
+    return more
 
 
 def join_tables_of_units(store: Store, job: Job, units: Sequence[int]) -> list[pa.Table]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import Any
 
 from pipelines.storage.store import ObjectInfo, Store
 
@@ -21,7 +20,7 @@ class NotedStore:
         self._digests: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:

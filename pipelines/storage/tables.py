@@ -8,15 +8,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.parallel import in_parallel
-from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 
@@ -131,16 +128,16 @@ def read_json(store: Store, key: str) -> Any:
     return json.loads(store.read_bytes(key))
 
 
-def read_first_line(store: Store, key: str) -> Any:
-    """Reads the first line of a file of JSON lines, and no more of a long file.
+def read_first_line(store: Store, key: str) -> bytes:
+    """Reads the first line of a file of JSON lines, and few bytes of a long file.
 
     A file of one indented value, which earlier releases wrote, is read whole.
     """
     first, end, _ = store.read_range(key, 0, _LINE_BYTES).partition(b"\n")
     if end and first != b"{":
-        return json.loads(first)
+        return first
     data = store.read_bytes(key)
-    return json.loads(data if first == b"{" else data.partition(b"\n")[0])
+    return data if first == b"{" else data.partition(b"\n")[0]
 
 
 def json_line(value: object) -> bytes:
@@ -195,29 +192,9 @@ def write_blocks(
 
 def read_block(store: Store, block: RowBlock) -> pa.Table:
     """Reads a block's rows, in one request."""
-    return _rows_of_stream(store.read_range(block.key, block.offset, block.length))
+    return rows_of_stream(store.read_range(block.key, block.offset, block.length))
 
 
-def read_blocks(store: Store, blocks: Sequence[RowBlock], recent: RecentFiles) -> list[pa.Table]:
-    """Reads several blocks' rows.
-
-    From a remote store, the files of all of them are read whole if `recent` keeps them: it answers
-    the next reader, whose blocks are in the same files, without a request.
-
-    Args:
-        store: Where from.
-        blocks: The blocks.
-        recent: Files that were just read.
-    """
-    files = {block.key: block.file_bytes for block in blocks}
-    if not store.is_remote or not recent.has_room(files.values()):
-        return list(in_parallel(store, partial(read_block, store), blocks))
-    data = dict(zip(files, in_parallel(store, partial(recent.read, store), files), strict=True))
-    return [
-        _rows_of_stream(data[block.key][block.offset : block.offset + block.length])
-        for block in blocks
-    ]
-
-
-def _rows_of_stream(data: bytes) -> pa.Table:
+def rows_of_stream(data: bytes) -> pa.Table:
+    """Returns the rows of an Arrow stream, as a block has them."""
     return pa.ipc.open_stream(data).read_all()

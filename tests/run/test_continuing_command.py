@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,3 +60,8 @@ def test_dask_is_named_as_it_was() -> None:
     options = ("--runner=x.DaskEngine", "--dask_client_address=tcp://host:8786")
     said = continuing_command(JobRequest("c", Path("d"), AS_OF, beam_options=options), JOB)
     assert said.endswith("--engine dask --scheduler tcp://host:8786")
+
+
+def test_a_request_can_be_sent_to_another_process() -> None:
+    request = JobRequest("c", Path("d"), AS_OF)
+    assert pickle.loads(pickle.dumps(request)) == request
