@@ -24,6 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.features.file_names import (
+    DIGEST_CHARACTERS,
+    feature_file_key,
+    parse_feature_file,
+)
 from pipelines.media.shot_rules import SHOTS_MODEL
 from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.storage.columns import list_items, rows_of, values_of
@@ -55,17 +60,21 @@ from schemas.features import (
 )
 from schemas.measures import MEASURES_SCHEMA, MeasuresRow
 
-_DIGEST_CHARACTERS = 32  # of a sha256, in hex
 _KEPT_BYTES = 64 << 20  # of files read from a bucket, in each process
 # Increased when the definition of a file's state changes.
 DIGEST_CACHE_MODEL = "states-v1"
 # Increased when probing or hashing gives other results for the same bytes.
-FACTS_MODEL = f"facts-v6 {SHOTS_MODEL}"
+FACTS_MODEL = f"facts-v7 {SHOTS_MODEL}"
 # What earlier releases stored. Their rows lack columns or have other shots, so a run computes them
 # again; perceptual hash and mean colours are the same.
-FORMER_FACTS_MODELS = ("facts-v3 shots-v1", "facts-v4 shots-v1", "facts-v5 shots-v2")
+FORMER_FACTS_MODELS = (
+    "facts-v3 shots-v1",
+    "facts-v4 shots-v1",
+    "facts-v5 shots-v2",
+    "facts-v6 shots-v2",
+)
 # Increased when measuring gives other results for the same bytes.
-MEASURES_MODEL = f"measures-v1 {SHOTS_MODEL}"
+MEASURES_MODEL = f"measures-v2 {SHOTS_MODEL}"
 
 RowT = TypeVar("RowT", bound=Mapping[str, object])
 PartT = TypeVar("PartT", bound=Mapping[str, object])
@@ -125,11 +134,9 @@ class FeatureTable(Generic[RowT]):
         """First hash and key of every file, in order, grouped by the width of its range."""
         files: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for found in self.store.list(self.prefix):
-            name = found.key.rsplit("/", 1)[-1]
-            if name.endswith(".parquet"):
-                low, high, _ = name.split("-", 2)
-                first = int(low, 16)
-                files[int(high, 16) - first].append((first, found.key))
+            name = parse_feature_file(found.key)
+            if name and found.key.rpartition("/")[0] == self.prefix:
+                files[name.high - name.low].append((name.low, found.key))
         return files
 
     @property
@@ -225,7 +232,7 @@ def write_feature_file(
         said: What the file says of itself: its kind and model.
     """
     data = parquet_bytes(table.replace_schema_metadata(dict(said)))
-    key = f"{prefix}/{low:016x}-{high:016x}-{_name_digest(data)}.parquet"
+    key = feature_file_key(prefix, low, high, _name_digest(data))
     store.write_bytes(key, data)
     return key
 
@@ -234,7 +241,7 @@ _recent = RecentFiles(_KEPT_BYTES)
 
 
 def _name_digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
+    return hashlib.sha256(data).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def read_feature_file(
@@ -255,9 +262,9 @@ def read_feature_file(
     """
     kept = recent.get(store, key) if recent else None
     data = store.read_bytes(key) if kept is None else kept
-    stated = key.removesuffix(".parquet").rpartition("-")[2]
-    if kept is None and len(stated) == _DIGEST_CHARACTERS:
-        if stated != _name_digest(data):
+    name = parse_feature_file(key)
+    if kept is None and name and name.digest:
+        if name.digest != _name_digest(data):
             raise _damaged(store, key, "its bytes are not those that were written")
         if recent:
             recent.keep(store, key, data)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.accounts.published import find_versions
 from pipelines.catalogue.memory import CHECKS_MODEL
+from pipelines.features.file_names import FOREIGN, parse_feature_file
 from pipelines.features.frame_vectors import FRAMES_VERSION
 from pipelines.features.kept_frames import PICTURES_MODEL
 from pipelines.features.store import (
@@ -124,9 +125,15 @@ def survey_features(store: Store) -> list[StoredTable]:
 
 
 def read_content(store: Store, table: StoredTable) -> TableContent:
-    """Reads all files of a table, and returns how many rows they have and which are damaged."""
+    """Reads all files of a table, and returns how many rows they have and which are damaged.
+
+    Files of which a run reads nothing, because of their names, count as damaged.
+    """
     rows, damaged = 0, {}
     for item in table.files:
+        if parse_feature_file(item.key) is None:
+            damaged[item.key] = FOREIGN
+            continue
         try:
             rows += len(read_feature_file(store, item.key))
         except RunError as error:
@@ -162,8 +169,8 @@ def compact_table(store: Store, table: StoredTable) -> int:
 def _by_range(files: Sequence[ObjectInfo]) -> Iterator[tuple[tuple[int, int], list[str]]]:
     ranges: dict[tuple[int, int], list[str]] = defaultdict(list)
     for item in files:
-        low, high, _ = item.key.rpartition("/")[2].split("-", 2)
-        ranges[int(low, 16), int(high, 16)].append(item.key)
+        if name := parse_feature_file(item.key):
+            ranges[name.low, name.high].append(item.key)
     yield from sorted(ranges.items())
 
 
@@ -181,7 +188,8 @@ def _without_repeats(table: pa.Table) -> pa.Table:
 
 def _model_of(store: Store, files: Sequence[ObjectInfo]) -> str:
     """Returns what a table's files say of their model; those of earlier releases say nothing."""
-    for item in sorted(files, key=lambda item: (-item.modified_s, item.key))[:1]:
+    own = (item for item in files if parse_feature_file(item.key))
+    for item in sorted(own, key=lambda item: (-item.modified_s, item.key))[:1]:
         try:
             said = read_feature_file(store, item.key).schema.metadata or {}
         except RunError:

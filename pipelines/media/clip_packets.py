@@ -109,16 +109,28 @@ def film_options(base: Fraction) -> dict[str, str]:
 
 
 def end_exactly(pictures: Sequence[AnyPacket], length_s: Fraction) -> None:
-    """Gives the last packet the duration with which a track of pictures has a length in seconds."""
+    """Has a track of pictures end after a length in seconds.
+
+    FFmpeg takes the shorter of two lengths: that of the edit list, up to the latest end of a
+    picture, and that of the media, from the first time of decoding to the last one and its
+    duration. Where pictures are decoded in another order than they are shown in, the two differ.
+    """
     if not pictures:
         return
     first, last = pictures[0], pictures[-1]
-    if first.dts is None or last.dts is None:
+    ticks = length_s / base_of(last)
+    if first.dts is None or last.dts is None or ticks.denominator != 1:
         return
-    left_s = length_s - last.dts * base_of(last) + first.dts * base_of(first)
-    ticks = left_s / base_of(last)
-    if ticks >= 1 and ticks.denominator == 1:
-        last.duration = int(ticks)
+    end = min(map(time_of, pictures)) + int(ticks)
+    if end <= max(map(time_of, pictures)):
+        return
+    shown_last = max(pictures, key=time_of)
+    for packet in pictures:
+        left = end - time_of(packet)
+        is_last = packet is last or packet is shown_last
+        packet.duration = left if is_last else min(packet.duration or left, left)
+    # The first picture may be decoded earlier; nothing is shown earlier for that.
+    first.dts -= max(0, int(ticks) - (last.dts + (last.duration or 0) - first.dts))
 
 
 def base_of(packet: AnyPacket) -> Fraction:

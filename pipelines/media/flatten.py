@@ -93,13 +93,18 @@ def _flatten_strip(
         most = (1 << page.bits) - 1 if page else 65535
         wide = np.asarray(image).astype(np.int64).clip(0, most)
         grey = ((wide * 255 + most // 2) // most).astype(np.uint8)
+        flat = Image.fromarray(255 - grey if page and page.is_inverted else grey)
+        key = image.info.get("transparency")
+        if isinstance(key, int):
+            flat = flat.convert("RGB")
+            flat.paste(background, mask=Image.fromarray(wide == key))
         # Pillow cuts values above 255, so that nearly everything is white.
-        return Image.fromarray(255 - grey if page and page.is_inverted else grey), 255
+        return flat, 255
     if image.mode == "LAB":
         lab, srgb = (ImageCms.createProfile(name) for name in ("LAB", "sRGB"))
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         return converted or image, 255
-    if image.mode in ("1", "YCbCr", "HSV"):
+    if image.mode in ("1", "YCbCr", "HSV") and "transparency" not in image.info:
         return image.convert("RGB"), 0
     layered = image.convert("RGBA")
     below = Image.new("RGBA", layered.size, (*background, 255))

@@ -28,7 +28,13 @@ from pipelines.media.headers import (
 )
 from pipelines.media.limits import COSTLY_FROM_BYTES, MAX_EXPANSION, MAX_SCANS
 from pipelines.media.looks import Look, look_of
-from pipelines.media.open_picture import check_pixels, load_tiff, open_header, stated_orientation
+from pipelines.media.open_picture import (
+    check_pixels,
+    correct_transparent_colour,
+    load_tiff,
+    open_header,
+    stated_orientation,
+)
 from pipelines.media.phash import PerceptualSignature, perceptual_signature
 from pipelines.media.tiff import read_tiff_picture
 from schemas.errors import BadRecord
@@ -186,6 +192,8 @@ def _decode(
         _check_cost(data, fmt, file)
         if fmt in _CONTAINER_CHECKS:
             _CONTAINER_CHECKS[fmt](data)  # 3
+        if fmt == "png":
+            correct_transparent_colour(file, png_bit_depth(data))
         orientation = stated_orientation(file)
         profile = file.info.get("icc_profile")
         profile = profile if isinstance(profile, bytes) and profile else None

@@ -67,6 +67,32 @@ def stated_orientation(file: ImageFile.ImageFile) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def correct_transparent_colour(file: ImageFile.ImageFile, bits: int) -> None:
+    """Gives the one transparent colour of a PNG in the values that Pillow decodes.
+
+    Pillow keeps it as it is stored, although it widens grey values of two and four bits, and cuts
+    colours of 16 bits.
+
+    Args:
+        file: The PNG.
+        bits: Its bits per channel.
+
+    Raises:
+        BadRecord: `media.unsupported_format`, if Pillow's pixels do not say which are transparent.
+    """
+    key, most = file.info.get("transparency"), (1 << bits) - 1
+    if file.mode == "L" and isinstance(key, int):
+        file.info["transparency"] = (key & most) * 255 // most
+    elif file.mode == "RGB" and isinstance(key, tuple):
+        if bits > 8:
+            raise BadRecord(
+                Reason.MEDIA_UNSUPPORTED_FORMAT,
+                f"PNG with colours of {bits} bits of which one is transparent; export it with an "
+                "alpha channel, or with 8 bits a channel",
+            )
+        file.info["transparency"] = tuple(value & most for value in key)
+
+
 def load_tiff(file: ImageFile.ImageFile) -> None:
     """Decodes a TIFF, of as many pixels as the deal allows; Pillow has a limit of its own.
 

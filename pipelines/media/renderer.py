@@ -8,7 +8,7 @@ from schemas.deal import Deal
 from schemas.deal_render import RenderTerms
 
 # Increased when the same settings give other bytes.
-_RENDERER = "render-v1"
+_RENDERER = "render-v2"
 _FILM_RENDERER = "film-v1"
 # They bring the codecs: another version may write other bytes for the same pixels.
 _LIBRARIES = ("pillow", "simplejpeg")

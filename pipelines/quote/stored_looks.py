@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.features.file_names import parse_feature_file
 from pipelines.features.store import read_feature_file
 from pipelines.quote.candidates import Candidate
 from pipelines.quote.looks import Looks, Whole, to_whole
@@ -83,7 +84,7 @@ def _tables(store: Store) -> dict[str, list[str]]:
     """Returns the files of each table of embeddings, by its prefix."""
     found: dict[str, list[str]] = defaultdict(list)
     for item in store.list(layout.FEATURES):
-        if item.key.startswith(_TABLES) and item.key.endswith(".parquet"):
+        if item.key.startswith(_TABLES) and parse_feature_file(item.key):
             found[item.key.rpartition("/")[0]].append(item.key)
     return {prefix: sorted(keys) for prefix, keys in found.items()}
 

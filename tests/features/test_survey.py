@@ -194,3 +194,29 @@ def test_files_of_earlier_releases_are_read_unchecked(store: Store) -> None:
     store.delete(f"{scores(store).prefix}/{0:016x}-{9:016x}-0123456789ab.parquet")
     store.delete(item.key)
     assert set(scores(store).load(0, 9)) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("notes.parquet", "Copy of {}.parquet", "{} (1).parquet", "{}.sync-conflict-1.parquet"),
+        *("zz-yy-xx.parquet", "-1-5-a.parquet", "kept/{}.parquet"),
+    ],
+)
+def test_files_with_other_names_are_not_read_and_are_shown(store: Store, name: str) -> None:
+    scores(store).save(0, 9, [score("a")])
+    [item] = store.list()
+    stem = item.key.rpartition("/")[2].removesuffix(".parquet")
+    foreign = f"{scores(store).prefix}/{name.format(stem)}"
+    other = FeatureTable(store, "scores", "clip@2", SCORES_SCHEMA, ScoreRow)
+    other.save(0, 9, [score("b")])
+    [copied] = store.list(other.prefix)
+    store.write_bytes(foreign, store.read_bytes(copied.key))
+    store.delete(copied.key)
+    assert set(scores(store).load(0, 9)) == {"a"}
+    own = next(one for one in survey_features(store) if one.prefix == scores(store).prefix)
+    assert own.model == "clip@1"
+    if not name.startswith("kept/"):
+        assert read_content(store, own).damaged.keys() == {foreign}
+    assert compact_table(store, own) == 1
+    assert store.exists(foreign)
