@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pipelines.run.counts import StepCounts
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json
+from pipelines.storage.tables import Json, read_json
 from schemas.errors import RunError
 
 _Found = TypeVar("_Found")
 
 
-def parsed(store: Store, key: str, parse: Callable[[Any], _Found]) -> _Found:
+def parsed(store: Store, key: str, parse: Callable[[Json], _Found]) -> _Found:
     """Reads what is wanted of a JSON file of a run, which may be damaged.
 
     Raises:
@@ -56,17 +56,17 @@ class PlanOfShards:
     shards: int
 
     @staticmethod
-    def of(value: Any) -> PlanOfShards:
+    def of(value: Json) -> PlanOfShards:
         """Returns it from its JSON data."""
         enrich, select = (StepCounts.from_json(value[step]) for step in ("enrich", "select"))
         return PlanOfShards(enrich, select, bool(value["stopped"]), int(value["shards"]))
 
 
-def counts_in(name: str) -> Callable[[Any], StepCounts]:
+def counts_in(name: str) -> Callable[[Json], StepCounts]:
     """Returns what reads a step's counts from the field of that name."""
     return lambda value: StepCounts.from_json(value[name])
 
 
-def samples_in(receipt: Any) -> int:
+def samples_in(receipt: Json) -> int:
     """Returns how many samples a shard's receipt has."""
     return int(receipt["shard"]["samples"])
