@@ -74,7 +74,7 @@ class AttemptRecord(_Record):
     """How the run went this time."""
 
     engine: str
-    workers: int
+    workers: int | None  # when it began; none if the engine does not say
     started: str  # UTC, ISO 8601
     ended: str
     elapsed_s: float

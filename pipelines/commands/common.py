@@ -20,6 +20,7 @@ from schemas.presets import PRESETS
 
 OptionsParent = argparse.ArgumentParser | argparse._ArgumentGroup  # options can be added to either
 _MAX_WORKERS = 8
+_WORKERS_PER_CORE = 4  # more share a core's time, and each loads its own models
 documents_printed = 0  # in this process; an error is printed as JSON only if there is none yet
 _END_OF_DAY = time(23, 59, 59, 999_999, UTC)
 
@@ -60,8 +61,11 @@ def _as_of_error(text: str, option: str) -> InputError:
 
 def default_workers() -> int:
     """Returns the number of cores available, up to eight, as each process loads its own models."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return min(cores, _MAX_WORKERS)
+    return min(_cores(), _MAX_WORKERS)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def print_json(value: object) -> None:
@@ -166,7 +170,7 @@ def add_run_options(parser: OptionsParent) -> None:
     """Adds the options of commands that run the pipeline."""
     parser.add_argument(
         "--workers",
-        type=positive_int,
+        type=worker_processes,
         default=default_workers(),
         metavar="N",
         help=f"processes to use (default: one per core, at most 8; here {default_workers()})",
@@ -175,9 +179,24 @@ def add_run_options(parser: OptionsParent) -> None:
 
 def positive_int(text: str) -> int:
     """Reads a whole number above 0; used as an argparse type."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number
+
+
+def worker_processes(text: str) -> int:
+    """Reads a number of processes that this machine can start; used as an argparse type."""
+    number = positive_int(text)
+    most = max(_MAX_WORKERS, _WORKERS_PER_CORE * _cores())
+    if number > most:
+        raise argparse.ArgumentTypeError(
+            f"{number} is more than this machine can use; at most {most}, "
+            f"{_WORKERS_PER_CORE} a core"
+        )
     return number
 
 

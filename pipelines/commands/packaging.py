@@ -51,7 +51,7 @@ from pipelines.steps.few_workers import with_workers_needed
 from pipelines.steps.observe import Tell
 from pipelines.steps.package import package
 from pipelines.steps.retry import include_changed_files
-from pipelines.steps.runner import check_engine
+from pipelines.steps.runner import check_engine, worker_count
 from pipelines.steps.worker_models import choose_by, load_if_new
 from schemas.errors import InputError, counted
 
@@ -96,6 +96,7 @@ def run_package(
         origin: The process that workers are forked from, if there are any.
     """
     check_engine(beam_options)  # before anything is written
+    options.workers = worker_count(beam_options, options.workers)
     results, progress = consoles(options)
     tell = telemetry(options, progress)
     with (

@@ -155,7 +155,7 @@ def _parse_draw(options: argparse.Namespace) -> SampleDraw | None:
         return SampleDraw(share=_parse_percentage("--sample", options.sample), seed=seed)
     try:
         return SampleDraw(count=positive_int(options.sample), seed=seed)
-    except ValueError as error:
+    except argparse.ArgumentTypeError as error:
         raise InputError(
             "Not a sample size", f"--sample {options.sample}", "Write 1000, or 2%."
         ) from error

@@ -82,8 +82,8 @@ def _timed(time: StepTime | None, total_s: float) -> list[str]:
 def work_lines(attempt: AttemptRecord) -> list[str]:
     """Returns what the work took, for people; at most 80 characters a line with the indent."""
     work = attempt.work
-    on = f"{attempt.engine}, {counted(attempt.workers, 'worker')}"
-    lines = [f"{seconds_text(attempt.elapsed_s)} in all, on {on}"]
+    workers = "" if attempt.workers is None else f", {counted(attempt.workers, 'worker')}"
+    lines = [f"{seconds_text(attempt.elapsed_s)} in all, on {attempt.engine}{workers}"]
     if work.media_bytes or work.decode_s or work.model_calls:
         lines.append(
             f"decoding {seconds_text(work.decode_s)}, models {seconds_text(work.inference_s)} in "

@@ -130,9 +130,10 @@ def _of_run(record: RunRecord) -> _Attributes:
         "version": record.version,
         "run_id": record.run_id,
         "engine": attempt.engine,
-        "workers": attempt.workers,
         "outcome": record.outcome.value,
     }
+    if attempt.workers is not None:
+        found["workers"] = attempt.workers
     if record.delivered is not None:
         found |= record.delivered.model_dump()
     return _named(found)

@@ -28,7 +28,7 @@ class Observed:
 
     Attributes:
         engine: Name of Beam's runner.
-        workers: Number of processes, for the embedded one.
+        workers: Number of workers when it began; None if the engine does not say.
         begun_s: When it began, in seconds since 1970.
         steps: The counts of the steps that ran, in order.
         costs: What they took, and publishing.
@@ -38,7 +38,7 @@ class Observed:
     """
 
     engine: str
-    workers: int
+    workers: int | None
     begun_s: float
     steps: dict[str, StepCounts] = field(default_factory=dict)
     costs: dict[str, Cost] = field(default_factory=dict)

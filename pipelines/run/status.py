@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,8 +19,15 @@ from pipelines.run.lease_record import (
     assess_lease,
     latest_lease_record,
 )
+from pipelines.run.left_so_far import (
+    PlanOfShards,
+    counts_in,
+    first_line,
+    parsed,
+    samples_in,
+    text_of,
+)
 from pipelines.storage.store import ObjectInfo, Store
-from pipelines.storage.tables import read_first_line, read_json
 from schemas import layout
 from schemas.errors import RunError
 from schemas.run_record import RunOutcome, RunRecord
@@ -161,7 +167,7 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
         version: Name of the version.
     """
     begun = f"{layout.agency_prefix(deal_id, version)}/{layout.RUN_RECORD}"
-    run_id = str(read_json(store, begun)["run_id"]) if store.exists(begun) else ""
+    run_id = parsed(store, begun, lambda v: text_of(v["run_id"])) if store.exists(begun) else ""
     record = _record(store, layout.run_record_path(deal_id, version), run_id)
     now_s = store.now_s()
     holder = _holder(store, deal_id, version, now_s)
@@ -188,7 +194,7 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
         steps or recorded_steps(record),
         at,
         holder,
-        str(read_json(store, started.key)["command"]) if started is not None else "",
+        "" if started is None else _command(store, started.key),
         record,
     )
 
@@ -207,6 +213,13 @@ def recorded_steps(record: RunRecord | None) -> dict[str, StepCounts]:
         for name in ("read", "screen", "enrich", "select", "write")
         if name in found
     }
+
+
+def _command(store: Store, key: str) -> str:
+    try:
+        return parsed(store, key, lambda value: text_of(value["command"]))
+    except FileNotFoundError:  # it has just ended
+        return ""
 
 
 def _record(store: Store, key: str, run_id: str) -> RunRecord | None:
@@ -264,34 +277,35 @@ def _read_work(
     batches = [name for name in found if name.startswith("batches/")]
     if "verdict.json" not in found:
         return {}, StepProgress("read", "batches", len(batches))
-    steps = {"read": StepCounts.from_json(read_json(store, f"{work}/verdict.json")["counts"])}
+    steps = {"read": parsed(store, f"{work}/verdict.json", counts_in("counts"))}
     if "screen.json" not in found:
         of_batch = ("cleared/", "refused/", "agency/decisions/screen-")
         done = {_batch(name) for name in found if name.startswith(of_batch)}
         return steps, StepProgress("screen", "batches", len(done), len(batches))
-    screen = read_json(store, f"{work}/screen.json")
-    steps["screen"] = StepCounts.from_json(screen)
+    steps["screen"], units_of = parsed(
+        store, f"{work}/screen.json", lambda value: (StepCounts.from_json(value), value["units"])
+    )
     if "plan.json" not in found:
         begun_s = max(since_s, found["screen.json"].modified_s)
         steps["enrich"], recent = _read_units(store, work, found, begun_s)
         left = steps["screen"].passed - steps["enrich"].entered
         rate = _rate(recent, now_s, begun_s)
         units = sum(_is_receipt(name, "units") for name in found)
-        return steps, StepProgress("enrich", "units", units, screen.get("units"), left, rate)
-    plan = read_json(store, f"{work}/plan.json")
-    steps["enrich"] = StepCounts.from_json(plan["enrich"])
-    steps["select"] = StepCounts.from_json(plan["select"])
+        return steps, StepProgress("enrich", "units", units, units_of, left, rate)
+    plan = parsed(store, f"{work}/plan.json", PlanOfShards.of)
+    steps |= {"enrich": plan.enrich, "select": plan.select}
+    if plan.stopped:
+        return steps, StepProgress("publish", "shards", 0, plan.shards)
     shards = [one for name, one in found.items() if _is_receipt(name, "shards")]
-    if plan["stopped"] or len(shards) == plan["shards"]:
-        return steps, StepProgress("publish", "shards", len(shards), plan["shards"])
     begun_s = max(since_s, found["plan.json"].modified_s)
-    receipts = [(one, read_json(store, one.key)) for one in shards]
-    samples = [(one.modified_s, value["shard"]["samples"]) for one, value in receipts]
+    samples = [(one.modified_s, parsed(store, one.key, samples_in)) for one in shards]
     written = sum(count for _, count in samples)
     steps["write"] = StepCounts(entered=written, passed=written)
+    if len(shards) == plan.shards:
+        return steps, StepProgress("publish", "shards", len(shards), plan.shards)
     rate = _rate(sum(count for at_s, count in samples if at_s >= begun_s), now_s, begun_s)
     left = steps["select"].passed - written
-    return steps, StepProgress("write", "shards", len(shards), plan["shards"], left, rate)
+    return steps, StepProgress("write", "shards", len(shards), plan.shards, left, rate)
 
 
 def _batch(name: str) -> str:
@@ -307,9 +321,8 @@ def _read_units(
     units = [one for name, one in found.items() if _is_receipt(name, "units")]
     keys = [one.key for one in units]
     with ThreadPoolExecutor(_READERS) as threads:  # there may be thousands
-        lines = threads.map(partial(read_first_line, store), keys)
-        for one, line in zip(units, lines, strict=True):
-            counts = StepCounts.from_json(json.loads(line)["counts"])
+        read = partial(parsed, store, parse=counts_in("counts"), read=first_line)
+        for one, counts in zip(units, threads.map(read, keys), strict=True):
             total.add(counts)
             recent += counts.entered if one.modified_s >= since_s else 0
     return total, recent

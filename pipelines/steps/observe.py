@@ -15,7 +15,7 @@ from pipelines.run.logs import log, start_logging
 from pipelines.run.record import Observed
 from pipelines.run.undelivered import UndeliveredError
 from pipelines.steps.at_work import error_fields
-from pipelines.steps.runner import engine_name
+from pipelines.steps.runner import engine_name, knows_workers
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
@@ -43,10 +43,12 @@ def observing(store: Store, job: Job, tell: Tell | None = None) -> Iterator[Obse
     """
     start_logging(job.log)
     now_s = time.time()
-    observed = Observed(engine_name(job.beam_options), job.workers, job.begun_s or now_s)
+    workers = job.workers if knows_workers(job.beam_options) else None
+    observed = Observed(engine_name(job.beam_options), workers, job.begun_s or now_s)
     if job.begun_s:
         observed.costs["prepare"] = Cost(1, job.begun_s, now_s, now_s - job.begun_s)
-    log("run.started", {"engine": observed.engine, "workers": observed.workers})
+    known = {} if workers is None else {"workers": workers}
+    log("run.started", {"engine": observed.engine, **known})
     try:
         yield observed
     except BaseException as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import apache_beam as beam
 import grpc
@@ -25,7 +26,8 @@ from pipelines.steps.beam_defaults import (
     silence_lost_connections,
 )
 from pipelines.steps.beam_metrics import beam_counters
-from pipelines.steps.engine_options import DASK_RUNNER, dask_scheduler
+from pipelines.steps.beam_options import check_read_here, read_beam_options
+from pipelines.steps.engine_options import dask_scheduler
 from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
@@ -109,11 +111,11 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
     """Returns the runner that Beam's options name; None for the embedded one.
 
     Raises:
-        InputError: If there is no such runner, the runner or mode must not be used, the service
-            that it needs does not answer, or a worker of it has another version of the program.
+        InputError: If there is no such runner or option, the runner or mode must not be used, or
+            the service that it needs does not answer.
     """
-    asked = PipelineOptions([*beam_options]).get_all_options()
-    runner = _full_name(asked["runner"])
+    asked = read_beam_options(beam_options)
+    runner = _full_name(cast("str | None", asked["runner"]))
     name = runner.rpartition(".")[2]
     if name in _FETCHING:
         raise InputError(
@@ -128,10 +130,6 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             f"--runner={asked['runner']}",
             "Use --engine dask --scheduler tcp://HOST:PORT.",
         )
-    if runner == DASK_RUNNER:
-        from pipelines.steps.dask_run import check_cluster  # Dask is an extra
-
-        check_cluster(dask_scheduler(beam_options))
     if asked["direct_running_mode"] == "multi_threading":
         raise InputError(
             "This mode loses rows in Beam 2.77",
@@ -139,8 +137,34 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
             "Leave it out; set the number of processes with --workers.",
         )
     if name == _PORTABLE:
-        _check_endpoint(asked["job_endpoint"])
-    return None if name in ("", _EMBEDDED) else runner
+        _check_endpoint(cast("str | None", asked["job_endpoint"]))
+    if name not in ("", _EMBEDDED):
+        return runner
+    check_read_here(beam_options)
+    return None
+
+
+def worker_count(beam_options: Sequence[str], processes: int) -> int:
+    """Returns how many workers share a run when it begins, as far as its engine says.
+
+    Args:
+        beam_options: Beam's options for the engine.
+        processes: How many processes of this machine the embedded engine uses.
+
+    Raises:
+        InputError: If no Dask scheduler answers, it has no workers, or one has another version of
+            the program.
+    """
+    if scheduler := dask_scheduler(beam_options):
+        from pipelines.steps.dask_run import check_cluster  # Dask is an extra
+
+        return check_cluster(scheduler)
+    return processes
+
+
+def knows_workers(beam_options: Sequence[str]) -> bool:
+    """Whether the number of workers is known, as it is not of engines behind a job service."""
+    return bool(dask_scheduler(beam_options)) or engine_name(beam_options) == _EMBEDDED
 
 
 def _full_name(given: str | None) -> str:

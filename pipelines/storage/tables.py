@@ -21,6 +21,8 @@ _LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
+Json = Any  # of a file that this program wrote
+
 
 def table_digest(table: pa.Table) -> str:
     """Returns the sha256 of a table's schema and rows."""
@@ -123,7 +125,7 @@ def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
         return file.read_row_groups(groups, use_threads=False)
 
 
-def read_json(store: Store, key: str) -> Any:
+def read_json(store: Store, key: str) -> Json:
     """Reads a JSON file that this program wrote."""
     return json.loads(store.read_bytes(key))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from dataclasses import replace
@@ -23,7 +24,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
-from schemas.errors import InputError
+from schemas.errors import InputError, RunError
 
 RUN = "0123456789abcdef"
 WORK = f"agency/work/{RUN}"
@@ -104,6 +105,8 @@ def test_a_running_run_says_where_it_is(
     assert status.at is not None
     found = (status.at.step, status.at.done, status.at.of, status.at.assets_left)
     assert found == (stage, done, of, left)
+    written = {"write": 4, "publish": 6}.get(stage)
+    assert (status.steps["write"].passed if "write" in status.steps else None) == written
     if stage == "enrich":
         assert status.steps["enrich"].entered == 5 and status.steps["enrich"].refused_assets == 1
     for label, text in status_lines(status):
@@ -187,3 +190,18 @@ def test_the_printed_record_is_json(store: Store) -> None:
 def test_the_command_is_one() -> None:
     words = shlex.split(COMMAND + " --catalogue c")[1:]
     assert build_parser(["package"]).parse_args(words).deal == Path("acme.toml")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"run": 1}', '{"run_id": 3}', "\xff"])
+@pytest.mark.parametrize(
+    "name",
+    ["acme/v0001/agency/run.json"]
+    + [f"{WORK}/{name}" for name in (layout.STARTED, "verdict.json", "screen.json", "plan.json")]
+    + [f"{WORK}/units/00000.json", f"{WORK}/shards/a.json"],
+)
+def test_a_damaged_file_is_named(store: Store, name: str, text: str) -> None:
+    hold(store)
+    leave_work(store, "enrich" if "units" in name else "write")
+    store.write_bytes(name, text.encode("latin-1"))
+    with pytest.raises(RunError, match=re.escape(name)):
+        read_status(store, "acme", "v0001")

@@ -26,7 +26,7 @@ from pipelines.steps.dask_cluster import check_workers
 from pipelines.steps.dask_engine import DaskEngine
 from pipelines.steps.dask_identity import identity_probe
 from pipelines.steps.engine_options import dask_scheduler, engine_options
-from pipelines.steps.runner import check_engine
+from pipelines.steps.runner import check_engine, worker_count
 from pipelines.storage.progress import report_progress
 from schemas.errors import InputError, RunError
 
@@ -319,10 +319,16 @@ def test_beam_s_own_dask_runner_is_refused() -> None:
 def test_missing_scheduler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "_ANSWER_S", 1)
     with pytest.raises(InputError, match="No Dask scheduler answers: --scheduler tcp://127"):
-        check_engine(engine_options("dask", "tcp://127.0.0.1:9", []))
+        worker_count(engine_options("dask", "tcp://127.0.0.1:9", []), 2)
 
 
 def test_workers_are_not_counted_here(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--workers", "3"]
     assert main(["package", "--catalogue", "none", "--deal", "none.toml", *given]) == 2
     assert "--workers is for processes of this machine: --workers 3" in capsys.readouterr().err
+
+
+def test_the_workers_of_the_cluster_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_run, "check_cluster", {"tcp://h:1": 7}.get)
+    assert worker_count(engine_options("dask", "tcp://h:1", []), 2) == 7
+    assert worker_count(engine_options(None, "", []), 2) == 2

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 import socket
+from collections.abc import Sequence
 
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
 
 from pipelines.steps.beam_defaults import RunOptions
-from pipelines.steps.runner import check_engine
+from pipelines.steps.engine_options import engine_options
+from pipelines.steps.runner import check_engine, knows_workers
 from schemas.errors import InputError
 
 
@@ -77,3 +79,46 @@ def test_option_views_are_cached_and_share_values() -> None:
     carried = pickle.loads(pickle.dumps(options))
     assert carried.view_as(StandardOptions).runner == "PortableRunner"
     assert carried.view_as(StandardOptions) is not view
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--runn=PortableRunner"], "no such option: --beam=--runn=PortableRunner"),
+        (["--nonsense=3"], "no such option: --beam=--nonsense=3"),
+        (["--runner=FnApiRunner", "--jobendpoint=h:1"], "no such option: --beam=--jobendpoint=h:1"),
+        (["runner=Flink"], r"two dashes: --beam=runner=Flink. Write --beam=--runner=Flink"),
+        (["-runner=Flink"], "two dashes: --beam=-runner=Flink. Write --beam=--runner=Flink"),
+        (["--job_endpoint=h:1"], "other engines than the embedded one: --beam=--job_endpoint=h:1"),
+        (["--environment_type=LOOPBACK"], "other engines than the embedded one"),
+        (["--parallelism=many"], "does not take this option: argument --parallelism: invalid int"),
+        (["--runner=flink", "--parallelism=many"], "does not take this option"),
+    ],
+)
+def test_option_that_nobody_would_read_is_refused(
+    options: list[str], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        check_engine(options)
+    assert capfd.readouterr().err == ""  # Beam's parser has hundreds of lines of usage
+
+
+def test_options_of_beam_s_own_are_accepted() -> None:
+    assert check_engine(["--direct_num_workers=2"]) is None
+    assert check_engine(["--runner=flink", "--asked_of_the_job_service=1"]) == "FlinkRunner"
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ([], True),
+        (["--runner=FnApiRunner"], True),
+        (engine_options("dask", "tcp://h:1", []), True),
+        (["--runner=PortableRunner"], False),
+        (["--runner=flink"], False),
+    ],
+)
+def test_workers_are_counted_where_the_engine_says_how_many(
+    options: Sequence[str], known: bool
+) -> None:
+    assert knows_workers(options) is known
