@@ -17,13 +17,14 @@ from pipelines.storage.columns import Column, numbers_in, values_of
 _Values = TypeVar("_Values", bound="Column | Sequence[object]")
 
 # Stripped from both ends of every text: an id with a stray blank would not match its consents.
-# Blanks of every width, line and paragraph ends, controls, and characters that show nothing.
+# Blanks of every width, line and paragraph ends, and characters that show nothing. Of the controls
+# only those that fill, separate or end: a database that writes a bit as a byte writes yes as 1.
 BLANK_CHARACTERS = "".join(
     map(
         chr,
         (
-            *range(0x21),
-            *range(0x7F, 0xA1),
+            *(0, 0x1A, *range(0x09, 0x0E), *range(0x1C, 0x21)),
+            *range(0x80, 0xA1),
             *(0xAD, 0x61C, 0x1680, 0x180E),
             *range(0x2000, 0x2010),
             *range(0x2028, 0x2030),
@@ -164,7 +165,7 @@ def _octet_table(last: bool) -> npt.NDArray[np.bool_]:
     """Returns which octets begin or end an absent word or a blank around it."""
     table = np.zeros(256, np.bool_)
     table[0x80:] = True  # dashes and wide blanks
-    table[:0x21] = True
+    table[[ord(blank) for blank in BLANK_CHARACTERS if blank.isascii()]] = True
     for word in ABSENT_WORDS:
         for spelled in (word, word.upper()):
             table[spelled.encode()[-1 if last else 0]] = True

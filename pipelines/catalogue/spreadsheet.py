@@ -20,6 +20,7 @@ from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.files import read_blocks
 from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.sheet_order import check_order
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
 
@@ -233,6 +234,8 @@ def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Ro
         name = sheet_name or _only_sheet(stored, origin)
         for sheet in (stored[name], written[name]):
             sheet.reset_dimensions()  # a wrong one would cut rows off, or make them endless
+        with stored[name]._get_source() as source:
+            check_order(source)
         pairs = zip(stored[name].iter_rows(), written[name].iter_rows(), strict=True)
         for position, (values, sources) in enumerate(pairs, start=1):
             row = _Row(position, [_value(cell.value) for cell in values])

@@ -208,3 +208,36 @@ def test_a_link_to_itself_is_no_folder(tmp_path: Path) -> None:
     folder = _catalogue(tmp_path, assets=[asset("A-1")])
     (folder / "1.jpg").symlink_to("1.jpg")
     assert decide(folder, deal(), gate=False).cleared == ["A-1"]
+
+
+# A database that writes a bit as a byte writes yes as 1: it shows nothing, and says something.
+SAYING_CONTROLS = ("\x01", "\x02", "\x08", "\x0e", "\x19", "\x1b", "\x7f", " \x01 ", "\x01\x00")
+
+
+@pytest.mark.parametrize("text", SAYING_CONTROLS)
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("exclusive", "sensitive", "minors", "territories_out", "valid_until", "licence_code"),
+        *("grant_train_gen", "release_ids"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_cell_of_control_characters_is_not_empty(
+    tmp_path: Path, kind: str, column: str, text: str
+) -> None:
+    rows = [asset("A-1"), asset("A-2", "c-2", **{column: text})]
+    folder = _catalogue(tmp_path, assets=rows)
+    if kind != "csv":
+        (folder / "assets.csv").unlink()
+    if kind == "jsonl":
+        (folder / "assets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist([dict(rows[1]), rows[0]]), folder / "assets.parquet")
+    assert "A-2" not in decide(folder, deal(), gate=False).cleared
+
+
+@pytest.mark.parametrize("text", ["\x00", "\x00\x00", "\x1a", "\u200b", " \t", "\xad"])
+def test_what_fills_or_ends_a_file_is_empty(tmp_path: Path, text: str) -> None:
+    folder = _catalogue(tmp_path, assets=[asset("A-1", exclusive=text)])
+    assert decide(folder, deal(), gate=False).cleared == ["A-1"]

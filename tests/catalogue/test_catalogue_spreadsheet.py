@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from openpyxl import Workbook
 
 from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.catalogue.sheet_order import check_order
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import asset, csv_bytes, read_all, write_catalogue
 
@@ -121,6 +123,53 @@ def test_a_formula_counts_by_its_stored_value(tmp_path: Path) -> None:
             after.writestr(entry, data)
     table = read_table(open_catalogue(str(_folder(tmp_path, sink.getvalue()))), "consents")
     assert table["value"].to_pylist() == ["deny"]
+
+
+def _edited(book: Workbook, change: Callable[[bytes], bytes]) -> bytes:
+    """A workbook with its sheet's XML changed."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_bytes(book))) as before, zipfile.ZipFile(sink, "w") as after:
+        for entry in before.infolist():
+            data = before.read(entry)
+            if entry.filename.endswith("sheet1.xml"):
+                changed = change(data)
+                assert changed != data
+                data = changed
+            after.writestr(entry, data)
+    return sink.getvalue()
+
+
+OUT_OF_ORDER: dict[str, Callable[[bytes], bytes]] = {
+    "a row twice": lambda xml: xml.replace(b'<row r="3"', b'<row r="2"'),
+    "a row after a later one": lambda xml: xml.replace(b'<row r="2"', b'<row r="7"'),
+    "a cell twice": lambda xml: xml.replace(b'r="D3"', b'r="C3"'),
+    "a cell after a later one": lambda xml: xml.replace(b'r="C3"', b'r="ZZ3"'),
+    "a cell of another row": lambda xml: xml.replace(b'r="C3"', b'r="C9"'),
+}
+
+
+@pytest.mark.parametrize("name", OUT_OF_ORDER)
+def test_rows_and_cells_out_of_order_are_refused(name: str, tmp_path: Path) -> None:
+    book = _book(["c-1", "all", "allow", "2026-01-01"], ["c-1", "all", "deny", "2026-03-01"])
+    folder = _folder(tmp_path, _edited(book, OUT_OF_ORDER[name]))
+    with pytest.raises(InputError, match="comes after"):
+        read_table(open_catalogue(str(folder)), "consents")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize("block", [16, 100, 1 << 20])
+def test_order_is_checked_whatever_is_read_at_a_time(
+    rows: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.catalogue.sheet_order._BLOCK_BYTES", block)
+    xml = b"".join(
+        b'<row spans="1:2" r="%d"><c s="1" r="A%d"/><x:c r="AB%d" t="s"><v>1</v></x:c></row>'
+        % (row, row, row)
+        for row in range(1, rows + 1)
+    )
+    check_order(io.BytesIO(xml))
+    with pytest.raises(ValueError, match=f"row {rows} comes after row {rows}"):
+        check_order(io.BytesIO(xml + b'<row r="%d"/>' % rows))
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", csv_bytes([asset()])])

@@ -28,6 +28,11 @@ class LanguageWords:
     has_spaces: bool = True
 
 
+# What is written in English whatever the language around it, but for "ai", which is a word in some.
+EVERYWHERE = (
+    "tdm, text and data mining, data mining, machine learning, deep learning, genai, llm, llms"
+)
+
 LANGUAGES: dict[str, LanguageWords] = {
     "English": LanguageWords(
         "ai, genai, artificial intelligence, machine learning, deep learning, ml, llm, llms, "
@@ -43,6 +48,7 @@ LANGUAGES: dict[str, LanguageWords] = {
         "opting out, object, objects, objected, exclud*, excluding, excluded, restrict*, banned, "
         "ban, against, illegal*, unauthori*, unlawful*, except, declin*, withheld, withhold*, "
         "withdraw*, revok*, off limits, barred, keep out, hands off, unwelcome, unlicensed, "
+        "infring*, breach*, violat*, "
         "permission required, requires permission",
     ),
     "German": LanguageWords(
@@ -190,13 +196,13 @@ LANGUAGES: dict[str, LanguageWords] = {
         "大規模言語モデル",
         "学習",
         "禁止, 不可, 禁ず, 禁じ, 拒否, お断り, 不許可, しない, しません, 認めない, 認めません, "
-        "しないで, できません, 無断, 遠慮, 厳禁, ng, 除く, 反対",
+        "しないで, できません, 無断, 遠慮, 厳禁, ng, 除く, 反対, 使わない, 用いない, 使用しない",
         has_spaces=False,
     ),
     "Chinese": LanguageWords(
         "ai, 人工智能, 人工智慧, 机器学习, 機器學習, 深度学习, 深度學習, 数据挖掘, 資料探勘, "
         "數據挖掘, 文本挖掘, 大模型, 语言模型, 語言模型",
-        "训练, 訓練, 模型",
+        "训练, 訓練, 模型, 学习, 學習",
         "禁止, 不得, 不允许, 不允許, 不可, 不能, 不许, 不許, 严禁, 嚴禁, 拒绝, 拒絕, 保留, "
         "未经, 未經, 勿, 不用于, 不用於, 不同意, 不授权, 不授權",
         has_spaces=False,
@@ -272,6 +278,22 @@ LANGUAGES: dict[str, LanguageWords] = {
         "trajnim*, trajnoj*",
         "nuk, mos, pa, jo, ndalo*, ndaluar, asnjehere",
     ),
+    "Welsh": LanguageWords(
+        "ai, deallusrwydd artiffisial, dysgu peirian*",
+        "hyfforddi*",
+        "ni, nid, na, dim, heb, gwaherddir, gwahardd*, peidiwch",
+    ),
+    "Irish": LanguageWords(
+        "intleacht shaorga, hintleachta saorga, intleachta saorga, foghlaim meaisin, ai",
+        "oiliuint, traenail*",
+        "ni, nil, gan, na, cosc*, toirmisc*, diultaithe",
+    ),
+    "Sinhala": LanguageWords(
+        "ai, කෘත්‍රිම බුද්ධිය*, යන්ත්‍ර ඉගෙනුම*",
+        "පුහුණු*",
+        "තහනම්, නොකළ, එපා, නැත",
+        has_spaces=False,
+    ),
     "Swahili": LanguageWords(
         "akili bandia, akili mnemba, akili unde",
         "kufundish*, mafunzo, kufunza",
@@ -329,10 +351,26 @@ PHRASES: tuple[str, ...] = (
     *("noai", "no ai", "noimageai", "no image ai", "notrain", "do not train", "don t train"),
     *("not for ai", "ai opt out", "opt out of ai", "human only no ai", "no genai", "no gen ai"),
     *("not for training", "no training", "no scraping", "do not scrape"),
-    *("train ai n", "ai train no", "tdm reserved", "tdm reservation 1", "tdm rights reserved"),
+    *(
+        "train ai n",
+        "train genai n",
+        "usage ai n",
+        "ai train no",
+        "tdm reserved",
+        "tdm reservation 1",
+        "tdm rights reserved",
+    ),
     # The statutes under which text and data mining is reserved.
     *("directive 2019 790", "directive eu 2019 790", "richtlinie eu 2019 790", "2019 790"),
-    *("44b abs", "art 4 3 dsm", "article 4 3 dsm", "article 4 3 of the dsm", "artikel 4 dsm"),
+    *(
+        "44b abs",
+        "art 4 dsm",
+        "article 4 dsm",
+        "art 4 3 dsm",
+        "article 4 3 dsm",
+        "article 4 3 of the dsm",
+        "artikel 4 dsm",
+    ),
     *("anti ai", "ai unwelcome", "no derivatives for ai"),
     *("44b urhg", "l122 5 3", "l 122 5 3"),
 )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.signals.file.denial_words import HARMLESS, LANGUAGES, PHRASES
+from pipelines.signals.file.denial_words import EVERYWHERE, HARMLESS, LANGUAGES, PHRASES
 
 _NEAR_WORDS = 14
 _NEAR_CHARS = 40  # where words are not written apart
@@ -24,6 +24,8 @@ _SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|[。！？]|\n\s*\n")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _NO_WORD = re.compile(r"[\W_]+")
 _PHRASES_NUMBER = -1  # among the numbers of languages
+# "DisallowAITraining" and "#NoToAIArt" are words written together.
+_JOINED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _INITIALS = re.compile(r"\b([a-z]) (?=[a-z]\b)")  # A.I. is AI
 
 
@@ -90,6 +92,8 @@ def find_denial(text: str, is_rights_field: bool, phrases: Sequence[str] = ()) -
         if phrase:
             return phrase[0].strip()
         found = _builtin_denial(folded, is_rights_field)
+        if found is None and _JOINED.search(sentence):
+            found = _builtin_denial(fold(_JOINED.sub(" ", sentence)), is_rights_field)
         if found is not None:
             return found
     return None
@@ -134,7 +138,7 @@ def _first_words() -> tuple[_Numbers, dict[int, _Numbers]]:
     stems: dict[int, dict[str, set[int]]] = {}
     heads = [(_PHRASES_NUMBER, phrase.split()[0]) for phrase in PHRASES]
     for number, words in enumerate(LANGUAGES.values()):
-        uses = f"{words.uses},{words.rights_uses}".split(",")
+        uses = f"{words.uses},{EVERYWHERE},{words.rights_uses}".split(",")
         heads += [(number, use.split()[0]) for use in uses]
     for number, head in heads:
         word = fold(head).split()[0]
@@ -157,7 +161,7 @@ def _without_harmless(folded: str) -> str:
 def _matcher(number: int) -> _Matcher:
     """One language, compiled when a text first has a word of it."""
     words = tuple(LANGUAGES.values())[number]
-    uses, refusals = words.uses.split(","), words.refusals.split(",")
+    uses, refusals = f"{words.uses},{EVERYWHERE}".split(","), words.refusals.split(",")
     return _Matcher(
         _words_pattern(uses, words.has_spaces),
         _words_pattern([*uses, *words.rights_uses.split(",")], words.has_spaces),

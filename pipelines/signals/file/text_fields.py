@@ -27,7 +27,8 @@ _MAX_TEXT_CHARS = 1 << 20
 _MAX_KEPT_CHARS = 1000
 _CODE_PAGES = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "mac_roman"),
-    *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp"),
+    *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp", "utf-16-le", "utf-16-be"),
+    *("iso8859_5", "mac_cyrillic", "cp866", "cp437", "cp852"),
 )
 _RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
 _WIDE_RUNS = (
@@ -115,7 +116,9 @@ def _is_data(text: str) -> bool:
 
 
 def other_decodings(raw: bytes) -> tuple[str, ...]:
-    """A text that is not UTF-8 in every code page that it may be in."""
+    """A text that is not UTF-8 in every code page that it may be in; one of 7 bits in JIS's."""
+    if b"\x1b$" in raw and raw.isascii():
+        return (raw.decode("iso2022_jp", "replace"),)
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -40,10 +40,13 @@ _KEPT_NAMES = frozenset(
 )
 # Names that speak of the uses, or refuse any, as far as a value may be no more than yes or no.
 _TELLING_NAME = re.compile(
-    r"no_?-?ai\b|noai|(?<!cons)train|mining|gen_?ai|ai_?(?:us|right|opt|consent|perm|licen)|machine_?learn|"
+    r"no_?-?(?:image|gen)?_?-?ai\b|noai|(?<!cons)train|mining|gen_?ai|generativeai|machine_?learn|tdm|"
+    r"(?:ai|\bml|llm)_?-?(?:us|right|opt|consent|perm|licen|allow)|^(?:allow|permit)\w*(?:ai|ml)$|"
     r"^reuseProhibited$",
     re.IGNORECASE,
 )
+# Names that refuse what their value names, such as `prohibits` and `ai-train`.
+_REFUSING_NAME = re.compile(r"prohibit|forbid|disallow|den(?:y|ied|ies)|exclud", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_-]")
 _FALSE_WORDS = frozenset("false 0 no n f off none never".split())
 _MAX_SHORT_VALUE = 40
@@ -82,10 +85,10 @@ def _said_by_name(key: str, text: str) -> str:
 
     `aiTraining` with `false` is a refusal, and so is `reuseProhibited` with `true`.
     """
-    if not _TELLING_NAME.search(key) or len(text) > _MAX_SHORT_VALUE:
-        return ""
-    is_false = text.strip().casefold() in _FALSE_WORDS
     name = _HUMP.sub(" ", key)
+    if not _TELLING_NAME.search(key) or len(text) > _MAX_SHORT_VALUE:
+        return f"{name}: {text}" if _REFUSING_NAME.search(key) else ""
+    is_false = text.strip().casefold() in _FALSE_WORDS
     refuses_by_name = find_denial(f"AI training: {name}", True) is not None
     if refuses_by_name:
         return "" if is_false else f"{name} ({text}): no AI training"

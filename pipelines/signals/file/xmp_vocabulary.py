@@ -14,7 +14,9 @@ PLUS = "http://ns.useplus.org/ldf/xmp/1.0/"
 PLUS_VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 TDM_NAMESPACES = tuple(
-    f"{scheme}://www.w3.org/ns/tdmrep{end}" for scheme in ("http", "https") for end in "/#"
+    f"{scheme}://www.w3.org/ns/tdmrep{end}"
+    for scheme in ("http", "https")
+    for end in ("/", "#", "")
 )
 IPTC_NAMESPACES = (IPTC_EXT, "http://iptc.org/std/Iptc4xmpExt/2008-02-19/")
 _DC = "http://purl.org/dc/elements/1.1/"
@@ -149,5 +151,5 @@ _WATCHED = (
 
 
 def is_watched(uri: str) -> bool:
-    """Whether a property is read. Case is ignored in TDMRep's names and matters in all others."""
-    return uri in _WATCHED or ("/tdmrep" in uri and uri.lower() in _TDM)
+    """Whether a property is read. Case is ignored in TDMRep's and matters in all others."""
+    return uri in _WATCHED or uri.lower() in _TDM

@@ -50,6 +50,32 @@ PLACES = {
     "property AITraining": _xmp("<q:AITraining>false</q:AITraining>"),
     "property DataMining": _xmp("<q:DataMining>Prohibited</q:DataMining>"),
     "reuseProhibited": _xmp("<q:reuseProhibited>True</q:reuseProhibited>"),
+    "property noimageai": _xmp("<q:noimageai>1</q:noimageai>"),
+    "property GenerativeAI": _xmp("<q:GenerativeAI>prohibited</q:GenerativeAI>"),
+    "property AllowAI": _xmp("<q:AllowAI>0</q:AllowAI>"),
+    "property MLUse": _xmp("<q:MLUse>denied</q:MLUse>"),
+    "property tdmReservation": _xmp("<q:tdmReservation>1</q:tdmReservation>"),
+    "property tdm-reservation": _xmp("<q:tdm-reservation>true</q:tdm-reservation>"),
+    "property prohibits": _xmp("<q:prohibits>ai-train</q:prohibits>"),
+    "property prohibition": _xmp(
+        '<q:prohibition rdf:resource="http://www.w3.org/ns/odrl/2/dataMining"/>'
+    ),
+    "property JSON": _xmp('<q:x>{"ai_training": "notAllowed"}</q:x>'),
+    "namespace without its end": _xmp(
+        "<t:reservation xmlns:t='http://www.w3.org/ns/tdmrep'>1</t:reservation>",
+    ),
+    "JIS": build.jpeg(build.jpeg_segment(0xFE, "AI学習禁止".encode("iso2022_jp"))),
+    **{
+        f"{encoding} of {text}": build.jpeg(build.jpeg_segment(0xFE, text.encode(encoding)))
+        for text, encodings in {
+            "AI学習禁止": ("utf-16-le", "utf-16-be"),
+            "Запрещено использовать для искусственного интеллекта": (
+                *("iso8859_5", "mac_cyrillic", "cp866"),
+            ),
+            "Die Nutzung für künstliche Intelligenz ist untersagt": ("cp437", "cp850"),
+        }.items()
+        for encoding in encodings
+    },
     "https": _xmp(
         "<t:reservation xmlns:t='https://www.w3.org/ns/tdmrep/'>1</t:reservation>",
     ),
@@ -234,3 +260,53 @@ def test_a_name_in_reverse_is_the_same_owner() -> None:
     assert same_owner("Garcia, Jose", "© 2024 José García")
     assert not same_owner("Garcia Jose", "José García")  # nobody says which is which
     assert not same_owner("Garcia, Maria", "© 2024 José García")
+
+
+HARMLESS_PROPERTIES = {
+    "AIGenerated": "false",
+    "CreatedWithAI": "no",
+    "NoImageAI": "false",
+    "tdmReservation": "0",
+    "AllowAI": "yes",
+    "prohibits": "resale",
+    "Trainer": "Jo",
+    "MLUse": "allowed",
+    "Format": "0",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS_PROPERTIES)
+def test_a_property_that_refuses_nothing_denies_nothing(name: str) -> None:
+    found = read_metadata(_xmp(f"<q:{name}>{HARMLESS_PROPERTIES[name]}</q:{name}>"))
+    assert found.signals == ()
+
+
+JOINED_WORDS = ("DisallowAITraining", "#NoToAIArt", "Content-Usage: train-genai=n", "usage: ai=n")
+TAKEN_FROM_ENGLISH = (
+    *("Geen TDM", "Zastrzeżenie TDM", "TDM verboten", "Zákaz TDM", "TDM yasaktır", "TDM kielletty"),
+    *("Machine learning interdit", "Zakaz LLM", "Förbud mot machine learning"),
+)
+FURTHER = (
+    *("Ni chaniateir hyfforddi deallusrwydd artiffisial", "Ní cheadaítear oiliúint AI"),
+    *("AI සඳහා තහනම්", "AI学習に使わないでください", "AI学习禁止"),
+    "Training of LLMs is a breach of copyright",
+)
+
+
+@pytest.mark.parametrize("text", [*JOINED_WORDS, *TAKEN_FROM_ENGLISH, *FURTHER])
+def test_a_refusal_in_joined_or_foreign_words_is_heard(text: str) -> None:
+    assert find_denial(text, is_rights_field=True)
+    assert find_denial(text, is_rights_field=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "McDonald, no people",
+        "Shot on GoPro, no filter",
+        "No DeLorean",
+        "OpenStreetMap, not to scale",
+    ],
+)
+def test_joined_words_that_refuse_nothing(text: str) -> None:
+    assert find_denial(text, is_rights_field=True) is None
