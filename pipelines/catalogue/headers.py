@@ -27,6 +27,9 @@ _FREE_TEXT = frozenset(
     "payee_ref media_type weight width height bytes sha256 duration_ms".split()
 )
 
+# No two rows of assets, contributors or releases have the same one.
+_OF_ONE_ROW = frozenset("asset_id media_uri contributor_id release_id".split())
+
 
 @dataclass(frozen=True)
 class ColumnMatch:
@@ -93,9 +96,9 @@ def match_columns(
     alone = sum(map(bool, present)) == 1  # then the separator is wrong, or it is a title
     if alone:
         missing = missing[:1]
-    for ours in missing:
-        faults.add(_missing_column_error(table, ours, mapping, present, origin))
     unread = sorted(set(open_names) - set(found.values()) - {name for _, name in sources})
+    for ours in missing:
+        faults.add(_missing_column_error(table, ours, mapping, present, unread, origin))
     # What resembles a missing column was named with it, unless there is but one column.
     of_interest = [
         name
@@ -269,10 +272,16 @@ def _distance(one: str, other: str) -> int:
 
 
 def _missing_column_error(
-    table: str, ours: str, mapping: TableMapping, present: Sequence[str], origin: str
+    table: str,
+    ours: str,
+    mapping: TableMapping,
+    present: Sequence[str],
+    unread: Sequence[str],
+    origin: str,
 ) -> InputError:
+    """Returns the error; it suggests columns that are not read, and a constant where one may be."""
     theirs = mapping.agency_column(ours)
-    guesses = close_matches(theirs, present)
+    guesses = close_matches(theirs, unread)
     wanted = f"{table}.{ours}" if ours == theirs else f"{table}.{ours} (mapped to {theirs!r})"
     line = f'[{mapping.where}.columns] {ours} = "{guesses[0] if guesses else "Their Column"}"'
     hint = f"Similar columns: {', '.join(guesses)}. " if guesses else ""
@@ -282,6 +291,10 @@ def _missing_column_error(
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(present) == 1 and mark in present[0]:
             hint = f"Its only column contains {word}: state the right separator. "
+    # Neither a joined file nor one of codes has constants, and a mapped column cannot be one.
+    takes_constants = mapping.where == f"mapping.{table}" and ours not in dict(mapping.columns)
+    if takes_constants and ours not in _OF_ONE_ROW and len(named) > 1:
+        line += f"; or, if all rows have the same value: [{mapping.where}.constants] {ours} = …"
     return InputError(
         f"The table {table} lacks the column {ours}",
         f"{wanted} in {origin}, which has {', '.join(named) or 'no columns'}",

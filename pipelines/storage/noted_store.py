@@ -42,5 +42,7 @@ class NotedStore:
             listed: The object in a listing that was made after it was written.
         """
         md5, sha256 = self._digests.get(listed.key, ("", ""))
-        etag = listed.marker.partition("-")[0].strip('"')
+        # A marker ends in the time and the size. What is left is the whole ETag: that of an object
+        # of several parts is the MD5 of their MD5s, a dash and their number.
+        etag = listed.marker.rsplit("-", 2)[0].strip('"')
         return sha256 if md5 and etag == md5 else ""

@@ -137,6 +137,58 @@ def test_missing_column_is_named_with_similar_columns(kind: str, tmp_path: Path)
         assert part in message
 
 
+def _refusal(folder: Path, rows: list[dict[str, object]], mapping: str) -> str:
+    """Returns what is said of a catalogue whose assets lack a column."""
+    raw_catalogue(folder, "assets.csv", csv_bytes(rows))
+    (folder / "mapping.toml").write_text(mapping)
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    return str(caught.value)
+
+
+def test_no_column_that_is_read_or_ignored_is_suggested_for_a_missing_one(tmp_path: Path) -> None:
+    row = asset() | {"contributors": "c-1:10000", "License Class": "creative"}
+    del row["licence_model"], row["licence_class"]
+    mapped = '[mapping.assets.columns]\nlicence_class = "License Class"\n'
+    said = _refusal(tmp_path, [row], mapped)
+    assert "lacks the column licence_model" in said
+    assert "Similar columns" not in said
+    assert '[mapping.assets.columns] licence_model = "Their Column"' in said
+    said = _refusal(tmp_path, [row | {"License Mode": "RF"}], mapped)
+    assert "Similar columns: License Mode. " in said
+    assert '[mapping.assets.columns] licence_model = "License Mode"' in said
+    ignored = '[mapping.assets]\nignore = ["License Mode"]\n' + mapped
+    assert "Similar columns" not in _refusal(tmp_path, [row | {"License Mode": "RF"}], ignored)
+    own = {name: value for name, value in asset().items() if name != "licence_class"}
+    said = _refusal(tmp_path, [own | {"contributors": "c-1:10000"}], "")
+    assert "lacks the column licence_class" in said and "Similar columns" not in said
+
+
+@pytest.mark.parametrize(
+    ("missing", "mapping", "is_said"),
+    [
+        ("licence_model", "", True),
+        ("status", "", True),
+        ("asset_id", "", False),  # no two assets have the same
+        ("media_uri", "", False),
+        ("status", '[mapping.assets.columns]\nstatus = "State"\n', False),  # it cannot be both
+    ],
+)
+def test_a_constant_is_named_where_one_may_stand_for_a_missing_column(
+    missing: str, mapping: str, is_said: bool, tmp_path: Path
+) -> None:
+    row = {name: value for name, value in asset().items() if name != missing}
+    said = _refusal(tmp_path, [row | {"contributors": "c-1:10000"}], mapping)
+    assert f"lacks the column {missing}" in said
+    line = f"or, if all rows have the same value: [mapping.assets.constants] {missing} = …"
+    assert (line in said) == is_said and ("constants" in said) == is_said
+    if is_said:  # and it is true
+        value = asset()[missing]
+        text = f'[mapping.assets.constants]\n{missing} = "{value}"\n'
+        (tmp_path / "mapping.toml").write_text(text)
+        assert read_all(tmp_path)[0][missing].to_pylist() == [value]
+
+
 def test_csv_with_semicolons_is_reported_as_such(tmp_path: Path) -> None:
     data = csv_bytes([asset()]).replace(b",", b";")
     with pytest.raises(InputError, match="separated by semicolons"):

@@ -113,3 +113,12 @@ def test_conflicting_digests_are_not_trusted(file: Path, tmp_path: Path) -> None
     table(tmp_path).save(0, 9, [digest_cache_row(at, "ab" * 32, "jpg")])
     table(tmp_path).save(0, 9, [digest_cache_row(at, "cd" * 32, "jpg")])
     assert load_digest_cache(table(tmp_path), 0, 9)[at.key]["media_sha256"] == ""
+
+
+@pytest.mark.parametrize("shift_s", [-1_000_000, 1_000_000])
+def test_a_file_has_changed_when_its_bytes_or_its_status_did(shift_s: int, file: Path) -> None:
+    """The later counts: a file whose time was set back has changed now."""
+    now_s = time.time()
+    os.utime(file, (now_s, now_s + shift_s))
+    expected = now_s if shift_s < 0 else now_s + shift_s
+    assert abs(state(file).changed_s - expected) < 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +55,42 @@ def test_what_has_no_rate() -> None:
     assert average_rate(6, 15, Fraction(1, 60)) == 24
     assert average_rate(6, 0, base) == average_rate(6, -1, base) == 0
     assert average_rate(1, 10**15, base).denominator <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("rate", "unit", "frames"),
+    [
+        # 24/s and 24,000/1,001 both have each frame at most a tick away.
+        (Fraction(24_000, 1001), 600, 22),
+        (Fraction(24_000, 1001), 600, 23),
+    ],
+)
+def test_the_rate_that_fits_best_is_taken(rate: Fraction, unit: int, frames: int) -> None:
+    ticks = [round(unit * number / rate) for number in range(frames)]
+    off = [abs(tick - number * Fraction(unit, 24)) for number, tick in enumerate(ticks)]
+    assert max(off) == 1  # so 24 fits too
+    assert constant_rate(ticks, Fraction(1, unit)) == rate
+
+
+@pytest.mark.parametrize(
+    ("ticks", "unit", "rate"),
+    [
+        ([0, 4, 7, 12, 16], 60, 15),  # four units apart: one may be a unit off
+        ([0, 4, 9, 12, 16], 60, 15),
+        ([0, 4, 6, 12, 16], 60, None),  # two units off
+        ([0, 3, 5, 9, 12], 45, None),  # nearer frames may not be off
+        ([0, 40, 70, 120, 160], 600, 15),  # the same in a finer time base
+        ([0, 30, 50, 90, 120], 450, None),
+    ],
+)
+def test_frames_four_units_apart_may_be_a_unit_off(
+    ticks: list[int], unit: int, rate: int | None
+) -> None:
+    assert constant_rate(ticks, Fraction(1, unit)) == rate
+
+
+@pytest.mark.parametrize("base", [Fraction(0), Fraction(-1, 600)])
+def test_a_time_base_that_is_not_positive_gives_no_rate(base: Fraction) -> None:
+    assert constant_rate([0, 25, 50], base) is None
+    assert constant_rate([0, 25, 51, 75], base) is None
+    assert average_rate(6, 15, base) == 0

@@ -12,7 +12,16 @@ import pytest
 
 from pipelines.features.guard import this_guard
 from pipelines.media.films import Film
-from pipelines.media.stretches import BLACK, FROZEN, MAX_STRETCHES, Stretch, longest
+from pipelines.media.stretches import (
+    BLACK,
+    FROZEN,
+    MAX_STRETCHES,
+    SILENT,
+    StillFinder,
+    Stretch,
+    longest,
+    stretches_between,
+)
 from tests.media.media_samples import LIMITS, film
 
 _RATE, _HZ = 24, 48_000
@@ -189,3 +198,75 @@ def test_a_dim_still_shot_between_blacks() -> None:
     found = seen(made(still(20, 0) + moving(3) + still(21, 0)))
     [shot, *_] = [one for one in found.shots if one.first_frame <= 21 < one.end_frame]
     assert 20 <= shot.keyframe < 23
+
+
+# docs/profiles.md: a grid of 32 x 18 cells, here each the sum of 4 x 4 samples of luma.
+_GRID, _SAMPLES = 32 * 18, 16
+
+
+def ranges(*grids: list[int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Returns where a film of these grids, in sums of luma, is black and frozen."""
+    finder = StillFinder()
+    finder.add(np.asarray(grids, np.int16))
+    finder.finish()
+    return finder.black, finder.frozen
+
+
+def grid(luma: int, bright: int = 0, more: int = 0) -> list[int]:
+    """A grid of one luma; some of its cells are bright, and the last one has another sum."""
+    return [3000] * bright + [luma * _SAMPLES] * (_GRID - bright - 1) + [luma * _SAMPLES + more]
+
+
+@pytest.mark.parametrize(("luma", "is_black"), [(0, True), (31, True), (32, True), (33, False)])
+def test_black_is_a_luma_of_at_most_32(luma: int, is_black: bool) -> None:
+    assert ranges(grid(luma))[0] == ([(0, 1)] if is_black else [])
+
+
+@pytest.mark.parametrize(("bright", "is_black"), [(0, True), (11, True), (12, False)])
+def test_98_of_100_cells_are_black(bright: int, is_black: bool) -> None:
+    """Of 576 cells, 564.48 are 98 of 100: 565 must be black."""
+    assert (100 * (_GRID - bright) >= 98 * _GRID) == is_black
+    assert ranges(grid(16, bright))[0] == ([(0, 1)] if is_black else [])
+    assert ranges(grid(32, bright - 1, more=1) if bright else grid(32))[0] == (
+        [(0, 1)] if is_black else []
+    )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("step", "is_frozen"), [(0, True), (32, True), (33, False)])
+def test_frozen_is_a_step_of_at_most_2_in_every_cell(sign: int, step: int, is_frozen: bool) -> None:
+    found = ranges(grid(100), grid(100, more=sign * step))[1]
+    assert found == ([(0, 2)] if is_frozen else [])
+
+
+def test_slow_movement_ends_a_frozen_stretch_and_one_picture_is_none() -> None:
+    """Each picture is compared with the stretch's first one."""
+    assert ranges(*(grid(100, more=16 * at) for at in range(6)))[1] == [(0, 3), (3, 6)]
+    assert ranges(*(grid(100, more=33 * at) for at in range(4)))[1] == []
+    assert ranges(grid(100))[1] == []
+
+
+@pytest.mark.parametrize(("kind", "least_ms"), [(BLACK, 200), (FROZEN, 1000), (SILENT, 1000)])
+@pytest.mark.parametrize("start_ms", [0, 700])
+def test_shorter_stretches_are_left_out_unless_one_is_the_whole_film(
+    kind: str, least_ms: int, start_ms: int
+) -> None:
+    def kept(length_ms: int, film_ms: int) -> bool:
+        span = (start_ms, start_ms + length_ms)
+        found = stretches_between(kind, [span], film_ms)
+        assert found in ([], [Stretch(kind, *span)])
+        return bool(found)
+
+    assert kept(least_ms, 60_000) and kept(least_ms + 1, 60_000)
+    assert not kept(least_ms - 1, 60_000) and not kept(1, 60_000)
+    assert kept(least_ms - 1, least_ms - 1) and kept(150, 150)
+    assert not kept(149, 150) and not kept(least_ms - 1, least_ms)
+    assert not kept(0, 0) and kept(1, 1)
+
+
+def test_at_most_64_of_each_kind_are_listed() -> None:
+    """Of equally long ones, the first; in the order of kinds, then of time."""
+    many = [Stretch(kind, 500 * at, 500 * at + 300) for at in range(65) for kind in (SILENT, BLACK)]
+    found = longest([*many, Stretch(FROZEN, 7, 9000)])
+    first = {kind: tuple(one for one in many if one.kind == kind)[:64] for kind in (BLACK, SILENT)}
+    assert found == (*first[BLACK], Stretch(FROZEN, 7, 9000), *first[SILENT])

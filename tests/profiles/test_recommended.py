@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.profiles.captions import choose_caption, share_of_synthetic
+from pipelines.profiles.captions import choose_caption, draws_synthetic, share_of_synthetic
 from tests.profiles.rows import caption
 
 SOURCES = ("title", "description", "keywords", "model", "zero-shot")
@@ -63,3 +63,38 @@ def test_the_rule(given: list[tuple[str, int, bool]], share: int, asset: str) ->
     assert chosen in kind
     if kind is not said:
         assert chosen["score"] == max(one["score"] for one in kind)
+
+
+@given(asset=st.integers(0, 2**64).map(lambda number: f"{number:064x}"))
+def test_the_draw_is_below_the_share(asset: str) -> None:
+    """The first eight bytes of the digest, modulo 10,000; both sides of the edge."""
+    digest = hashlib.sha256(b"fairshard/caption\x00" + asset.encode()).hexdigest()
+    drawn = int(digest[:16], 16) % 10_000
+    assert not draws_synthetic(asset, drawn) and draws_synthetic(asset, drawn + 1)
+    assert not draws_synthetic(asset, 0) and draws_synthetic(asset, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("sources", "flagged", "share"),
+    [
+        (["title"], [], 0),
+        (["keywords"], [], 0),
+        (["title", "zero-shot"], [], 0),
+        (["keywords", "zero-shot"], [], 0),
+        (["model"], [], 10_000),
+        (["keywords", "model"], [], 10_000),  # keywords are no sentence
+        (["model", "zero-shot"], [], 10_000),
+        (["title", "model"], [], 3_000),
+        (["description", "model"], [], 3_000),
+        (["title", "model"], ["model"], 0),
+        (["model"], ["model"], 0),
+    ],
+)
+def test_the_share_is_that_of_the_kinds_that_are_there(
+    sources: list[str], flagged: list[str], share: int
+) -> None:
+    said = [
+        caption(source, f"by {source}", 0.5, flags=["person"] if source in flagged else [])
+        for source in sources
+    ]
+    assert share_of_synthetic(said, 3_000) == share

@@ -26,7 +26,7 @@ from pipelines.storage.recent import RecentFiles
 from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.s3_client import S3Client, S3Options, s3_client
 from pipelines.storage.s3_requests import take_request_counts
-from pipelines.storage.store import Store
+from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import read_block, write_blocks
 from schemas.errors import InputError, RunError
 from tests.faults.faulty_s3 import S3Fault, Schedule, faulty_proxy
@@ -385,6 +385,56 @@ def test_the_digest_of_a_written_object_is_known_until_it_is_replaced(store: Sto
     assert found == {"a": hashlib.sha256(b"mine").hexdigest(), "b": "", "c": ""}
     for marker in ("", '"of-another-kind"', "0" * 32):  # as other services have them
         assert noted.sha256_of(replace(listed["a"], marker=marker)) == ""
+
+
+def test_only_an_etag_that_is_the_md5_tells_the_digest(store: Store) -> None:
+    """Another key, an upload in parts, a weak ETag, a part of the MD5 or more: all may differ."""
+    noted = NotedStore(store)
+    noted.write_bytes("a", b"mine")
+    noted.write_bytes("b", b"other")
+    md5, rest = hashlib.md5(b"mine").hexdigest(), "1700000000.0-4"
+    a = ObjectInfo("a", 4)
+    known = hashlib.sha256(b"mine").hexdigest()
+    for etag in (f'"{md5}"', md5):
+        assert noted.sha256_of(replace(a, marker=f"{etag}-{rest}")) == known
+        assert noted.sha256_of(replace(a, key="b", marker=f"{etag}-{rest}")) == ""
+        assert noted.sha256_of(replace(a, key="never", marker=f"{etag}-{rest}")) == ""
+    for etag in (
+        *(f"{md5}-1", f"{md5}-12", f"W/{md5}", md5[:-1], md5[1:], f"{md5}0", f"0{md5}", "", "-"),
+        hashlib.md5(b"").hexdigest(),
+        hashlib.md5(b"other").hexdigest(),
+        known,
+    ):
+        for marker in (f'"{etag}"-{rest}', f"{etag}-{rest}", f'"{etag}"--0.5-4'):
+            assert noted.sha256_of(replace(a, marker=marker)) == "", marker
+
+
+def test_an_object_written_in_parts_or_twice_has_no_stale_digest(
+    store: Store, client: S3Client, bucket: str
+) -> None:
+    """The first object is made of the MD5s of the second one's parts, so that MD5s agree."""
+    noted = NotedStore(store)
+    parts = [b"a" * (5 << 20), b"b"]
+    noted.write_bytes("a", b"".join(hashlib.md5(part).digest() for part in parts))
+    upload = client.create_multipart_upload(Bucket=bucket, Key="p/a")["UploadId"]
+    etags = [
+        client.upload_part(Bucket=bucket, Key="p/a", UploadId=upload, PartNumber=number, Body=part)[
+            "ETag"
+        ]
+        for number, part in enumerate(parts, 1)
+    ]
+    client.complete_multipart_upload(
+        Bucket=bucket,
+        Key="p/a",
+        UploadId=upload,
+        MultipartUpload={
+            "Parts": [{"PartNumber": at, "ETag": etag} for at, etag in enumerate(etags, 1)]
+        },
+    )
+    noted.write_bytes("b", b"first")
+    noted.write_bytes("b", b"second")
+    found = {item.key: noted.sha256_of(item) for item in store.list()}
+    assert found == {"a": "", "b": hashlib.sha256(b"second").hexdigest()}
 
 
 def test_the_digests_of_files_in_a_folder_are_not_known(tmp_path: Path) -> None:
