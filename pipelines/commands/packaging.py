@@ -46,7 +46,7 @@ from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.complete import PackageResult
-from pipelines.steps.engine_options import seen_everywhere
+from pipelines.steps.engine_options import seen_everywhere, workers_note
 from pipelines.steps.few_workers import with_workers_needed
 from pipelines.steps.observe import Tell
 from pipelines.steps.package import package
@@ -95,9 +95,12 @@ def run_package(
         beam_options: Beam's options for the engine that they name.
         origin: The process that workers are forked from, if there are any.
     """
-    check_engine(beam_options)  # before anything is written
-    options.workers = worker_count(beam_options, options.workers)
     results, progress = consoles(options)
+    runner = check_engine(beam_options)  # before anything is written
+    if runner and not (options.as_many_workers_as_help or options.scheduler):
+        note = workers_note(runner, options.workers, options.requests_per_minute)
+        progress.print(note, markup=False, highlight=False, soft_wrap=True)
+    options.workers = worker_count(beam_options, options.workers)
     tell = telemetry(options, progress)
     with (
         tempfile.TemporaryDirectory(prefix="fairshard-") as folder,

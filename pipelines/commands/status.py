@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from pipelines.commands.common import add_general_options, consoles, print_json
 from pipelines.report.prometheus import prometheus_text
 from pipelines.report.status import show_status
-from pipelines.run.status import read_status
+from pipelines.run.status import RunStatus, read_status, unreadable
 from pipelines.run.versions import version_number
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas import layout
-from schemas.errors import InputError
+from schemas.errors import FairshardError, InputError
 
 EXAMPLES = """\
 examples:
@@ -24,7 +25,7 @@ examples:
 
 It reads the output alone, so it runs in another terminal or on another machine.
 
-exit codes: 0 running or delivered, 1 ended otherwise or cut off, 2 no such run
+exit codes: 0 running or delivered, 1 any other state or damaged, 2 no such run
 """
 
 
@@ -48,16 +49,35 @@ def run(options: argparse.Namespace) -> int:
     if options.prometheus and options.json:
         raise InputError("Two formats are asked for", "--prometheus --json", "Give one of them.")
     results, _ = consoles(options)
-    store, runs = find_runs(options.address)
-    found = [read_status(store, deal_id, version) for deal_id, version in runs]
+    found = _read_all(*find_runs(options.address))
     if options.prometheus:
         sys.stdout.write(prometheus_text(found))
+        for status in found:
+            if status.fault is not None:  # metrics have no place for it
+                sys.stderr.write(f"{status.deal_id}/{status.version}: {status.fault}\n")
     elif options.json:
         print_json([status.to_json() for status in found])
     else:
         for status in found:
             show_status(results, status)
     return 0 if all(status.is_well for status in found) else 1
+
+
+def _read_all(store: Store, runs: Sequence[tuple[str, str]]) -> list[RunStatus]:
+    """Reads the runs; of several, those that cannot be read do not keep the others back.
+
+    Raises:
+        FairshardError: If there is but one, and it cannot be read.
+    """
+    found = []
+    for deal_id, version in runs:
+        try:
+            found.append(read_status(store, deal_id, version))
+        except FairshardError as error:
+            if len(runs) == 1:
+                raise
+            found.append(unreadable(deal_id, version, error))
+    return found
 
 
 def find_runs(given: str) -> tuple[Store, list[tuple[str, str]]]:

@@ -13,6 +13,7 @@ from pipelines.report.durations import seconds_text
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.step_names import STEP_NAMES
+from pipelines.steps.engine_options import engine_as_typed
 from schemas.errors import counted
 from schemas.reason_info import Outcome
 from schemas.run_record import AttemptRecord, RunRecord, StepTime
@@ -83,7 +84,8 @@ def work_lines(attempt: AttemptRecord) -> list[str]:
     """Returns what the work took, for people; at most 80 characters a line with the indent."""
     work = attempt.work
     workers = "" if attempt.workers is None else f", {counted(attempt.workers, 'worker')}"
-    lines = [f"{seconds_text(attempt.elapsed_s)} in all, on {attempt.engine}{workers}"]
+    engine = engine_as_typed(attempt.engine)
+    lines = [f"{seconds_text(attempt.elapsed_s)} in all, on {engine}{workers}"]
     if work.media_bytes or work.decode_s or work.model_calls:
         lines.append(
             f"decoding {seconds_text(work.decode_s)}, models {seconds_text(work.inference_s)} in "

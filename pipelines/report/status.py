@@ -1,4 +1,4 @@
-"""Shows the state of a run; every line but addresses and commands fits 80 columns."""
+"""Shows the state of a run; every line but addresses, commands and errors fits 80 columns."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _WORDS = {
     RunState.FAILED: "failed",
     RunState.KILLED: "killed: its process is gone, and its work is not finished",
     RunState.INTERRUPTED: "interrupted, or refused for its inputs",
+    RunState.UNREADABLE: "not known: what it wrote cannot be read",
 }
 
 
@@ -41,6 +42,11 @@ def _attempt(status: RunStatus) -> AttemptRecord | None:
 
 def status_lines(status: RunStatus) -> Iterator[tuple[str, str]]:
     """Yields labels and texts."""
+    if status.fault is not None:
+        yield "Run", f"{status.deal_id}/{status.version}"
+        yield "State", _WORDS[status.state]
+        yield "Error", str(status.fault)
+        return
     yield "Run", f"{status.deal_id}/{status.version}, {status.run_id or 'not begun'}"
     yield "State", _WORDS[status.state]
     if status.holder is not None:

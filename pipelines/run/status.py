@@ -29,7 +29,7 @@ from pipelines.run.left_so_far import (
 )
 from pipelines.storage.store import ObjectInfo, Store
 from schemas import layout
-from schemas.errors import RunError
+from schemas.errors import FairshardError, RunError
 from schemas.run_record import RunOutcome, RunRecord
 
 _READERS = 8  # receipts that are read at once
@@ -44,6 +44,7 @@ class RunState(StrEnum):
     FAILED = "failed"  # an error ended it before that
     KILLED = "killed"  # its process is gone, and it did not give up its version
     INTERRUPTED = "interrupted"  # it was stopped by hand, or its inputs were refused
+    UNREADABLE = "unreadable"  # a file of it is damaged, or could not be had
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class RunStatus:
         holder: The process that holds the version; None if none does.
         command: The command that continues it; "" if it is not known.
         record: What the run left when it ended; None if nothing.
+        fault: Why it cannot be read; None if it was.
     """
 
     deal_id: str
@@ -116,6 +118,7 @@ class RunStatus:
     holder: Holder | None
     command: str = ""
     record: RunRecord | None = None
+    fault: FairshardError | None = None
 
     @property
     def is_well(self) -> bool:
@@ -124,7 +127,7 @@ class RunStatus:
 
     def to_json(self) -> dict[str, object]:
         """Returns it as JSON data."""
-        at, holder = self.at, self.holder
+        at, holder, fault = self.at, self.holder, self.fault
         return {
             "deal_id": self.deal_id,
             "version": self.version,
@@ -155,6 +158,9 @@ class RunStatus:
             },
             "continue_with": self.command if not self.is_well else None,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
+            "error": None
+            if fault is None
+            else {"what": fault.what, "which": fault.which, "remedy": fault.remedy},
         }
 
 
@@ -196,6 +202,13 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
         holder,
         "" if started is None else _command(store, started.key),
         record,
+    )
+
+
+def unreadable(deal_id: str, version: str, fault: FairshardError) -> RunStatus:
+    """Returns the state of a version whose files could not be read."""
+    return RunStatus(
+        deal_id, version, "", RunState.UNREADABLE, "", {}, at=None, holder=None, fault=fault
     )
 
 

@@ -11,6 +11,7 @@ from schemas.errors import InputError
 
 ENGINES = ("embedded", "dask")
 DASK_RUNNER = "pipelines.steps.dask_engine.DaskEngine"
+EMBEDDED_RUNNER = "FnApiRunner"
 _ADDRESS = "--dask_client_address="
 
 
@@ -52,6 +53,24 @@ def engine_options(engine: str | None, scheduler: str, beam: Sequence[str]) -> t
             "Dask is not installed", "--engine dask", "Run: pip install 'fairshard[package,dask]'"
         )
     return (f"--runner={DASK_RUNNER}", f"{_ADDRESS}{scheduler}")
+
+
+def engine_as_typed(runner: str) -> str:
+    """Returns an engine as a command names it, by its runner's name without a module."""
+    return {EMBEDDED_RUNNER: "embedded", DASK_RUNNER.rpartition(".")[2]: "dask"}.get(runner, runner)
+
+
+def workers_note(runner: str, workers: int, requests_per_minute: int) -> str:
+    """Returns what `--workers` does on an engine with workers of its own, on one line.
+
+    Args:
+        runner: The engine's runner, with or without a module.
+        workers: What was given.
+        requests_per_minute: The rate that was given; 0 for none.
+    """
+    does = "is used only to divide --requests-per-minute" if requests_per_minute else "sets nothing"
+    name = runner.rpartition(".")[2]
+    return f"--workers {workers} {does}: {name} has workers of its own."
 
 
 def dask_scheduler(beam_options: Sequence[str]) -> str:

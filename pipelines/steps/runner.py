@@ -27,14 +27,13 @@ from pipelines.steps.beam_defaults import (
 )
 from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.beam_options import check_read_here, read_beam_options
-from pipelines.steps.engine_options import dask_scheduler
+from pipelines.steps.engine_options import EMBEDDED_RUNNER, dask_scheduler
 from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
 
 Graph = Callable[[beam.Pipeline, Job], object]
 
-_EMBEDDED = "FnApiRunner"
 _PORTABLE = "PortableRunner"
 _FETCHING = ("DirectRunner", "PrismRunner", "SwitchingDirectRunner", "TestDirectRunner")
 _ANSWER_S = 10.0
@@ -104,7 +103,7 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
 def engine_name(beam_options: Sequence[str]) -> str:
     """Returns the name of the runner that Beam's options ask for."""
     asked = PipelineOptions([*beam_options]).get_all_options()["runner"]
-    return _full_name(asked).rpartition(".")[2] or _EMBEDDED
+    return _full_name(asked).rpartition(".")[2] or EMBEDDED_RUNNER
 
 
 def check_engine(beam_options: Sequence[str]) -> str | None:
@@ -138,7 +137,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
         )
     if name == _PORTABLE:
         _check_endpoint(cast("str | None", asked["job_endpoint"]))
-    if name not in ("", _EMBEDDED):
+    if name not in ("", EMBEDDED_RUNNER):
         return runner
     check_read_here(beam_options)
     return None
@@ -164,7 +163,7 @@ def worker_count(beam_options: Sequence[str], processes: int) -> int:
 
 def knows_workers(beam_options: Sequence[str]) -> bool:
     """Whether the number of workers is known, as it is not of engines behind a job service."""
-    return bool(dask_scheduler(beam_options)) or engine_name(beam_options) == _EMBEDDED
+    return bool(dask_scheduler(beam_options)) or engine_name(beam_options) == EMBEDDED_RUNNER
 
 
 def _full_name(given: str | None) -> str:

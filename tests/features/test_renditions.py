@@ -16,7 +16,7 @@ from PIL import Image
 from pipelines.features.fact_rows import facts_row
 from pipelines.features.guard import Guard, this_guard
 from pipelines.features.prepare import prepare_media
-from pipelines.features.renditions import find_form_refusal, needs_rendering
+from pipelines.features.renditions import find_form_refusal, find_frame_refusal, needs_rendering
 from pipelines.media.formats import Format
 from pipelines.media.images import decode_for_models
 from pipelines.media.render import RenderSettings, render_picture
@@ -217,6 +217,28 @@ def test_licence_and_constraints_forbid(
         assert found is None
     # What needs no rendition is delivered, whatever is forbidden.
     assert find_form_refusal(row, _facts(encode(picture(), "JPEG")), resolution, deal) is None
+
+
+@pytest.mark.parametrize(
+    ("licence", "constraints", "forbidding"),
+    [
+        ("", {}, ""),
+        ("CC-BY-4.0", {AssertionKind.ALTERATION: ("AL-CRP", "AL-FLP")}, ""),
+        ("", {AssertionKind.FILE_CONSTRAINT: ("IF-MFN", "IF-MID")}, ""),
+        ("CC-BY-ND-4.0", {}, "CC-BY-ND-4.0"),
+        ("", {AssertionKind.FILE_CONSTRAINT: ("IF-MFT",)}, "IF-MFT"),
+        ("", {AssertionKind.FILE_CONSTRAINT: ("IF-MMD",)}, "IF-MMD"),
+        ("", {AssertionKind.ALTERATION: ("AL-CLR",)}, "AL-CLR"),
+    ],
+)
+def test_what_forbids_frames_of_a_film(
+    licence: str, constraints: dict[AssertionKind, tuple[str, ...]], forbidding: str
+) -> None:
+    """A frame has neither the film's metadata nor its file type."""
+    row: Any = {"licence_code": licence}
+    found = find_frame_refusal(row, _resolution(constraints))
+    detail = f"needed because of frames of the film; forbidden by {forbidding}"
+    assert found == ((Reason.RENDITION_NOT_ALLOWED, detail) if forbidding else None)
 
 
 def test_deal_can_refuse_what_loaders_show_otherwise() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.cli import build_parser
+from pipelines.cli import build_parser, main
 from pipelines.commands.status import find_runs
 from pipelines.process.identity import this_process
 from pipelines.report.status import status_lines
@@ -173,6 +173,47 @@ def test_runs_are_found_by_output_deal_and_version(store: Store) -> None:
     for absent in (f"{uri}/acme/v0003", f"{uri}/none"):
         with pytest.raises(InputError, match="There is no run"):
             find_runs(absent)
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--prometheus"])
+def test_a_damaged_deal_does_not_keep_the_others_back(
+    store: Store, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for deal_id in ("good", "zeal"):
+        store.write_bytes(f"{deal_id}/v0001/agency/run.json", json_bytes({"run_id": RUN}))
+        store.write_bytes(f"{deal_id}/v0001/delivery/MANIFEST.json", b"{}")
+    whole = [one for one in ["status", store.uri, form] if one]
+    store.write_bytes("acme/v0001/delivery/MANIFEST.json", b"{}")
+    assert main(whole) == 0
+    assert "unreadable" not in capsys.readouterr().out.replace('state="unreadable"} 0', "")
+    store.write_bytes("acme/v0001/agency/run.json", b"{")
+    assert main(whole) == 1
+    out, err = capsys.readouterr()
+    which, remedy = "acme/v0001/agency/run.json (JSONDecodeError)", "fairshard clean"
+    if form == "--json":
+        found = {one["deal_id"]: one for one in json.loads(out)}
+        states = {deal_id: one["state"] for deal_id, one in found.items()}
+        assert states == {"acme": "unreadable", "good": "delivered", "zeal": "delivered"}
+        assert which in found["acme"]["error"]["which"] and not err
+        assert found["good"]["error"] is None and found["acme"]["version"] == "v0001"
+        return
+    named = err if form else out
+    assert which in named and remedy in named
+    for deal_id, state in {"acme": "unreadable", "good": "delivered", "zeal": "delivered"}.items():
+        if form:
+            labels = f'deal_id="{deal_id}",version="v0001"'
+            assert f'fairshard_run_state{{{labels},state="{state}"}} 1\n' in out
+            assert out.count(f'{labels},state="') == len(RunState)
+        else:
+            assert f"{deal_id}/v0001" in out
+    assert form or out.count("State       delivered") == 2
+
+
+def test_a_damaged_deal_alone_is_an_error(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    store.write_bytes("acme/v0001/agency/run.json", b"{")
+    assert main(["status", f"{store.uri}/acme"]) == 1
+    out, err = capsys.readouterr()
+    assert not out and "acme/v0001/agency/run.json" in err
 
 
 def test_reading_changes_nothing(store: Store, tmp_path: Path) -> None:

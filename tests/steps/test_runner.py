@@ -5,13 +5,17 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
 
+from pipelines.cli import main
+from pipelines.report.funnel import work_lines
+from pipelines.run.record import Observed
 from pipelines.steps.beam_defaults import RunOptions
-from pipelines.steps.engine_options import engine_options
-from pipelines.steps.runner import check_engine, knows_workers
+from pipelines.steps.engine_options import DASK_RUNNER, engine_options
+from pipelines.steps.runner import check_engine, engine_name, knows_workers
 from schemas.errors import InputError
 
 
@@ -56,6 +60,49 @@ def test_missing_job_service_is_reported_at_once() -> None:
             check_engine(["--runner=portable", f"--job_endpoint={endpoint}"])
 
 
+@pytest.mark.parametrize(
+    ("options", "typed"),
+    [
+        ((), "embedded"),
+        (engine_options("embedded", "", ()), "embedded"),
+        (("--runner=fnapi",), "embedded"),
+        ((f"--runner={DASK_RUNNER}", "--dask_client_address=tcp://h:1"), "dask"),
+        (("--runner=flink",), "FlinkRunner"),
+    ],
+)
+def test_the_summary_names_an_engine_as_it_is_typed(options: Sequence[str], typed: str) -> None:
+    attempt = Observed(engine_name(options), 2, 100.0).record("acme", "v0001", "r", 101.0).attempt
+    assert work_lines(attempt) == [f"1.0 s in all, on {typed}, 2 workers"]
+
+
+@pytest.mark.parametrize(
+    ("runner", "given", "note"),
+    [
+        ("PortableRunner", ["--workers=3"], "--workers 3 sets nothing: PortableRunner has workers"),
+        (
+            "apache_beam.runners.portability.portable_runner.PortableRunner",
+            ["--workers=3", "--requests-per-minute=60"],
+            "--workers 3 is used only to divide --requests-per-minute: PortableRunner has workers",
+        ),
+        ("PortableRunner", [], ""),
+        ("FnApiRunner", ["--workers=1"], ""),
+    ],
+)
+def test_workers_that_set_nothing_are_said_so(
+    runner: str, given: list[str], note: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["package", f"--catalogue={tmp_path}/none", f"--deal={tmp_path}/none.toml"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        beam = [f"--beam=--runner={runner}"]
+        if runner != "FnApiRunner":
+            beam.append(f"--beam=--job_endpoint=127.0.0.1:{server.getsockname()[1]}")
+        assert main([*words, f"--out={tmp_path}/out", *beam, *given]) == 2  # there is no deal
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "--workers" in line] == (
+        [f"{note} of its own."] if note else []
+    )
+
+
 def test_supported_runners_are_accepted() -> None:
     assert check_engine(["--runner=flink"]) == "FlinkRunner"
     assert check_engine(["--runner=a.module.Runner"]) == "a.module.Runner"
@@ -90,6 +137,9 @@ def test_option_views_are_cached_and_share_values() -> None:
         (["runner=Flink"], r"two dashes: --beam=runner=Flink. Write --beam=--runner=Flink"),
         (["-runner=Flink"], "two dashes: --beam=-runner=Flink. Write --beam=--runner=Flink"),
         (["--job_endpoint=h:1"], "other engines than the embedded one: --beam=--job_endpoint=h:1"),
+        (["--artifact_endpoint=h:1"], "embedded one: --beam=--artifact_endpoint=h:1"),
+        (["--environment_type=LOOPBACK"], "embedded one: --beam=--environment_type=LOOPBACK"),
+        (["--environment_config=x"], "embedded one: --beam=--environment_config=x"),
         (["--environment_type=LOOPBACK"], "other engines than the embedded one"),
         (["--parallelism=many"], "does not take this option: argument --parallelism: invalid int"),
         (["--runner=flink", "--parallelism=many"], "does not take this option"),
