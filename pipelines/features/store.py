@@ -60,10 +60,13 @@ _KEPT_BYTES = 64 << 20  # of files read from a bucket, in each process
 # Increased when the definition of a file's state changes.
 DIGEST_CACHE_MODEL = "states-v1"
 # Increased when probing or hashing gives other results for the same bytes.
-FACTS_MODEL = f"facts-v6 {SHOTS_MODEL}"
+FACTS_MODEL = f"facts-v7 {SHOTS_MODEL}"
 # What earlier releases stored. Their rows lack columns or have other shots, so a run computes them
 # again; perceptual hash and mean colours are the same.
-FORMER_FACTS_MODELS = ("facts-v3 shots-v1", "facts-v4 shots-v1", "facts-v5 shots-v2")
+FORMER_FACTS_MODELS = (
+    *("facts-v3 shots-v1", "facts-v4 shots-v1"),
+    *("facts-v5 shots-v2", "facts-v6 shots-v2"),
+)
 # Increased when measuring gives other results for the same bytes.
 MEASURES_MODEL = f"measures-v1 {SHOTS_MODEL}"
 
