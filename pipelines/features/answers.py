@@ -16,7 +16,7 @@ from pipelines.media.clips import Clip
 from pipelines.media.colour_profiles import PROFILE_NAMES
 from pipelines.media.films import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
-from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES, Look
+from pipelines.media.looks import Look, check_look
 from pipelines.media.phash import PerceptualSignature
 from pipelines.media.render_film import RenderedFilm
 from pipelines.media.stretches import Stretch
@@ -73,8 +73,7 @@ def image_answer(header: Header, blobs: Sequence[Blob]) -> HashedImage:
         if not _PHASH.fullmatch(signature.phash) or not _COLOUR.fullmatch(signature.colour):
             raise ValueError("signature")
         look = Look(*(bytes.fromhex(header["look"][name]) for name in ("search", "cells")))
-        if (len(look.search), len(look.cells)) != (LOOK_BYTES, CELLS_BYTES):
-            raise ValueError("look")
+        check_look(look)
         return HashedImage(image, facts, signature, look)
 
 

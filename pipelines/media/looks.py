@@ -1,10 +1,11 @@
 """Takes the look of a picture or of a film's frame: what near-duplicates are found and judged by.
 
-A look has three parts: how much there is to see, a hash with mean colours by which possible
-duplicates are found among millions, and 48 x 48 grey cells with 12 x 12 tints by which two pictures
-are compared. If what a picture shows lies on an even background, they are those of the smallest
-box around it (`pipelines.media.subject`). An icon, a drawing or a page of text is then described by
-what it shows rather than by the white around it.
+A look has four parts: how much there is to see, a hash with mean colours by which possible
+duplicates are found among millions, 48 x 48 grey cells with 12 x 12 tints by which two pictures are
+compared, and 128 x 128 grey cells by which those that are alike are compared closely. If what a
+picture shows lies on an even background, they are those of the smallest box around it
+(`pipelines.media.subject`). An icon, a drawing or a page of text is then described by what it shows
+rather than by the white around it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipelines.media.details import DETAILS_SIDE, pack_details, unpack_details
 from pipelines.media.phash import hash_of_cells
 from pipelines.media.subject import shown_box
 
@@ -56,9 +58,10 @@ class Look:
         search: LOOK_BYTES: the hash (32), the mean colours of a 4 x 4 grid (48), the width's share
             of width and height, of 255 (1), and the largest difference from the picture's usual
             shade (1).
-        cells: CELLS_BYTES: darkest shade and range of shades, in CELL_PARTS of a level; width and
-            height in pixels of what is shown, up to 255; each grey cell's shade in the range, from
-            0 to 255, row by row; and half the tints of a 12 x 12 grid (`tints_of`), from 128.
+        cells: First CELLS_BYTES: darkest shade and range of shades, in CELL_PARTS of a level; width
+            and height in pixels of what is shown, up to 255; each grey cell's shade in the range,
+            from 0 to 255, row by row; and half the tints of a 12 x 12 grid (`tints_of`), from 128.
+            Then finer cells, as `pipelines.media.details` packs them.
     """
 
     search: bytes
@@ -82,7 +85,9 @@ def look_of(image: Image.Image) -> Look:
     colours = np.asarray(tinted, np.int64)
     shape = bytes([round(255 * width / (width + height)), contrast])
     search = hash_of_cells(parts) + _mean_colours(colours) + shape
-    return Look(search, _pack_cells(parts, colours, (width, height)))
+    finer = levels.resize((DETAILS_SIDE,) * 2, Image.Resampling.BILINEAR, box)
+    details = pack_details(np.asarray(finer, np.float64))
+    return Look(search, _pack_cells(parts, colours, (width, height)) + details)
 
 
 def shows_elsewhere(looks: list[bytes]) -> bool:
@@ -135,15 +140,25 @@ class Cells:
         shades: In levels of 255, [pictures, 48, 48].
         tints: By how much red and blue differ from the brightness, [pictures, 12, 12, 2].
         sizes: Width and height in pixels of what is shown, up to 255, [pictures, 2].
+        packed: The looks' cells as they are stored, [pictures].
     """
 
     shades: NDArray[np.float64]
     tints: NDArray[np.int16]
     sizes: NDArray[np.int16]
+    packed: NDArray[np.object_]
+
+    def details(self, at: int) -> NDArray[np.float64]:
+        """Returns a picture's finer cells in levels of 255, [DETAILS_SIDE, DETAILS_SIDE].
+
+        Raises:
+            ValueError: If they are not what a look has.
+        """
+        return unpack_details(self.packed[at][CELLS_BYTES:])
 
     def __getitem__(self, at: slice | NDArray[np.intp]) -> Cells:
         """Returns some of the pictures."""
-        return Cells(self.shades[at], self.tints[at], self.sizes[at])
+        return Cells(self.shades[at], self.tints[at], self.sizes[at], self.packed[at])
 
 
 def brightness_of(colours: NDArray[_Integer]) -> NDArray[np.int64]:
@@ -158,20 +173,34 @@ def tints_of(colours: NDArray[_Integer]) -> NDArray[np.int64]:
     return tints
 
 
+def check_look(look: Look) -> None:
+    """Checks a look that may come from a process that a file has taken over.
+
+    Raises:
+        ValueError: If it is not what `look_of` returns.
+    """
+    if len(look.search) != LOOK_BYTES:
+        raise ValueError(f"a look takes {LOOK_BYTES} bytes, not {len(look.search)}")
+    unpack_cells([look.cells]).details(0)
+
+
 def unpack_cells(packed: list[bytes]) -> Cells:
-    """Returns looks' cells.
+    """Returns looks' cells; the finer ones only once they are asked for.
 
     Raises:
         ValueError: If one is not as long as cells are.
     """
-    if any(len(one) != CELLS_BYTES for one in packed):
-        raise ValueError(f"cells take {CELLS_BYTES} bytes, not {sorted(set(map(len, packed)))}")
-    parts = np.frombuffer(b"".join(packed), _PART)
+    if any(len(one) <= CELLS_BYTES for one in packed):
+        found = sorted(set(map(len, packed)))
+        raise ValueError(f"cells take more than {CELLS_BYTES} bytes, not {found}")
+    parts = np.frombuffer(b"".join(one[:CELLS_BYTES] for one in packed), _PART)
     low = parts["low"].astype(np.float64)[:, None, None]
     span = parts["range"].astype(np.float64)[:, None, None]
     shades = (low + parts["cells"] * span / 255) / CELL_PARTS
     tints = 2 * (parts["tints"].astype(np.int16) - 128)
-    return Cells(shades, tints, parts["size"].astype(np.int16))
+    kept = np.empty(len(packed), np.object_)
+    kept[:] = packed
+    return Cells(shades, tints, parts["size"].astype(np.int16), kept)
 
 
 def _mean_colours(colours: NDArray[np.int64]) -> bytes:

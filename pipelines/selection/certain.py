@@ -69,21 +69,29 @@ class Alike:
     sides: npt.NDArray[np.int16]
 
 
-def is_certain(pairs: Alike) -> _Flags:
-    """Tells which pairs show the same work for certain, [pairs]."""
+def is_possible(pairs: Alike) -> _Flags:
+    """Tells which pairs show the same work unless edges say otherwise, [pairs]."""
     most_red_or_blue = [np.abs(side).max(axis=(1, 2, 3), initial=0) for side in pairs.tints]
     both = np.minimum(*most_red_or_blue) > MOST_GREY
     lost = ~both & (np.maximum(*most_red_or_blue) > _LEAST_COLOUR)
     small = pairs.sides < _LEAST_SIDE
     same: _Flags = small | ~(
         _differ_in_one_place(pairs)
-        | _disagree_in_one_part(pairs)
-        | _disagree_in_strong_edges(pairs)
-        | have_other_marks(pairs.shades[0], matched(pairs))
         | have_a_part_in_another_shade(*pairs.shades, _place_of(pairs.shades[0]))
     )
     same &= small | ~both | ~_differ_in_colour(pairs)
     same &= ~lost | _lost_colours_alone(pairs)
+    return same
+
+
+def is_certain(pairs: Alike) -> _Flags:
+    """Tells which pairs show the same work for certain, as far as 48 cells a side tell, [pairs]."""
+    disagree = (
+        _disagree_in_one_part(pairs)
+        | _disagree_in_strong_edges(pairs)
+        | have_other_marks(pairs.shades[0], matched(pairs))
+    )
+    same: _Flags = is_possible(pairs) & ((pairs.sides < _LEAST_SIDE) | ~disagree)
     return same
 
 

@@ -10,6 +10,9 @@ pictures have one brightness and contrast: two pictures of a series may agree bu
 A picture of few pixels has no more detail than these. Both pictures are therefore compared in as
 many cells as the smaller one has pixels. A copy may be cropped a little, so the second picture is
 first shifted and stretched to fit the first, if that is needed.
+
+Pairs that are alike are then compared in finer cells (`pipelines.selection.closely`): nobody is
+dropped for another digit, or for a small thing that moved.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.media.looks import Cells
-from pipelines.selection.certain import MOST_GREY, Alike, is_certain, matched
+from pipelines.selection.certain import MOST_GREY, Alike, is_certain, is_possible, matched
+from pipelines.selection.closely import CLOSE_SIDES, left_between
 from pipelines.selection.fit import (
     Cuts,
     FitStep,
@@ -117,7 +121,8 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             shades = (one[at], cut_off(two[at], fits))
             pairs = Alike(shades, tints, fits, found.agreement[at], least)
             at_once = is_certain(pairs)
-            certain[few[at]] = at_once | _certain_if_fitted(pairs, two[at], at_once)
+            at_once |= _certain_if_fitted(pairs, two[at], at_once)
+            certain[few[at]] = _confirmed(first[few[at]], second[few[at]], pairs, at_once)
     return Comparison(agreement, difference, alike, certain)
 
 
@@ -191,6 +196,30 @@ def _certain_if_fitted(
     better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE, MOST_LEVELS_FINE)
     became[at] = better & is_certain(again)
     return became
+
+
+def _confirmed(
+    first: Cells, second: Cells, pairs: Alike, certain: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Tells which pairs are certain when their finer cells are compared, [pairs].
+
+    Where edges said that a pair may show two works, it is certain if nothing differs; where they
+    did not, a mark over one of the pictures may be left.
+
+    Args:
+        first: The pictures.
+        second: As many.
+        pairs: Fitted so far.
+        certain: Which pairs are certain without finer cells, [pairs].
+    """
+    confirmed = certain.copy()
+    tested = (certain | is_possible(pairs)) & (pairs.sides >= CLOSE_SIDES[-1])
+    for at in np.flatnonzero(tested).tolist():
+        side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
+        one, two = (resized(cells.details(at)[None], side, side)[0] for cells in (first, second))
+        left = left_between(one, two, pairs.cuts[:, at])
+        confirmed[at] = left.mark_at_most if certain[at] else left.nothing
+    return confirmed
 
 
 def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> _Judged:

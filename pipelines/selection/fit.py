@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 Shades = npt.NDArray[np.float64]  # [pairs, down, across]
-Cuts = npt.NDArray[np.int64]  # in _STEPs of a side: across and down, [2, pairs, both ends]
+Cuts = npt.NDArray[np.int64]  # in STEPs of a side: across and down, [2, pairs, both ends]
 FitStep = tuple[int, bool]  # the direction that is fitted (0: across), and whether finely
 _AnyShades = TypeVar("_AnyShades", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
-_STEP = 90  # a shift is counted in such parts of a side
+STEP = 90  # a shift is counted in such parts of a side
 _COARSE = range(-9, 10, 3)  # shifts of a side that are tried at first, then those next to the best
-_FINER_STEPS = (0.5, 0.25)  # of a _STEP, by which a fit is improved
+_FINER_STEPS = (0.5, 0.25)  # of a STEP, by which a fit is improved
 _TINY = 1e-9
 
 
@@ -146,7 +146,7 @@ def _tried(cuts: npt.NDArray[np.int64], fine: bool) -> npt.NDArray[np.int64]:
 def _warps(side: int) -> npt.NDArray[np.float32]:
     """Returns matrices that turn a row of cells into the row without what is cut off.
 
-    They are found by how much is cut off before and after, in _STEPs; negative indices are from
+    They are found by how much is cut off before and after, in STEPs; negative indices are from
     the end, as in any array.
     """
     most = _COARSE[-1] + 2
@@ -155,8 +155,8 @@ def _warps(side: int) -> npt.NDArray[np.float32]:
 
 
 def _warps_of(side: int, cuts: Cuts | Shades) -> npt.NDArray[np.float32]:
-    """Returns the warps for cuts in _STEPs, [..., 2], as [..., side, side]."""
-    left, right = (cuts[..., end, None] / _STEP for end in (0, 1))
+    """Returns the warps for cuts in STEPs, [..., 2], as [..., side, side]."""
+    left, right = (cuts[..., end, None] / STEP for end in (0, 1))
     places = (np.arange(side) + 0.5) / side
     at = (left + (1 - left - right) * places) * side - 0.5
     before = np.clip(np.floor(at).astype(int), 0, side - 2)[..., None, :]

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.media.details import DETAILS_SIDE, pack_details
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.selection.near import Frames, Vectors, choose_kept, near_pairs
 from pipelines.selection.perceptual_index import Indices
@@ -45,6 +46,7 @@ _ALIKE = 50  # one asset in so many is a copy of the one before
 _PAGES = 100  # one in so many is of a kind whose hashes are all rather near
 _PAGE_FLIPS = 0.27  # share of bits by which each page differs from their common layout
 _SUBJECTS = 200  # embeddings per subject, on average; one subject's are near one another
+_PLAIN = pack_details(np.zeros((DETAILS_SIDE,) * 2))  # finer cells, all of one shade
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class _Generated:
         for at in assets.tolist():
             work = at - (at % _ALIKE == _ALIKE - 1)
             shades = np.random.default_rng(work).bytes(CELLS_BYTES - 6)
-            found.append(Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades,)))
+            found.append(Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades + _PLAIN,)))
         return found
 
     def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:

@@ -26,6 +26,7 @@ from pipelines.features.guard import this_guard
 from pipelines.features.prepare import prepare_media
 from pipelines.features.reading_json import reading_to_json
 from pipelines.features.store import open_feature_store
+from pipelines.media.details import DETAILS_SIDE, pack_details
 from pipelines.media.limits import MediaLimits
 from pipelines.media.looks import CELLS_BYTES
 from pipelines.run.job import Job
@@ -51,6 +52,7 @@ MIN_BYTES = 96_000
 _SPREAD_BYTES = 8_192
 _DIMENSIONS = 512  # of a vector, as in ViT-B/32
 _UNITS_AT_ONCE = 16
+_PLAIN = pack_details(np.zeros((DETAILS_SIDE,) * 2))  # finer cells, all of one shade
 
 
 def make_media(job: Job, folder: Path, assets: int, workers: int) -> None:
@@ -193,7 +195,7 @@ def _facts(job: Job, number: int, digest: str, size: int) -> FactsRow:
     facts: FactsRow = {**_base_features(job.limits, job.trust)[0], "media_sha256": digest}
     search = bytes.fromhex(phash + colour) + b"\x80\xff"  # a square
     shades = np.random.default_rng([6, _like(number)]).bytes(CELLS_BYTES - 6)
-    cells = b"\0\0\xff\x0f\xff\xff" + shades  # in the whole range of shades
+    cells = b"\0\0\xff\x0f\xff\xff" + shades + _PLAIN  # in the whole range of shades
     facts = {**facts, "phash": phash, "colour": colour, "looks": [search], "cells": [cells]}
     return {**facts, "bytes": size}
 

@@ -172,6 +172,8 @@ class LyingGuard(Guard):
         {"look": {"search": "00" * LOOK_BYTES, "cells": "00"}},
         {"look": {"search": "00", "cells": "00" * CELLS_BYTES}},
         {"look": {"search": "zz" * LOOK_BYTES, "cells": "00" * CELLS_BYTES}},
+        {"look": {"search": "00" * LOOK_BYTES, "cells": "00" * CELLS_BYTES}},
+        {"look": {"search": "00" * LOOK_BYTES, "cells": "00" * (CELLS_BYTES + 40)}},
         {"facts": {}},
         {"facts": [1]},
         {"sizes": [[1, 1]]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import struct
 
@@ -14,6 +15,7 @@ from pipelines.media.looks import (
     CELLS_BYTES,
     FAINT_STEP,
     LOOK_BYTES,
+    check_look,
     contrast_of,
     is_blank,
     look_of,
@@ -31,7 +33,8 @@ def test_looks_are_the_same_everywhere() -> None:
     image.paste((250, 120, 0), (8, 16, 40, 60))
     image.paste((90, 60, 200), (8, 16, 24, 38))
     look = look_of(image)
-    assert (len(look.search), len(look.cells)) == (LOOK_BYTES, CELLS_BYTES)
+    assert len(look.search) == LOOK_BYTES
+    check_look(look)
     # What is shown is 32 x 44 pixels; its left upper quarter is violet.
     assert (shape_of(look.search), contrast_of(look.search)) == (round(255 * 32 / 76), 240)
     assert look.search[32:35] == bytes([90, 60, 200])
@@ -40,6 +43,11 @@ def test_looks_are_the_same_everywhere() -> None:
     cells = unpack_cells([look.cells])
     assert cells.shades[0, 47, 47] == 145
     assert cells.tints[0, 0, 0].tolist() == [4, 114]  # by 5 and 115, in steps of 2
+    assert (
+        hashlib.sha256(cells.details(0).astype("<f8").tobytes()).hexdigest()[:16]
+        == "9cfff63e9fe06b5b"
+    )
+    assert cells.details(0)[127, 127] == 145
 
 
 def test_an_icon_has_one_look_wherever_it_lies() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.media.details import DETAILS_SIDE, pack_details
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
 from pipelines.selection.certain import MOST_GREY
@@ -27,6 +28,7 @@ BITS, COLOURS = 256, 48
 #: Bits of the eight lowest frequencies in both directions, counted from the last bit of the hash.
 LOW_BITS = [255 - 16 * row - column for row in range(8) for column in range(8)]
 _LOW_MASK = sum(1 << bit for bit in LOW_BITS)
+PLAIN = pack_details(np.zeros((DETAILS_SIDE,) * 2))  # finer cells, all of one shade
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class AllAgree:
     def frames(self, assets: Indices) -> list[Frames]:
         search = (bytes(LOOK_BYTES - 1) + b"\xff",)
         shades = (bytes(range(256)) * 11)[: CELLS_BYTES - 6]
-        return [Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades,))] * len(assets)
+        return [Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades + PLAIN,))] * len(assets)
 
     def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:
         found = [self._candidates[at].embedding for at in assets.tolist()]

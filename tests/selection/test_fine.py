@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipelines.media.looks import Cells, look_of, unpack_cells
+from pipelines.media.looks import look_of, unpack_cells
 from pipelines.selection.fine import compare_cells
 from tests.bench.likeness_pictures import badge, jpeg, page, scene
 
@@ -64,7 +64,5 @@ def test_groups_of_different_sizes_keep_their_places() -> None:
 
 
 def test_no_pairs() -> None:
-    none = Cells(
-        np.zeros((0, 48, 48)), np.zeros((0, 12, 12, 2), np.int16), np.zeros((0, 2), np.int16)
-    )
+    none = unpack_cells([])
     assert len(compare_cells(none, none).alike) == 0

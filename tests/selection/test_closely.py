@@ -1,0 +1,101 @@
+"""A small thing that differs makes another work; what another file changes does not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+
+from pipelines.media.looks import look_of, unpack_cells
+from pipelines.selection.closely import left_between
+from pipelines.selection.fine import compare_cells
+from tests.bench.likeness_pictures import CHANGES, jpeg, scene
+
+_SIZE = (420, 300)
+_UNCUT = np.zeros((2, 2), np.int64)
+
+
+def certain(first: Image.Image, second: Image.Image) -> bool:
+    cells = [unpack_cells([look_of(image).cells]) for image in (first, second)]
+    return bool(compare_cells(*cells).certain[0])
+
+
+def plate(number: str) -> Image.Image:
+    image = Image.new("RGB", _SIZE, (236, 232, 214))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 60, 300), fill=(30, 60, 160))
+    draw.text((90, 120), number, font=ImageFont.load_default(60), fill=(20, 20, 40))
+    draw.text((90, 230), "PROVINCE OF THE LAKES", font=ImageFont.load_default(18), fill="gray")
+    return image
+
+
+def moon(left: int) -> Image.Image:
+    image = scene(random.Random(4)).resize(_SIZE)
+    ImageDraw.Draw(image).ellipse((left, 60, left + 16, 76), fill=(250, 248, 230))
+    return image
+
+
+def curve(wheel: float) -> Image.Image:
+    image = Image.new("RGB", _SIZE, (240, 240, 250))
+    turn = np.linspace(0, 60, 2_400)
+    rolled = (1 - wheel) / wheel * turn
+    across = 210 + 130 * ((1 - wheel) * np.cos(turn) + 0.2 * np.cos(rolled))
+    down = 150 + 130 * ((1 - wheel) * np.sin(turn) - 0.2 * np.sin(rolled))
+    points = list(zip(across.tolist(), down.tolist(), strict=True))
+    ImageDraw.Draw(image).line(points, fill=(30, 60, 120), width=2)
+    return image
+
+
+WORKS = {
+    "plate": (plate("KLM 4713"), plate("KLM 4718")),
+    "moon": (moon(120), moon(127)),
+    "curve": (curve(0.3), curve(0.302)),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_a_small_thing_that_differs_makes_another_work(name: str) -> None:
+    first, second = WORKS[name]
+    assert not certain(first, second)
+    assert not certain(second, first)
+    assert not certain(first, jpeg(second, 80))
+
+
+@pytest.mark.parametrize("name", WORKS)
+@pytest.mark.parametrize("part", [0, 1])
+def test_another_file_of_one_work_is_certain(name: str, part: int) -> None:
+    image = WORKS[name][part]
+    half = image.resize((210, 150), Image.Resampling.LANCZOS)
+    brighter = ImageEnhance.Brightness(image).enhance(1.05)
+    for copy in (image, jpeg(image, 70), half, jpeg(half, 85), brighter):
+        assert certain(image, copy)
+        assert certain(copy, image)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("size", [(640, 480), (300, 900), (1200, 300)])
+def test_copies_of_any_shape_are_certain(change: str, size: tuple[int, int]) -> None:
+    image = scene(random.Random(21)).resize(size)
+    assert certain(image, CHANGES[change](image, random.Random(3)))
+
+
+@pytest.mark.parametrize("side", [128, 96])
+def test_a_pale_mark_is_told_from_a_small_sign(side: int) -> None:
+    base = np.random.default_rng(3).normal(120, 4, (side, side))
+    mark, sign = base.copy(), base.copy()
+    few = slice(side // 4, 3 * side // 4)
+    mark[side // 2 : side // 2 + side // 16, few] *= 0.7
+    mark[side // 2 : side // 2 + side // 16, few] += 0.3 * 255
+    sign[side // 2 : side // 2 + side // 8, few.start : few.start + side // 8] = 20
+    assert left_between(base, base, _UNCUT).nothing
+    marked, signed = (left_between(base, other, _UNCUT) for other in (mark, sign))
+    assert not marked.nothing and marked.mark_at_most
+    assert not signed.mark_at_most
+
+
+def test_flat_pictures_do_not_differ() -> None:
+    flat = np.full((128, 128), 77.0)
+    assert left_between(flat, flat, _UNCUT).nothing
+    assert left_between(flat, flat + 3, _UNCUT).nothing
