@@ -203,6 +203,9 @@ class LocalStore:
                     path.hardlink_to(name)
                 except FileExistsError:
                     return False
+                # Before the sync, which takes long: a run that is killed in it leaves one name.
+                with contextlib.suppress(OSError):
+                    name.unlink()
                 sync_folder(path.parent)
         return True
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.storage import local_store
 from pipelines.storage.open import open_store
 from pipelines.storage.store import join_uri
 from schemas.errors import InputError, RunError
@@ -118,6 +119,19 @@ def test_a_streamed_write_accepts_views_and_bytearrays(tmp_path: Path) -> None:
 def test_a_temporary_file_of_a_killed_run_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / ".tmp-0123").write_bytes(b"half")
     assert open_store(str(tmp_path)).list() == []
+
+
+def test_a_new_file_has_one_name_when_its_folder_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+
+    def note(folder: Path) -> None:
+        names.extend(path.name for path in folder.iterdir())
+
+    monkeypatch.setattr(local_store, "sync_folder", note)
+    assert local_store.LocalStore(str(tmp_path)).write_new("manifest", b"complete")
+    assert names == ["manifest"]
 
 
 def test_only_one_of_many_concurrent_write_new_calls_succeeds(tmp_path: Path) -> None:
