@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -207,17 +208,19 @@ class _Reporter:
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         self._done = self._told = self._total = self._total_told = 0
+        self._lock = threading.Lock()
 
     def __call__(self, done: int, total: int) -> None:
-        """Adds bytes that are done, and bytes that are to be done."""
-        self._done += done
-        self._total += total
-        now, of = self._done // _MIB, -(-self._total // _MIB)
-        if self._total and self._done >= self._total:
-            now = of
-        if (now, of) != (self._told, self._total_told):
-            report_progress(self._path, "pull", now - self._told, of - self._total_told)
-            self._told, self._total_told = now, of
+        """Adds bytes that are done, and bytes that are to be done; any thread may do so."""
+        with self._lock:
+            self._done += done
+            self._total += total
+            now, of = self._done // _MIB, -(-self._total // _MIB)
+            if self._total and self._done >= self._total:
+                now = of
+            if (now, of) != (self._told, self._total_told):
+                report_progress(self._path, "pull", now - self._told, of - self._total_told)
+                self._told, self._total_told = now, of
 
 
 def _json(done: Pulled) -> dict[str, object]:

@@ -6,12 +6,17 @@ import io
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
+from pipelines.commands import pull as commands
+from pipelines.commands.pull import _Reporter
+from pipelines.storage.progress import report_progress
 from tests.end_to_end.command import CommandResult, fairshard
 from tests.pull.deals import SIGNER, content, publish, say_latest, tree
 
@@ -67,3 +72,23 @@ def test_a_pull_of_whole_shards_starts_without_what_it_does_not_need() -> None:
     ).stdout.split()
     assert "pipelines.pull.pull" in seen
     assert not {"numpy", "pyarrow", "boto3", "rich.progress", "schemas.grant"} & set(seen)
+
+
+def test_bytes_that_many_threads_report_are_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "progress"
+    reporter = _Reporter(told)
+    reporter(0, 8 << 20)
+    # Another thread has its turn between what is worked out and what is noted as told.
+
+    def slowly(path: str, step: str, done: int, total: int) -> None:
+        time.sleep(0.002)
+        report_progress(path, step, done, total)
+
+    monkeypatch.setattr(commands, "report_progress", slowly)
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(64):
+            threads.submit(reporter, 1 << 17, 0)
+    lines = [json.loads(line) for line in told.read_text().splitlines()]
+    assert (sum(line[1] for line in lines), sum(line[2] for line in lines)) == (8, 8)
