@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.catalogue.consent_basis import NEVER, SILENCE, consent_bases
 from pipelines.rights.arrow import as_integers, column
 from pipelines.rights.formatting import one_line
-from pipelines.rights.releases import DAY_US
+from pipelines.rights.release_traits import DAY_US
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import BY_DEFAULT, ConsentRow
 from schemas.rights import ALL_PURPOSES, Basis, Permission, Purpose

@@ -10,7 +10,8 @@ import pyarrow as pa
 from pipelines.rights.arrow import column, one_of
 from pipelines.rights.formatting import one_line
 from pipelines.rights.index import RightsIndex
-from pipelines.rights.releases import IS_MODEL, IS_PROPERTY, NamedReleases
+from pipelines.rights.release_traits import IS_MODEL, IS_PROPERTY
+from pipelines.rights.releases import NamedReleases
 from pipelines.rights.rules.listing import SCREENING_RULES
 from pipelines.storage.columns import rows_of
 from schemas.catalogue import ReleaseRow

@@ -21,7 +21,7 @@ from pipelines.rights.arrow import (
     one_of,
     positions_in,
 )
-from pipelines.rights.releases import DAY_US, epoch_days
+from pipelines.rights.release_traits import DAY_US, epoch_days
 from pipelines.storage.columns import Column, join_text, struct_field
 from schemas.deal import Deal
 from schemas.deal_terms import ALL_CONTRIBUTORS

@@ -24,7 +24,7 @@ from pipelines.rights.arrow import (
 from pipelines.rights.consents import ALLOW
 from pipelines.rights.identities import people_of
 from pipelines.rights.index import RightsIndex
-from pipelines.rights.releases import epoch_days
+from pipelines.rights.release_traits import epoch_days
 from pipelines.storage.columns import Column, list_array, struct_field
 from schemas.catalogue import ContributorShare, grant_column
 from schemas.deal import Deal

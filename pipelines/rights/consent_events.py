@@ -39,7 +39,7 @@ from pipelines.rights.consents import (
     StateArray,
 )
 from pipelines.rights.lookup import PairIndex, StringIndex
-from pipelines.rights.releases import DAY_US
+from pipelines.rights.release_traits import DAY_US
 from pipelines.storage.columns import Column
 from schemas.catalogue import BY_DEFAULT, EXACT, GIVEN_PRECISION, NO_TIME, NO_ZONE
 from schemas.rights import ALL_PURPOSES, Permission, Purpose

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from pipelines.rights.index import RightsIndex
-from pipelines.rights.releases import IS_MODEL
+from pipelines.rights.release_traits import IS_MODEL
 from pipelines.storage.columns import Column
 from schemas.deal import Deal
 

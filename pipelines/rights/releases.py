@@ -5,9 +5,9 @@ The faults are defined by the rules in `rules/releases.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,66 +17,28 @@ from pipelines.rights.arrow import (
     BoolArray,
     IntArray,
     ListColumn,
-    as_bools,
-    as_days,
     column,
-    equals,
     folded,
-    is_present,
     list_column,
-    one_of,
     with_hyphens,
 )
 from pipelines.rights.lookup import StringIndex
-from pipelines.rights.release_subjects import index_witnesses, revoked_twins, subject_codes
-from pipelines.rights.text_hashes import WordArray, new_secret
+from pipelines.rights.release_subjects import index_witnesses, revoked_twins
+from pipelines.rights.release_traits import (
+    DAY_US,
+    TRAIT_COUNT,
+    ReleaseBatch,
+    TraitArray,
+    epoch_days,
+    judge_releases,
+)
+from pipelines.rights.text_hashes import WordArray
 from pipelines.storage.columns import Column, without_dictionary
 from schemas.deal import Deal
-from schemas.rights import Permission
 
-_EPOCH = date(1970, 1, 1)
-DAY_US = 86_400_000_000
-_MAX_DAY = int(np.iinfo(np.int32).max)  # days
-_BATCH = 65_536  # releases
-
-TraitArray = npt.NDArray[np.uint32]
-
-# What is true of a release, as bits; a bit for each fault follows (`ReleaseIndex.fault_bits`).
-IS_MODEL, IS_PROPERTY, IS_MINOR, HAS_SHOOT_DATE, HAS_WITNESS, DENIES = (
-    np.uint32(1 << i) for i in range(6)
-)
 REVOKED = "release.revoked"
 #: The profiles whose samples say which of them show the same person.
 PROFILES_OF_PEOPLE = frozenset({"human-motion"})
-_NO_DENIALS = [value.value for value in Permission if value is not Permission.DENY]
-
-
-def epoch_days(day: date) -> int:
-    """Days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-@dataclass(frozen=True)
-class ReleaseBatch:
-    """Releases to be judged: `table` (schemas.catalogue.RELEASES_SCHEMA), for a deal as of µs."""
-
-    table: pa.Table
-    deal: Deal
-    as_of_us: int
-    _folded: dict[str, Column] = field(default_factory=dict, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def column(self, name: str) -> Column:
-        """One column as a single array."""
-        return column(self.table, name)
-
-    def folded(self, name: str) -> Column:
-        """A column of names as they are compared, computed once."""
-        if name not in self._folded:
-            self._folded[name] = folded(without_dictionary(self.column(name)))
-        return self._folded[name]
 
 
 @dataclass(frozen=True)
@@ -208,36 +170,6 @@ def last_needed_day(deal: Deal, as_of_us: int) -> int:
     return epoch_days(deal.ends)
 
 
-def _denies(ml_use: Column) -> BoolArray:
-    """Where a release denies machine learning; an unknown word may mean that it does."""
-    return is_present(ml_use) & ~one_of(ml_use, _NO_DENIALS)
-
-
-# In the order of the bits.
-_TRAITS: tuple[Callable[[ReleaseBatch], BoolArray], ...] = (
-    lambda part: equals(part.column("kind"), "model"),
-    lambda part: equals(part.column("kind"), "property"),
-    lambda part: as_bools(part.column("minor")),
-    lambda part: is_present(part.column("shoot_from")) | is_present(part.column("shoot_until")),
-    lambda part: is_present(part.column("witness_ref")),
-    lambda part: _denies(part.column("ml_use")),
-)
-
-
-def _traits_of(
-    part: ReleaseBatch, judges: Sequence[Callable[[ReleaseBatch], BoolArray] | None]
-) -> TraitArray:
-    """What is true of releases, a bit for each judge; bits are set in octets, which is faster."""
-    octets = np.zeros((-(-len(judges) // 8), len(part)), np.uint8)
-    for i, judge in enumerate(judges):
-        if judge is not None:
-            octets[i // 8] |= judge(part).view(np.uint8) << np.uint8(i % 8)
-    traits = np.zeros(len(part), np.uint32)
-    for i, octet in enumerate(octets):
-        traits |= octet.astype(np.uint32) << np.uint32(8 * i)
-    return traits
-
-
 def index_releases(
     releases: pa.Table, faults: Mapping[str, ReleaseFault], deal: Deal, as_of_us: int
 ) -> ReleaseIndex:
@@ -249,40 +181,31 @@ def index_releases(
         deal: The deal.
         as_of_us: The instant, µs since 1970.
     """
-    count, secret = len(releases), new_secret()
-    traits, subjects = np.zeros(count + 1, np.uint32), np.zeros(count + 1, np.uint64)
-    first, last, until = (
-        np.full(count + 1, unbounded, np.int32) for unbounded in (-_MAX_DAY, _MAX_DAY, _MAX_DAY)
-    )
-    judges = (*_TRAITS, *(fault.alone for fault in faults.values()))
-    start = 0
-    for batch in releases.to_batches(max_chunksize=_BATCH):  # few at a time are faster than all
-        part = ReleaseBatch(pa.Table.from_batches([batch]), deal, as_of_us)
-        stop = start + len(part)
-        traits[start:stop] = _traits_of(part, judges)
-        subjects[start:stop] = subject_codes(part.folded("subject_ref"), secret)
-        first[start:stop] = as_days(part.column("shoot_from"), -_MAX_DAY)
-        last[start:stop] = as_days(part.column("shoot_until"), _MAX_DAY)
-        until[start:stop] = as_days(part.column("valid_until"), _MAX_DAY)
-        start = stop
-    fault_bits = {code: np.uint32(1 << i) for i, code in enumerate(faults, len(_TRAITS))}
-    if REVOKED in fault_bits:
-        revoked = np.asarray((traits[:-1] & fault_bits[REVOKED]) != 0)
-        twins = revoked_twins(releases, revoked, subjects, first, last)
-        traits[twins] |= fault_bits[REVOKED]
-    witnesses, witness = index_witnesses(column(releases, "witness_ref"))
+    fault_bits = {code: np.uint32(1 << i) for i, code in enumerate(faults, TRAIT_COUNT)}
+    subject_ref, witness_ref = (column(releases, name) for name in ("subject_ref", "witness_ref"))
+    with ThreadPoolExecutor(1) as thread:  # a core of its own for what takes as long as the rest
+        ids = thread.submit(StringIndex, column(releases, "release_id"))
+        judged = judge_releases(
+            releases, [fault.alone for fault in faults.values()], deal, as_of_us
+        )
+        traits, subjects, first, last, _ = judged
+        if REVOKED in fault_bits:
+            revoked = np.asarray((traits[:-1] & fault_bits[REVOKED]) != 0)
+            twins = revoked_twins(releases, revoked, subjects, first, last)
+            traits[twins] |= fault_bits[REVOKED]
+        witnesses, witness = index_witnesses(witness_ref)
     return ReleaseIndex(
-        ids=StringIndex(column(releases, "release_id")),
+        ids=ids.result(),
         traits=traits,
         faults=faults,
         fault_bits=fault_bits,
         shoot_from=first,
         shoot_until=last,
-        valid_until=until,
+        valid_until=judged.valid_until,
         subjects=subjects,
         witnesses=witnesses,
         witness=witness,
-        subject_names=with_hyphens(folded(without_dictionary(column(releases, "subject_ref"))))
+        subject_names=with_hyphens(folded(without_dictionary(subject_ref)))
         if deal.profile in PROFILES_OF_PEOPLE
         else None,
     )

@@ -91,14 +91,18 @@ def text_buffer(values: Column) -> TextBuffer:
     data[-_WORD_BYTES:] = 0
     if last > first:
         data[:-_WORD_BYTES] = numbers_in(content, np.uint8, last - first, first)
-    return TextBuffer(data, offsets - offsets[0])
+    return TextBuffer(data, offsets - first if first else offsets)
 
 
 def with_size(texts: TextBuffer) -> TextBuffer:
     """The same texts; if all have one size, as ids often do, that is noted."""
-    sizes = np.diff(texts.offsets)
-    regular = len(sizes) > 0 and sizes.min() == sizes.max()
-    return replace(texts, size=int(sizes[0])) if regular else texts
+    if not len(texts):
+        return texts
+    size = int(texts.offsets[1] - texts.offsets[0])
+    for start in range(0, len(texts), CHUNK_ROWS):
+        if np.any(np.diff(texts.offsets[start : start + CHUNK_ROWS + 1]) != size):
+            return texts
+    return replace(texts, size=size)
 
 
 def _bits_past_end(lengths: IntArray, word: int) -> WordArray:

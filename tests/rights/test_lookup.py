@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.rights.lookup import _NO_KEY, PairIndex, StringIndex
-from pipelines.rights.text_hashes import hash_column
+from pipelines.rights.text_hashes import CHUNK_ROWS, hash_column
 from pipelines.storage.columns import Column, join_text
 
 # All multipliers become 1 and all masks 0, so that texts with swapped words have equal hashes.
@@ -190,3 +190,12 @@ def _columns(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 def test_a_second_position_beyond_all_known_is_no_pair_of_the_next_first_one() -> None:
     pairs = PairIndex(np.array([0, 1]), np.array([1, 0]))
     assert pairs.positions(np.array([0, 0, 0]), np.array([2, 3, 1])).tolist() == [-1, -1, 0]
+
+
+def test_each_of_many_keys_has_a_slot_of_its_own() -> None:
+    """Slots are filled a piece at a time, and a piece may begin where the one before ends."""
+    count = 20 * CHUNK_ROWS + 1
+    known = pa.array([f"id-{i * i}" for i in range(count)])
+    index = StringIndex(known)
+    assert len(stored_keys(index)) == count
+    assert np.array_equal(index.positions(known), np.arange(count))

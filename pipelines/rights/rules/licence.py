@@ -18,7 +18,7 @@ from pipelines.rights.arrow import (
     one_of,
 )
 from pipelines.rights.formatting import one_line, text_or, yes_or_no
-from pipelines.rights.releases import epoch_days
+from pipelines.rights.release_traits import epoch_days
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 from pipelines.rights.spdx import is_share_alike, licence_parts

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.rights.arrow import BoolArray, as_bools, is_present
 from pipelines.rights.formatting import yes_or_no
-from pipelines.rights.releases import IS_MINOR
+from pipelines.rights.release_traits import IS_MINOR
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.releases import named_releases, people_counts
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow

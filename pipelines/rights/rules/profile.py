@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipelines.rights.arrow import BoolArray, is_present
-from pipelines.rights.releases import IS_MODEL
+from pipelines.rights.release_traits import IS_MODEL
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.licence import has_part
 from pipelines.rights.rules.releases import named_releases

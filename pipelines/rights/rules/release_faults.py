@@ -21,19 +21,17 @@ from pipelines.rights.arrow import (
     is_present,
     list_column,
 )
-from pipelines.rights.releases import (
+from pipelines.rights.release_traits import (
     DAY_US,
     DENIES,
     HAS_SHOOT_DATE,
     HAS_WITNESS,
     IS_MINOR,
     IS_MODEL,
-    NamedReleases,
     ReleaseBatch,
-    ReleaseFault,
     epoch_days,
-    last_needed_day,
 )
+from pipelines.rights.releases import NamedReleases, ReleaseFault, last_needed_day
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.releases import (
     RELEASES,

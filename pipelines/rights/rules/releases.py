@@ -8,7 +8,8 @@ import numpy as np
 
 from pipelines.rights.arrow import BoolArray, IntArray, as_bools, as_integers, equals, is_present
 from pipelines.rights.formatting import yes_or_no
-from pipelines.rights.releases import IS_MODEL, IS_PROPERTY, NamedReleases
+from pipelines.rights.release_traits import IS_MODEL, IS_PROPERTY
+from pipelines.rights.releases import NamedReleases
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 

@@ -15,7 +15,7 @@ from pipelines.rights.arrow import (
     list_column,
 )
 from pipelines.rights.formatting import comma_list, text_or
-from pipelines.rights.releases import epoch_days
+from pipelines.rights.release_traits import epoch_days
 from pipelines.rights.rules.batch import AssetBatch
 from pipelines.rights.rules.rule import Rule, Topic, TracedRow
 from schemas.territory import COUNTRIES, WORLD
