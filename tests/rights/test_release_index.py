@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rights import lookup, releases, text_hashes
+from pipelines.rights import lookup, release_traits, text_hashes
 from pipelines.rights.arrow import folded
 from pipelines.rights.releases import ReleaseIndex, index_releases
 from pipelines.rights.rules.listing import SCREENING_RULES
@@ -136,7 +136,7 @@ def test_the_index_says_of_each_release_what_is_true_of_it(
     rows: list[Row], layout: str, batch: int, hashed: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(releases, "_BATCH", batch)
+        patch.setattr(release_traits, "_BATCH", batch)
         patch.setattr(lookup, "CHUNK_ROWS", hashed)
         patch.setattr(text_hashes, "CHUNK_ROWS", hashed)
         terms: Any = deal_with_rights(witness="independent")
