@@ -16,8 +16,9 @@ from pipelines.commands.common import (
 )
 from pipelines.format.notice import open_notice
 from pipelines.reader.buyer_key import load_buyer_key
-from pipelines.removal.apply import Update, apply_removals, check_removed
+from pipelines.removal.apply import apply_removals, check_removed
 from pipelines.removal.certificate_form import certificate
+from pipelines.removal.staged_files import Update
 from pipelines.storage.open import open_store
 from pipelines.verify.signer import read_pinned_keys
 from schemas.errors import InputError, counted

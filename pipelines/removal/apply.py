@@ -9,14 +9,10 @@ the same call only goes on. Nothing of a version before is left in the folder af
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,6 +20,13 @@ import pyarrow.parquet as pq
 from pipelines.format.manifest import open_manifest, original_delivery
 from pipelines.removal.buyer_copy import BuyerCopy, make_files, removed_samples
 from pipelines.removal.output import PatchOutput
+from pipelines.removal.staged_files import (
+    Update,
+    complete_staged,
+    discard_staged,
+    locked_copy,
+    move_staged,
+)
 from pipelines.storage.columns import values_of
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.store import Store
@@ -33,31 +36,6 @@ from schemas.manifest import FileRecord, Manifest
 from schemas.notice import Notice
 
 _CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Update:
-    """What was done to a copy.
-
-    Attributes:
-        before: Id of the version that it was.
-        delivery: Id of the version that it is.
-        kept: Files that stayed as they are.
-        made: Files that were made from the copy.
-        fetched: Files that were fetched, the manifest included.
-        fetched_bytes: Their bytes.
-        samples: Samples that were removed.
-        completed: Whether a call that was cut off was completed; nothing was fetched for it again.
-    """
-
-    before: str
-    delivery: str
-    kept: int
-    made: int
-    fetched: int
-    fetched_bytes: int
-    samples: int
-    completed: bool = False
 
 
 def apply_removals(
@@ -80,20 +58,20 @@ def apply_removals(
         ManifestError: If a manifest was altered, or is signed by another key.
         RunError: If the copy is damaged, or another process changes it.
     """
-    with _locked(folder):  # 1
-        done = _complete(folder, pinned)
+    with locked_copy(folder):  # 1
+        done = complete_staged(folder, pinned)
         copy, new, new_data = _manifests(folder, source, pinned)
         if copy.manifest_sha256 == hashlib.sha256(new_data).hexdigest():
             nothing = Update(new.delivery, new.delivery, len(new.files), 0, 1, len(new_data), 0)
             return done or nothing, new
         removed = removed_samples(copy, notices)  # 2
-        _discard(folder)
+        discard_staged(folder)
         try:
             update = _stage(copy, source, new, new_data, removed)  # 3, 4
         except BaseException:
-            _discard(folder)
+            discard_staged(folder)
             raise
-        _move(folder, new)  # 5
+        move_staged(folder, new)  # 5
         return update, new
 
 
@@ -127,25 +105,6 @@ def _left(path: Path, what: str) -> RunError:
         f"{path}: {what}",
         "No certificate was written. Check the copy with fairshard verify.",
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise InputError(
-            "There is no delivery in this folder", str(error), "Give the folder with MANIFEST.json."
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise RunError(
-            "Another process changes this copy", str(folder), "Wait until it has ended."
-        ) from error
-    finally:
-        os.close(descriptor)
 
 
 def _manifests(
@@ -267,70 +226,3 @@ def _wrong(source: Store, file: FileRecord, what: str) -> RunError:
         f"{source.uri}/{file.path}: {what}",
         "The copy was not changed. Try again later, or tell the agency.",
     )
-
-
-def _discard(folder: Path) -> None:
-    """Removes what a call left that was cut off before its files were complete."""
-    shutil.rmtree(folder / layout.COPY_STAGING, ignore_errors=True)
-
-
-def _complete(folder: Path, pinned: tuple[str, ...]) -> Update | None:
-    """Completes a call that was cut off after its files were complete."""
-    try:
-        ready = (folder / layout.COPY_STAGING / layout.COPY_READY).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        found = json.loads(ready)
-        manifest, update = str(found["manifest"]), Update(**{**found["update"], "completed": True})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RunError(
-            "What an interrupted fairshard apply-removals left cannot be read",
-            str(folder / layout.COPY_STAGING / layout.COPY_READY),
-            "Check the copy with fairshard verify; if it is sound but for this folder, delete the "
-            "folder and run the command again.",
-        ) from error
-    _move(folder, open_manifest(manifest.encode(), pinned))
-    return update
-
-
-def _move(folder: Path, new: Manifest) -> None:
-    """Moves the files to their places, deletes what the next version has not; the manifest last."""
-    staging = folder / layout.COPY_STAGING
-    old = open_manifest((folder / layout.MANIFEST).read_bytes())
-    folders = set[Path]()
-    for file in new.files:
-        made = staging / "delivery" / file.path
-        if made.exists():  # otherwise it was kept, or moved before the call was cut off
-            place = folder / file.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(place)
-            folders.add(place.parent)
-    _delete(folder, {file.path for file in old.files} - {file.path for file in new.files})
-    _sync(folders)
-    ready = json.loads((staging / layout.COPY_READY).read_bytes())
-    manifest = staging / layout.MANIFEST
-    with manifest.open("wb") as file_:
-        file_.write(ready["manifest"].encode())
-        file_.flush()
-        os.fsync(file_.fileno())
-    manifest.replace(folder / layout.MANIFEST)
-    _sync([folder])
-    _discard(folder)
-
-
-def _delete(folder: Path, paths: Collection[str]) -> None:
-    for path in paths:
-        place = folder / path
-        place.unlink(missing_ok=True)
-        for above in place.relative_to(folder).parents[:-1]:
-            # A call that was cut off may have removed it already.
-            if (folder / above).is_dir() and not any((folder / above).iterdir()):
-                (folder / above).rmdir()
-
-
-def _sync(folders: Collection[Path]) -> None:
-    for folder in folders:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(descriptor)
-        os.close(descriptor)

@@ -28,7 +28,8 @@ from pipelines.removal.notices import (
     unnamed_samples,
 )
 from pipelines.removal.outcome import DealRemoval, Revocation
-from pipelines.removal.patch import OtherReleaseError, PatchedMeanwhileError, make_patch
+from pipelines.removal.patch import make_patch
+from pipelines.removal.planned_patch import OtherReleaseError, PatchedMeanwhileError
 from pipelines.removal.request import Agency, Removal
 from pipelines.removal.search import (
     FoundVersion,

@@ -26,9 +26,9 @@ from pipelines.reader import (
     load_removals,
     open_delivery,
 )
-from pipelines.removal import apply
 from pipelines.removal.apply import apply_removals
 from pipelines.removal.buyer_copy import BuyerCopy, removed_samples
+from pipelines.removal.staged_files import locked_copy
 from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from schemas import layout
@@ -232,7 +232,7 @@ def test_a_damaged_source_or_copy_changes_nothing(
 
 
 def test_one_at_a_time(published: Published, copy: Path) -> None:
-    with apply._locked(copy):
+    with locked_copy(copy):
         done = run(published, copy, 1)
     assert done.code == 1 and "Another process changes this copy" in done.err
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 
-from pipelines.removal import patch
-from pipelines.removal.patch import _check_columns
+from pipelines.removal import planned_patch
+from pipelines.removal.planned_patch import check_columns
 from pipelines.removal.predecessor import Predecessor
 from schemas.errors import RunError
 from schemas.shard_table import SHARD_TABLE_SCHEMA, SHARD_TABLE_SCHEMAS
@@ -31,12 +31,12 @@ class _Version:
 
 @pytest.mark.parametrize("schema", SHARD_TABLE_SCHEMAS)
 def test_tables_of_a_known_release_are_patched(schema: pa.Schema) -> None:
-    _check_columns(cast("Predecessor", _Version(schema=schema)), "small-jpg-00000")
+    check_columns(cast("Predecessor", _Version(schema=schema)), "small-jpg-00000")
 
 
 def test_tables_of_another_release_are_named_before_anything_is_written() -> None:
     with pytest.raises(RunError, match="made by another release") as caught:
-        _check_columns(cast("Predecessor", _Version("original_sha256")), "small-jpg-00000")
+        check_columns(cast("Predecessor", _Version("original_sha256")), "small-jpg-00000")
     assert "small-jpg-00000.parquet: differs in original_sha256" in str(caught.value)
 
 
@@ -50,7 +50,7 @@ def test_the_notices_of_all_deals_are_recorded_nevertheless(
     library.deal = library.deal.replace('"small"', '"later"')
     assert library.package().code == 0
     other = SHARD_TABLE_SCHEMA.append(pa.field("of_the_next_release", pa.string()))
-    monkeypatch.setattr(patch, "known_table_schemas", lambda: (other,))
+    monkeypatch.setattr(planned_patch, "known_table_schemas", lambda: (other,))
     words = ("--asset", "a-0", "--reason", "takedown", "--effective", AS_OF, "--as-of", AS_OF)
     ended = in_process("revoke", "--out", library.out, *words, "--quiet")
     assert ended.code == 1 and "differs in of_the_next_release" in ended.err
