@@ -38,6 +38,7 @@ from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
+from pipelines.steps.doubts import Doubts, objection_to, read_doubts
 from pipelines.steps.frame_vectors import frame_vectors_adder
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
 from pipelines.steps.refused import (
@@ -47,12 +48,7 @@ from pipelines.steps.refused import (
     read_refused_files,
     refused_files_table,
 )
-from pipelines.steps.second_reading import (
-    Doubts,
-    objection_to,
-    read_doubts,
-    statements_json,
-)
+from pipelines.steps.second_reading import statements_json
 from pipelines.steps.unit_features import (
     captioned,
     compute_features,

@@ -12,8 +12,8 @@ import apache_beam as beam
 from pipelines.run.failures import recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardSpec
+from pipelines.steps.doubts import has_doubts, start_over
 from pipelines.steps.runner import Graph, run_graph
-from pipelines.steps.second_reading import has_doubts, start_over
 from pipelines.steps.transforms import (
     CountScreened,
     EnrichAssets,

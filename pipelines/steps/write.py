@@ -43,9 +43,10 @@ from pipelines.run.failures import mark_outdated
 from pipelines.run.job import Job
 from pipelines.run.lease_record import confirm_lease
 from pipelines.run.receipts import ShardReceipt, ShardSpec
+from pipelines.steps.doubts import note_changes
 from pipelines.steps.personal import count_delivered, count_samples
 from pipelines.steps.rights_files import attribution_key
-from pipelines.steps.second_reading import MediaChangedError, SecondReader, note_changes
+from pipelines.steps.second_reading import MediaChangedError, SecondReader
 from pipelines.steps.units import UnitTables
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.parallel import in_parallel
