@@ -14,7 +14,7 @@ from PIL import Image
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
 from pipelines.media.clips import Clip
 from pipelines.media.colour_profiles import PROFILE_NAMES
-from pipelines.media.films import Film, FilmShot
+from pipelines.media.film import Film, FilmShot
 from pipelines.media.images import HashedImage, ImageFacts
 from pipelines.media.looks import Look, check_look
 from pipelines.media.phash import PerceptualSignature

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.media.films import Film
+from pipelines.media.film import Film
 from pipelines.media.formats import Format
 from pipelines.media.images import ImageFacts
 from schemas.file_facts import FileFacts

@@ -29,7 +29,7 @@ from pipelines.features.guarded_child import GuardedChild
 from pipelines.features.pipe_messages import BYTES_PER_PIXEL, Blob, Header, pack_image
 from pipelines.features.reading_json import reading_from_json
 from pipelines.media.clips import Clip, Way
-from pipelines.media.films import Film
+from pipelines.media.film import Film
 from pipelines.media.formats import Format, is_film
 from pipelines.media.images import HashedImage
 from pipelines.media.limits import MAX_SHOTS, MediaLimits

@@ -11,7 +11,7 @@ from PIL import Image
 from pipelines.features.file_facts import film_file_facts, picture_file_facts
 from pipelines.features.guard import this_guard
 from pipelines.media.declared_type import check_declared_type
-from pipelines.media.films import FilmShot
+from pipelines.media.film import FilmShot
 from pipelines.media.formats import Format, is_film, media_type_of
 from pipelines.media.images import decode_and_hash
 from pipelines.media.limits import MediaLimits
@@ -56,7 +56,7 @@ class PreparedMedia:
         shots: A film's shots in order; empty for a picture.
         frames_rgb: Upright RGB pictures for models: one, or a film's sampled frames in order.
         shots_rgb: One picture per shot; empty for a film with too many shots.
-        stretches: Where a film is black, frozen or silent, as in `pipelines.media.films.Film`, as
+        stretches: Where a film is black, frozen or silent, as in `pipelines.media.film.Film`, as
             the next four.
         black_ms: See `stretches`.
         frozen_ms: See `stretches`.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from pipelines.features.guard import this_guard
-from pipelines.media.films import Film
+from pipelines.media.film import Film
 from pipelines.media.stretches import (
     BLACK,
     FROZEN,
