@@ -16,9 +16,10 @@ READERS_PIP := $(READERS)/bin/python -m pip --disable-pip-version-check install 
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 # Tests of the pure levels, without those that take seconds or need the demo library.
-UNIT := tests/schemas tests/ledger tests/format tests/catalogue tests/rights tests/signals \
-	tests/profiles tests/selection tests/structure
-UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile $(UNIT)
+# Those of the selection come first, since they are the longest.
+UNIT := tests/selection tests/schemas tests/ledger tests/format tests/catalogue tests/rights \
+	tests/signals tests/profiles tests/structure
+UNIT_PYTEST := -m "not slow and not long" -n 2 --dist loadfile --no-loadscope-reorder $(UNIT)
 
 # Every engine that runs on this machine, and what is done to it; ENGINE_TESTS="-k …" chooses.
 ENGINE_FILES := tests/end_to_end/test_dask.py tests/end_to_end/test_dask_faults.py \

@@ -86,7 +86,10 @@ class _Version(argparse.Action):
 
 
 def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """Returns the argument parser, with options only for the chosen commands."""
+    """Returns the argument parser of the chosen commands; if none is, of all, without options.
+
+    A command that runs needs none of the others, which take longer than its own.
+    """
     parser = argparse.ArgumentParser(
         prog="fairshard",
         description="Licensed training data, sharded, with everyone paid.",
@@ -97,7 +100,8 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, purpose in COMMANDS.items():
+    for name in chosen or COMMANDS:
+        purpose = COMMANDS[name]
         command = commands.add_parser(
             name,
             help=purpose,

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -47,17 +48,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(REMEMBERED_VARIABLE), ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Marks tests that need the shared library as `long`, and puts files of long tests first.
 
-    Making the library takes long. Files are shared out in this order among processes, so that none
-    is left with a long file at the end.
+    Files are shared out in this order among processes, so that none is left with a long file at the
+    end. The first process makes the shared library, which takes long; the second has files that do
+    not need it, so that it need not wait: they are at every second place. Those of readers are
+    first, since they have a library of their own to make.
     """
     for item in items:
         if "demo" in getattr(item, "fixturenames", ()):
             item.add_marker("long")
-    long_files = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: item.path not in long_files)
+    yield  # pytest itself chooses by marks and sorts
+    demo_files = {item.path for item in items if "demo" in getattr(item, "fixturenames", ())}
+    long_files = {item.path for item in items if item.get_closest_marker("long")} - demo_files
+    demo_order = sorted(demo_files, key=lambda path: ("conformance" in path.parts, path))
+    long_order = sorted(long_files, key=lambda path: ("conformance" not in path.parts, path))
+    places = {path: 2 * at for at, path in enumerate(demo_order)}
+    places |= {path: 2 * at + 1 for at, path in enumerate(long_order)}
+    last = len(items)  # asked for now: a list that is being sorted is empty
+    items.sort(key=lambda item: places.get(item.path, last))
 
 
 @pytest.fixture(scope="session")

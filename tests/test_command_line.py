@@ -29,6 +29,13 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert (ended.value.code, capsys.readouterr().out) == (0, f"fairshard {version('fairshard')}\n")
 
 
+def test_a_command_makes_no_parser_of_another() -> None:
+    assert cli.build_parser(["verify"]).parse_args(["verify", "made"]).command == "verify"
+    for chosen, made in (["verify"], ["verify"]), ([], list(COMMANDS)), (COMMANDS, list(COMMANDS)):
+        [commands] = [action for action in cli.build_parser(chosen)._actions if action.choices]
+        assert list(commands.choices or ()) == made
+
+
 def test_an_error_is_one_json_document_too(tmp_path: Path) -> None:
     ended = in_process("verify", tmp_path / "none", "--json", "--quiet")
     assert ended.code == ended.json["exit_code"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 from schemas.deal import Deal
@@ -31,5 +32,7 @@ def film_renderer_id(deal: Deal) -> str:
     return SOUNDLESS if deal.drops_sound else ""
 
 
+@cache
 def _versions(libraries: tuple[str, ...]) -> str:
+    """Returns the libraries with their versions, which are looked up in files once."""
     return " ".join(f"{name}-{version(name)}" for name in libraries)

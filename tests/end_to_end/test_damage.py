@@ -49,18 +49,29 @@ def test_flipped_bit_in_any_file_is_found(
     assert tree(delivery) == before
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "log.vkey", "README.md"])
+# The card has hundreds of lines, and whichever is damaged, its digest alone says so.
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("checkpoint", 1),
+        ("log.vkey", 1),
+        ("README.md", 12),
+        pytest.param("README.md", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_flipped_bit_in_each_line_is_found(
-    delivery: Path, name: str, capsys: pytest.CaptureFixture[str]
+    delivery: Path, name: str, step: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dice = random.Random(11)
     path = delivery / name
     data = path.read_bytes()
+    lines = data.splitlines(keepends=True)
     start = 0
-    for line in data.splitlines(keepends=True):
-        with replaced(path, flip(data, start + dice.randrange(len(line)), dice.randrange(8))):
-            result = verify(delivery, capsys)
-        assert result.code == 1 and name in result.paths, line
+    for at, line in enumerate(lines):
+        if at % step == 0 or at == len(lines) - 1:
+            with replaced(path, flip(data, start + dice.randrange(len(line)), dice.randrange(8))):
+                result = verify(delivery, capsys)
+            assert result.code == 1 and name in result.paths, line
         start += len(line)
     assert start == len(data)
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from pipelines.format.tar import BLOCK, END, Digests, Member, TarWriter, header
 from tests.format.tar_oracle import slow_header, slow_tar
@@ -114,6 +113,9 @@ def test_python_reads_what_was_written(items: list[tuple[str, bytes]]) -> None:
 @settings(deadline=None)
 @given(members())
 def test_webdataset_reads_what_was_written(items: list[tuple[str, bytes]]) -> None:
+    # It imports torch, for which other processes that collect this module need not wait.
+    from webdataset.tariterators import tar_file_iterator
+
     data, _ = write(items)
     files = [(item["fname"], bytes(item["data"])) for item in tar_file_iterator(io.BytesIO(data))]
     assert files == items
@@ -121,6 +123,8 @@ def test_webdataset_reads_what_was_written(items: list[tuple[str, bytes]]) -> No
 
 @given(st.lists(KEYS, unique=True, min_size=1, max_size=6), st.binary(max_size=600))
 def test_webdataset_groups_samples_by_key(keys: list[str], content: bytes) -> None:
+    from webdataset.tariterators import group_by_keys, tar_file_iterator
+
     parts = {"jpg": content, "txt": b"caption", "json": b"{}"}
     data, _ = write([(f"{key}.{end}", part) for key in keys for end, part in parts.items()])
     stream = ({**item, "__url__": "x"} for item in tar_file_iterator(io.BytesIO(data)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import networkx
@@ -19,8 +20,12 @@ PACKAGES = ("pipelines", "schemas")
 _VERIFIERS = ("pipelines.verify.delivery", "pipelines.verify")
 
 
+@cache
 def read_modules(root: Path) -> dict[str, set[str]]:
-    """Every module of a checkout with the modules of the project that it imports, at any depth."""
+    """Every module of a checkout with the modules of the project that it imports, at any depth.
+
+    It takes seconds, so that a process reads a checkout once; callers change nothing of it.
+    """
     paths = {
         _module_of(path.relative_to(root)): path
         for package in PACKAGES

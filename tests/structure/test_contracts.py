@@ -12,8 +12,6 @@ import pytest
 from tests.structure.figures import ROOT, arrows, circles, figures, levels, read_modules
 from tests.structure.picture import PICTURE, picture
 
-MODULES = read_modules(ROOT)
-
 
 def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     # PYTHONPATH wins over an editable install of the checkout under test.
@@ -66,7 +64,7 @@ def test_a_breach_is_noticed(copied: Path, path: str, line: str, broken: str) ->
 
 
 def test_figures() -> None:
-    found = figures(MODULES)
+    found = figures(read_modules(ROOT))
     # Seven of them are what a delivery's rights are checked by; five check shards apart: rows,
     # a sample, what its fields say of each other, stats and indexes of loaders.
     assert found["modules that verify reaches"] <= 88
@@ -98,6 +96,6 @@ def test_every_folder_has_a_level() -> None:
 
 
 def test_the_picture_is_of_this_code() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == picture(MODULES), (
+    assert PICTURE.read_text(encoding="utf-8") == picture(read_modules(ROOT)), (
         "python -m tests.structure --write"
     )
