@@ -260,7 +260,11 @@ def _value(value: object) -> object:
 
 def _is_filled(sheet: ReadOnlyWorksheet) -> bool:
     sheet.reset_dimensions()
-    return any(v is not None for row in sheet.iter_rows(values_only=True) for v in row)
+    if any(v is not None for row in sheet.iter_rows(values_only=True) for v in row):
+        return True
+    with sheet._get_source() as source:
+        check_order(source)  # openpyxl finds nothing in a sheet of another form either
+    return False
 
 
 def _only_sheet(workbook: object, origin: str) -> str:
