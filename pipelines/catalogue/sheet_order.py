@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import IO
-from xml.parsers import expat
 
-_BLOCK_BYTES = 1 << 20
+from pipelines.catalogue.sheet_xml import feed, new_parser
+
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _SHEETS = frozenset({f"{_MAIN} worksheet", f"{_MAIN} chartsheet", f"{_MAIN} dialogsheet"})
 _ROW, _CELL = f"{_MAIN} row", f"{_MAIN} c"
@@ -23,16 +23,9 @@ def check_order(source: IO[bytes]) -> None:
             same column or a later one, a cell is in another row than it says, or the XML is not
             a sheet's.
     """
-    places = _Places()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = places.start
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    try:
-        while block := source.read(_BLOCK_BYTES):
-            parser.Parse(block, False)
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise ValueError(f"the XML of a sheet is damaged: {error}") from error
+    parser = new_parser()
+    parser.StartElementHandler = _Places().start
+    feed(parser, source)
 
 
 class _Places:
@@ -75,7 +68,3 @@ class _Places:
             last = f"column {self._column} of row {self._row}"
             raise ValueError(f"cell {stated} comes after {last}")
         self._column = column
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise ValueError("the XML of a sheet declares entities, which no spreadsheet does")

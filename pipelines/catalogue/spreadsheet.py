@@ -20,6 +20,7 @@ from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.files import read_blocks
 from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.sheet_notes import SheetNote, sheet_notes
 from pipelines.catalogue.sheet_order import check_order
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
@@ -74,10 +75,17 @@ class _Rows:
 
 @dataclass(frozen=True)
 class SheetName:
-    """A sheet of a workbook, and whether it has any cell with a value."""
+    """A sheet of a workbook.
+
+    Attributes:
+        name: Its name.
+        is_filled: Whether it has any cell with a value.
+        notes: What is written on it beside its cells.
+    """
 
     name: str
     is_filled: bool
+    notes: tuple[SheetNote, ...] = ()
 
 
 def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
@@ -90,9 +98,15 @@ def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
         data = _unpackable(stream, origin)
         workbook = _open_workbook(data, computed=True)
         try:
-            found = [
-                SheetName(str(sheet.title), _is_filled(sheet)) for sheet in workbook.worksheets
-            ]
+            with zipfile.ZipFile(data) as archive:
+                found = [
+                    SheetName(
+                        str(sheet.title),
+                        _is_filled(sheet),
+                        tuple(sheet_notes(archive, sheet._worksheet_path)),
+                    )
+                    for sheet in workbook.worksheets
+                ]
             found += [SheetName(str(sheet.title), False) for sheet in workbook.chartsheets]
             _check_sheets(workbook, data)
             return found

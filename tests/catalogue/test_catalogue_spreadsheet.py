@@ -170,7 +170,7 @@ def test_rows_and_cells_out_of_order_are_refused(name: str, tmp_path: Path) -> N
 def test_order_is_checked_whatever_is_read_at_a_time(
     rows: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.catalogue.sheet_order._BLOCK_BYTES", block)
+    monkeypatch.setattr("pipelines.catalogue.sheet_xml.BLOCK_BYTES", block)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     shown = "".join(
         f'<row spans="1:2" r="{row}"><c s="1" r="A{row}"/><c/>'
