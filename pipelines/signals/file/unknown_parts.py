@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from pipelines.signals.file.container_jpeg import EXIF_HEADER, EXTENSION_HEADER, XMP_HEADER
 from pipelines.signals.file.container_png import KNOWN_CHUNKS, png_chunks
 from pipelines.signals.file.container_webp import KNOWN_WEBP_CHUNKS, webp_chunks
 from pipelines.signals.file.denials import find_denial
-from pipelines.signals.file.jpeg_structure import JpegPicture, JpegSegment
+from pipelines.signals.file.jpeg_structure import START, JpegPicture, JpegSegment
 from pipelines.signals.file.metadata_blocks import MAX_PACKET_BYTES, file_fault, inflate
 from pipelines.signals.file.text_fields import TextField, unknown_part
 from schemas.signal import ReadingFault
 
 Found = TextField | ReadingFault
 
+COLOUR_PROFILE = "colour profile"  # where its texts stand, after the format
 _PIECE_BYTES = 1 << 20
 _OVERLAP_BYTES = 1 << 12  # a sentence on the edge of a piece is whole in one of them
 _MAX_PIECES = 16
@@ -55,8 +57,9 @@ def jpeg_profile_and_rest(data: bytes, picture: JpegPicture) -> Iterator[Found]:
         if segment.marker == _APP2 and data.startswith(_ICC, segment.start)
     )
     if profile:
-        yield unknown_part("JPEG colour profile", profile)
-    if picture.end is not None:
+        yield _profile_texts("JPEG", profile)
+    # A further picture there is read as the first is.
+    if picture.end is not None and data.find(START, picture.end) < 0:
         yield from _pieces("behind the JPEG", data[picture.end :])
 
 
@@ -84,7 +87,7 @@ def webp_unknown(data: bytes) -> Iterator[Found]:
     """Texts in chunks that no reader knows, and in the colour profile."""
     for kind, start, end in webp_chunks(data):
         if kind == b"ICCP":
-            yield unknown_part("WebP colour profile", data[start:end])
+            yield _profile_texts("WebP", data[start:end])
         elif kind not in KNOWN_WEBP_CHUNKS and kind != b"C2PA":
             yield from _pieces(f"WebP {kind.decode('latin-1')!r}", data[start:end])
 
@@ -103,16 +106,21 @@ def profiles_are_plain(profiles: Iterator[bytes], is_png: bool = False) -> bool:
 
 @lru_cache(maxsize=16)
 def _is_plain_profile(profile: bytes, is_png: bool) -> bool:
-    found = _png_profile(profile) if is_png else unknown_part("", profile)
-    texts = (found.text, *found.other_readings)
-    return all(find_denial(text, is_rights_field=False) is None for text in texts)
+    found = _png_profile(profile) if is_png else _profile_texts("", profile)
+    return all(find_denial(text, is_rights_field=False) is None for text in found.other_readings)
 
 
 def _png_profile(chunk: bytes) -> TextField:
     """The texts of a profile and its name: name, NUL, method, profile; none if it is damaged."""
     name, _, rest = chunk.partition(b"\0")
     profile = inflate(rest[1:], MAX_PACKET_BYTES) or b""
-    return unknown_part("PNG colour profile", name + b"\0\0" + profile)
+    return _profile_texts("PNG", name + b"\0\0" + profile)
+
+
+def _profile_texts(form: str, profile: bytes) -> TextField:
+    """The texts of a profile, which are about the profile: none but a refusal counts."""
+    found = unknown_part(f"{form} {COLOUR_PROFILE}", profile)
+    return replace(found, text="", other_readings=(found.text, *found.other_readings))
 
 
 def _pieces(where: str, raw: bytes) -> Iterator[Found]:

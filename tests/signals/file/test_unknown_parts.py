@@ -92,6 +92,16 @@ def test_a_file_with_a_plain_profile_stays_plain(profile: bytes, form: str) -> N
     assert not may_state_rights(_picture(form, profile), fmt)
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_the_licence_of_a_profile_is_not_the_pictures(form: str) -> None:
+    fmt: Format = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[form]  # type: ignore[assignment]
+    said = b"Copyright 2013, Elle Stone, ida@example.com, CC BY-SA 3.0. Midjourney. "
+    claims = read_embedded(_picture(form, _profile(said)), fmt, TrustLists("")).claims
+    assert not claims
+    [signal, *_] = read_embedded(_picture(form, _profile(said + NO)), fmt, TrustLists("")).signals
+    assert "ai training" in signal.said
+
+
 def test_a_part_that_is_too_large_to_search_is_a_fault() -> None:
     reading = read_embedded(_png(b"abCd", b"\1" * (17 << 20)), "png", TrustLists(""))
     assert ["is not searched" in fault.detail for fault in reading.faults] == [True]
