@@ -170,3 +170,19 @@ def _octet_table(last: bool) -> npt.NDArray[np.bool_]:
         for spelled in (word, word.upper()):
             table[spelled.encode()[-1 if last else 0]] = True
     return table
+
+
+def unnamed_problem(index: int, value: object) -> str:
+    """Returns what is wrong with a cell of a column without a name, or "".
+
+    It may take back what the row says. The first column may hold the numbers of rows, as pandas
+    and R write them.
+
+    Args:
+        index: The column, from 0.
+        value: The cell.
+    """
+    if is_nothing(value) or (index == 0 and str(value).strip(BLANK_CHARACTERS).isdigit()):
+        return ""
+    shown = "".join(c if c.isprintable() else "?" for c in str(value)[:80])
+    return f"a cell of a column without a name: {shown!r}; name it in the header"

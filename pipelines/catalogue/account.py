@@ -107,6 +107,9 @@ class Reading:
             if count
         ]
         lines = [("files", f"{files.total:,}: {', '.join(parts)}")]
+        if files.sheets.notes:
+            text = ", ".join(f"{count:,} of {name}" for name, count in files.sheets.notes)
+            lines.append(("notes not read", text))
         columns = dict(self.columns)
         for table, count in self.rows.items():
             row = count.to_json()

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS, is_nothing
+from pipelines.catalogue.absent import BLANK_CHARACTERS, is_nothing, unnamed_problem
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.dialect import Dialect
 from pipelines.catalogue.formats import MalformedRow, RawBatch
@@ -78,6 +78,7 @@ def csv_batches(
             return
         names = [name.strip(BLANK_CHARACTERS) for name in header]
     columns = [(i, name) for i, name in enumerate(names) if name in wanted]
+    unnamed = [i for i, name in enumerate(names) if not name]
     current, yielded = _Rows(columns, names), False
     for row in _csv_records(lines, dialect, len(names), one_line_rows, quote_is_stated):
         if row is None:
@@ -88,6 +89,9 @@ def csv_batches(
             current, yielded = _Rows(columns, names), True
         if isinstance(row, MalformedRow):
             current.malformed.append(row)
+        elif problem := next(filter(None, (unnamed_problem(i, row[i]) for i in unnamed)), ""):
+            line = lines.consumed[0][0]
+            current.malformed.append(MalformedRow(line, problem, tuple(row)))
         else:
             current.rows.append(row)
             current.positions.append(lines.consumed[0][0])

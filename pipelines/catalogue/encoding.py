@@ -65,11 +65,9 @@ def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, or
     Raises:
         InputError: If it is in another encoding, which is then to be stated.
     """
-    for remainder, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        sample = head[:64]
-        zeros = sample[remainder::2]
-        if len(sample) > 8 and not any(zeros) and all(sample[1 - remainder :: 2]):
-            return name
+    wide = _wide_encoding(head[:64]) if len(head) > 8 else ""
+    if wide:
+        return wide
     with open_stream() as stream:
         if _is_utf8(stream):
             return "utf-8"
@@ -86,6 +84,38 @@ def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, or
         f"{origin}: the first such word would be, in {shown}",
         f'State it in mapping.toml: [{key}] encoding = "cp1252". Or save the file as UTF-8.',
     )
+
+
+def _wide_encoding(sample: bytes) -> str:
+    """Returns the encoding of ASCII in two or four bytes a letter; "" for any other."""
+    for size, name in ((4, "utf-32"), (2, "utf-16")):
+        for place, order in ((0, "le"), (size - 1, "be")):
+            others = (sample[at::size] for at in range(size) if at != place)
+            if len(sample) >= 4 and all(sample[place::size]) and not any(map(any, others)):
+                return f"{name}-{order}"
+    return ""
+
+
+def refuse_wide_json(head: bytes, origin: str) -> None:
+    """Refuses JSON in two or four bytes a letter: its standard knows UTF-8 alone.
+
+    Args:
+        head: The first bytes of the file.
+        origin: The file, for messages.
+
+    Raises:
+        InputError: If it is in UTF-16 or UTF-32; it names which.
+    """
+    marked = stated_encoding(head, "", origin).removesuffix("-sig")
+    # JSON begins with two letters of ASCII.
+    name = _wide_encoding(head[:4]) if marked in ("", "utf-8") else marked
+    if name:
+        of_iconv = name.upper().replace("-LE", "LE").replace("-BE", "BE")
+        raise InputError(
+            f"A table in JSON is in {name.upper()}",
+            f"{origin}: it begins with the bytes {head[:8].hex(' ')}",
+            f"JSON is read in UTF-8 alone: convert it, such as by iconv -f {of_iconv} -t UTF-8.",
+        )
 
 
 def _is_utf8(stream: BinaryIO) -> bool:

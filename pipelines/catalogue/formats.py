@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.catalogue.absent import is_nothing
+from pipelines.catalogue.absent import is_nothing, unnamed_problem
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.json_arrays import StrictDecoder, array_rows
 from pipelines.catalogue.lines import LineReader, LineTooLongError
@@ -124,6 +124,8 @@ def json_batches(
     for number, row in found:
         if isinstance(row, dict) and all(map(is_nothing, row.values())):
             blank += 1
+        elif isinstance(row, dict) and (problem := unnamed_problem(1, row.get(""))):
+            malformed.append(MalformedRow(number, problem))
         elif isinstance(row, dict):
             rows.append(row)
             positions.append(number)

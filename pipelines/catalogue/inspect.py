@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipelines.catalogue import formats
 from pipelines.catalogue.compressed import open_unpacked
 from pipelines.catalogue.dialect import Dialect, find_dialect
+from pipelines.catalogue.encoding import refuse_wide_json
 from pipelines.catalogue.headers import ColumnMatch, match_columns
 from pipelines.catalogue.json_arrays import find_json_form
 from pipelines.catalogue.listing import CatalogueFile
@@ -14,6 +15,8 @@ from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.spreadsheet import sheet_header
 from pipelines.catalogue.tables import format_of, partition_columns
 from schemas.errors import InputError
+
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ def read_head(table: str, file: CatalogueFile, mapping: TableMapping) -> FileHea
             lambda: open_unpacked(file.uri, file.version), table, mapping, file.uri
         )
     else:
+        if kind in ("json", "jsonl"):
+            with open_unpacked(file.uri, file.version) as stream:
+                refuse_wide_json(stream.read(_HEAD_BYTES), file.uri)
         if kind == "json":
             with open_unpacked(file.uri, file.version) as stream:
                 kind = find_json_form(stream, file.uri)

@@ -92,6 +92,7 @@ class FileCounts:
             "other": self.other,
             "ignored": list(self.ignored),
             **({"ignored_sheets": list(self.sheets.ignored)} if self.sheets.ignored else {}),
+            **({"ignored_notes": dict(self.sheets.notes)} if self.sheets.notes else {}),
             **({"empty_sheets": self.sheets.empty} if self.sheets.empty else {}),
         }
 

@@ -3,42 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import IO
 
-_BLOCK_BYTES = 1 << 20
-_LONGEST_TAG_BYTES = 1 << 12
-_NUMBERED = re.compile(rb'<(?:\w+:)?(row|c)\s(?:[^<>]*?\s)?r="([A-Z]*)([0-9]+)"')
+from pipelines.catalogue.sheet_xml import feed, new_parser
+
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_SHEETS = frozenset({f"{_MAIN} worksheet", f"{_MAIN} chartsheet", f"{_MAIN} dialogsheet"})
+_ROW, _CELL = f"{_MAIN} row", f"{_MAIN} c"
+_ROW_NUMBER = re.compile("[1-9][0-9]*")
+_BEFORE_A = ord("A") - 1
+_CELL_PLACE = re.compile("([A-Za-z]{1,3})([1-9][0-9]*)")
 
 
 def check_order(source: IO[bytes]) -> None:
-    """Reads a sheet's XML and refuses what is out of order or there twice.
+    """Reads a sheet's XML and refuses what is out of order, there twice or nowhere.
 
     Raises:
         ValueError: If a row follows one with the same number or a larger one, a cell one of the
-            same column or a later one, or a cell is in another row than it says.
+            same column or a later one, a cell is in another row than it says, or the XML is not
+            a sheet's.
     """
-    row, column = 0, (0, b"")
-    for kind, letters, digits in _numbered(source):
-        number = int(digits)
-        if kind == b"row":
-            if number <= row:
-                raise ValueError(f"row {number} comes after row {row}")
-            row, column = number, (0, b"")
-            continue
-        place = (len(letters), letters)
-        if (row and number != row) or place <= column:
-            where = f"cell {letters.decode()}{number}"
-            raise ValueError(f"{where} comes after cell {column[1].decode()} of row {row}")
-        column = place
+    parser = new_parser()
+    parser.StartElementHandler = _Places().start
+    feed(parser, source)
 
 
-def _numbered(source: IO[bytes]) -> Iterable[tuple[bytes, bytes, bytes]]:
-    rest = b""
-    while block := source.read(_BLOCK_BYTES):
-        text = rest + block
-        end = 0
-        for found in _NUMBERED.finditer(text):
-            end = found.end()
-            yield found[1], found[2], found[3]
-        rest = text[max(end, len(text) - _LONGEST_TAG_BYTES) :]
+class _Places:
+    """Where the last row and the last cell of a sheet are."""
+
+    def __init__(self) -> None:
+        self._is_sheet = False
+        self._row = 0
+        self._column = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == _CELL:
+            self._add_cell(attributes.get("r"))
+        elif tag == _ROW:
+            self._add_row(attributes.get("r"))
+        elif not self._is_sheet:
+            if tag not in _SHEETS:
+                raise ValueError(f"a sheet begins with {tag!r}, which is not read")
+            self._is_sheet = True
+
+    def _add_row(self, stated: str | None) -> None:
+        if stated is not None and _ROW_NUMBER.fullmatch(stated) is None:
+            raise ValueError(f"{stated!r} is not the number of a row")
+        number = self._row + 1 if stated is None else int(stated)
+        if number <= self._row:
+            raise ValueError(f"row {number} comes after row {self._row}")
+        self._row, self._column = number, 0
+
+    def _add_cell(self, stated: str | None) -> None:
+        if stated is None:
+            self._column += 1
+            return
+        found = _CELL_PLACE.fullmatch(stated)
+        if found is None:
+            raise ValueError(f"{stated!r} is not the place of a cell")
+        column = 0
+        for letter in found[1].upper():
+            column = 26 * column + ord(letter) - _BEFORE_A
+        if int(found[2]) != self._row or column <= self._column:
+            last = f"column {self._column} of row {self._row}"
+            raise ValueError(f"cell {stated} comes after {last}")
+        self._column = column

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import TYPE_CHECKING, BinaryIO
 
-from pipelines.catalogue.absent import BLANK_CHARACTERS
+from pipelines.catalogue.absent import BLANK_CHARACTERS, unnamed_problem
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.files import read_blocks
 from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.sheet_notes import SheetNote, sheet_notes
 from pipelines.catalogue.sheet_order import check_order
 from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
@@ -74,10 +75,17 @@ class _Rows:
 
 @dataclass(frozen=True)
 class SheetName:
-    """A sheet of a workbook, and whether it has any cell with a value."""
+    """A sheet of a workbook.
+
+    Attributes:
+        name: Its name.
+        is_filled: Whether it has any cell with a value.
+        notes: What is written on it beside its cells.
+    """
 
     name: str
     is_filled: bool
+    notes: tuple[SheetNote, ...] = ()
 
 
 def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
@@ -90,9 +98,15 @@ def sheet_names(stream: BinaryIO, origin: str) -> list[SheetName]:
         data = _unpackable(stream, origin)
         workbook = _open_workbook(data, computed=True)
         try:
-            found = [
-                SheetName(str(sheet.title), _is_filled(sheet)) for sheet in workbook.worksheets
-            ]
+            with zipfile.ZipFile(data) as archive:
+                found = [
+                    SheetName(
+                        str(sheet.title),
+                        _is_filled(sheet),
+                        tuple(sheet_notes(archive, sheet._worksheet_path)),
+                    )
+                    for sheet in workbook.worksheets
+                ]
             found += [SheetName(str(sheet.title), False) for sheet in workbook.chartsheets]
             _check_sheets(workbook, data)
             return found
@@ -151,8 +165,12 @@ def sheet_batches(
             yield current.batch()
             current, yielded = _Rows(wanted_columns), True
         beyond = [value for value in row.values[width:] if value is not None]
+        problem = ""
         if beyond:
             problem = f"a cell to the right of the header's last column: {shorten(beyond[0])}"
+        unnamed = (unnamed_problem(i, v) for i, v in enumerate(row.values[:width]) if not names[i])
+        problem = problem or next(filter(None, unnamed), "")
+        if problem:
             current.malformed.append(MalformedRow(row.position, problem))
         else:
             row.values.extend([None] * (width - len(row.values)))
@@ -236,6 +254,7 @@ def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Ro
             sheet.reset_dimensions()  # a wrong one would cut rows off, or make them endless
         with stored[name]._get_source() as source:
             check_order(source)
+        struck = _struck_styles(stored)
         pairs = zip(stored[name].iter_rows(), written[name].iter_rows(), strict=True)
         for position, (values, sources) in enumerate(pairs, start=1):
             row = _Row(position, [_value(cell.value) for cell in values])
@@ -245,10 +264,24 @@ def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Ro
                     raise _cell_error("a formula without a stored value", position, index, origin)
                 if values[index].data_type == _ERROR:
                     raise _cell_error(f"the error {stands}", position, index, origin)
+                if struck and stands is not None and values[index]._style_id in struck:
+                    raise InputError(
+                        "A cell of a workbook is struck out, which may take it back",
+                        f"{origin}: row {position}, column {index + 1} holds {shorten(stands)}",
+                        "Say it in a column, such as a consent of the value deny, or delete the "
+                        "row; or, if it stands, take the line through it away.",
+                    )
             yield row
     finally:
         stored.close()
         written.close()
+
+
+def _struck_styles(workbook: Workbook) -> frozenset[int]:
+    """Returns the styles of cells with a line through them."""
+    fonts = [bool(font.strike) for font in workbook._fonts]
+    styles = enumerate(workbook._cell_styles)
+    return frozenset(number for number, style in styles if fonts[style.fontId])
 
 
 def _value(value: object) -> object:
@@ -260,7 +293,11 @@ def _value(value: object) -> object:
 
 def _is_filled(sheet: ReadOnlyWorksheet) -> bool:
     sheet.reset_dimensions()
-    return any(v is not None for row in sheet.iter_rows(values_only=True) for v in row)
+    if any(v is not None for row in sheet.iter_rows(values_only=True) for v in row):
+        return True
+    with sheet._get_source() as source:
+        check_order(source)  # openpyxl finds nothing in a sheet of another form either
+    return False
 
 
 def _only_sheet(workbook: object, origin: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -10,7 +10,8 @@ from pipelines.catalogue.files import open_file
 from pipelines.catalogue.listing import CatalogueFile, ending
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.plain_form import plain_form
-from pipelines.catalogue.spreadsheet import sheet_names
+from pipelines.catalogue.spreadsheet import SheetName, sheet_names
+from pipelines.catalogue.values import shorten
 from schemas.errors import InputError
 
 WORKBOOK_ENDINGS = frozenset({"xlsx", "xlsm"})
@@ -22,11 +23,13 @@ class SheetCounts:
 
     Attributes:
         empty: How many have no cell with a value.
-        ignored: Those that the mapping leaves out, as `export.xlsx#Notes`.
+        ignored: Those that the mapping leaves out, as `export.xlsx#Old`.
+        notes: How many notes on sheets the mapping leaves out, as (`export.xlsx#Sheet1#notes`, 2).
     """
 
     empty: int = 0
     ignored: tuple[str, ...] = ()
+    notes: tuple[tuple[str, int], ...] = ()
 
 
 NO_SHEETS = SheetCounts()
@@ -43,10 +46,14 @@ def split_workbooks(
 
     Returns:
         The files and sheets, the workbooks of which every sheet is left out, and the counts.
+
+    Raises:
+        InputError: If there are notes on a sheet, and neither it nor they are left out.
     """
     found: list[CatalogueFile] = []
     ignored_files: list[str] = []
     ignored: list[str] = []
+    notes: list[tuple[str, int]] = []
     empty = 0
     for file in files:
         base = file.name.rpartition("/")[2]
@@ -61,13 +68,35 @@ def split_workbooks(
             found.append(file)  # reading it says what is wrong, or that nothing reads it
             continue
         empty += sum(not sheet.is_filled for sheet in names)
+        notes += _notes_left_out(file, names, patterns)
         sheets = [replace(file, sheet=sheet.name) for sheet in names if sheet.is_filled]
         kept = [s for s in sheets if not any(fnmatchcase(s.full_name, p) for p in patterns)]
         ignored += [sheet.full_name for sheet in sheets if sheet not in kept]
         if sheets and not kept:
             ignored_files.append(file.name)
         found += kept if sheets else [file]
-    return found, tuple(ignored_files), SheetCounts(empty, tuple(ignored))
+    return found, tuple(ignored_files), SheetCounts(empty, tuple(ignored), tuple(notes))
+
+
+def _notes_left_out(
+    file: CatalogueFile, sheets: Iterable[SheetName], patterns: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """Yields the notes that are left out, and refuses others: one may withdraw what a cell says."""
+    for sheet in sheets:
+        full_name = replace(file, sheet=sheet.name).full_name
+        if not sheet.notes or any(fnmatchcase(full_name, p) for p in patterns):
+            continue
+        notes = f"{full_name}#notes"
+        if not any(fnmatchcase(notes, p) for p in patterns):
+            first = sheet.notes[0]
+            raise InputError(
+                "A workbook has notes beside its cells, which are not read",
+                f"{file.uri}: {len(sheet.notes):,} on the sheet {sheet.name}, the first on "
+                f"{first.where}: '{shorten(first.text)}'",
+                "Put what they say in a column of the table and delete them. If they say nothing "
+                f'that matters, leave them out in mapping.toml: [files] ignore = ["{notes}"].',
+            )
+        yield notes, len(sheet.notes)
 
 
 def choose_sheet(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from pipelines.accounts.carried import carried_to
 from pipelines.accounts.key import LogKey
@@ -108,10 +107,9 @@ def publish_run(
         "" if replaced is None else replaced.delivery,
     )
     noted = NotedStore(store)
-    output = cast("Store", noted)
-    attribution = record_attribution(output, job, signer, shards, replaced, payees, carried)
+    attribution = record_attribution(noted, job, signer, shards, replaced, payees, carried)
     manifest = publish_delivery(
-        output, job, signer, receipts, attribution, lease.confirm, noted.sha256_of
+        noted, job, signer, receipts, attribution, lease.confirm, noted.sha256_of
     )
     observed.delivered = manifest.end
     store.delete_prefix(job.work)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import threading
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import BinaryIO
 
-from pipelines.storage.store import ObjectInfo, Store
+from pipelines.storage.store import ObjectInfo, Sink, Store, Stray, UnfinishedWrite
 
 
 class NotedStore:
-    """A store, and the digests of the objects that `write_bytes` wrote to it.
+    """A `Store`, and the digests of the objects that `write_bytes` wrote to it.
+
+    Every method does what the store's own does. It is no subclass of the protocol, whose bodies
+    would stand for a method that is forgotten here; the type checker would name it.
 
     Args:
-        store: The store, to which everything else is passed on.
+        store: The store.
     """
 
     def __init__(self, store: Store) -> None:
@@ -20,8 +27,69 @@ class NotedStore:
         self._digests: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
+    @property
+    def uri(self) -> str:
+        """See `Store.uri`."""
+        return self._store.uri
+
+    @property
+    def is_remote(self) -> bool:
+        """See `Store.is_remote`."""
+        return self._store.is_remote
+
+    @property
+    def requests_at_once(self) -> int:
+        """See `Store.requests_at_once`."""
+        return self._store.requests_at_once
+
+    @property
+    def settle_s(self) -> float:
+        """See `Store.settle_s`."""
+        return self._store.settle_s
+
+    def now_s(self) -> float:
+        """See `Store.now_s`."""
+        return self._store.now_s()
+
+    def read_bytes(self, key: str) -> bytes:
+        """See `Store.read_bytes`."""
+        return self._store.read_bytes(key)
+
+    def open_read(self, key: str) -> BinaryIO:
+        """See `Store.open_read`."""
+        return self._store.open_read(key)
+
+    def read_range(self, key: str, start: int, size: int) -> bytes:
+        """See `Store.read_range`."""
+        return self._store.read_range(key, start, size)
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        return self._store.exists(key)
+
+    def size(self, key: str) -> int:
+        """See `Store.size`."""
+        return self._store.size(key)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See `Store.stat`."""
+        return self._store.stat(key)
+
+    def list(self, prefix: str = "") -> builtins.list[ObjectInfo]:
+        """See `Store.list`."""
+        return self._store.list(prefix)
+
+    def folders(self, prefix: str = "") -> builtins.list[str]:
+        """See `Store.folders`."""
+        return self._store.folders(prefix)
+
+    def strays(self, prefix: str = "") -> builtins.list[Stray]:
+        """See `Store.strays`."""
+        return self._store.strays(prefix)
+
+    def remove_stray(self, stray: Stray) -> None:
+        """See `Store.remove_stray`."""
+        self._store.remove_stray(stray)
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`."""
@@ -30,6 +98,46 @@ class NotedStore:
             md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
             with self._lock:
                 self._digests[key] = md5, hashlib.sha256(data).hexdigest()
+
+    def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
+        """See `Store.open_write`."""
+        return self._store.open_write(key, private=private)
+
+    def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
+        """See `Store.write_new`."""
+        return self._store.write_new(key, data, private=private)
+
+    def copy(self, names: Iterable[tuple[str, str]]) -> None:
+        """See `Store.copy`."""
+        self._store.copy(names)
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        self._store.delete(key)
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_many`."""
+        self._store.delete_many(keys)
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See `Store.delete_prefix`."""
+        self._store.delete_prefix(prefix)
+
+    def unfinished_writes(self, prefix: str = "") -> builtins.list[UnfinishedWrite]:
+        """See `Store.unfinished_writes`."""
+        return self._store.unfinished_writes(prefix)
+
+    def discard(self, unfinished: UnfinishedWrite) -> None:
+        """See `Store.discard`."""
+        self._store.discard(unfinished)
+
+    def discard_unfinished(self, prefix: str) -> None:
+        """See `Store.discard_unfinished`."""
+        self._store.discard_unfinished(prefix)
+
+    def ensure_writable(self) -> None:
+        """See `Store.ensure_writable`."""
+        self._store.ensure_writable()
 
     def sha256_of(self, listed: ObjectInfo) -> str:
         """Returns the digest of an object that was written, or "" if that may not be what is there.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -433,5 +435,30 @@ def test_blank_rows_are_skipped_and_counted(tmp_path: Path) -> None:
     data = csv_bytes([asset(1)]) + b",,,,,,\r\n\n , ,,\n" + csv_bytes([asset(2)]).splitlines()[1]
     folder = write_catalogue(tmp_path, [], "csv")
     (folder / "assets.csv").write_bytes(data + b"\n,\n")
+    table, dead = read_all(folder)
+    assert (table["asset_id"].to_pylist(), dead) == (["a-1", "a-2"], [])
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "jsonl.gz"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_json_in_a_wide_encoding_is_named(encoding: str, ending: str, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, [asset()], "csv")
+    row = '{"k\u00fcnstler": "c-1", "contributor_id": "c-1"}'
+    data = (f"[{row}]" if ending == "json" else f"{row}\n").encode(encoding)
+    packed = gzip.compress(data) if ending.endswith("gz") else data
+    (folder / f"consents.{ending}").write_bytes(packed)
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    assert f"A table in JSON is in {encoding.upper()}" in str(caught.value)
+    found = re.search("iconv -f ([A-Z0-9-]+) -t UTF-8", str(caught.value))
+    assert found is not None
+    assert data.decode(found[1]) == data.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_csv_in_utf_32_without_a_mark_is_read(encoding: str, tmp_path: Path) -> None:
+    folder = write_catalogue(tmp_path, [asset(1), asset(2)], "csv")
+    path = folder / "assets.csv"
+    path.write_bytes(path.read_bytes().decode().encode(encoding))
     table, dead = read_all(folder)
     assert (table["asset_id"].to_pylist(), dead) == (["a-1", "a-2"], [])

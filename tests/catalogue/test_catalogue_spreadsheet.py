@@ -145,6 +145,15 @@ OUT_OF_ORDER: dict[str, Callable[[bytes], bytes]] = {
     "a cell twice": lambda xml: xml.replace(b'r="D3"', b'r="C3"'),
     "a cell after a later one": lambda xml: xml.replace(b'r="C3"', b'r="ZZ3"'),
     "a cell of another row": lambda xml: xml.replace(b'r="C3"', b'r="C9"'),
+    "in single quotes": lambda xml: xml.replace(b'<row r="3"', b"<row r='2'"),
+    "with blanks": lambda xml: xml.replace(b'<row r="3"', b'<row\n r \t=\n"2"'),
+    "by an entity": lambda xml: xml.replace(b'<row r="3"', b'<row r="&#50;"'),
+    "with > in another": lambda xml: xml.replace(b'<row r="3"', b'<row spans="a>b" r="2"'),
+    "a cell in single quotes": lambda xml: xml.replace(b'r="D3"', b"r = 'C3'"),
+    "a cell in small letters": lambda xml: xml.replace(b'r="D3"', b'r="c3"'),
+    "a cell without a place": lambda xml: xml.replace(b'<c r="B3"', b"<c").replace(
+        b'r="C3"', b'r="B3"'
+    ),
 }
 
 
@@ -161,15 +170,45 @@ def test_rows_and_cells_out_of_order_are_refused(name: str, tmp_path: Path) -> N
 def test_order_is_checked_whatever_is_read_at_a_time(
     rows: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.catalogue.sheet_order._BLOCK_BYTES", block)
-    xml = b"".join(
-        b'<row spans="1:2" r="%d"><c s="1" r="A%d"/><x:c r="AB%d" t="s"><v>1</v></x:c></row>'
-        % (row, row, row)
+    monkeypatch.setattr("pipelines.catalogue.sheet_xml.BLOCK_BYTES", block)
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    shown = "".join(
+        f'<row spans="1:2" r="{row}"><c s="1" r="A{row}"/><c/>'
+        f"<x:c t='s' r='AB{row}'><v>1</v></x:c>"
+        "</row>"
         for row in range(1, rows + 1)
     )
-    check_order(io.BytesIO(xml))
-    with pytest.raises(ValueError, match=f"row {rows} comes after row {rows}"):
-        check_order(io.BytesIO(xml + b'<row r="%d"/>' % rows))
+    head, end = (
+        f'<worksheet xmlns="{main}" xmlns:x="{main}"><sheetData>',
+        "</sheetData></worksheet>",
+    )
+    for encoding in ("utf-8", "utf-16"):
+        check_order(io.BytesIO((head + shown + end).encode(encoding)))
+        with pytest.raises(ValueError, match=f"row {rows} comes after row {rows}"):
+            check_order(io.BytesIO(f'{head}{shown}<row r="{rows}"/>{end}'.encode(encoding)))
+
+
+ODD_SHEETS = {
+    "begins with": lambda xml: xml.replace(b"spreadsheetml/2006/main", b"spreadsheetml/2007/main"),
+    "declares entities": lambda xml: b"<!DOCTYPE worksheet []>" + xml,
+    "is not the number of a row": lambda xml: xml.replace(b'<row r="2"', b'<row r="2.0"'),
+    "is not the place of a cell": lambda xml: xml.replace(b'r="C2"', b'r="2C"'),
+}
+
+
+@pytest.mark.parametrize("why", ODD_SHEETS)
+def test_a_sheet_in_another_form_is_refused(why: str, tmp_path: Path) -> None:
+    data = _edited(_book(["c-1", "all", "deny", "2026-03-01"]), ODD_SHEETS[why])
+    with pytest.raises(InputError, match=why):
+        read_table(open_catalogue(str(_folder(tmp_path, data))), "consents")
+
+
+def test_a_second_sheet_in_another_form_is_not_taken_for_empty(tmp_path: Path) -> None:
+    book = _book(["c-1", "all", "allow", "2026-01-01"])
+    book.create_sheet("Withdrawn", 0).append(["c-1", "all", "deny", "2026-03-01"])
+    folder = _folder(tmp_path, _edited(book, ODD_SHEETS["begins with"]))
+    with pytest.raises(InputError, match="begins with"):
+        read_table(open_catalogue(str(folder)), "consents")
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", csv_bytes([asset()])])

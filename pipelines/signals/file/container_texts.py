@@ -9,7 +9,6 @@ from pipelines.signals.file.container_gif import GIF_MARKS, gif_texts
 from pipelines.signals.file.container_heif import is_heif, text_items
 from pipelines.signals.file.container_mp4 import XMP_UUID, mp4_boxes
 from pipelines.signals.file.container_png import (
-    KNOWN_CHUNKS,
     PROFILE_PREFIX,
     SIGNATURE,
     TEXT_CHUNKS,
@@ -17,7 +16,6 @@ from pipelines.signals.file.container_png import (
     png_chunks,
     text_start,
 )
-from pipelines.signals.file.container_webp import KNOWN_WEBP_CHUNKS, webp_chunks
 from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.jpeg_structure import START, picture_starts, read_picture
 from pipelines.signals.file.metadata_blocks import (
@@ -35,15 +33,15 @@ from pipelines.signals.file.text_fields import (
     other_decodings,
     unknown_part,
 )
+from pipelines.signals.file.unknown_parts import (
+    is_unknown_segment,
+    jpeg_profile_and_rest,
+    png_unknown,
+    webp_unknown,
+)
 from schemas.signal import ReadingFault, raw_sha256
 
 _COM = 0xFE
-# Application segments that may hold language, but for those with a reader and C2PA's.
-_APP_MARKERS = frozenset(range(0xE0, 0xF0))
-_APP_NAMES = (
-    *(b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"),
-    *(b"JFIF\0", b"JFXX\0", b"Adobe\0", b"JP"),
-)
 _MAX_UNKNOWN_BYTES = 1 << 20
 _XMP_MARKS = ("<x:xmpmeta", "<rdf:RDF", "http://ns.adobe.com/xap/1.0/", "ns.useplus.org")
 _RIGHTS_KEYS = frozenset(
@@ -78,9 +76,9 @@ def _texts(data: bytes) -> Iterator[Found]:
         yield from _jpeg_comments(data)
     elif data.startswith(SIGNATURE):
         yield from _png_texts(data)
-        yield from _png_unknown(data)
+        yield from png_unknown(data)
     elif data.startswith(b"RIFF"):
-        yield from _webp_texts(data)
+        yield from webp_unknown(data)
     elif data.startswith(GIF_MARKS):
         yield from gif_texts(data)
     elif not data.startswith((b"II", b"MM")):
@@ -97,10 +95,12 @@ def _texts(data: bytes) -> Iterator[Found]:
 def _jpeg_comments(data: bytes) -> Iterator[Found]:
     read = set[int]()
     for start in picture_starts(data):
-        for segment in read_picture(data, start).segments:
+        picture = read_picture(data, start)
+        if start == 0:
+            yield from jpeg_profile_and_rest(data, picture)
+        for segment in picture.segments:
             raw = data[segment.start : segment.end]
-            is_unknown = segment.marker in _APP_MARKERS and not raw.startswith(_APP_NAMES)
-            if is_unknown and segment.start not in read:
+            if is_unknown_segment(segment, raw) and segment.start not in read:
                 read.add(segment.start)
                 yield unknown_part(f"JPEG segment {segment.marker:02X}", raw)
             if segment.marker == _COM and segment.start not in read:
@@ -111,20 +111,6 @@ def _jpeg_comments(data: bytes) -> Iterator[Found]:
                     *("Comment", "JPEG COM", text, TextRole.NOTE, digest, True),
                     other_readings=others,
                 )
-
-
-def _webp_texts(data: bytes) -> Iterator[Found]:
-    for kind, start, end in webp_chunks(data):
-        if kind not in KNOWN_WEBP_CHUNKS and kind != b"C2PA":
-            raw = data[start : min(end, start + _MAX_UNKNOWN_BYTES)]
-            yield unknown_part(f"WebP {kind.decode('latin-1')!r}", raw)
-
-
-def _png_unknown(data: bytes) -> Iterator[Found]:
-    for kind, start, end in png_chunks(data):
-        if kind not in KNOWN_CHUNKS and start + 4 <= len(data):
-            raw = data[start : min(end, start + _MAX_UNKNOWN_BYTES)]
-            yield unknown_part(f"PNG {kind.decode('latin-1')!r}", raw)
 
 
 def _png_texts(data: bytes) -> Iterator[Found]:

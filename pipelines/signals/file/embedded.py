@@ -21,7 +21,7 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v7"
+READER_VERSION = "signals-v8"
 
 # The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
 STRIPPER_VERSION = "strip-v3"
@@ -47,6 +47,7 @@ _MP4_TEXT_BOXES = tuple(b"cmov udta meta uuid XMP_ free skip wide gpmd camm rtmd
 # with a colour profile, APP14 (Adobe), the tables and the frame headers. By marker: the name, and
 # the size with the two bytes of the size itself; 0 for any.
 _JPEG_TABLES = frozenset((0xDB, 0xC4, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xC9, 0xCA))
+_APP2 = 0xE2
 _JPEG_APPS = {0xE0: (b"JFIF\0", 16), 0xE2: (b"ICC_PROFILE\0", 0), 0xEE: (b"Adobe\0", 14)}
 # 0xFF followed by anything but a stuffed zero, a restart marker, a table or another scan.
 _AFTER_SCANS = re.compile(rb"\xff[^\x00\xc4\xd0-\xd7\xda\xdb\xdd]")
@@ -121,7 +122,9 @@ def may_state_rights(data: bytes, fmt: Format) -> bool:
 
 
 def _is_plain_jpeg(data: bytes) -> bool:
-    at = 2
+    from pipelines.signals.file.unknown_parts import profiles_are_plain
+
+    at, profiles = 2, list[bytes]()
     while True:
         if data[at : at + 1] != b"\xff" or at + 4 > len(data):
             return False
@@ -130,7 +133,8 @@ def _is_plain_jpeg(data: bytes) -> bool:
             # A plain file has no metadata between scans or after the image.
             end = _AFTER_SCANS.search(data, at)
             return (
-                end is not None
+                profiles_are_plain(iter(profiles))
+                and end is not None
                 and (end.start(), end[0]) == (len(data) - 2, b"\xff\xd9")
                 and data.find(_XMP_HEADERS, 0, at) < 0
             )
@@ -140,22 +144,37 @@ def _is_plain_jpeg(data: bytes) -> bool:
             return False
         if not data.startswith(name, at + 4) or plain_size not in (0, size):
             return False
+        if marker == _APP2:
+            profiles.append(data[at + 4 : at + 2 + size])
         at += 2 + size
 
 
 def _is_plain_png(data: bytes) -> bool:
-    for kind, _, end in islice(png_chunks(data), _MAX_PIECES):
+    from pipelines.signals.file.unknown_parts import is_unknown_chunk, profiles_are_plain
+
+    profiles: list[bytes] = []
+    for kind, start, end in islice(png_chunks(data), _MAX_PIECES):
         if kind not in _PLAIN_PNG_CHUNKS or kind == b"IEND":
-            return kind == b"IEND" and end + 4 == len(data)
+            is_end = kind == b"IEND" and end + 4 == len(data)
+            return is_end and profiles_are_plain(iter(profiles), is_png=True)
+        if is_unknown_chunk(kind, end - start):
+            return False
+        if kind == b"iCCP":
+            profiles.append(data[start:end])
     return False
 
 
 def _is_plain_webp(data: bytes) -> bool:
+    from pipelines.signals.file.unknown_parts import profiles_are_plain
+
+    profiles: list[bytes] = []
     for kind, start, end in islice(webp_chunks(data), _MAX_PIECES):
         if kind not in _PLAIN_WEBP_CHUNKS or (kind == b"VP8X" and end - start != _VP8X_BYTES):
             return False
+        if kind == b"ICCP":
+            profiles.append(data[start:end])
         if end + (end & 1) == len(data):
-            return True
+            return profiles_are_plain(iter(profiles))
     return False
 
 

@@ -93,7 +93,7 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
         denial = denial or find_denial(reading, is_rights_field, phrases)
     if denial is None:
         return Reading(claims=tuple(claims))
-    said = printable(f"{text} [{denial}]" if len(text) > 200 else text)
+    said = printable(f"{text} [{denial}]" if len(text) > 200 else text or denial)
     signals = [
         Signal(Origin.FILE, purpose, Permission.DENY, "", field.where, digest, "", said)
         for purpose in PURPOSES

@@ -16,6 +16,7 @@ from pipelines.signals.file.generators import TextRole
 from pipelines.signals.file.metadata_blocks import BlockKind
 from pipelines.signals.file.metadata_tree import all_blocks
 from pipelines.signals.file.trust import TrustLists
+from pipelines.signals.file.unknown_parts import COLOUR_PROFILE
 from pipelines.signals.strip.jpeg import strip_jpeg
 from pipelines.signals.strip.kept import CannotStripError, Kept, rights_statements
 from pipelines.signals.strip.mp4 import strip_mp4
@@ -88,7 +89,9 @@ def _check_empty(data: bytes, fmt: Format, kept: Kept, trust: TrustLists) -> Non
     others = len(blocks) - len(exif)
     # A TIFF is a block itself; what it holds besides is among the others.
     allowed = (data, kept.exif())
-    is_empty = not texts and not others and all(block.data in allowed for block in exif)
+    # Colours depend on their profile, so it stays; what it says about rights is in the reading.
+    written = [text for text in texts if not text.where.endswith(COLOUR_PROFILE)]
+    is_empty = not written and not others and all(block.data in allowed for block in exif)
     claims = [claim for claim in reading.claims if claim.kind is not AssertionKind.UNJUDGED]
     if not is_empty or claims or reading.signals or reading.faults:
         raise CannotStripError("metadata are in a part of the file that must stay")
