@@ -36,17 +36,21 @@ CLOSE_SIDES = (128, 96, 72, 48)
 _PLACE_PARTS = 32  # a place is one in so many parts of a side; as much at the border is left out
 #: Levels by which a place may differ by more, on average.
 MOST_LEFT = 1.5
-MOST_LEFT_UNDER_MARK = 1.0  # the same, but for what a pale mark explains
+#: The same where edges agree and there are fewer cells: a place is one to three cells wide, and how
+#: a file is resized shows in single cells.
+MOST_LEFT_SMALL = 3.0
 #: The same of pictures that lie as they were fitted so far: they need not be laid more exactly.
 _HARDLY_ANY_LEFT = 0.25
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
-_LEAST_EXTENT = 30  # hundredths of a side, over which a mark goes
+#: What a mark may leave: it goes over so many hundredths of a side at least, edges agree in so many
+#: thousandths at least, places differ by so many levels at most, and by so many but for the mark.
+MARKS = ((30, 0, 255, 1.0), (78, 985, 255, 2.0), (10, 990, 5.0, 0.5))
 _SHADES = np.arange(0, 257, 32).clip(max=255)[:, None]  # of a mark
 
 
 def is_same(
-    first: Picture, second: Picture, cuts: npt.NDArray[np.int64], may_be_marked: bool
+    first: Picture, second: Picture, cuts: npt.NDArray[np.int64], agreement: int | None
 ) -> bool:
     """Tells whether no place differs when the second picture is laid over the first.
 
@@ -54,7 +58,8 @@ def is_same(
         first: A picture.
         second: Another, of as many cells.
         cuts: How the second was fitted so far (`pipelines.selection.fit.find_fit`), [2, 2].
-        may_be_marked: Whether a place may differ by what a pale mark over one of them explains.
+        agreement: Of edges, in thousandths, if these say that the two show the same: then a place
+            may differ by what a pale mark over one of the pictures explains. Else None.
     """
     start = fitted(second, cuts)
     left = _left_between(first, start)
@@ -67,7 +72,10 @@ def is_same(
         most = left.most
     if most <= MOST_LEFT:
         return True
-    return may_be_marked and _is_marked(first, left)
+    if agreement is None:
+        return False
+    is_small = len(first.cells) < CLOSE_SIDES[0]
+    return (is_small and most <= MOST_LEFT_SMALL) or _is_marked(first, left, agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +123,26 @@ def _left_between(first: Picture, second: Moved) -> _Left:
     return _Left(cells[inner], difference, allowed, excess, place)
 
 
-def _is_marked(first: Picture, left: _Left) -> bool:
+def _is_marked(first: Picture, left: _Left, agreement: int) -> bool:
     """Tells whether what is left is a pale mark that was laid over one of the pictures."""
-    place = left.place
+    place, most = left.place, left.most
     # Also of places that are half outside.
     means = (_sums(np.pad(left.excess, place), place) / place**2).round(1)
-    if _extent(means > _MARKED, len(first.cells)) < _LEAST_EXTENT:
+    extent = _extent(means > _MARKED, len(first.cells))
+    limits = [
+        under_mark
+        for least_extent, least_agreement, most_left, under_mark in MARKS
+        if extent >= least_extent and agreement >= least_agreement and most <= most_left
+    ]
+    if not limits:
         return False
     inner = (slice(place, -place),) * 2
     sides = (first.cells[inner], left.difference), (left.cells, -left.difference)
-    return any(_is_pale_mark(under, difference, left) for under, difference in sides)
+    return any(_left_under_mark(*side, left) <= max(limits) for side in sides)
 
 
-def _is_pale_mark(under: Grey, difference: Grey, left: _Left) -> bool:
-    """Tells whether a mark of the shade that explains most explains nearly all of a difference."""
+def _left_under_mark(under: Grey, difference: Grey, left: _Left) -> float:
+    """Returns what is left where a mark of the shade that explains most was laid over a picture."""
     at = np.abs(difference) > left.allowed
     pulls = _MOST_OPAQUE * (_SHADES - under[at])
     changes = difference[at]
@@ -136,7 +150,7 @@ def _is_pale_mark(under: Grey, difference: Grey, left: _Left) -> bool:
     unexplained = np.clip(beyond - left.allowed[at], 0, None)
     excess = np.zeros_like(difference)
     excess[at] = unexplained[unexplained.sum(axis=1).round(1).argmin()]
-    return _most(excess, left.place) <= MOST_LEFT_UNDER_MARK
+    return _most(excess, left.place)
 
 
 def _most(excess: Grey, place: int) -> float:

@@ -229,7 +229,8 @@ def _confirmed(
     for at in np.flatnonzero(tested).tolist():
         side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
         one, two = (pictures(packed[at], side) for packed in sides)
-        confirmed[at] = is_same(one, two, pairs.cuts[:, at], may_be_marked=bool(certain[at]))
+        agreement = int(pairs.agreement[at]) if certain[at] else None
+        confirmed[at] = is_same(one, two, pairs.cuts[:, at], agreement)
     return confirmed
 
 

@@ -168,12 +168,8 @@ def _correlation(first: Grey, second: Grey, shown: Flags) -> float:
 #: part of the slope next to it, as where an edge lies such a part of a cell elsewhere.
 _LEVELS, _USUAL_TIMES, _SLOPE_PART = 1.0, 2.0, 0.2
 _PLACE_PARTS = 32  # a place is one in so many parts of a side; as much at the border is left out
-#: Levels by which a place may differ by more, on average.
-MOST_LEFT = 1.5
-MOST_LEFT_UNDER_MARK = 1.0  # the same, but for what a pale mark explains
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
-_LEAST_EXTENT = 30  # hundredths of a side, over which a mark goes
 _SHADES = np.arange(0, 257, 32).clip(max=255)[:, None]  # of a mark
 
 
@@ -185,22 +181,27 @@ class Left:
         most: Levels by which the place that differs most does so by more than it may.
         under_mark: The same, but for what a pale mark explains.
         extent: Share of a side, in hundredths, over which places differ.
+        side: Cells of a side.
     """
 
     most: float
     under_mark: float
     extent: int
+    side: int
 
     @property
     def nothing(self) -> bool:
         """Whether no place differs."""
-        return self.most <= MOST_LEFT
+        return self.most <= 1.5
 
-    @property
-    def mark_at_most(self) -> bool:
-        """Whether no place differs but for a pale mark."""
-        under_mark = self.under_mark <= MOST_LEFT_UNDER_MARK
-        return self.nothing or (under_mark and self.extent >= _LEAST_EXTENT)
+    def mark_at_most(self, agreement: int) -> bool:
+        """Whether no place differs but for a pale mark, where edges agree as well as this."""
+        if self.most <= (1.5 if self.side == 128 else 3):
+            return True
+        over_much = self.extent >= 30 and self.under_mark <= 1
+        over_all = self.extent >= 78 and agreement >= 985 and self.under_mark <= 2
+        faint = self.most <= 5 and self.under_mark <= 0.5
+        return over_much or over_all or (self.extent >= 10 and agreement >= 990 and faint)
 
 
 def left_between(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> Left:
@@ -217,7 +218,7 @@ def left_between(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> Left
     inner = np.zeros_like(shown)
     inner[place:-place, place:-place] = shown[place:-place, place:-place]
     if not inner.any():
-        return Left(255, 255, 0)
+        return Left(255, 255, 0, len(one))
     difference = np.where(inner, two - one, 0)
     usual = np.median(np.abs(difference[inner]))
     slopes = np.minimum(_largest_slopes(one), _largest_slopes(two))
@@ -225,13 +226,13 @@ def left_between(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> Left
     excess = np.clip(np.abs(difference) - allowed, 0, None)
     means = _means(excess, place)
     most = float(means.max())
-    if most <= MOST_LEFT:
-        return Left(most, most, 0)
+    if most <= 1.5:
+        return Left(most, most, 0, len(one))
     under_mark = min(
         _left_under_mark(one, difference, allowed, place),
         _left_under_mark(two, -difference, allowed, place),
     )
-    return Left(most, under_mark, _extent(means > _MARKED, len(one)))
+    return Left(most, under_mark, _extent(means > _MARKED, len(one)), len(one))
 
 
 def _left_under_mark(under: Grey, difference: Grey, allowed: Grey, place: int) -> float:

@@ -29,8 +29,8 @@ def certain(first: Image.Image, second: Image.Image) -> bool:
     return bool(compare_cells(*cells).certain[0])
 
 
-def same(first: Grey, second: Grey, may_be_marked: bool = False) -> bool:
-    return is_same(Picture(first), Picture(second), _UNCUT, may_be_marked)
+def same(first: Grey, second: Grey, agreement: int | None = None) -> bool:
+    return is_same(Picture(first), Picture(second), _UNCUT, agreement)
 
 
 def plate(number: str) -> Image.Image:
@@ -101,8 +101,8 @@ def test_a_pale_mark_is_told_from_a_small_sign(side: int) -> None:
     mark[side // 2 : side // 2 + side // 16, few] += 0.3 * 255
     sign[side // 2 : side // 2 + side // 8, few.start : few.start + side // 8] = 20
     assert same(base, base)
-    assert same(base, mark, may_be_marked=True) and not same(base, mark)
-    assert not same(base, sign, may_be_marked=True)
+    assert same(base, mark, 900) and not same(base, mark)
+    assert not same(base, sign, 1000)
 
 
 def test_flat_pictures_do_not_differ() -> None:
@@ -142,7 +142,9 @@ def test_pictures_are_compared_as_the_plain_rules_say(side: int) -> None:
         first, second = picture_of(one, side), picture_of(two, side)
         plain = [resized(details_of(cells)[None], side, side)[0] for cells in (one, two)]
         left = left_between(plain[0], plain[1], cuts)
-        assert is_same(first, second, cuts, may_be_marked=False) == left.nothing
-        assert is_same(first, second, cuts, may_be_marked=True) == left.mark_at_most
-        found[left.nothing, left.mark_at_most] += 1
+        assert is_same(first, second, cuts, None) == left.nothing
+        for agreement in (900, 985, 1000):
+            marked = left.mark_at_most(agreement)
+            assert is_same(first, second, cuts, agreement) == marked
+            found[left.nothing, marked] += 1
     assert len(found) == 3, "there are pairs of each kind"
