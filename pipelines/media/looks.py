@@ -148,14 +148,6 @@ class Cells:
     sizes: NDArray[np.int16]
     packed: NDArray[np.object_]
 
-    def details(self, at: int) -> NDArray[np.float64]:
-        """Returns a picture's finer cells in levels of 255, [DETAILS_SIDE, DETAILS_SIDE].
-
-        Raises:
-            ValueError: If they are not what a look has.
-        """
-        return unpack_details(self.packed[at][CELLS_BYTES:])
-
     def __getitem__(self, at: slice | NDArray[np.intp]) -> Cells:
         """Returns some of the pictures."""
         return Cells(self.shades[at], self.tints[at], self.sizes[at], self.packed[at])
@@ -181,7 +173,8 @@ def check_look(look: Look) -> None:
     """
     if len(look.search) != LOOK_BYTES:
         raise ValueError(f"a look takes {LOOK_BYTES} bytes, not {len(look.search)}")
-    unpack_cells([look.cells]).details(0)
+    unpack_cells([look.cells])
+    details_of(look.cells)
 
 
 def unpack_cells(packed: list[bytes]) -> Cells:
@@ -201,6 +194,15 @@ def unpack_cells(packed: list[bytes]) -> Cells:
     kept = np.empty(len(packed), np.object_)
     kept[:] = packed
     return Cells(shades, tints, parts["size"].astype(np.int16), kept)
+
+
+def details_of(packed: bytes) -> NDArray[np.float64]:
+    """Returns a look's finer cells in levels of 255, [DETAILS_SIDE, DETAILS_SIDE].
+
+    Raises:
+        ValueError: If they are not what a look has.
+    """
+    return unpack_details(packed[CELLS_BYTES:])
 
 
 def _mean_colours(colours: NDArray[np.int64]) -> bytes:

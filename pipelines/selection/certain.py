@@ -84,14 +84,19 @@ def is_possible(pairs: Alike) -> _Flags:
     return same
 
 
-def is_certain(pairs: Alike) -> _Flags:
-    """Tells which pairs show the same work for certain, as far as 48 cells a side tell, [pairs]."""
+def is_certain(pairs: Alike, possible: _Flags) -> _Flags:
+    """Tells which pairs show the same work for certain, as far as 48 cells a side tell, [pairs].
+
+    Args:
+        pairs: What is compared.
+        possible: Which of them `is_possible` says may show the same.
+    """
     disagree = (
         _disagree_in_one_part(pairs)
         | _disagree_in_strong_edges(pairs)
         | have_other_marks(pairs.shades[0], matched(pairs))
     )
-    same: _Flags = is_possible(pairs) & ((pairs.sides < _LEAST_SIDE) | ~disagree)
+    same: _Flags = possible & ((pairs.sides < _LEAST_SIDE) | ~disagree)
     return same
 
 

@@ -17,14 +17,17 @@ dropped for another digit, or for a small thing that moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.media.looks import Cells
+from pipelines.media.looks import Cells, details_of
+from pipelines.selection.aligned import Picture
 from pipelines.selection.certain import MOST_GREY, Alike, is_certain, is_possible, matched
-from pipelines.selection.closely import CLOSE_SIDES, left_between
+from pipelines.selection.closely import CLOSE_SIDES, is_same
 from pipelines.selection.fit import (
     Cuts,
     FitStep,
@@ -72,7 +75,11 @@ _FITS: tuple[tuple[int, tuple[FitStep, ...]], ...] = (
     (24, ((0, False), (1, False), (0, False), (1, True), (0, True))),
     (48, ((1, True), (0, True))),
 )
+_PICTURES_KEPT = 24  # of those that are compared closely, each of up to 0.7 MiB
 _PAIRS_AT_ONCE = 64  # bounds the memory to a few times 64 x 49 x 2 KiB
+
+_Flags = npt.NDArray[np.bool_]
+_Packed = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -88,20 +95,22 @@ class Comparison:
 
     agreement: npt.NDArray[np.int32]
     difference: npt.NDArray[np.int32]
-    alike: npt.NDArray[np.bool_]
-    certain: npt.NDArray[np.bool_]
+    alike: _Flags
+    certain: _Flags
 
 
 @dataclass(frozen=True)
 class _Judged:
     agreement: npt.NDArray[np.int32]
     difference: npt.NDArray[np.int32]
-    alike: npt.NDArray[np.bool_]
+    alike: _Flags
 
 
 def compare_cells(first: Cells, second: Cells) -> Comparison:
     """Compares pairs of pictures, the first of the one with the first of the other, and so on."""
     count = len(first.shades)
+    # The same picture is in many pairs, one after another.
+    pictures = lru_cache(_PICTURES_KEPT)(picture_of)
     agreement, difference = np.zeros((2, count), np.int32)
     alike, certain = np.zeros((2, count), np.bool_)
     sizes = np.minimum(first.sizes, second.sizes)
@@ -120,13 +129,15 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             fits = cuts[:, at]
             shades = (one[at], cut_off(two[at], fits))
             pairs = Alike(shades, tints, fits, found.agreement[at], least)
-            at_once = is_certain(pairs)
+            possible = is_possible(pairs)
+            at_once = is_certain(pairs, possible)
             at_once |= _certain_if_fitted(pairs, two[at], at_once)
-            certain[few[at]] = _confirmed(first[few[at]], second[few[at]], pairs, at_once)
+            sides_of_pairs = (first.packed[few[at]], second.packed[few[at]])
+            certain[few[at]] = _confirmed(sides_of_pairs, pairs, at_once, possible, pictures)
     return Comparison(agreement, difference, alike, certain)
 
 
-def _same_tints(first: Cells, second: Cells) -> npt.NDArray[np.bool_]:
+def _same_tints(first: Cells, second: Cells) -> _Flags:
     """Tells whether pictures that fit as they are have one tint, or one of them has none."""
     tints = [side.tints.reshape(len(side.tints), -1) for side in (first, second)]
     without = np.minimum(*(np.abs(side).max(axis=1) for side in tints)) <= MOST_GREY
@@ -135,13 +146,11 @@ def _same_tints(first: Cells, second: Cells) -> npt.NDArray[np.bool_]:
     rank = 1 + differences.shape[1] // _TINT_RANK_PARTS
     small = np.minimum(first.sizes, second.sizes).min(axis=1) < _SMALL
     most = np.where(small, _MOST_TINT_SMALL, _MOST_TINT)
-    same: npt.NDArray[np.bool_] = without | (differences[:, -rank] <= most)
+    same: _Flags = without | (differences[:, -rank] <= most)
     return same
 
 
-def _compare(
-    first: Shades, second: Shades, same_tints: npt.NDArray[np.bool_]
-) -> tuple[_Judged, Cuts]:
+def _compare(first: Shades, second: Shades, same_tints: _Flags) -> tuple[_Judged, Cuts]:
     """Returns what was measured, and how the second pictures were fitted, if they were."""
     found = _judge(first, second, np.full(len(first), _MOST_PERCENT))
     found.alike[~same_tints] = False
@@ -165,9 +174,7 @@ def _compare(
     return found, used
 
 
-def _certain_if_fitted(
-    pairs: Alike, second: Shades, certain: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
+def _certain_if_fitted(pairs: Alike, second: Shades, certain: _Flags) -> _Flags:
     """Tells which of the pairs that are not certain become so by a finer fit, [pairs].
 
     A copy that lacks a hundredth of a side may agree too well for a fit to be looked for, but not
@@ -194,32 +201,47 @@ def _certain_if_fitted(
     tints = (pairs.tints[0][at], pairs.tints[1][at])
     again = Alike((one, fitted), tints, cuts, found.agreement, pairs.sides[at])
     better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE, MOST_LEVELS_FINE)
-    became[at] = better & is_certain(again)
+    became[at] = better & is_certain(again, is_possible(again))
     return became
 
 
 def _confirmed(
-    first: Cells, second: Cells, pairs: Alike, certain: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
+    sides: tuple[_Packed, _Packed],
+    pairs: Alike,
+    certain: _Flags,
+    possible: _Flags,
+    pictures: Callable[[bytes, int], Picture],
+) -> _Flags:
     """Tells which pairs are certain when their finer cells are compared, [pairs].
 
     Where edges said that a pair may show two works, it is certain if nothing differs; where they
     did not, a mark over one of the pictures may be left.
 
     Args:
-        first: The pictures.
-        second: As many.
+        sides: The pictures' cells as they are stored.
         pairs: Fitted so far.
         certain: Which pairs are certain without finer cells, [pairs].
+        possible: Which pairs show the same unless edges say otherwise, [pairs].
+        pictures: Returns a picture (`picture_of`).
     """
     confirmed = certain.copy()
-    tested = (certain | is_possible(pairs)) & (pairs.sides >= CLOSE_SIDES[-1])
+    tested = (certain | possible) & (pairs.sides >= CLOSE_SIDES[-1])
     for at in np.flatnonzero(tested).tolist():
         side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
-        one, two = (resized(cells.details(at)[None], side, side)[0] for cells in (first, second))
-        left = left_between(one, two, pairs.cuts[:, at])
-        confirmed[at] = left.mark_at_most if certain[at] else left.nothing
+        one, two = (pictures(packed[at], side) for packed in sides)
+        agreement = int(pairs.agreement[at]) if certain[at] else None
+        confirmed[at] = is_same(one, two, pairs.cuts[:, at], agreement)
     return confirmed
+
+
+def picture_of(packed: bytes, side: int) -> Picture:
+    """Returns a picture to compare closely.
+
+    Args:
+        packed: Its cells as they are stored (`pipelines.media.looks.Look`).
+        side: In how many cells of a side it is compared.
+    """
+    return Picture(resized(details_of(packed)[None], side, side)[0])
 
 
 def _judge(first: Shades, second: Shades, most_percent: npt.NDArray[np.int64]) -> _Judged:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from PIL import Image
 
 from pipelines.media.details import DETAILS_SIDE, pack_details
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
@@ -46,7 +47,8 @@ _ALIKE = 50  # one asset in so many is a copy of the one before
 _PAGES = 100  # one in so many is of a kind whose hashes are all rather near
 _PAGE_FLIPS = 0.27  # share of bits by which each page differs from their common layout
 _SUBJECTS = 200  # embeddings per subject, on average; one subject's are near one another
-_PLAIN = pack_details(np.zeros((DETAILS_SIDE,) * 2))  # finer cells, all of one shade
+_SOFT_SIDE = 12  # of the cells that finer ones are drawn from, so that they are soft
+_SHEETS = 64  # different finer cells of works, which are drawn before time is taken
 
 
 @dataclass(frozen=True)
@@ -148,20 +150,33 @@ class _Generated:
         copies = np.arange(_ALIKE - 1, assets, _ALIKE)
         self.hashes[copies] = self.hashes[copies - 1] ^ np.uint64(0x0101)  # eight bits
         self.colours[copies] = self.colours[copies - 1] ^ np.uint8(1)
+        self._finer = [_finer_cells(dice, number % 2 == 1) for number in range(_SHEETS)]
 
     def frames(self, assets: Indices) -> list[Frames]:
-        """Returns one frame each; a copy has that of its original."""
+        """Returns one frame each; a copy has that of its original but for its finer cells."""
         search = (bytes(LOOK_BYTES - 1) + b"\xff",)
         found = []
         for at in assets.tolist():
-            work = at - (at % _ALIKE == _ALIKE - 1)
+            is_copy = at % _ALIKE == _ALIKE - 1
+            work = at - is_copy
+            finer = self._finer[work // _ALIKE % _SHEETS][is_copy]
             shades = np.random.default_rng(work).bytes(CELLS_BYTES - 6)
-            found.append(Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades + _PLAIN,)))
+            found.append(Frames(search, (b"\0\0\xff\x0f\xff\xff" + shades + finer,)))
         return found
 
     def embeddings(self, assets: Indices) -> tuple[npt.NDArray[np.bool_], Vectors]:
         """Returns no embeddings."""
         return np.zeros(len(assets), np.bool_), np.zeros((0, 0), np.float16)
+
+
+def _finer_cells(dice: np.random.Generator, is_moved: bool) -> tuple[bytes, bytes]:
+    """Returns the finer cells of a work, and of a copy with grain or one that lies elsewhere."""
+    coarse = dice.uniform(0, 255, (_SOFT_SIDE,) * 2).astype(np.float32)
+    side = DETAILS_SIDE + 2
+    cells = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+    work, beside = cells[1:-1, 1:-1], (cells[1:-1, :-2] + cells[:-2, :-2]) / 2
+    copy = beside if is_moved else work + dice.normal(0, 1, work.shape)
+    return pack_details(work.astype(np.float64)), pack_details(copy.astype(np.float64))
 
 
 class _Embedded:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from pipelines.media.looks import look_of, unpack_cells
-from pipelines.selection.closely import left_between
-from pipelines.selection.fine import compare_cells
+from pipelines.media.looks import details_of, look_of, unpack_cells
+from pipelines.selection.aligned import Grey, Picture
+from pipelines.selection.closely import CLOSE_SIDES, is_same
+from pipelines.selection.fine import compare_cells, picture_of
+from pipelines.selection.fit import resized
 from tests.bench.likeness_pictures import CHANGES, jpeg, scene
+from tests.selection.close_oracle import left_between
 
 _SIZE = (420, 300)
 _UNCUT = np.zeros((2, 2), np.int64)
@@ -20,6 +27,10 @@ _UNCUT = np.zeros((2, 2), np.int64)
 def certain(first: Image.Image, second: Image.Image) -> bool:
     cells = [unpack_cells([look_of(image).cells]) for image in (first, second)]
     return bool(compare_cells(*cells).certain[0])
+
+
+def same(first: Grey, second: Grey, agreement: int | None = None) -> bool:
+    return is_same(Picture(first), Picture(second), _UNCUT, agreement)
 
 
 def plate(number: str) -> Image.Image:
@@ -89,13 +100,51 @@ def test_a_pale_mark_is_told_from_a_small_sign(side: int) -> None:
     mark[side // 2 : side // 2 + side // 16, few] *= 0.7
     mark[side // 2 : side // 2 + side // 16, few] += 0.3 * 255
     sign[side // 2 : side // 2 + side // 8, few.start : few.start + side // 8] = 20
-    assert left_between(base, base, _UNCUT).nothing
-    marked, signed = (left_between(base, other, _UNCUT) for other in (mark, sign))
-    assert not marked.nothing and marked.mark_at_most
-    assert not signed.mark_at_most
+    assert same(base, base)
+    assert same(base, mark, 900) and not same(base, mark)
+    assert not same(base, sign, 1000)
 
 
 def test_flat_pictures_do_not_differ() -> None:
     flat = np.full((128, 128), 77.0)
-    assert left_between(flat, flat, _UNCUT).nothing
-    assert left_between(flat, flat + 3, _UNCUT).nothing
+    assert same(flat, flat)
+    assert same(flat, flat + 3)
+
+
+@cache
+def drawn_pairs() -> list[tuple[bytes, bytes, npt.NDArray[np.int64]]]:
+    """Pairs of a work with a changed file of it, or of another of its series, cut in any way."""
+    dice = random.Random("closely")
+    kinds: list[Callable[[], Image.Image]] = [
+        lambda: plate(f"KLM {dice.randint(4710, 4719)}"),
+        lambda: moon(dice.randint(118, 126)),
+        lambda: curve(dice.choice([0.3, 0.301, 0.302])),
+        lambda: scene(random.Random(dice.randint(0, 2))),
+    ]
+    pairs = []
+    for number in range(120):
+        first, second = (kinds[number % len(kinds)]() for _ in range(2))
+        change = dice.choice(list(CHANGES))
+        if dice.random() < 0.6:
+            second = first
+        second = CHANGES[change](second, dice)
+        cuts = np.array([[dice.choice([0, 0, 1, 2, -1]) for _ in range(2)] for _ in range(2)])
+        if dice.random() < 0.6:
+            cuts = _UNCUT
+        pairs.append((look_of(first).cells, look_of(second).cells, cuts))
+    return pairs
+
+
+@pytest.mark.parametrize("side", CLOSE_SIDES)
+def test_pictures_are_compared_as_the_plain_rules_say(side: int) -> None:
+    found = Counter[tuple[bool, bool]]()
+    for one, two, cuts in drawn_pairs():
+        first, second = picture_of(one, side), picture_of(two, side)
+        plain = [resized(details_of(cells)[None], side, side)[0] for cells in (one, two)]
+        left = left_between(plain[0], plain[1], cuts)
+        assert is_same(first, second, cuts, None) == left.nothing
+        for agreement in (900, 985, 1000):
+            marked = left.mark_at_most(agreement)
+            assert is_same(first, second, cuts, agreement) == marked
+            found[left.nothing, marked] += 1
+    assert len(found) == 3, "there are pairs of each kind"
