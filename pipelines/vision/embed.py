@@ -15,6 +15,7 @@ from torch.nn import functional
 from pipelines.vision.image_tower import encode_by_class_token, tower_of_class_token
 from pipelines.vision.loading import Network, load_network
 from pipelines.vision.models import CUDA, ModelRef
+from pipelines.vision.ordered_weights import order_weights
 from pipelines.vision.packed_texts import encode_packed, packable
 
 Vectors = npt.NDArray[np.float32]
@@ -62,6 +63,9 @@ class ImageTextEncoder:
         self.identity = network.identity
         self._packable = packable(network.model)
         self._tower = tower_of_class_token(network.model)
+        for tower in (self._packable, self._tower):
+            if tower is not None:
+                order_weights(tower.transformer.resblocks)
 
     @cached_property
     def dimension(self) -> int:

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from pipelines.vision.cached_decoder import Block, Blocks, Layer
 from pipelines.vision.compat import import_open_clip
+from pipelines.vision.ordered_weights import OrderedAttention
 
 # Rows of tokens per pass. Kernels choose their algorithm by shape, so it is always the same.
 _ROWS = 128
@@ -142,8 +143,11 @@ def _attend(block: Block, state: Tensor, texts: Sequence[Tensor], taken: Tensor)
         texts: The rows of the texts of each length, [texts, length].
         taken: Where each row's result lies among those of all texts' tokens, one after another.
     """
-    attn = block.attn
-    packed = functional.linear(block.ln_1(state), attn.in_proj_weight, attn.in_proj_bias)
+    attn, rows = block.attn, block.ln_1(state)
+    if isinstance(attn, OrderedAttention):
+        packed = attn.project(rows)
+    else:
+        packed = functional.linear(rows, attn.in_proj_weight, attn.in_proj_bias)
     found = []
     for alike in texts:
         heads = packed[alike].view(*alike.shape, 3, attn.num_heads, -1)
