@@ -60,11 +60,15 @@ def start_workers_by(make_handler: Callable[..., Any]) -> None:
 
 
 def silence_lost_connections() -> None:
-    """Has Beam's threads not print a traceback each when a worker that died leaves them alone."""
+    """Has Beam's threads print no traceback when a worker or a service leaves them alone.
+
+    A channel that is closed while it is watched raises a ValueError in gRPC's own thread.
+    """
     before = threading.excepthook
 
     def hook(uncaught: threading.ExceptHookArgs) -> None:
-        if not issubclass(uncaught.exc_type, grpc.RpcError):
+        closed = "Channel closed" in str(uncaught.exc_value)
+        if not (closed or issubclass(uncaught.exc_type, grpc.RpcError)):
             before(uncaught)
 
     threading.excepthook = hook

@@ -28,6 +28,7 @@ from pipelines.steps.beam_defaults import (
 from pipelines.steps.beam_metrics import beam_counters
 from pipelines.steps.beam_options import check_read_here, read_beam_options
 from pipelines.steps.engine_options import EMBEDDED_RUNNER, dask_scheduler
+from pipelines.steps.named_engine import check_named_engine, start_fault
 from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
 from schemas.errors import InputError, RunError
@@ -52,7 +53,8 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
 
     Raises:
         InputError: If the options name an engine or a mode that must not be used.
-        RunError: If a worker process dies, or the connection to the engine is lost.
+        RunError: If a worker process dies, the engine does not start, or the connection to it is
+            lost.
     """
     disable_timed_output()
     end_stages_promptly()
@@ -88,6 +90,8 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     except Exception as error:
         if workers is not None and (died := workers.error()) is not None:
             raise died from error
+        if (fault := start_fault(error, job.beam_options)) is not None:
+            raise fault from error
         if not isinstance(error, grpc.RpcError):
             raise
         raise RunError(
@@ -138,6 +142,8 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
     if name == _PORTABLE:
         _check_endpoint(cast("str | None", asked["job_endpoint"]))
     if name not in ("", EMBEDDED_RUNNER):
+        if not dask_scheduler(beam_options):  # whose runner is ours
+            check_named_engine(runner, beam_options, asked)
         return runner
     check_read_here(beam_options)
     return None

@@ -118,7 +118,8 @@ def test_threads_hide_only_lost_connections(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(error: Exception) -> None:
         raise error
 
-    for error in (grpc.RpcError(), ValueError()):
+    closed = ValueError("Cannot monitor channel state: Channel closed!")
+    for error in (grpc.RpcError(), closed, ValueError()):
         thread = threading.Thread(target=fail, args=(error,))
         thread.start()
         thread.join()

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
 
 from pipelines.cli import main
 from pipelines.report.funnel import work_lines
+from pipelines.run.job import Job
 from pipelines.run.record import Observed
 from pipelines.steps.beam_defaults import RunOptions
 from pipelines.steps.engine_options import DASK_RUNNER, engine_options
-from pipelines.steps.runner import check_engine, engine_name, knows_workers
-from schemas.errors import InputError
+from pipelines.steps.named_engine import start_fault
+from pipelines.steps.runner import check_engine, engine_name, knows_workers, run_graph
+from schemas.errors import InputError, RunError
+
+JAR = "--flink_job_server_jar=x.jar"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,67 @@ def test_unknown_runner_is_refused() -> None:
 def test_portable_runner_needs_an_address(endpoint: str) -> None:
     with pytest.raises(InputError, match="needs the address"):
         check_engine(["--runner=PortableRunner", f"--job_endpoint={endpoint}"])
+
+
+DATAFLOW = ["--runner=dataflow", "--region=us-east1", "--temp_location=gs://bucket1/temp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--runner=flink"], "fetches and executes its job server.*--flink_job_server_jar=FILE"),
+        (["--runner=Spark"], "fetches and executes its job server.*--spark_job_server_jar=FILE"),
+        (["--runner=a.module.Runner"], "cannot load this runner: --runner=a.module.Runner"),
+        (["--runner=pipelines.steps.runner.No"], "cannot load this runner"),
+        ([*DATAFLOW, "--project=p"], r"does not take these options: Invalid Project ID \(p\)"),
+    ],
+)
+def test_what_beam_finds_out_in_the_run_is_refused_before(options: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_engine(options)
+
+
+def test_dataflow_without_its_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apache_beam.runners.dataflow.internal.apiclient", None)
+    with pytest.raises(InputError, match=r"needs packages.*pip install 'apache-beam\[gcp\]'"):
+        check_engine([*DATAFLOW, "--project=my-project"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("Service failed to start up with error 1"),
+            "job server did not start: --a=1: Service failed to start up with error 1. Check the",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "java"), "needs Java: --a=1. Put java"),
+        (FileNotFoundError(2, "No such file or directory", "x.toml"), None),
+        (RuntimeError("another"), None),
+    ],
+)
+def test_a_job_server_that_does_not_start_is_said_so(error: Exception, said: str | None) -> None:
+    fault = start_fault(error, ["--a=1"])
+    assert (fault is None) == (said is None)
+    assert (said or "") in str(fault)
+
+
+def test_a_broken_jar_ends_the_run_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    (tmp_path / "x.jar").touch()
+    options = (f"--flink_job_server_jar={tmp_path}/x.jar", "--flink_master=localhost:1")
+    job = cast(Job, SimpleNamespace(beam_options=("--runner=flink", *options), workers=1, debug=0))
+
+    def build(pipeline: beam.Pipeline, _: Job) -> None:
+        pipeline | beam.Impulse()
+
+    with pytest.raises(RunError, match="job server did not start"):
+        run_graph(job, build)
 
 
 def test_missing_job_service_is_reported_at_once() -> None:
@@ -104,8 +174,10 @@ def test_workers_that_set_nothing_are_said_so(
 
 
 def test_supported_runners_are_accepted() -> None:
-    assert check_engine(["--runner=flink"]) == "FlinkRunner"
-    assert check_engine(["--runner=a.module.Runner"]) == "a.module.Runner"
+    assert check_engine(["--runner=flink", JAR]) == "FlinkRunner"
+    dotted = "apache_beam.runners.portability.spark_runner.SparkRunner"
+    assert check_engine([f"--runner={dotted}", "--spark_job_server_jar=x.jar"]) == dotted
+    assert check_engine(engine_options("dask", "tcp://h:1", ())) == DASK_RUNNER
     with socket.create_server(("127.0.0.1", 0)) as server:
         endpoint = f"--job_endpoint=127.0.0.1:{server.getsockname()[1]}"
         assert check_engine(["--runner=PortableRunner", endpoint]) == "PortableRunner"
@@ -155,7 +227,7 @@ def test_option_that_nobody_would_read_is_refused(
 
 def test_options_of_beam_s_own_are_accepted() -> None:
     assert check_engine(["--direct_num_workers=2"]) is None
-    assert check_engine(["--runner=flink", "--asked_of_the_job_service=1"]) == "FlinkRunner"
+    assert check_engine(["--runner=flink", JAR, "--asked_of_the_job_service=1"]) == "FlinkRunner"
 
 
 @pytest.mark.parametrize(
