@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -118,7 +117,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
 
 
 def _frame_image(
-    frame: Any, stream: VideoStream, turn: Image.Transpose | None, side: int
+    frame: VideoFrame, stream: VideoStream, turn: Image.Transpose | None, side: int
 ) -> Image.Image:
     image: Image.Image = frame.to_image()
     displayed = displayed_size(stream)
