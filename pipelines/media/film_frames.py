@@ -119,7 +119,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> Vide
 def _frame_image(
     frame: VideoFrame, stream: VideoStream, turn: Image.Transpose | None, side: int
 ) -> Image.Image:
-    image: Image.Image = frame.to_image()
+    image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
     displayed = displayed_size(stream)
     if displayed == (stream.width, stream.height):
         image.thumbnail((side, side), Image.Resampling.BICUBIC)
