@@ -3,7 +3,8 @@
 Packages the same pictures with one worker and with several, in turn; all must give the same bytes.
 `packaging` finds the features of the pictures in the store, `vision` computes them with ViT-B-32
 each time. The process that workers are forked from runs before, as a command has it imported while
-it prepares the run.
+it prepares the run. It has the models in memory and the vectors of the vocabulary's prompts, and so
+has the process that is the only worker; of other texts, none is remembered from an earlier round.
 
 The ratio by the clock means something only while nothing else runs. That of processor time shows on
 a busy machine, too, what is lost: work that several workers do and one does not.
@@ -26,11 +27,14 @@ from pathlib import Path
 
 from pipelines.commands.common import parse_as_of
 from pipelines.features.remembered_checks import recall_checks
+from pipelines.features.vision_models import LazyVisionModels
+from pipelines.run.job import Models
 from pipelines.run.prepare import JobRequest, prepare_job
 from pipelines.run.signing_key import demonstration_key, save_key
 from pipelines.steps.package import package
 from pipelines.steps.worker_models import choose_by, load_if_new
 from pipelines.steps.worker_origin import kept_origin, workers_to_come
+from pipelines.vision.remembered_texts import remembered_texts
 from schemas.run_record import RunRecord
 from tests.bench.img2dataset_library import AS_OF, BenchLibrary, make_library, write_deal
 from tests.bench.scale_watch import process_tree, processor_s
@@ -97,6 +101,7 @@ def workers_figures(
     deal.write_text(text)
     sides = {count: Measured() for count in (1, workers)}
     digests = set()
+    models: Models | None = None
     base = folder / "workers-base"  # its features are stored
     with workers_to_come(workers):
         if name == "packaging" and not base.exists():
@@ -107,11 +112,13 @@ def workers_figures(
                 if name == "packaging":
                     stored = "agency/features"
                     shutil.copytree(base / stored, output / stored, copy_function=os.link)
-                taken = _package(library, deal, output, count)
+                if name == "vision" and models is not None:
+                    _forget_texts(models)
+                clock_s, spent_s, record, models = _package(library, deal, output, count)
                 digests.add(_digest(output / deal.stem))
                 shutil.rmtree(output)
                 if number >= 0:
-                    measured.add(*taken)
+                    measured.add(clock_s, spent_s, record)
     if len(digests) != 1:
         raise RuntimeError(f"1 and {workers} workers made other bytes")
     print(f"{name}, {library.pictures:,} pictures:")
@@ -124,8 +131,8 @@ def workers_figures(
 
 def _package(
     library: BenchLibrary, deal: Path, output: Path, workers: int
-) -> tuple[float, float, RunRecord]:
-    """Packages; returns the elapsed seconds, those of processor time, and the run's record."""
+) -> tuple[float, float, RunRecord, Models]:
+    """Packages; returns elapsed seconds, those of processor time, the run's record and models."""
     key = output.with_suffix(".key")
     save_key(key, demonstration_key(1))
     clock, processor = time.perf_counter(), _processor_s()
@@ -148,7 +155,13 @@ def _package(
         raise RuntimeError("the run has no record")
     for path in key.parent.glob(f"{key.name}*"):
         path.unlink()
-    return *taken, packaged.run
+    return *taken, packaged.run, prepared.job.models
+
+
+def _forget_texts(models: Models) -> None:
+    """Makes this process forget the texts of earlier rounds, which new workers do not know."""
+    remembered_texts.cache_clear()
+    LazyVisionModels(models).load()
 
 
 def _processor_s() -> float:
