@@ -97,8 +97,9 @@ def test_one_of_many_identical_pictures_is_kept(kinds: int) -> None:
     bits = [dice.getrandbits(BITS) for _ in range(kinds)]
     grey = bytes([120]) * COLOURS
     ranked = [candidate(f"a{at:04d}", look(bits[at % kinds], grey)) for at in range(400)]
-    assert near_duplicates(ranked) == near_duplicates_by_pairs(ranked)
-    assert len(near_duplicates(ranked)) >= 400 - kinds  # two of 200 may be near by chance
+    found = near_duplicates(ranked)  # once, since it compares hundreds of pairs closely
+    assert found == near_duplicates_by_pairs(ranked)
+    assert len(found) >= 400 - kinds  # two of 200 may be near by chance
 
 
 @pytest.mark.parametrize(
