@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl import Workbook
+from openpyxl.comments import Comment
 from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
@@ -28,7 +29,7 @@ from pipelines.demo.scenes.render import draw_scene_spec, render
 from pipelines.rights.rules.reasons import REASONS
 from schemas.reason_info import Stage
 from tests.cases.common import outcomes
-from tests.cases.values_common import asset, release, said
+from tests.cases.values_common import agreement, asset, release, said
 from tests.deals import deal_text
 from tests.end_to_end.command import AS_OF
 from tests.end_to_end.small_library import in_process
@@ -339,6 +340,42 @@ def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     for cell in book.worksheets[0][3]:
         cell.font = Font(strike=True)
+    case.instead("consents", "xlsx", saved(book))
+
+
+def _contracts() -> Rows:
+    return [agreement(f"M-{n}", f"c-{n}", revoked_at="2026-01-01") for n in (1, 2)]
+
+
+@variant("contracts beside contributors", STOPS)
+def _(case: Case) -> None:
+    book = book_of(_contracts(), "Stammdaten")
+    case.instead("contributors", "xlsx", saved(book))
+
+
+@variant("contracts below contributors", STOPS)
+def _(case: Case) -> None:
+    people = [row | {"display_name": "x", "country": "DE"} for row in case.tables["contributors"]]
+    book = book_of([row | {"currency": "EUR", "payee_ref": "p"} for row in people], "Stammdaten")
+    for cells in ([], [*_contracts()[0]], *(list(row.values()) for row in _contracts())):
+        book.worksheets[0].append([cell or None for cell in cells] or [None])
+    case.instead("contributors", "xlsx", saved(book))
+
+
+@variant("a no below contributors", STOPS)
+def _(case: Case) -> None:
+    people = [
+        row | {"display_name": "x", "country": "DE", "currency": "EUR", "payee_ref": "p"}
+        for row in case.tables["contributors"]
+    ]
+    below = "contributor_id,purpose,value,given_at,\r\nc-2,all,deny,2026-01-01,\r\n"
+    case.instead("contributors", "csv", (text_of(people) + "\r\n" + below).encode())
+
+
+@variant("a note on a yes", STOPS)
+def _(case: Case) -> None:
+    book = book_of(case.tables["consents"])
+    book.worksheets[0]["C3"].comment = Comment("withdrawn by contributor", "Ida")
     case.instead("consents", "xlsx", saved(book))
 
 
