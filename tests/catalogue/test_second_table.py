@@ -58,8 +58,12 @@ def test_a_table_below_another_is_named(width: int, other: str, tmp_path: Path) 
 
 
 def test_rows_of_ids_and_words_are_no_header() -> None:
-    rows: list[list[str | None]] = [["Contributor ID", "VALUE"], [None, "asset_id", "title"]]
-    assert all(second_header(row) for row in [*rows, ["purpose", "", "value"]])
+    rows: list[list[str | None]] = [
+        ["Contributor ID", "VALUE"],
+        [None, "asset_id", "title"],
+        ["purpose", "", "value"],
+    ]
+    assert all(second_header(row) for row in rows)
     for texts in (
         ["Ida", "Holm"],
         ["value"],
