@@ -9,14 +9,18 @@ from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.cases.held_out_case import (
+    READS,
+    STOPS,
     Case,
     Rows,
     book_of,
     saved,
+    variant,
 )
 from tests.cases.values_common import agreement, said
 
 
+@variant("column without a name in a sheet", STOPS)
 def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     sheet = book.worksheets[0]
@@ -25,6 +29,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("merged header over two rows", STOPS)
 def _(case: Case) -> None:
     case.deny()
     book = book_of(case.tables["consents"])
@@ -36,6 +41,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("cells merged over yes and no", STOPS)
 def _(case: Case) -> None:
     case.deny()
     book = book_of(case.tables["consents"])
@@ -43,6 +49,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("rows hidden by a filter", READS)
 def _(case: Case) -> None:
     case.deny()
     book = book_of(case.tables["consents"])
@@ -53,6 +60,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("a hidden column", READS)
 def _(case: Case) -> None:
     case.deny()
     book = book_of(case.tables["consents"])
@@ -60,6 +68,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("a very hidden sheet", STOPS)
 def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     sheet = book.create_sheet("old")
@@ -69,6 +78,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("a formula without a value", STOPS)
 def _(case: Case) -> None:
     case.deny()
     book = book_of(case.tables["consents"])
@@ -76,6 +86,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("days since 1904", READS)
 def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     book.epoch = CALENDAR_MAC_1904
@@ -86,6 +97,7 @@ def _(case: Case) -> None:
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("a struck-out yes", STOPS)
 def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     for cell in book.worksheets[0][3]:
@@ -97,11 +109,13 @@ def _contracts() -> Rows:
     return [agreement(f"M-{n}", f"c-{n}", revoked_at="2026-01-01") for n in (1, 2)]
 
 
+@variant("contracts beside contributors", STOPS)
 def _(case: Case) -> None:
     book = book_of(_contracts(), "Stammdaten")
     case.instead("contributors", "xlsx", saved(book))
 
 
+@variant("contracts below contributors", STOPS)
 def _(case: Case) -> None:
     people = [row | {"display_name": "x", "country": "DE"} for row in case.tables["contributors"]]
     book = book_of([row | {"currency": "EUR", "payee_ref": "p"} for row in people], "Stammdaten")
@@ -110,11 +124,13 @@ def _(case: Case) -> None:
     case.instead("contributors", "xlsx", saved(book))
 
 
+@variant("a note on a yes", STOPS)
 def _(case: Case) -> None:
     book = book_of(case.tables["consents"])
     book.worksheets[0]["C3"].comment = Comment("withdrawn by contributor", "Ida")
     case.instead("consents", "xlsx", saved(book))
 
 
+@variant("xlsx and csv", STOPS)
 def _(case: Case) -> None:
     case.files["consents.xlsx"] = saved(book_of([said("deny", "c-2")]))

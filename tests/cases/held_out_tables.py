@@ -101,7 +101,6 @@ def _(case: Case) -> None:
     case.instead("consents", "csv", "\n".join(",".join(row) for row in rows).encode())
 
 
-@variant("column without a name in a sheet", STOPS)
 @variant("column without a name in JSON", STOPS)
 def _(case: Case) -> None:
     rows = [row | {"": ""} for row in case.tables["consents"]]
@@ -130,16 +129,6 @@ def _(case: Case) -> None:
     case.instead("assets", "csv", text.encode())
 
 
-@variant("merged header over two rows", STOPS)
-@variant("cells merged over yes and no", STOPS)
-@variant("rows hidden by a filter", READS)
-@variant("a hidden column", READS)
-@variant("a very hidden sheet", STOPS)
-@variant("a formula without a value", STOPS)
-@variant("days since 1904", READS)
-@variant("a struck-out yes", STOPS)
-@variant("contracts beside contributors", STOPS)
-@variant("contracts below contributors", STOPS)
 @variant("a no below contributors", STOPS)
 def _(case: Case) -> None:
     people = [
@@ -150,13 +139,11 @@ def _(case: Case) -> None:
     case.instead("contributors", "csv", (text_of(people) + "\r\n" + below).encode())
 
 
-@variant("a note on a yes", STOPS)
 @variant("an ODS beside", STOPS)
 def _(case: Case) -> None:
     case.files["consents.ods"] = b"PK\x03\x04"
 
 
-@variant("xlsx and csv", STOPS)
 @variant("cp1252", STOPS, "Zo\u00eb")
 def _(case: Case) -> None:
     case.deny("Zo\u00eb")
