@@ -15,6 +15,7 @@ from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.dialect import Dialect
 from pipelines.catalogue.formats import MalformedRow, RawBatch
 from pipelines.catalogue.lines import LineReader, LineTooLongError
+from pipelines.catalogue.second_table import second_header
 from pipelines.catalogue.values import shorten
 
 # Line ends that are none to the reader of lines: a quote may hold rows that end with them.
@@ -137,6 +138,9 @@ def _csv_records(
         if _holds_rows(row, lines, dialect, width, one_line_rows):
             problem = "a cell holds line ends of another kind than the file's, so rows may be in it"
             yield MalformedRow(lines.consumed[0][0], problem)
+            continue
+        if problem := second_header(row):
+            yield MalformedRow(lines.consumed[0][0], problem, tuple(row))
             continue
         if len(row) != width:
             shown = shorten(",".join(row))

@@ -8,12 +8,14 @@ stops the run: `license_code` would otherwise pass for a table without licences.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.catalogue.mapping import TableMapping
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.plain_form import plain_form
+from pipelines.catalogue.second_table import tables_beside
 from pipelines.catalogue.telling_names import tells_of_pay, tells_of_rights
 from schemas.catalogue import required_columns, table_schema
 from schemas.errors import InputError
@@ -106,6 +108,9 @@ def match_columns(
         if not mapping.derived.is_unused(name)
         and not (missing and (alone or near_column(table, name, mapping) in missing))
     ]
+    beside = tables_beside(table, open_names, of_interest)
+    faults.attempt(lambda: _refuse_beside(table, beside, mapping, origin))
+    of_interest = [name for name in of_interest if not any(name in one for one in beside.values())]
     faults.attempt(lambda: _refuse_near(table, of_interest, found, mapping, origin))
     faults.report()
     inexact = tuple(
@@ -191,6 +196,20 @@ def _refuse_two_variants(
 
 def _required(table: str, mapping: TableMapping) -> Sequence[str]:
     return required_columns(table) if mapping.required is None else mapping.required
+
+
+def _refuse_beside(
+    table: str, beside: dict[str, tuple[str, ...]], mapping: TableMapping, origin: str
+) -> None:
+    """Refuses the columns of another table, such as contracts in the rows of contributors."""
+    for other, columns in beside.items():
+        raise InputError(
+            f"The file of the table {table} holds the table {other}, too",
+            f"{origin}: {', '.join(columns)}",
+            f"A file or sheet is read as one table: save these columns, with the ids that belong "
+            f"to them, as a file or sheet {other}. If they do not matter, leave them out: "
+            f"[{mapping.where}] ignore = {json.dumps(list(columns))} in mapping.toml.",
+        )
 
 
 def _refuse_near(

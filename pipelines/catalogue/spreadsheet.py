@@ -20,6 +20,7 @@ from pipelines.catalogue.absent import BLANK_CHARACTERS, unnamed_problem
 from pipelines.catalogue.convert import RawColumn
 from pipelines.catalogue.files import read_blocks
 from pipelines.catalogue.formats import MalformedRow, RawBatch
+from pipelines.catalogue.second_table import second_header
 from pipelines.catalogue.sheet_notes import SheetNote, sheet_notes
 from pipelines.catalogue.sheet_order import check_order
 from pipelines.catalogue.values import shorten
@@ -165,8 +166,8 @@ def sheet_batches(
             yield current.batch()
             current, yielded = _Rows(wanted_columns), True
         beyond = [value for value in row.values[width:] if value is not None]
-        problem = ""
-        if beyond:
+        problem = second_header(row.values)
+        if beyond and not problem:
             problem = f"a cell to the right of the header's last column: {shorten(beyond[0])}"
         unnamed = (unnamed_problem(i, v) for i, v in enumerate(row.values[:width]) if not names[i])
         problem = problem or next(filter(None, unnamed), "")
