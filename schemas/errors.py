@@ -46,6 +46,19 @@ class RunError(FairshardError):
     exit_code = 1
 
 
+class AccessError(InputError):
+    """A store refuses, has no such bucket or does not answer.
+
+    Before a run has begun, its address or the credentials are wrong input. Later it is a fault of
+    the store, and what the run has done must stay: see `in_run`.
+    """
+
+    def in_run(self) -> RunError:
+        """Returns the error for a store that could be used when the run began."""
+        again = "Then run the same command again; completed work is kept."
+        return RunError(self.what, self.which, f"{self.remedy} {again}")
+
+
 class BadRecord(Exception):  # noqa: N818  (it becomes a result, and is not an error of the program)
     """One asset or row could not be read; it becomes a failed asset and the run continues.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, read_json
-from schemas.errors import FairshardError, InputError, RunError
+from schemas.errors import AccessError, FairshardError, InputError, RunError
 
 _FAILURE = "failure.json"
 _OUTDATED = "outdated.json"
@@ -20,6 +20,7 @@ def record_failure(store: Store, work: str, fallback: str = "") -> Iterator[None
     """Records a `FairshardError` that leaves the block in the work area, and raises it again.
 
     Engines pass a worker's exception to the command as text at best; the record keeps its parts.
+    A store that cannot be reached any more is a fault of the run, which keeps its work.
 
     Args:
         store: The output.
@@ -29,7 +30,8 @@ def record_failure(store: Store, work: str, fallback: str = "") -> Iterator[None
     """
     try:
         yield
-    except FairshardError as error:
+    except FairshardError as raised:
+        error = raised.in_run() if isinstance(raised, AccessError) else raised
         parts = [error.what, error.which, error.remedy]
         record = json_bytes({"exit_code": error.exit_code, "error": parts})
         try:
@@ -37,7 +39,9 @@ def record_failure(store: Store, work: str, fallback: str = "") -> Iterator[None
         except (FairshardError, OSError):
             if fallback:
                 _sibling(fallback).write_bytes(record)
-        raise
+        if error is raised:
+            raise
+        raise error from raised
 
 
 def recorded_failure(store: Store, work: str, fallback: str = "") -> FairshardError | None:

@@ -157,11 +157,23 @@ def check_artifacts(info: Any, options: argparse.Namespace) -> None:
 
 
 def _answer_with(error: RefusedRunError, control: str, worker_id: str) -> None:
-    """Answers the runner's requests with an error, so that the run ends and says why."""
+    """Answers the runner's requests with an error, so that the run ends and says why.
+
+    Beam's worker has an argument for it, but raises the error without an answer: the job service
+    would wait for ever, and Prism would say only that the worker left.
+    """
+    from apache_beam.portability.api import beam_fn_api_pb2
     from apache_beam.runners.worker.sdk_worker import SdkHarness
 
+    class Refusing(SdkHarness):
+        def _request_process_bundle(self, request: Any) -> None:
+            answer = beam_fn_api_pb2.InstructionResponse(
+                instruction_id=request.instruction_id, error=str(error)
+            )
+            self._responses.put(answer)
+
     print(f"fairshard-worker: {error}", file=sys.stderr)  # noqa: T201
-    SdkHarness(control, worker_id=worker_id, deferred_exception=error).run()
+    Refusing(control, worker_id=worker_id).run()
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from schemas import layout
-from schemas.errors import FairshardError, InputError
+from schemas.errors import AccessError, FairshardError, InputError
 
 
 def package(
@@ -127,6 +127,8 @@ def _run_and_publish(
 ) -> PackageResult:
     try:
         observed.beam_counters = run_until_settled(store, job)
+    except AccessError as error:  # of the store, in mid-run
+        raise error.in_run() from error
     except InputError:
         _discard_run(store, job)
         raise
@@ -148,6 +150,8 @@ def _run_and_publish(
         return result
     except UndeliveredError:
         raise
+    except AccessError as error:
+        raise UndeliveredError(error.in_run(), Undelivered(counts.ran)) from error
     except FairshardError as error:
         raise UndeliveredError(error, Undelivered(counts.ran)) from error
 

@@ -25,7 +25,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from pipelines.storage.s3_requests import count_requests
-from schemas.errors import FairshardError, InputError, RunError
+from schemas.errors import AccessError, FairshardError, InputError, RunError
 
 if TYPE_CHECKING:
     import boto3
@@ -47,13 +47,14 @@ DENIED_CODES = frozenset(
         "403",
         "AccessDenied",
         "AllAccessDisabled",
-        "ExpiredToken",
         "Forbidden",
         "InvalidAccessKeyId",
         "InvalidToken",
         "SignatureDoesNotMatch",
     }
 )
+#: Codes for credentials whose time is over.
+EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,8 @@ def translate_s3_errors(bucket: str, key: str = "") -> Iterator[None]:
 
     Raises:
         FileNotFoundError: If the object is missing.
-        InputError: If the bucket is missing, access is denied or the service does not answer.
-        RunError: If the service failed.
+        AccessError: If the bucket is missing, access is denied or the service does not answer.
+        RunError: If the service failed, or the credentials have expired.
     """
     try:
         yield
@@ -216,9 +217,21 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
     info = error_info(error)
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if info.code == "NoSuchBucket" or (not key and info.status == 404):
-        return InputError("The bucket does not exist", address, "Create it, or correct the URI.")
+        return AccessError("The bucket does not exist", address, "Create it, or correct the URI.")
+    if info.code in EXPIRED_CODES:
+        return RunError(
+            "The S3 credentials have expired",
+            f"{address} ({info.code})",
+            "Get new ones, then run the same command again; completed work is kept.",
+        )
+    if info.code == "RequestTimeTooSkewed":
+        return RunError(
+            "The S3 service finds that this machine's clock is wrong",
+            f"{address} ({info.code})",
+            "Set the clock, then run the same command again; completed work is kept.",
+        )
     if info.code in DENIED_CODES or info.status in (401, 403):
-        return InputError(
+        return AccessError(
             "Access to the bucket is denied",
             f"{address} ({info.code or info.status})",
             "Check the credentials and the bucket's policy.",
@@ -230,7 +243,7 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
         "InvalidBucketName",
         "PermanentRedirect",
     ):
-        return InputError(
+        return AccessError(
             "The bucket cannot be addressed",
             f"{address} ({info.code})",
             "Check the bucket's name and region.",
@@ -246,13 +259,13 @@ def request_error(error: Exception, bucket: str, key: str = "") -> FairshardErro
     """Returns the error for a request that got no response."""
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
-        return InputError(
+        return AccessError(
             "There are no S3 credentials", address, "Set them as for any AWS tool, then run again."
         )
     if isinstance(error, ParamValidationError):
         return InputError("The S3 name is not valid", f"{address} ({error})", "Correct the URI.")
     if isinstance(error, EndpointConnectionError):
-        return InputError(
+        return AccessError(
             "The S3 endpoint cannot be reached",
             f"{address} ({error})",
             "Check the endpoint's address and the network.",

@@ -30,7 +30,7 @@ from pipelines.storage.tables import (
     write_blocks,
     write_table,
 )
-from schemas.errors import BadRecord, FairshardError, InputError, RunError
+from schemas.errors import AccessError, BadRecord, FairshardError, InputError, RunError
 
 
 @pytest.fixture
@@ -102,6 +102,14 @@ def test_worker_error_is_recorded_completely(store: Store, kind: type[FairshardE
     assert type(failure) is kind
     assert (failure.what, failure.which, failure.remedy) == ("What", "which: 7", "Do this.")
     assert recorded_failure(store, "agency/work/x") is None
+
+
+def test_a_store_that_refuses_in_mid_run_is_a_fault_of_the_run(store: Store) -> None:
+    with pytest.raises(RunError, match="completed work is kept"), record_failure(store, "w"):
+        raise AccessError("Access is denied", "s3://b", "Check it.")
+    failure = recorded_failure(store, "w")
+    assert type(failure) is RunError
+    assert str(failure).startswith("Access is denied: s3://b. Check it. Then run the same command")
 
 
 def test_error_is_recorded_elsewhere_if_the_output_is_unwritable(tmp_path: Path) -> None:

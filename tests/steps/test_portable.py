@@ -14,13 +14,15 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import (
     beam_artifact_api_pb2,
     beam_artifact_api_pb2_grpc,
+    beam_fn_api_pb2,
+    beam_fn_api_pb2_grpc,
     beam_provision_api_pb2,
     beam_runner_api_pb2,
 )
 from apache_beam.runners.runner import PipelineState
 from google.protobuf import json_format, struct_pb2
 
-from pipelines.steps.boot import RefusedRunError, check_artifacts, parse, variables
+from pipelines.steps.boot import RefusedRunError, _answer_with, check_artifacts, parse, variables
 from pipelines.steps.portable import PROGRAM, finish, spread_over_pools
 from schemas.errors import RunError
 
@@ -123,6 +125,34 @@ def provisioned(name: str, sha256: str) -> Iterator[Any]:
 
 
 OPTIONS = parse(["--id=w", "--provision_endpoint=r:9"])
+
+
+def test_refused_worker_answers_each_piece_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers: list[Any] = []
+
+    class Runner(beam_fn_api_pb2_grpc.BeamFnControlServicer):
+        def Control(self, request_iterator: Any, context: Any) -> Iterator[Any]:
+            for name in ("1", "2"):
+                piece = beam_fn_api_pb2.ProcessBundleRequest()
+                yield beam_fn_api_pb2.InstructionRequest(instruction_id=name, process_bundle=piece)
+                answers.append(next(request_iterator))
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    beam_fn_api_pb2_grpc.add_BeamFnControlServicer_to_server(Runner(), server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    error = RefusedRunError("The worker w has another version of the program (a) than (b).")
+    try:
+        _answer_with(error, f"127.0.0.1:{port}", "w")
+    finally:
+        server.stop(0)
+    assert [(one.instruction_id, one.error) for one in answers] == [
+        ("1", str(error)),
+        ("2", str(error)),
+    ]
+    assert capsys.readouterr().err == f"fairshard-worker: {error}\n"
 
 
 def test_list_of_packages_is_read_and_its_digest_compared() -> None:

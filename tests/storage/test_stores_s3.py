@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 import uuid
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from pipelines.storage.open import open_store
-from pipelines.storage.s3_client import S3Options, s3_client
+from pipelines.storage.s3_client import S3Options, response_error, s3_client
 from pipelines.storage.s3_sink import PART_BYTES
 from pipelines.storage.store import Store
 from schemas.errors import InputError, RunError
@@ -270,6 +272,26 @@ def test_denied_access_is_an_input_error() -> None:
         ):
             with pytest.raises(InputError, match=r"denied: s3://closed.*Check the credentials"):
                 call()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredToken", "credentials have expired.*Get new ones.*completed work is kept"),
+        ("ExpiredTokenException", "credentials have expired"),
+        ("TokenRefreshRequired", "credentials have expired"),
+        ("RequestTimeTooSkewed", "clock is wrong.*Set the clock.*completed work is kept"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403])
+def test_credentials_that_expire_are_an_error_of_the_run(
+    code: str, message: str, status: int
+) -> None:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = response_error(ClientError(answer, "GetObject"), "b", "p/x")
+    assert type(error) is RunError
+    assert re.search(message, str(error))
+    assert "s3://b/p/x" in str(error)
 
 
 def test_an_unreachable_endpoint_is_an_input_error() -> None:
