@@ -166,7 +166,7 @@ def _answer_with(error: RefusedRunError, control: str, worker_id: str) -> None:
     from apache_beam.runners.worker.sdk_worker import SdkHarness
 
     class Refusing(SdkHarness):
-        def _request_process_bundle(self, request: Any) -> None:
+        def _request_process_bundle(self, request: beam_fn_api_pb2.InstructionRequest) -> None:
             answer = beam_fn_api_pb2.InstructionResponse(
                 instruction_id=request.instruction_id, error=str(error)
             )
