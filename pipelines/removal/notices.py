@@ -9,80 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
 from types import MappingProxyType
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.asked import Asked
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.removals import FILES_SHA256, RecordedNotice, all_notices, recorded_notices
-from pipelines.format.manifest import manifest_bytes
 from pipelines.format.notice import notice_bytes, sign_notice
 from pipelines.ledger.record import AllSets, Kind
 from pipelines.ledger.signed_note import Signer
-from pipelines.removal.locate import FoundSample
+from pipelines.removal.notice_content import NoticeTerms, Unnamed, make_notice
 from pipelines.removal.search import FoundVersion
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.canonical import canonical_json
-from schemas.manifest import RemovalWay
-from schemas.notice import (
-    SCOPE,
-    MoneyEffect,
-    Notice,
-    NoticeDelivery,
-    NoticeMember,
-    NoticeSample,
-    NoticeShard,
-    RecurringEffect,
-    RemovalReason,
-)
-
-
-@dataclass(frozen=True)
-class NoticeTerms:
-    """What a notice says besides what it is about.
-
-    Attributes:
-        reason: Why the assets are removed.
-        effective_at: The day from which they may not be used.
-        deadline_days: Days that the buyer has to delete them.
-        way: How the agency takes them out of the delivery.
-        money: What becomes of what the price credited for them.
-        recurring: What becomes of their weights in later revenue.
-    """
-
-    reason: RemovalReason
-    effective_at: date
-    deadline_days: int
-    way: RemovalWay
-    money: MoneyEffect
-    recurring: RecurringEffect
-
-    @property
-    def deadline(self) -> date:
-        """The day by which the buyer must have deleted them."""
-        return self.effective_at + timedelta(days=self.deadline_days)
-
-    def to_json(self) -> dict[str, object]:
-        """Returns them as a record has them."""
-        return {
-            "reason": self.reason,
-            "effective_at": self.effective_at.isoformat(),
-            "deadline": self.deadline.isoformat(),
-            "way": self.way,
-            "money": self.money,
-            "recurring": self.recurring,
-        }
-
-
-#: Samples by version that are not named by a notice.
-Unnamed = list[tuple[FoundVersion, list[FoundSample]]]
+from schemas.notice import Notice
 
 
 class NothingLeftError(Exception):
-    """Raised where earlier notices name everything already."""
+    """Raised if earlier notices already name everything."""
 
 
 _NOTHING_ASKED = Asked()
@@ -126,39 +71,57 @@ def record_notice(
         left = _left(found, covered_assets(notices))  # 1
         if not left:
             raise NothingLeftError
-        sequence = next_sequence(notices)
-        notice = _notice(deal_id, sequence, left, terms, recorded_at, signer.vkey)
-        data = notice_bytes(sign_notice(notice, signer))  # 2
-        public = {
-            "notice": notice.notice,
-            "sequence": sequence,
-            "deal_id": deal_id,
-            "notice_sha256": log.books.write_document(data),  # 3
+        notice = make_notice(deal_id, next_sequence(notices), left, terms, recorded_at, signer.vkey)
+        public = _store_notice(log, sign_notice(notice, signer))  # 2, 3
+        private = {
+            **terms.to_json(),
+            "assets": _asset_ids(left),
+            FILES_SHA256: write_files(log, left, looks),
+            "asked": asked.to_json(),
+            "only_deal": only_deal,
         }
-        assets = {
-            version.published.manifest.delivery: sorted({one.asset_id for one in samples})
-            for version, samples in left
-        }
-        private = {**terms.to_json(), "assets": assets, FILES_SHA256: write_files(log, left, looks)}
-        more = {"asked": asked.to_json(), "only_deal": only_deal}
-        return NewRecord(public, {**private, **more}, sets)
+        return NewRecord(public, private, sets)
 
     event = ("notice", deal_id, _digest(unnamed_samples(log, found), terms))
     try:
         append_record(log, Kind.NOTICE, event, recorded_at, make, created.append)  # 4
     except NothingLeftError:
         log.refresh()
+    return _notices_about(log, deal_id, found), bool(created)
+
+
+def _store_notice(log: AgencyLog, notice: Notice) -> dict[str, object]:
+    """Keeps a signed notice in the books, and returns what its record publishes."""
+    return {
+        "notice": notice.notice,
+        "sequence": notice.sequence,
+        "deal_id": notice.deal_id,
+        "notice_sha256": log.books.write_document(notice_bytes(notice)),
+    }
+
+
+def _asset_ids(left: Unnamed) -> dict[str, list[str]]:
+    """Returns the ids of the assets that samples are of, by delivery."""
+    return {
+        version.published.manifest.delivery: sorted({one.asset_id for one in samples})
+        for version, samples in left
+    }
+
+
+def _notices_about(
+    log: AgencyLog, deal_id: str, found: Sequence[FoundVersion]
+) -> list[RecordedNotice]:
+    """Returns a deal's notices that name any of the samples."""
     wanted = {
         (version.published.manifest.delivery, one.asset_id)
         for version in found
         for one in version.samples
     }
-    notices = [
+    return [
         one
         for one in recorded_notices(log)
         if one.deal_id == deal_id and not wanted.isdisjoint(covered_assets([one]))
     ]
-    return notices, bool(created)
 
 
 def next_sequence(notices: Iterable[RecordedNotice]) -> int:
@@ -230,57 +193,3 @@ def _digest(left: Unnamed, terms: NoticeTerms) -> str:
         ),
     }
     return hashlib.sha256(canonical_json(named)).hexdigest()
-
-
-def _notice(
-    deal_id: str, sequence: int, left: Unnamed, terms: NoticeTerms, issued_at: str, vkey: str
-) -> Notice:
-    return Notice(
-        fairshard_notice=1,
-        notice=f"{deal_id}-{sequence:06d}",
-        sequence=sequence,
-        deal_id=deal_id,
-        issued_at=issued_at,
-        reason=terms.reason,
-        effective_at=terms.effective_at.isoformat(),
-        deadline=terms.deadline.isoformat(),
-        action="delete",
-        scope=list(SCOPE),
-        way=terms.way,
-        deliveries=[_delivery(version, samples) for version, samples in left],
-        vkey=vkey,
-    )
-
-
-def _delivery(version: FoundVersion, samples: Sequence[FoundSample]) -> NoticeDelivery:
-    shards: dict[int, list[FoundSample]] = defaultdict(list)
-    for one in samples:
-        shards[one.index].append(one)
-    manifest = version.published.manifest
-    return NoticeDelivery(
-        delivery=manifest.delivery,
-        manifest_sha256=hashlib.sha256(manifest_bytes(manifest)).hexdigest(),
-        shards=[
-            NoticeShard(
-                name=own[0].shard,
-                sha256=own[0].shard_sha256,
-                index=index,
-                samples=[_sample(one) for one in own],
-            )
-            for index, own in sorted(shards.items())
-        ],
-    )
-
-
-def _sample(one: FoundSample) -> NoticeSample:
-    return NoticeSample(
-        asset=one.asset_commitment,
-        key=one.key,
-        row=one.row,
-        members=[
-            NoticeMember(name=place.name, offset=place.offset, length=place.length)
-            for place in one.members
-        ],
-        embedding_row=one.embedding_row,
-        shot_rows=list(one.shot_rows),
-    )

@@ -13,7 +13,8 @@ from pipelines.accounts.removals import (
     pool_holder,
     removed_parts,
 )
-from pipelines.removal.notices import NoticeTerms, unnamed_samples
+from pipelines.removal.notice_content import NoticeTerms
+from pipelines.removal.notices import unnamed_samples
 from pipelines.removal.request import Removal
 from pipelines.removal.search import FoundVersion
 from pipelines.storage.store import Store
