@@ -19,6 +19,8 @@ from schemas.buyer_terms import BuyerTerms, parse_terms_file
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
+# Nobody can own .invalid (RFC 6761).
+UNOWNED_URL = "https://fairshard.invalid/id"
 NO_CODE = "none: the agency's own licence"
 _GROUPED = ("media_type", "licence_code", "licence_model", "ai_generated", "caption_source")
 _CHUNK_BYTES = 1 << 20
@@ -178,4 +180,13 @@ def _damage(store: Store, path: str, what: str) -> RunError:
         "The delivery is damaged",
         f"{store.uri}/{path}: {what}",
         "Nothing was written. `fairshard verify` names everything that is damaged.",
+    )
+
+
+def described(facts: Facts) -> str:
+    """Returns one sentence on what the data set is."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in facts.counts["media_type"].items())
+    return (
+        f"{facts.samples:,} samples ({kinds}), {facts.media_bytes:,} bytes of media, licensed by "
+        f"{facts.agency} to {facts.terms.buyer} under deal {facts.terms.deal_id}."
     )

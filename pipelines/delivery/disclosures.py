@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from pipelines.delivery.disclosure_cyclonedx import cyclonedx
+from pipelines.delivery.disclosure_dps import provenance
 from pipelines.delivery.disclosure_facts import Facts, read_facts
-from pipelines.delivery.disclosures_json import cyclonedx, provenance, spdx
+from pipelines.delivery.disclosure_spdx import spdx
 from pipelines.delivery.disclosures_text import california_summary, data_card, eu_summary
 from pipelines.delivery.output_folder import check_free, read_manifest, unfinished
 from pipelines.storage.open import open_store

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipelines.delivery.disclosure_facts import NO_CODE, Facts
-from pipelines.delivery.disclosures_json import described
+from pipelines.delivery.disclosure_facts import NO_CODE, Facts, described
 from pipelines.format.markdown import as_shown
 from pipelines.format.terms_text import NOT_STATED
 from schemas.territory import WORLD
