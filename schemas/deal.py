@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from schemas.canonical import canonical_json
+from schemas import deal_contradictions as contradictions
 from schemas.deal_agency import AgencyTerms
-from schemas.deal_captions import CaptionTerms, EndpointTerms
+from schemas.deal_captions import CaptionTerms
 from schemas.deal_clips import ClipTerms
-from schemas.deal_render import RenderTerms
-from schemas.deal_structure import EMBEDDED_PROFILES, StructureTerms
+from schemas.deal_digest import identity_json, terms_json
+from schemas.deal_render import RenderTerms, resolve_images
+from schemas.deal_structure import StructureTerms
 from schemas.deal_terms import (
     Agreement,
     DealSection,
@@ -33,31 +33,12 @@ from schemas.deal_terms import (
 )
 from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
 from schemas.price_terms import PriceTerms
-from schemas.profiles import profile_media
 from schemas.quality import QualityTerms
 from schemas.rights import Purpose
 from schemas.terms_file import parse_terms, read_terms
 from schemas.territory import WORLD
 
-# Keys of the price that are between the agency and its contributors: with others, it is still the
-# same deal.
-_CHANGEABLE = {"other_currencies"}
-# Keys of later releases. A deal that leaves them at their defaults has the digest that it had
-# before there were such keys.
-_LATER_SELECT_KEYS = (
-    *("blank", "semantic_cosine", "keep_both", "only"),
-    *("max_black_share", "max_frozen_share", "max_silent_share"),
-)
-_LATER_RIGHTS_KEYS = ("faces", "missing_credit", "precedence")
-_LATER_SHARD_KEYS = ("min_shards", "counts", "wids_md5")
-_LATER_RENDER_KEYS = ("films", "film_codec", "film_longest_side")
-
-# Sections of some profiles only, with these and what they say.
-_Section = TypeVar("_Section", ClipTerms, StructureTerms)
-_PROFILE_SECTIONS = {
-    "clips": (("first-last-frame",), "clips are taken"),
-    "structure": (EMBEDDED_PROFILES, "frames are embedded"),
-}
+_ProfileSection = TypeVar("_ProfileSection", ClipTerms, StructureTerms)
 
 
 class Deal(DealSection):
@@ -110,72 +91,46 @@ class Deal(DealSection):
 
     @field_validator("territory")
     @classmethod
-    def _check_world(cls, values: list[str]) -> list[str]:
-        if WORLD in values and len(values) > 1:
-            raise ValueError("a territory is WORLD or a list of countries, not both")
-        return values
+    def _check_territory(cls, value: list[str]) -> list[str]:
+        contradictions.check_territory(value)
+        return value
 
     @field_validator("ends")
     @classmethod
     def _check_term(cls, value: date, info: ValidationInfo) -> date:
-        starts = info.data.get("starts")
-        if starts is not None and value <= starts:
-            raise ValueError(f"ends must come after starts ({starts})")
+        if "starts" in info.data:
+            contradictions.check_term(info.data["starts"], value)
         return value
 
     @field_validator("media")
     @classmethod
-    def _check_media(cls, values: list[str], info: ValidationInfo) -> list[str]:
-        profile = info.data.get("profile")
-        if profile is None:
-            return values
-        media_profiles = profile_media(profile)
-        for kind in values:
-            if kind not in media_profiles:
-                names = {"image": "pictures", "video": "films"}
-                raise ValueError(f'profile "{profile}" does not support {names[kind]}')
-        [own] = (kind for kind, name in media_profiles.items() if name == profile)
-        if own not in values:
-            raise ValueError(f'profile "{profile}" requires "{own}" in media')
-        return values
+    def _check_media(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if "profile" in info.data:
+            contradictions.check_media(value, info.data["profile"])
+        return value
 
     @field_validator("rights")
     @classmethod
     def _check_inference(cls, value: RightsTerms, info: ValidationInfo) -> RightsTerms:
-        if value.inference == "pack-without" and Purpose.INFERENCE in info.data.get("purposes", ()):
-            raise ValueError(
-                'inference = "pack-without" contradicts purposes, which include inference'
-            )
-        profile = info.data.get("profile")
-        if value.inference == "pack-without" and profile in EMBEDDED_PROFILES:
-            raise ValueError(
-                f'inference = "pack-without" contradicts profile "{profile}", whose samples '
-                "have embeddings"
-            )
+        purposes, profile = info.data.get("purposes", ()), info.data.get("profile", "")
+        contradictions.check_inference(value, purposes, profile)
         return value
 
     @field_validator("captions")
     @classmethod
     def _check_endpoint(cls, value: CaptionTerms, info: ValidationInfo) -> CaptionTerms:
-        models = info.data.get("models")
-        if models is None or models.captioner.startswith(("https://", "http://")):
-            return value
-        if value.endpoint != EndpointTerms():
-            raise ValueError(
-                "endpoint is used only if models.captioner is the address of one, "
-                f"not {models.captioner!r}"
-            )
+        if "models" in info.data:
+            contradictions.check_endpoint(value, info.data["models"])
         return value
 
     @field_validator("clips", "structure")
     @classmethod
-    def _check_profile_section(cls, value: _Section, info: ValidationInfo) -> _Section:
-        """Refuses a section of another profile than the deal's."""
-        wanted, what = _PROFILE_SECTIONS[str(info.field_name)]
-        profile = info.data.get("profile", wanted[0])
-        if value != type(value)() and profile not in wanted:
-            named = " or ".join(f'"{name}"' for name in wanted)
-            raise ValueError(f'{what} only in the profile {named}, not in "{profile}"')
+    def _check_profile_section(
+        cls, value: _ProfileSection, info: ValidationInfo
+    ) -> _ProfileSection:
+        if "profile" in info.data:
+            name, profile = str(info.field_name), info.data["profile"]
+            contradictions.check_profile_section(name, value, profile)
         return value
 
     @field_validator("agreements")
@@ -187,27 +142,10 @@ class Deal(DealSection):
     @field_validator("render")
     @classmethod
     def _check_render(cls, value: RenderTerms, info: ValidationInfo) -> RenderTerms:
-        profile, select = info.data.get("profile"), info.data.get("select")
-        if profile is None or select is None:
-            return value
-        images = resolve_images(value, profile)
-        if not value.uses(images):
-            said = f'"auto", which is "{images}" here' if value.images == "auto" else f'"{images}"'
-            raise ValueError(
-                f'images is {said}, so that no picture is rendered: use "flagged" or "all", or '
-                "remove the other keys"
-            )
-        if "video" not in info.data.get("media", ["video"]):
-            for key, setting in (("films", value.films), ("audio", value.audio)):
-                if setting not in ("native", "keep"):
-                    raise ValueError(f'{key} = "{setting}" is for films, and media has no "video"')
-        for key in ("longest_side", "film_longest_side"):
-            side = getattr(value, key)
-            if 0 < side < select.min_short_side:
-                raise ValueError(
-                    f"{key} = {side} is less than select.min_short_side = "
-                    f"{select.min_short_side}, so that every rendition would be too small"
-                )
+        if "profile" in info.data and "select" in info.data:
+            media, profile = info.data.get("media", ["video"]), info.data["profile"]
+            side = info.data["select"].min_short_side
+            contradictions.check_render(value, media, profile, side)
         return value
 
     @property
@@ -269,61 +207,15 @@ class Deal(DealSection):
 
     def identity_sha256(self) -> str:
         """Digest of what identifies the deal: buyer, purposes, territory, term and price."""
-        identity_keys = {"deal_id", "buyer", "purposes", "territory", "starts", "ends", "price"}
-        terms = self.model_dump(mode="json", include=identity_keys, exclude={"price": _CHANGEABLE})
-        return hashlib.sha256(canonical_json(terms)).hexdigest()
+        return hashlib.sha256(identity_json(self)).hexdigest()
 
     def terms_sha256(self) -> str:
         """Digest of `terms_json`, hex. It has no salt, so it is for the agency alone."""
         return hashlib.sha256(self.terms_json()).hexdigest()
 
     def terms_json(self) -> bytes:
-        """The deal's terms as RFC 8785 JSON; the output location is not a term.
-
-        Withdrawal and quality terms, `[agency]`, `[render]`, `[split]`, `[captions]`, `[clips]`,
-        `[structure]`, the models' precision and device, and the later keys of `[rights]`,
-        `[select]`, `[captions]`, `[shards]` and `[render]` are part of it unless they are the
-        defaults: a deal that says nothing of them has the digest that it had before they existed.
-        """
-        excluded: dict[str, bool | set[str]] = {
-            "output": True,
-            "select": _at_defaults(self.select, SelectTerms(), _LATER_SELECT_KEYS),
-            "render": _at_defaults(self.render, RenderTerms(), _LATER_RENDER_KEYS),
-            "captions": _at_defaults(self.captions, CaptionTerms(), ("p_synthetic_bp",)),
-            "shards": _at_defaults(self.shards, ShardTerms(), _LATER_SHARD_KEYS),
-        }
-        if self.withdrawal == WithdrawalTerms():
-            excluded["withdrawal"] = True
-        if self.render == RenderTerms():
-            excluded["render"] = True
-        if self.split == SplitTerms():
-            excluded["split"] = True
-        if self.quality == QualityTerms():
-            excluded["quality"] = True
-        excluded["rights"] = _at_defaults(self.rights, RightsTerms(), _LATER_RIGHTS_KEYS)
-        if self.agency == AgencyTerms():
-            excluded["agency"] = True
-        if self.captions == CaptionTerms():
-            excluded["captions"] = True
-        if self.clips == ClipTerms():
-            excluded["clips"] = True
-        if self.structure == StructureTerms():
-            excluded["structure"] = True
-        excluded["models"] = _at_defaults(self.models, ModelTerms(), ("precision", "device"))
-        return canonical_json(self.model_dump(mode="json", exclude=excluded))
-
-
-def _at_defaults(terms: DealSection, default: DealSection, names: Sequence[str]) -> set[str]:
-    return {name for name in names if getattr(terms, name) == getattr(default, name)}
-
-
-def resolve_images(
-    render: RenderTerms, profile: str
-) -> Literal["native", "flagged", "all", "refuse"]:
-    """Returns what `render.images` is for a deal's profile."""
-    if render.images != "auto":
-        return render.images
-    return "flagged" if profile_media(profile).get("image") == "image-text" else "native"
+        """The deal's terms as RFC 8785 JSON, without the later keys that have their defaults."""
+        return terms_json(self)
 
 
 def parse_deal(text: str, origin: str) -> Deal:

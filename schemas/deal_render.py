@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.deal_terms import DealSection
 from schemas.deal_values import Colour, PixelLimit
+from schemas.profiles import profile_media
 
 DEFAULT_QUALITY = 95
 
@@ -83,3 +84,12 @@ class RenderTerms(DealSection):
             said.append(f"codec={self.film_codec}")
             said += [f"longest_side={self.film_longest_side}"] if self.film_longest_side else []
         return " ".join([*said, *(["audio=drop"] if self.audio == "drop" else [])])
+
+
+def resolve_images(
+    render: RenderTerms, profile: str
+) -> Literal["native", "flagged", "all", "refuse"]:
+    """Returns what `images` is in a deal of a profile."""
+    if render.images != "auto":
+        return render.images
+    return "flagged" if profile_media(profile).get("image") == "image-text" else "native"
