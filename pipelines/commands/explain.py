@@ -15,7 +15,8 @@ from pipelines.commands.common import (
     print_json,
 )
 from pipelines.commands.mapping_options import mapping_choice
-from pipelines.explain.asset import explain_asset, open_decision_inputs
+from pipelines.explain.asset import explain_asset
+from pipelines.explain.inputs import open_decision_inputs
 from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json
 from pipelines.explain.text import print_asset_trace

@@ -24,7 +24,7 @@ from pipelines.commands.common import (
     refuse_public_folder,
 )
 from pipelines.commands.mapping_options import mapping_choice
-from pipelines.explain.asset import DecisionInputs, open_decision_inputs
+from pipelines.explain.inputs import DecisionInputs, open_decision_inputs
 from pipelines.removal.sweep import DealSweep, sweep
 from pipelines.storage.tables import json_bytes
 from schemas.deal import load_deal

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from pipelines.explain.asset import AssetTrace, DecisionInputs
+from pipelines.explain.asset import AssetTrace
 from pipelines.explain.file import FileStatement, FileTrace
+from pipelines.explain.inputs import DecisionInputs
 from pipelines.explain.published import RunLookup
 from pipelines.explain.trace import RowTrace, combined_outcome
 from pipelines.rights.formatting import one_line

@@ -12,10 +12,11 @@ from typing import cast
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.explain.asset import AssetTrace, DecisionInputs
+from pipelines.explain.asset import AssetTrace
 from pipelines.explain.consents import ConsentLine, group_consents
 from pipelines.explain.file_text import file_lines
 from pipelines.explain.fitting import MAX_CHARS, MAX_LINES, WIDTH, cut, limited_lines, wrap
+from pipelines.explain.inputs import DecisionInputs
 from pipelines.explain.published import RunLookup
 from pipelines.explain.record import run_warnings
 from pipelines.explain.releases import ReleaseLine

@@ -21,7 +21,7 @@ from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.published import find_versions
 from pipelines.accounts.removals import recorded_notices
 from pipelines.catalogue.read import read_batches
-from pipelines.explain.asset import DecisionInputs, read_small
+from pipelines.explain.inputs import DecisionInputs, read_small
 from pipelines.removal.notices import covered_assets
 from pipelines.rights.rules.screen import reasons_of, screen_batch
 from pipelines.storage.columns import values_of

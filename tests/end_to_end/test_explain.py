@@ -16,14 +16,9 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.commands.common import parse_as_of
-from pipelines.explain.asset import (
-    AssetTrace,
-    DecisionInputs,
-    explain_asset,
-    open_decision_inputs,
-    read_small,
-)
+from pipelines.explain.asset import AssetTrace, explain_asset
 from pipelines.explain.fitting import WIDTH
+from pipelines.explain.inputs import DecisionInputs, open_decision_inputs, read_small
 from pipelines.explain.published import look_up_run
 from pipelines.explain.record import asset_trace_json, run_warnings
 from pipelines.explain.text import asset_trace_lines
