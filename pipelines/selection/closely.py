@@ -6,8 +6,8 @@ or something was laid over one of the pictures. Only a pale mark over much of th
 watermark, is taken for the latter: it draws all cells towards one shade. A sign in a corner may as
 well be another word.
 
-The limits were chosen with the libraries of `tests.bench.likeness`, but for its series
-(docs/performance.md, "Near-duplicates").
+The limits were chosen with the libraries of `tests.bench.likeness` (docs/performance.md,
+"Near-duplicates").
 """
 
 from __future__ import annotations
