@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import os
-import stat
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from pipelines.fetch.hosts import HttpLocation
-from pipelines.fetch.http import OnResponseHead, stream_http, url_of
-from pipelines.fetch.locate import FileLocation, Location, S3Location
-from pipelines.fetch.names import other_capitals, other_spellings
+from pipelines.fetch.http import stream_http, url_of
+from pipelines.fetch.http_request import OnResponseHead
+from pipelines.fetch.local_file import read_file_into, stream_file
+from pipelines.fetch.locate import FileLocation, Location
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.fetch.response_head import ResponseHead
-from pipelines.fetch.uri_text import not_allowed
+from pipelines.fetch.s3_object import stream_object
 from pipelines.signals.server.evidence import HttpEvidence
 from pipelines.storage.progress import note_amount
-from pipelines.storage.s3_client import (
-    DEFAULT_S3,
-    S3ErrorInfo,
-    S3Options,
-    error_info,
-)
-from pipelines.storage.s3_stream import open_object
-from schemas.errors import BadRecord, InputError, RunError
+from pipelines.storage.s3_client import DEFAULT_S3, S3Options
+from schemas.errors import BadRecord
 from schemas.reasons import Reason
 
-CHUNK_BYTES = 1 << 20
-_RUN_FAILURE_CODES = frozenset(
-    {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed"}
-    | {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
-    | {"RequestTimeTooSkewed", "SlowDown", "Throttling", "TooManyRequests"}
-)
+_CHUNK_BYTES = 1 << 20
 
 
 def fetch(location: Location, max_bytes: int, options: S3Options = DEFAULT_S3) -> bytes:
@@ -124,7 +108,7 @@ class LocalMedia(MediaStream):
 
     def __init__(self, location: FileLocation, max_bytes: int) -> None:
         super().__init__(location, max_bytes)
-        self._reading = _read_file(location)
+        self._reading = read_file_into(location)
         next(self._reading)
         self._max_bytes = max_bytes
         self._total = 0
@@ -202,128 +186,7 @@ def _stream(
     location: Location, options: S3Options, on_head: OnResponseHead | None = None
 ) -> Iterator[bytes]:
     if isinstance(location, FileLocation):
-        return _stream_file(location)
+        return stream_file(location, _CHUNK_BYTES)
     if isinstance(location, HttpLocation):
-        return stream_http(location, CHUNK_BYTES, on_head)
-    return _stream_object(location, options)
-
-
-def _unavailable(detail: str) -> BadRecord:
-    return BadRecord(Reason.MEDIA_UNAVAILABLE, detail[:200])
-
-
-def _stream_file(location: FileLocation) -> Iterator[bytes]:
-    with _opened_file(location) as (descriptor, size_bytes):
-        # Allocate only the file's size; a file that has grown is still read to its end.
-        read_bytes = min(CHUNK_BYTES, size_bytes + 1)
-        while chunk := os.read(descriptor, read_bytes):
-            yield chunk
-            read_bytes = CHUNK_BYTES if len(chunk) == read_bytes else 1
-
-
-def _read_file(location: FileLocation) -> Generator[int, memoryview, None]:
-    """Reads a file into the memory that is sent, and yields how many bytes; 0 at the end."""
-    memory = yield 0
-    with _opened_file(location) as (descriptor, _):
-        while size := os.readv(descriptor, [memory]):
-            memory = yield size
-    yield 0
-
-
-@contextmanager
-def _opened_file(location: FileLocation) -> Iterator[tuple[int, int]]:
-    """Opens a file; yields its descriptor and its size."""
-    try:
-        descriptor = _open_below(location)
-        try:
-            # Reading a FIFO or a device could block or never end.
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise _unavailable("not a regular file")
-            yield descriptor, status.st_size
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        # The path is left out: tables must not depend on the catalogue's location.
-        said = error.strerror or type(error).__name__
-        if isinstance(error, FileNotFoundError):
-            *folders, name = location.segments
-            if found := other_capitals("/".join((location.root, *folders)), name):
-                said += f"; the folder has {found!r}, and capitals matter"
-        raise _unavailable(said) from error
-
-
-def _open_below(location: FileLocation) -> int:
-    """Opens a file segment by segment from its root without following symlinks.
-
-    The path had no symlinks when it was checked; one created since must not be followed.
-    """
-    *folders, name = location.segments
-    flags = os.O_RDONLY | os.O_CLOEXEC
-    descriptor = os.open(location.root, flags | os.O_DIRECTORY)
-    try:
-        for folder in folders:
-            inner = os.open(folder, flags | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _stream_object(location: S3Location, options: S3Options) -> Iterator[bytes]:
-    with _open_spelled(location, options) as stream, _failing_one_object():
-        while chunk := stream.read(CHUNK_BYTES):
-            yield chunk
-
-
-def _open_spelled(location: S3Location, options: S3Options) -> io.BufferedReader:
-    """Opens an object by its key, or by the only other spelling of it that exists."""
-    found = _open_object(location.key, location, options)
-    if found is not None and "\\" not in location.key:
-        return found
-    others = []
-    for key in dict.fromkeys(other_spellings(location.key, location.root)):
-        other = _open_object(key, location, options)
-        if other is not None:
-            others.append(other)
-    every = [*others, *([] if found is None else [found])]
-    if len(every) == 1:
-        return every[0]
-    for stream in every:
-        stream.close()
-    if every:
-        raise not_allowed(f"{len(every)} objects are spelled like {location.key!r}")
-    raise _unavailable("NoSuchKey")
-
-
-def _open_object(key: str, location: S3Location, options: S3Options) -> io.BufferedReader | None:
-    """Opens an object; returns None if there is none."""
-    with _failing_one_object():
-        try:
-            return open_object(options, location.bucket, key)
-        except FileNotFoundError:
-            return None
-    raise AssertionError("the block returns or raises")
-
-
-@contextmanager
-def _failing_one_object() -> Iterator[None]:
-    """Makes an error of one object fail that object only.
-
-    Errors of the bucket, the credentials or the service end the run: delivering less because S3 was
-    briefly down would be wrong. The message leaves out the address, as for a local file.
-    """
-    try:
-        yield
-    except (InputError, RunError) as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and _concerns_one_object(error_info(cause)):
-            raise _unavailable(error_info(cause).code) from error
-        raise
-    except FileNotFoundError as error:
-        raise _unavailable("NoSuchKey") from error
-
-
-def _concerns_one_object(s3_error: S3ErrorInfo) -> bool:
-    return 400 <= s3_error.status < 500 and s3_error.code not in _RUN_FAILURE_CODES
+        return stream_http(location, _CHUNK_BYTES, on_head)
+    return stream_object(location, options, _CHUNK_BYTES)

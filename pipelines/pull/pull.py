@@ -17,10 +17,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.format.manifest import ManifestError, open_manifest
-from pipelines.pull.download import DEFAULT_SETTINGS, DownloadSettings, Totals, Wanted, download
+from pipelines.pull.download import DEFAULT_SETTINGS, DownloadSettings, Totals, download
 from pipelines.pull.head import Head, find_head
 from pipelines.pull.origin import Origin
 from pipelines.pull.part_file import file_digest
+from pipelines.pull.part_queue import Wanted
 from pipelines.pull.place import Known, copies_there, copy_durably, refuse_strangers, survey, switch
 from pipelines.pull.selection import EVERYTHING, Selection, listed_files
 from pipelines.pull.side_records import pull_side_records

@@ -230,7 +230,7 @@ def _range(
                 data += chunk
         except FileNotFoundError as error:
             raise RunError(
-                "A file that the manifest lists is not there", f"{origin.uri}: {path}", ""
+                "A file that the manifest lists is missing", f"{origin.uri}: {path}", ""
             ) from error
         except PassingFaultError as fault:
             failures = 1 if len(data) > before else failures + 1

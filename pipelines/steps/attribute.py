@@ -1,54 +1,38 @@
 """RecordAttribution: writes the ledger, the published log and the statements of a delivery.
 
 Memory holds the few numbers per asset that the exact allocation needs, plus one chunk of the
-ledger. The order of the shards, of the log and of the statements differ, so rows are spilled to the
-work area twice. The numbers mark these stages in the code: 1. read what the allocation needs;
-2. divide the pool and write its record; 3. read the rows again and spill them in log order;
-4. build the entries chunk by chunk (ledger, entry bundles, and lines spilled for the statements);
-5. write tiles and checkpoint; 6. write statements, and the sum tree of the contributors' totals.
+ledger. The numbers mark these stages in the code: 1. read what the allocation needs; 2. divide the
+pool and write its record; 3. read the rows again and spill them in log order; 4. build the entries
+chunk by chunk (ledger, entry bundles, and lines spilled for the statements); 5. write tiles and
+checkpoint; 6. write statements, and the sum tree of the contributors' totals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
-import numpy as np
-import pyarrow as pa
-
 from pipelines.ledger.allocation import AllocatedLines, Allocator
-from pipelines.ledger.delivered import Integers
-from pipelines.ledger.entries import (
-    ASSET_COLUMNS,
-    SEALED_SCHEMA,
-    DeliveryTerms,
-    check_terms,
-    seal_entries,
-)
-from pipelines.ledger.fast_tree import hashes_tree, tiles_of
-from pipelines.ledger.merkle import HASH_BYTES
+from pipelines.ledger.entries import DeliveryTerms, check_terms
 from pipelines.ledger.payees import held_payees, other_currencies, own_agency_shares
+from pipelines.ledger.pool import DividedPool
 from pipelines.ledger.pool_sums import SignedSum, pool_sums, sign_sum, sum_tree
-from pipelines.ledger.signed_note import Signer, sign_checkpoint
-from pipelines.ledger.statement_files import StatementContext, StatementWriter
+from pipelines.ledger.signed_note import Signer
+from pipelines.ledger.statement_files import StatementContext
 from pipelines.ledger.statement_form import Payee
-from pipelines.ledger.tiles import entry_bundles
 from pipelines.run.job import Job
 from pipelines.run.replaced import Replaced
+from pipelines.steps.delivered_rows import delivered_key
+from pipelines.steps.ledger_log import LedgerWriter
 from pipelines.steps.pool_files import considered_assets, write_pool
 from pipelines.steps.settle import Settlement, record_countries, record_differences, record_holds
 from pipelines.storage.parallel import in_parallel
-from pipelines.storage.spill import Spill
 from pipelines.storage.store import Store
-from pipelines.storage.tables import open_parquet, read_parquet, write_table
+from pipelines.storage.tables import read_parquet, write_table
 from schemas import layout
 from schemas.errors import RunError
-from schemas.ledger import LEDGER_SCHEMA
-
-CHUNK_ROWS = 8_192  # assets per chunk of entries, and statement lines per write
-ROW_GROUP_ROWS = 32_768  # entries per row group, and rows per write to the spill
 
 
 @dataclass(frozen=True)
@@ -111,23 +95,14 @@ def record_attribution(
             the deal's rules cannot be applied to the assets.
         RunError: If the parts do not sum to the pool; nothing is published then.
     """
-    price = job.deal.price
+    price, payees = job.deal.price, payees or {}
     delivery = layout.delivery_id(job.deal.deal_id, job.version)
     terms = DeliveryTerms(delivery, price, job.as_of.date(), job.terms_sha256)
     check_terms(terms)
-    allocator = Allocator(price, terms.as_of, own_agency_shares(payees or {}))
-    keys = [_delivered_key(job, shard) for shard in shards]
-    for delivered in in_parallel(store, partial(read_parquet, store), keys):  # 1
-        allocator.add(delivered)
-    if shards and price.base == "considered":
-        for table in considered_assets(store, job):
-            allocator.consider(table)
-    allocated, pool = allocator.allocate(price.pool_minor, carried or {}, job.salt)  # 2
-    del allocator
-    replaced_delivery = "" if replaced is None else replaced.delivery
-    write_pool(store, job, signer, terms, pool, replaced_delivery)
-    context = _statement_context(job, terms, replaced, payees or {})
-    writer = _LedgerWriter(store, job, signer, terms, allocated, context)
+    allocated, pool = _allocate(store, job, terms, shards, payees, carried or {})  # 1, 2
+    write_pool(store, job, signer, terms, pool, "" if replaced is None else replaced.delivery)
+    context = _statement_context(job, terms, replaced, payees)
+    writer = LedgerWriter(store, job, signer, terms, allocated, context)
     root = writer.write_log(shards)
     paid = writer.statements.write()  # 6
     undelivered = pool.contributors_minor - paid
@@ -140,7 +115,7 @@ def record_attribution(
     _write_sums(store, job, signer, terms, allocated, price.pool_minor - paid)
     settlement = record_differences(store, job, pool, replaced)
     record_holds(store, job, pool.division.credits, context)
-    record_countries(store, job, allocated.people, payees or {})
+    record_countries(store, job, allocated.people, payees)
     return Attribution(
         entries=len(allocated.person),
         contributors=len(allocated.people),
@@ -151,9 +126,29 @@ def record_attribution(
         undelivered_minor=undelivered,
         root=root,
         origin=writer.origin,
-        other_currencies=other_currencies(price, payees or {}, allocated.people),
+        other_currencies=other_currencies(price, payees, allocated.people),
         settlement=settlement,
     )
+
+
+def _allocate(
+    store: Store,
+    job: Job,
+    terms: DeliveryTerms,
+    shards: Sequence[str],
+    payees: Mapping[str, Payee],
+    carried: Mapping[str, Fraction],
+) -> tuple[AllocatedLines, DividedPool]:
+    """Reads the few numbers of each asset that the allocation needs, and divides the pool."""
+    price = terms.price
+    allocator = Allocator(price, terms.as_of, own_agency_shares(payees))
+    keys = [delivered_key(job, shard) for shard in shards]
+    for delivered in in_parallel(store, partial(read_parquet, store), keys):
+        allocator.add(delivered)
+    if shards and price.base == "considered":
+        for table in considered_assets(store, job):
+            allocator.consider(table)
+    return allocator.allocate(price.pool_minor, carried, job.salt)
 
 
 def _write_sums(
@@ -187,106 +182,3 @@ def _statement_context(
     if replaced is None:
         return context
     return replace(context, replaces=replaced.delivery, previous=replaced.credits)
-
-
-def _delivered_key(job: Job, shard: str) -> str:
-    return f"{job.work}/delivered/{shard}.parquet"
-
-
-class _LedgerWriter:
-    """Writes the ledger and the log once the pool has been allocated."""
-
-    def __init__(
-        self,
-        store: Store,
-        job: Job,
-        signer: Signer,
-        terms: DeliveryTerms,
-        allocated: AllocatedLines,
-        context: StatementContext,
-    ) -> None:
-        self._store = store
-        self._job = job
-        self._signer = signer
-        self._terms = terms
-        self._allocated = allocated
-        self._hashes = bytearray()  # concatenated hashes of all leaves
-        self._assets = Spill(store, f"{job.work}/ledger/assets")
-        self.statements = StatementWriter(
-            store,
-            context,
-            f"{job.agency}/{layout.STATEMENTS}",
-            f"{job.work}/ledger/lines",
-            allocated,
-            CHUNK_ROWS,
-        )
-        self.origin = f"{signer.name}/{terms.delivery}"
-
-    def write_log(self, shards: Sequence[str]) -> bytes:
-        """Writes ledger, entry bundles, tiles and checkpoint; returns the root."""
-        store, prefix = self._store, self._job.delivery
-        for rows, ranks in _batched(self._ranked_rows(shards)):  # 3
-            self._assets.add(rows.append_column("rank", pa.array(ranks)), ranks // CHUNK_ROWS)
-
-        def write(file: tuple[str, bytes]) -> None:
-            store.write_bytes(f"{prefix}/{file[0]}", file[1])
-
-        for _ in in_parallel(store, write, entry_bundles(self._leaves())):  # 4
-            pass
-        root, levels = hashes_tree(self._hashes)  # 5
-        for _ in in_parallel(store, write, tiles_of(self._hashes, levels)):
-            pass
-        size = len(self._hashes) // HASH_BYTES
-        checkpoint = sign_checkpoint(self._signer, self.origin, size, root)
-        store.write_bytes(f"{prefix}/{layout.CHECKPOINT}", checkpoint.encode())
-        store.write_bytes(f"{prefix}/{layout.LOG_VKEY}", f"{self._signer.vkey}\n".encode())
-        return root
-
-    def _ranked_rows(self, shards: Sequence[str]) -> Iterator[tuple[pa.Table, Integers]]:
-        """Yields each shard's rows with their assets' positions in the log."""
-        at = 0
-        read = partial(read_parquet, self._store, columns=list(ASSET_COLUMNS))
-        keys = [_delivered_key(self._job, shard) for shard in shards]
-        for rows in in_parallel(self._store, read, keys):
-            yield rows, self._allocated.ranks[at : at + len(rows)]
-            at += len(rows)
-
-    def _leaves(self) -> Iterator[bytes]:
-        """Builds the entries chunk by chunk, writes the ledger and yields the leaves in order."""
-        key = f"{self._job.agency}/{layout.LEDGER_TABLE}"
-        pending_rows = SEALED_SCHEMA.empty_table()
-        with open_parquet(self._store, key, LEDGER_SCHEMA) as write:
-            for first in range(0, len(self._allocated.ranks), CHUNK_ROWS):
-                rows = pa.concat_tables(self._assets.read(first // CHUNK_ROWS)).sort_by("rank")
-                sealed = seal_entries(rows, self._allocated, first, self._terms, self._job.salt)
-                self._hashes += b"".join(sealed.hashes)
-                yield from sealed.leaves
-                pending_rows = pa.concat_tables([pending_rows, sealed.table])
-                while len(pending_rows) >= ROW_GROUP_ROWS:
-                    self._write_row_group(pending_rows.slice(0, ROW_GROUP_ROWS), write)
-                    pending_rows = pending_rows.slice(ROW_GROUP_ROWS)
-            if len(pending_rows):
-                self._write_row_group(pending_rows, write)
-
-    def _write_row_group(self, entries: pa.Table, write: Callable[[pa.Table], None]) -> None:
-        """Writes a row group of the ledger and spills its lines for the statements."""
-        entries = entries.combine_chunks()
-        write(entries.select(LEDGER_SCHEMA.names))
-        self.statements.add(entries)
-
-
-def _batched(parts: Iterator[tuple[pa.Table, Integers]]) -> Iterator[tuple[pa.Table, Integers]]:
-    """Joins tables so that at least `ROW_GROUP_ROWS` rows are spilled per write, but the last."""
-    pending: list[tuple[pa.Table, Integers]] = []
-    for part in parts:
-        pending.append(part)
-        if sum(len(rows) for rows, _ in pending) >= ROW_GROUP_ROWS:
-            yield _concatenated(pending)
-            pending = []
-    if any(len(rows) for rows, _ in pending):
-        yield _concatenated(pending)
-
-
-def _concatenated(parts: list[tuple[pa.Table, Integers]]) -> tuple[pa.Table, Integers]:
-    tables, ranks = zip(*parts, strict=True)
-    return pa.concat_tables(tables), np.concatenate(ranks)

@@ -62,6 +62,15 @@ class MediaChangedError(Exception):
         self.statements = statements
 
 
+def changed_in_run(error: MediaChangedError) -> RunError:
+    """Returns the error that stops a run because a medium changed."""
+    return RunError(
+        "A medium changed while the run was under way",
+        f"asset {error.row['asset_id']!r}: {error.detail}",
+        "Wait until nothing changes the media any more, then run again.",
+    )
+
+
 class SecondReader:
     """Reads media for the shards of one worker.
 

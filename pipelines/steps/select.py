@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import pyarrow as pa
@@ -48,6 +49,17 @@ ROWS_IN_MEMORY = 1_000_000
 _LOG_ROWS = 4_096
 
 
+@dataclass
+class _Outcome:
+    """What the selection came to; the records are empty if the run ends before it."""
+
+    counts: StepCounts
+    planned: list[ShardSpec] = field(default_factory=list)
+    copies: dict[str, object] = field(default_factory=dict)
+    likeness: dict[str, object] = field(default_factory=dict)
+    faces: dict[str, int] = field(default_factory=dict)
+
+
 def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardSpec]:
     """Selects samples among all units' assets and writes one plan per shard to the work area.
 
@@ -68,46 +80,20 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     read_counts = StepCounts.from_json(read_json(store, f"{job.work}/verdict.json")["counts"])
     failed = read_counts.failed_assets + counts.failed_assets
     stopped = failed > job.deal.limits.dead_letter_share * read_counts.entered
-    selected = StepCounts(entered=counts.passed)
-    planned: list[ShardSpec] = []
-    copies: dict[str, object] = {}
-    likeness: dict[str, object] = {}
-    faces: dict[str, int] = {}
+    outcome = _Outcome(StepCounts(entered=counts.passed))
     if not stopped:
-        candidates = _candidates(store, job, receipts)
-        refused = all_refused_files(job, refused_of_units)
-        terms = job.deal.select
-        evidence = RunEvidence(store, job, candidates)
-        unmet = _unmet(store, job, receipts)
-        faces = _count_faces(store, job, receipts)
-        selection = select_samples(candidates, terms, evidence, refused, job.deal.rulings, unmet)
-        write_likeness(store, job, candidates, selection.pairs)
-        likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
-        copies = _copies_record(refused, job.deal.rulings, selection.rulings_used)
-        selected.passed = len(selection.chosen)
-        for decision in selection.refusals:
-            selected.add_decision(decision)
-        if len(selection.over_cap):
-            selected.add_refusals([Reason.SELECT_OVER_CAP], len(selection.over_cap))
-        selected.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
-        refusals = refusals_in_order(candidates, selection, terms)
-        batches = refusals.to_batches(_LOG_ROWS)
-        log_excluded("select", (one for batch in batches for one in decisions_of(batch)))
-        write_part(store, f"{job.work}/agency/decisions/select.parquet", refusals)
-        del refusals, batches
-        parts = _divide(job, candidates, selection, evidence)
-        planned = _plan(store, job, candidates, selection.chosen, parts)
+        _select(store, job, receipts, refused_of_units, outcome)
     record = {
         "enrich": counts.to_json(),
-        "select": selected.to_json(),
+        "select": outcome.counts.to_json(),
         "computed": computed,
-        "copies": copies,
-        "likeness": likeness,
-        "faces": faces,
+        "copies": outcome.copies,
+        "likeness": outcome.likeness,
+        "faces": outcome.faces,
         "personal": personal.to_json(),
         "dead_letters": failed,
         "stopped": stopped,
-        "shards": len(planned),
+        "shards": len(outcome.planned),
         "costs": {
             "enrich": total_cost((one.cost for one in receipts), job.begun_s).to_json(),
             "select": watch.cost(counts.passed).to_json(),
@@ -115,8 +101,50 @@ def plan_run(store: Store, job: Job, receipts: list[UnitReceipt]) -> list[ShardS
     }
     store.write_bytes(f"{job.work}/plan.json", json_bytes(record))
     report_progress(job.progress_path, "select", counts.passed, counts.passed)
-    report_progress(job.progress_path, "write", 0, selected.passed)
-    return planned
+    report_progress(job.progress_path, "write", 0, outcome.counts.passed)
+    return outcome.planned
+
+
+def _select(
+    store: Store,
+    job: Job,
+    receipts: list[UnitReceipt],
+    refused_of_units: list[pa.Table],
+    outcome: _Outcome,
+) -> None:
+    """Selects samples, writes the decisions on the others, and plans the shards."""
+    terms, rulings = job.deal.select, job.deal.rulings
+    candidates = _candidates(store, job, receipts)
+    refused = all_refused_files(job, refused_of_units)
+    evidence = RunEvidence(store, job, candidates)
+    unmet = _unmet(store, job, receipts)
+    outcome.faces = _count_faces(store, job, receipts)
+    selection = select_samples(candidates, terms, evidence, refused, rulings, unmet)
+    write_likeness(store, job, candidates, selection.pairs)
+    outcome.likeness = likeness_record(candidates, selection.pairs, terms.keep_both)
+    outcome.copies = _copies_record(refused, rulings, selection.rulings_used)
+    _count_selected(outcome.counts, job, candidates, selection)
+    _write_refusals(store, job, candidates, selection)
+    parts = _divide(job, candidates, selection, evidence)
+    outcome.planned = _plan(store, job, candidates, selection.chosen, parts)
+
+
+def _count_selected(
+    counts: StepCounts, job: Job, candidates: pa.Table, selection: Selection
+) -> None:
+    counts.passed = len(selection.chosen)
+    for decision in selection.refusals:
+        counts.add_decision(decision)
+    if len(selection.over_cap):
+        counts.add_refusals([Reason.SELECT_OVER_CAP], len(selection.over_cap))
+    counts.notices = _notices_of_copies(candidates, selection.refusals, job.removed)
+
+
+def _write_refusals(store: Store, job: Job, candidates: pa.Table, selection: Selection) -> None:
+    refusals = refusals_in_order(candidates, selection, job.deal.select)
+    batches = refusals.to_batches(_LOG_ROWS)
+    log_excluded("select", (one for batch in batches for one in decisions_of(batch)))
+    write_part(store, f"{job.work}/agency/decisions/select.parquet", refusals)
 
 
 def _divide(
@@ -220,8 +248,8 @@ def _plan(
     def write(shard: PlannedShard) -> None:
         """Takes a shard's rows only now, since all of them together need much memory."""
         table, own = named.take(chosen[shard.rows]), parts.take(shard.rows)
-        for field in PARTS_FIELDS:
-            table = table.append_column(field, own[field.name])
+        for part in PARTS_FIELDS:
+            table = table.append_column(part, own[part.name])
         key = f"{job.work}/plan/{shard.spec.name}.parquet"
         write_table(store, key, table.select(PLAN_SCHEMA.names))
 

@@ -17,7 +17,8 @@ from typing import TypedDict, cast
 from PIL import Image
 
 from pipelines.fetch.hosts import HttpLocation, parse_hosts, resolve_http
-from pipelines.fetch.http import Sent, send
+from pipelines.fetch.http import send
+from pipelines.fetch.http_request import Sent
 from pipelines.fetch.response_head import ResponseHead
 from pipelines.vision.caption_text import CaptionFailure, clean_caption
 from pipelines.vision.captioner_plugin import safe

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tenacity import wait_fixed
 
-from pipelines.fetch import http
+from pipelines.fetch import connections, http
 from pipelines.fetch.fetch import LocalMedia, fetch, open_stream
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.locate import (
@@ -262,7 +262,7 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
 
-    monkeypatch.setattr("pipelines.fetch.http.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("pipelines.fetch.connections.socket.getaddrinfo", resolve)
     return asked
 
 
@@ -318,7 +318,7 @@ def test_certificate_is_checked_for_the_name_not_the_address(
     asked = _resolve_to(monkeypatch, "127.0.0.1")
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    http._tls_context.cache_clear()
+    connections._tls_context.cache_clear()
     try:
         with serving(server) as port:
             location = web(port, "/a", "cdn.example", "https")
@@ -330,4 +330,4 @@ def test_certificate_is_checked_for_the_name_not_the_address(
                 assert "TLS failed" in reason(location)
                 assert Handler.tries == {}
     finally:
-        http._tls_context.cache_clear()
+        connections._tls_context.cache_clear()

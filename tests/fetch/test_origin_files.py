@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tenacity import wait_fixed
 
-from pipelines.fetch import http
+from pipelines.fetch import http, http_request
 from pipelines.fetch.fetch import fetch_with_evidence
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.origin_files import OriginFileCache, fetch_origin_file
@@ -84,7 +84,7 @@ def test_unreadable_bodies_are_a_fault(given: Answer, fault: str) -> None:
 
 
 def test_slow_or_missing_server_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_READ_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(http_request, "_READ_TIMEOUT_S", 0.05)
     release = threading.Event()
 
     def hang(_count: int) -> bytes:

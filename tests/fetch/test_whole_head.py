@@ -11,7 +11,8 @@ from tenacity import stop_after_attempt
 
 from pipelines.fetch import http
 from pipelines.fetch.hosts import HttpLocation
-from pipelines.fetch.http import Sent, send
+from pipelines.fetch.http import send
+from pipelines.fetch.http_request import Sent
 from schemas.errors import BadRecord
 from tests.fetch.web_server import listening, raw, serving
 

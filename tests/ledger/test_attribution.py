@@ -17,7 +17,7 @@ from pipelines.ledger.signed_note import FileKey, open_checkpoint
 from pipelines.ledger.statement_names import statement_filenames
 from pipelines.ledger.tiles import entry_bundles, tiles
 from pipelines.run.job import Job
-from pipelines.steps import attribute
+from pipelines.steps import ledger_log
 from pipelines.steps.attribute import Attribution, record_attribution
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
@@ -135,8 +135,8 @@ def test_chunk_sizes_do_not_change_the_files(
     rows = delivery(random.Random(8), 12, 150)
     whole, pieces = open_store(str(tmp_path / "whole")), open_store(str(tmp_path / "pieces"))
     one = record(whole, rows)
-    monkeypatch.setattr(attribute, "CHUNK_ROWS", chunk)
-    monkeypatch.setattr(attribute, "ROW_GROUP_ROWS", group)
+    monkeypatch.setattr(ledger_log, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(ledger_log, "ROW_GROUP_ROWS", group)
     assert record(pieces, rows, shards=11) == one
     ledger = f"{ledger_job().agency}/ledger/ledger-00000.parquet"
     found, wanted = files(pieces), files(whole)

@@ -169,7 +169,7 @@ def test_a_file_that_is_not_the_listed_one_is_refused(deal: Path, tmp_path: Path
             with pytest.raises(RunError, match="not the one that the manifest lists"):
                 got(uri, tmp_path / "copy")
     path.unlink()
-    with pytest.raises(RunError, match=r"is not there.*00001\.tar"):
+    with pytest.raises(RunError, match=r"is missing.*00001\.tar"):
         got(deal / "v0001" / "delivery", tmp_path / "copy")
     assert not (tmp_path / "copy" / "delivery").exists()
 

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.pull.download import DownloadSettings, Wanted, download
+from pipelines.pull.download import DownloadSettings, download
 from pipelines.pull.part_file import PartFile
+from pipelines.pull.part_queue import Wanted
 from tests.pull.deals import content
 
 PART = 1_000
