@@ -27,7 +27,9 @@ class FairshardError(Exception):
 
     def __str__(self) -> str:
         text = self.what if not self.which else f"{self.what}: {self.which}"
-        return text if not self.remedy else f"{text}. {self.remedy}"
+        if not self.remedy:
+            return text
+        return f"{text}{'' if text.endswith('.') else '.'} {self.remedy}"
 
     def __reduce__(self) -> tuple[type[FairshardError], tuple[str, str, str]]:
         """Supports pickling with all attributes, since errors are passed between processes."""

@@ -82,7 +82,8 @@ def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, or
     raise InputError(
         "The encoding of a table is not UTF-8",
         f"{origin}: the first such word would be, in {shown}",
-        f'State it in mapping.toml: [{key}] encoding = "cp1252". Or save the file as UTF-8.',
+        "State the one in which it reads right in mapping.toml, such as "
+        f'[{key}] encoding = "cp1252". Or save the file as UTF-8.',
     )
 
 

@@ -8,8 +8,9 @@ rule: then the rows stay, and screening refuses them with a reason of its own.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,14 +83,18 @@ def gate_batch(
         empty_outcomes = (RuleOutcome(r.name, _effect(r, divert), 0, 0, ()) for r in suite.rules)
         summary = GateSummary(0, 0, sort_outcomes(empty_outcomes))
         return GateResult(batch, (), summary, batch)
-    frame = build_frame(batch, [batch.schema.names[0], *(rule.column for rule in suite.rules)])
-    ids = frame.iloc[:, 0].to_numpy(dtype=object)
+    columns = (batch.schema.names[0], *(rule.column for rule in suite.rules))
+    # Built only if rows are evaluated or have failed: it needs pandas, which takes long to import.
+    frame = cache(partial(build_frame, batch, columns))
     found = _found(batch, frame, suite, memory)
     outcomes: list[RuleOutcome] = []
     failed_by_row: dict[int, FailedRow] = {}
     for rule in suite.rules:
         evaluated, rows = found[rule.name]
-        values = frame[rule.column]
+        if not rows:
+            outcomes.append(RuleOutcome(rule.name, _effect(rule, divert), evaluated, 0, ()))
+            continue
+        ids, values = frame().iloc[:, 0].to_numpy(dtype=object), frame()[rule.column]
         first = heapq.nsmallest(MAX_EXAMPLES, ((str(ids[row]), row) for row in rows))
         examples = tuple(
             sorted(RuleExample(name, _value_text(values.iloc[row])) for name, row in first)
@@ -112,7 +117,9 @@ def gate_batch(
     return GateResult(batch.filter(pa.array(passing)), failed_rows, summary, diverted)
 
 
-def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: CheckMemory) -> Found:
+def _found(
+    batch: pa.Table, frame: Callable[[], pd.DataFrame], suite: RuleSuite, memory: CheckMemory
+) -> Found:
     """Returns what each rule found in a batch: what was found before, or by evaluating it now."""
     key = check_key(suite, table_digest(batch)) if memory.is_used or suite.table != "assets" else ""
     found = memory.recall(key) if key else None
@@ -122,7 +129,7 @@ def _found(batch: pa.Table, frame: pd.DataFrame, suite: RuleSuite, memory: Check
         with collecting_no_garbage():  # it takes long to import
             from pipelines.catalogue.expectations import evaluate
 
-        found = evaluate(frame, suite)
+        found = evaluate(frame(), suite)
         if suite.table != "assets":  # a run reads the small tables before it begins, and again
             _checked[key] = found
             if len(_checked) > _MAX_CHECKED:

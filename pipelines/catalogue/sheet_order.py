@@ -10,6 +10,7 @@ from pipelines.catalogue.sheet_xml import feed, new_parser
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _SHEETS = frozenset({f"{_MAIN} worksheet", f"{_MAIN} chartsheet", f"{_MAIN} dialogsheet"})
 _ROW, _CELL = f"{_MAIN} row", f"{_MAIN} c"
+_STRIKE = f"{_MAIN} strike"  # of a part of a text that stands in the sheet itself
 _ROW_NUMBER = re.compile("[1-9][0-9]*")
 _BEFORE_A = ord("A") - 1
 _CELL_PLACE = re.compile("([A-Za-z]{1,3})([1-9][0-9]*)")
@@ -20,8 +21,8 @@ def check_order(source: IO[bytes]) -> None:
 
     Raises:
         ValueError: If a row follows one with the same number or a larger one, a cell one of the
-            same column or a later one, a cell is in another row than it says, or the XML is not
-            a sheet's.
+            same column or a later one, a cell is in another row than it says, a text is struck out,
+            or the XML is not a sheet's.
     """
     parser = new_parser()
     parser.StartElementHandler = _Places().start
@@ -41,6 +42,8 @@ class _Places:
             self._add_cell(attributes.get("r"))
         elif tag == _ROW:
             self._add_row(attributes.get("r"))
+        elif tag == _STRIKE and attributes.get("val", "1") not in ("0", "false"):
+            raise ValueError(f"a text in row {self._row} is struck out, which may take it back")
         elif not self._is_sheet:
             if tag not in _SHEETS:
                 raise ValueError(f"a sheet begins with {tag!r}, which is not read")

@@ -223,10 +223,10 @@ def _unpackable(stream: BinaryIO, origin: str) -> io.BytesIO:
 
 
 def _open_workbook(data: io.BytesIO, *, computed: bool) -> Workbook:
-    """Opens a workbook, with the stored values of formulas or with the formulas."""
+    """Opens a workbook, with the stored values of formulas, or with formulas and fonts in texts."""
     from openpyxl import load_workbook
 
-    return load_workbook(data, read_only=True, data_only=computed)
+    return load_workbook(data, read_only=True, data_only=computed, rich_text=not computed)
 
 
 def _check_sheets(workbook: Workbook, data: io.BytesIO) -> None:
@@ -265,7 +265,9 @@ def _stored_rows(data: io.BytesIO, origin: str, sheet_name: str) -> Iterator[_Ro
                     raise _cell_error("a formula without a stored value", position, index, origin)
                 if values[index].data_type == _ERROR:
                     raise _cell_error(f"the error {stands}", position, index, origin)
-                if struck and stands is not None and values[index]._style_id in struck:
+                if stands is not None and (
+                    (struck and values[index]._style_id in struck) or _is_struck(source.value)
+                ):
                     raise InputError(
                         "A cell of a workbook is struck out, which may take it back",
                         f"{origin}: row {position}, column {index + 1} holds {shorten(stands)}",
@@ -283,6 +285,15 @@ def _struck_styles(workbook: Workbook) -> frozenset[int]:
     fonts = [bool(font.strike) for font in workbook._fonts]
     styles = enumerate(workbook._cell_styles)
     return frozenset(number for number, style in styles if fonts[style.fontId])
+
+
+def _is_struck(text: object) -> bool:
+    """Whether a part of a cell's text has a line through it."""
+    from openpyxl.cell.rich_text import CellRichText, TextBlock
+
+    return isinstance(text, CellRichText) and any(
+        isinstance(part, TextBlock) and bool(part.font.strike) for part in text
+    )
 
 
 def _value(value: object) -> object:

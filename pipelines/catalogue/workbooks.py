@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -94,9 +96,15 @@ def _notes_left_out(
                 f"{file.uri}: {len(sheet.notes):,} on the sheet {sheet.name}, the first on "
                 f"{first.where}: '{shorten(first.text)}'",
                 "Put what they say in a column of the table and delete them. If they say nothing "
-                f'that matters, leave them out in mapping.toml: [files] ignore = ["{notes}"].',
+                "that matters, leave them out in mapping.toml: [files] "
+                f"ignore = [{_pattern(notes)}].",
             )
         yield notes, len(sheet.notes)
+
+
+def _pattern(name: str) -> str:
+    """Returns the pattern that means a name alone, as TOML has it."""
+    return json.dumps(re.sub(r"[\[?*]", r"[\g<0>]", name), ensure_ascii=False)
 
 
 def choose_sheet(

@@ -6,8 +6,8 @@ or something was laid over one of the pictures. Only a pale mark over much of th
 watermark, is taken for the latter: it draws all cells towards one shade. A sign in a corner may as
 well be another word.
 
-The limits were chosen with the libraries of `tests.bench.likeness`, but for its series
-(docs/performance.md, "Near-duplicates").
+The limits were chosen with the libraries of `tests.bench.likeness` (docs/performance.md,
+"Near-duplicates").
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _HARDLY_ANY_LEFT = 0.25
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
 #: What a mark may leave: it goes over so many hundredths of a side at least, edges agree in so many
-#: thousandths at least, places differ by so many levels at most, and by so many but for the mark.
-MARKS = ((30, 0, 255, 1.0), (78, 985, 255, 2.0), (10, 990, 5.0, 0.5))
+#: thousandths at least, and places differ by so many levels at most, but for the mark.
+MARKS = ((30, 0, 1.0), (78, 985, 2.0))
 _SHADES = np.arange(0, 257, 32).clip(max=255)[:, None]  # of a mark
 
 
@@ -125,15 +125,11 @@ def _left_between(first: Picture, second: Moved) -> _Left:
 
 def _is_marked(first: Picture, left: _Left, agreement: int) -> bool:
     """Tells whether what is left is a pale mark that was laid over one of the pictures."""
-    place, most = left.place, left.most
+    place = left.place
     # Also of places that are half outside.
     means = (_sums(np.pad(left.excess, place), place) / place**2).round(1)
     extent = _extent(means > _MARKED, len(first.cells))
-    limits = [
-        under_mark
-        for least_extent, least_agreement, most_left, under_mark in MARKS
-        if extent >= least_extent and agreement >= least_agreement and most <= most_left
-    ]
+    limits = [most for least, agree, most in MARKS if extent >= least and agreement >= agree]
     if not limits:
         return False
     inner = (slice(place, -place),) * 2

@@ -76,6 +76,7 @@ _FITS: tuple[tuple[int, tuple[FitStep, ...]], ...] = (
     (48, ((1, True), (0, True))),
 )
 _PICTURES_KEPT = 24  # of those that are compared closely, each of up to 0.7 MiB
+_PAIRS_KEPT = 256  # of which it is known whether they are the same, a few bytes each
 _PAIRS_AT_ONCE = 64  # bounds the memory to a few times 64 x 49 x 2 KiB
 
 _Flags = npt.NDArray[np.bool_]
@@ -109,8 +110,14 @@ class _Judged:
 def compare_cells(first: Cells, second: Cells) -> Comparison:
     """Compares pairs of pictures, the first of the one with the first of the other, and so on."""
     count = len(first.shades)
-    # The same picture is in many pairs, one after another.
+    # The same picture is in many pairs, one after another, and of some pictures there are many.
     pictures = lru_cache(_PICTURES_KEPT)(picture_of)
+
+    @lru_cache(_PAIRS_KEPT)
+    def are_same(one: bytes, two: bytes, side: int, cuts: bytes, agreement: int | None) -> bool:
+        fits = np.frombuffer(cuts, np.int64).reshape(2, 2)
+        return is_same(pictures(one, side), pictures(two, side), fits, agreement)
+
     agreement, difference = np.zeros((2, count), np.int32)
     alike, certain = np.zeros((2, count), np.bool_)
     sizes = np.minimum(first.sizes, second.sizes)
@@ -133,7 +140,7 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             at_once = is_certain(pairs, possible)
             at_once |= _certain_if_fitted(pairs, two[at], at_once)
             sides_of_pairs = (first.packed[few[at]], second.packed[few[at]])
-            certain[few[at]] = _confirmed(sides_of_pairs, pairs, at_once, possible, pictures)
+            certain[few[at]] = _confirmed(sides_of_pairs, pairs, at_once, possible, are_same)
     return Comparison(agreement, difference, alike, certain)
 
 
@@ -210,7 +217,7 @@ def _confirmed(
     pairs: Alike,
     certain: _Flags,
     possible: _Flags,
-    pictures: Callable[[bytes, int], Picture],
+    are_same: Callable[[bytes, bytes, int, bytes, int | None], bool],
 ) -> _Flags:
     """Tells which pairs are certain when their finer cells are compared, [pairs].
 
@@ -222,15 +229,16 @@ def _confirmed(
         pairs: Fitted so far.
         certain: Which pairs are certain without finer cells, [pairs].
         possible: Which pairs show the same unless edges say otherwise, [pairs].
-        pictures: Returns a picture (`picture_of`).
+        are_same: Compares two pictures closely (`is_same`), from their cells as they are stored, in
+            how many cells of a side, the bytes of their cuts, and the agreement of a certain pair.
     """
     confirmed = certain.copy()
     tested = (certain | possible) & (pairs.sides >= CLOSE_SIDES[-1])
     for at in np.flatnonzero(tested).tolist():
         side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
-        one, two = (pictures(packed[at], side) for packed in sides)
+        one, two = (packed[at] for packed in sides)
         agreement = int(pairs.agreement[at]) if certain[at] else None
-        confirmed[at] = is_same(one, two, pairs.cuts[:, at], agreement)
+        confirmed[at] = are_same(one, two, side, pairs.cuts[:, at].tobytes(), agreement)
     return confirmed
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,53 @@ def test_a_struck_out_cell_stops_the_run(cell: str, tmp_path: Path) -> None:
 
 def test_an_empty_cell_may_be_struck_out(tmp_path: Path) -> None:
     assert _values(_folder(tmp_path, "xlsx", _struck("F2"))) == ["allow"]
+
+
+def _with_text(text: bytes, *, is_shared: bool) -> bytes:
+    """The yes, with the text of its value in a list of texts, as Excel has it, or in the sheet."""
+    book = Workbook()
+    for values in (HEADER, ["c-1", "all", "MARK", "2024-01-01"]):
+        book.worksheets[0].append(values)
+    sink, made = io.BytesIO(), io.BytesIO()
+    book.save(sink)
+    cell = b'<c r="C2" t="inlineStr"><is>' + text + b"</is></c>"
+    shared = b'<c r="C2" t="s"><v>0</v></c>'
+    main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    with zipfile.ZipFile(sink) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                data = re.sub(rb'<c r="C2"[^>]*>.*?</c>', shared if is_shared else cell, data)
+            if name == "xl/_rels/workbook.xml.rels":
+                link = b'<Relationship Id="t" Type="' + kind + b'" Target="sharedStrings.xml"/>'
+                data = data.replace(b"</Relationships>", link + b"</Relationships>")
+            if name == "[Content_Types].xml":
+                part = b'<Override PartName="/xl/sharedStrings.xml" ContentType="'
+                part += b"application/vnd.openxmlformats-officedocument.spreadsheetml"
+                data = data.replace(b"</Types>", part + b'.sharedStrings+xml"/></Types>')
+            new.writestr(name, data)
+        new.writestr(
+            "xl/sharedStrings.xml", b'<sst xmlns="' + main + b'"><si>' + text + b"</si></sst>"
+        )
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+@pytest.mark.parametrize(
+    "strike", [b"<strike/>", b'<strike val="1"/>', b"<strike val='true'></strike>"]
+)
+def test_a_struck_out_part_of_a_text_stops_the_run(
+    strike: bytes, is_shared: bool, tmp_path: Path
+) -> None:
+    text = b"<r><rPr>" + strike + b"</rPr><t>allow</t></r>"
+    with pytest.raises(InputError, match="struck out"):
+        _values(_folder(tmp_path, "xlsx", _with_text(text, is_shared=is_shared)))
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+@pytest.mark.parametrize("font", [b"<b/>", b'<strike val="0"/>', b'<strike val="false"/>'])
+def test_a_text_in_parts_is_read(font: bytes, is_shared: bool, tmp_path: Path) -> None:
+    text = b"<r><rPr>" + font + b"</rPr><t>al</t></r><r><t>low</t></r>"
+    data = _with_text(text, is_shared=is_shared)
+    assert _values(_folder(tmp_path, "xlsx", data)) == ["allow"]

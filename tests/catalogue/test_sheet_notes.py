@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+import tomllib
 import zipfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from openpyxl import Workbook
 from openpyxl.comments import Comment
 
 from pipelines.catalogue.read import open_catalogue, read_table
+from pipelines.catalogue.workbooks import _pattern
 from pipelines.storage.columns import values_of
 from schemas.errors import InputError
 from tests.catalogue.catalogue_cases import asset, write_catalogue
@@ -82,6 +86,22 @@ def test_notes_can_be_left_out_and_are_counted(tmp_path: Path) -> None:
     assert values_of(read_table(catalogue, "consents")["value"], str) == ["allow"]
     assert catalogue.files.sheets.notes == (("consents.xlsx#Sheet#notes", 2),)
     assert catalogue.files.to_json()["ignored_notes"] == {"consents.xlsx#Sheet#notes": 2}
+
+
+def test_the_message_gives_a_pattern_for_any_name(tmp_path: Path) -> None:
+    book = _book(C2="seen")
+    book.worksheets[0].title = 'The "2024" list'
+    folder = _folder(tmp_path, _bytes(book))
+    line = re.findall(r"ignore = \[.*\]", _refused(folder))[0]
+    (folder / "mapping.toml").write_text(f"[files]\n{line}\n", encoding="utf-8")
+    assert open_catalogue(str(folder)).files.sheets.notes[0][1] == 1
+
+
+@pytest.mark.parametrize("name", ["a [2024].xlsx#x#notes", "w*?.xlsx#[a]#notes", 'so "x".xlsx#1'])
+def test_a_pattern_means_one_name(name: str) -> None:
+    [pattern] = tomllib.loads(f"ignore = [{_pattern(name)}]")["ignore"]
+    assert fnmatchcase(name, pattern)
+    assert not fnmatchcase(name.replace("[", "").replace("?", "x").replace("so", ""), pattern)
 
 
 def test_a_thread_is_read(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ def test_bucket_policies_and_templates_say_the_same(name: str, template: str) ->
         resources = statement["Resource"]
         for resource in [resources] if isinstance(resources, str) else resources:
             assert f'"{resource}"' in text
-        for prefix in statement.get("Condition", {}).get("StringLike", {}).values():
-            assert f'"s3:prefix": !Sub "{prefix}"' in text
+        for prefixes in statement.get("Condition", {}).get("StringLike", {}).values():
+            for prefix in [prefixes] if isinstance(prefixes, str) else prefixes:
+                assert f'!Sub "{prefix}"' in text.partition('"s3:prefix":')[2]
 
 
 def test_buyer_policy_allows_only_deliveries() -> None:

@@ -185,6 +185,9 @@ def test_the_buyer_reads_the_deals_deliveries_and_nothing_else(
             assert is_allowed(buyer, Request("s3:GetObject", f"{OUTPUT}/{delivery}/{key}"))
         for prefix in (f"{delivery}/", f"{delivery}/shards/"):
             assert is_allowed(buyer, Request("s3:ListBucket", OUTPUT, {"s3:prefix": prefix}))
+    for record in ("v0001/CHANGES.json", "notices/removals.json"):  # to be told that one is missing
+        found = {"s3:prefix": f"{PREFIX}/{DEAL}/{record}"}
+        assert is_allowed(buyer, Request("s3:ListBucket", OUTPUT, found))
     key = stacks["KeyArn"]
     for name in ("latest.json", "v0001/CHANGES.json", "notices/acme-000001.json"):
         record = f"{OUTPUT}/{PREFIX}/{DEAL}/{name}"

@@ -155,6 +155,17 @@ def test_a_package_is_imported_without_what_it_can_do_without(
     assert importlib.import_module("spare_user.part").__name__ == "spare_user.part"
 
 
+def test_beam_starts_without_mongodb_and_its_http_client_without_authentication() -> None:
+    code = (
+        "import sys, pipelines.commands.packaging\n"
+        "assert not {'bson', 'pymongo', 'pyparsing'} & sys.modules.keys()\n"
+        "import bson, pymongo, httplib2\n"
+        "assert httplib2.auth._parse_www_authenticate({}) == {} and 'pyparsing' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_run_starts_without_pandas_and_arrow_finds_it_when_it_is_imported() -> None:
     code = (
         "import sys, pipelines.commands.package\n"

@@ -200,8 +200,7 @@ class Left:
             return True
         over_much = self.extent >= 30 and self.under_mark <= 1
         over_all = self.extent >= 78 and agreement >= 985 and self.under_mark <= 2
-        faint = self.most <= 5 and self.under_mark <= 0.5
-        return over_much or over_all or (self.extent >= 10 and agreement >= 990 and faint)
+        return over_much or over_all
 
 
 def left_between(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> Left:

@@ -94,7 +94,7 @@ def agency_page(facts: RunFacts) -> bytes:
     else:
         body += [version_section(facts.versions)]
     body += [timing_section(status.record), _appendix(facts)]
-    buyer = f" for {delivery.manifest.deal.buyer.rstrip('.')}" if delivery is not None else ""
+    buyer = f" for {delivery.manifest.deal.buyer}" if delivery is not None else ""
     return make_page(
         title=f"{status.deal_id}, {status.version}",
         by=f"Report on the run{buyer}, for the agency only: it names assets and contributors",

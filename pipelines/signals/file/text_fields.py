@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.signals.file.denials import find_denial
@@ -31,6 +31,13 @@ _CODE_PAGES = (
     *("iso8859_5", "mac_cyrillic", "cp866", "cp437", "cp852"),
 )
 _RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
+# In numbers and compressed data, every few bytes look like a short word or a mark. Language is
+# mostly letters, digits and blanks, and its words are longer.
+_WORDS = re.compile(r"[^\W\d_]+")
+_MARKS = re.compile(r"""[^\w\s"':;.,/-]""")  # others than those of sentences and of JSON
+_MOST_MARKS = 0.2  # of all characters
+_MOST_UNREADABLE = 0.15  # of all characters: accents of a code page
+_LEAST_MEAN_WORD = 2.3  # characters, so that "no AI use" is language
 _WIDE_RUNS = (
     ("utf-16-be", re.compile(rb"(?:\0[\t\n\r\x20-\x7e]){4,}")),
     ("utf-16-le", re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){4,}")),
@@ -103,10 +110,24 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
 
 def unknown_part(where: str, raw: bytes) -> TextField:
     """What may be language in a part that no reader knows, in UTF-8 or, if it is ASCII, UTF-16."""
-    text = "\n".join(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
-    wide = ("\n".join(run.decode(name) for run in runs.findall(raw)) for name, runs in _WIDE_RUNS)
+    text = _language(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
+    wide = (_language(run.decode(name) for run in runs.findall(raw)) for name, runs in _WIDE_RUNS)
     others = tuple(filter(None, wide))
     return TextField("", where, text, TextRole.PROSE, raw_sha256(raw), other_readings=others)
+
+
+def _language(runs: Iterable[str]) -> str:
+    # Each is a sentence of its own: what one ends with says nothing of what the next begins with.
+    return ".\n".join(filter(_is_language, runs))
+
+
+def _is_language(run: str) -> bool:
+    words = _WORDS.findall(run)
+    return (
+        len(_MARKS.findall(run)) <= _MOST_MARKS * len(run)
+        and run.count("\ufffd") <= _MOST_UNREADABLE * len(run)
+        and sum(map(len, words)) >= _LEAST_MEAN_WORD * max(1, len(words))
+    )
 
 
 def _is_data(text: str) -> bool:

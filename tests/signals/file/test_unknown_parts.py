@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from pipelines.media.formats import Format
 from pipelines.signals.file.embedded import may_state_rights, read_embedded
+from pipelines.signals.file.text_fields import read_text_field, unknown_part
 from pipelines.signals.file.trust import TrustLists
 from schemas.rights import Permission
 from tests.signals.file.xmp_builder import jpeg_segment, png_chunk
@@ -105,3 +108,41 @@ def test_the_licence_of_a_profile_is_not_the_pictures(form: str) -> None:
 def test_a_part_that_is_too_large_to_search_is_a_fault() -> None:
     reading = read_embedded(_png(b"abCd", b"\1" * (17 << 20)), "png", TrustLists(""))
     assert ["is not searched" in fault.detail for fault in reading.faults] == [True]
+
+
+def _table(gamma: float, dtype: str) -> bytes:
+    """A table from CMYK to Lab, as a printer's profile has it: numbers that change little."""
+    axis = np.linspace(0, 1, 11)
+    cyan, magenta, yellow, black = np.meshgrid(axis, axis, axis, axis, indexing="ij")
+    light = (1 - black) * (1 - 0.3 * cyan - 0.4 * magenta - 0.1 * yellow)
+    red = 0.5 + 0.5 * (magenta - cyan) * (1 - black)
+    blue = 0.5 + 0.5 * (yellow - 0.5 * cyan - 0.5 * magenta) * (1 - black)
+    values = np.stack([light, red, blue], -1) ** gamma * np.iinfo(dtype).max
+    return values.round().astype(dtype).tobytes()
+
+
+def _refusals(raw: bytes) -> int:
+    return len(read_text_field(unknown_part("here", raw), ()).signals)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_compressed_data_say_nothing(seed: int) -> None:
+    raw = random.Random(seed).randbytes(60_000)
+    assert _refusals(raw) == 0
+    assert _refusals(raw[:30_000] + b"\0" + NO + b"\0" + raw[30_000:]) > 0
+    french = "\0Pas d'entraînement d'IA sans accord préalable\0"
+    assert _refusals(raw[:30_000] + french.encode() + raw[30_000:]) > 0
+    assert _refusals(raw[:30_000] + b"\0\0\0" + NO.decode().encode("utf-16-be") + b"\0\0\0") > 0
+
+
+@pytest.mark.parametrize("dtype", ["uint8", ">u2"])
+@pytest.mark.parametrize("gamma", [0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 1.8, 2.2])
+def test_tables_of_colours_say_nothing(gamma: float, dtype: str) -> None:
+    assert _refusals(_table(gamma, dtype)) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["no AI use", "<x:rule>No AI training</x:rule>", '{"ai":"no AI training"}']
+)
+def test_short_refusals_among_bytes_are_heard(text: str) -> None:
+    assert _refusals(b"\1\2\0" + text.encode() + b"\0\xff\3") > 0
