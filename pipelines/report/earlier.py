@@ -21,7 +21,7 @@ from schemas.manifest import Manifest
 
 
 def continued_line(store: Store, job: Job) -> str:
-    """Returns what an earlier attempt at a run has done already; "" if there was none.
+    """Returns a line on what an earlier attempt at a run has done; "" if there was none.
 
     Args:
         store: The output.
@@ -42,38 +42,24 @@ def continued_line(store: Store, job: Job) -> str:
 def complete_json(
     store: Store, job: Job, history: Sequence[PastVersion], changed: Sequence[str]
 ) -> dict[str, object]:
-    """Returns the summary of a delivery that is there already, with the keys of a new one's.
+    """Returns the summary of a delivery that is complete already, with the keys of a new one's.
 
-    What only a run knows is null, except for what its record in `attempt` says.
+    Values that only the run itself knew are null, unless its record in `attempt` has them.
 
     Args:
         store: The output.
         job: The run that made it.
         history: The published versions of the deal.
-        changed: Assets whose files are others than an earlier version was made from.
+        changed: Assets whose files changed since an earlier version was made from them.
     """
-    replaced_by = "".join(past.name for past in history if past.replaces == job.version)
     manifest = Manifest.model_validate_json(
         store.read_bytes(f"{job.delivery}/{layout.MANIFEST}"), strict=False
     )
     status = read_status(store, job.deal.deal_id, job.version)
     record, end = status.record, manifest.end
-    pool = read_json(store, f"{job.agency}/{layout.POOL}")
-    counts = read_json(store, f"{job.agency}/{layout.COUNTS}")
-    read = read_json(store, f"{job.agency}/{layout.READING}")
     ended = look_back(store, f"{job.agency}/decisions", status.steps)
-    rounding = pool.get("rounding_minor", 0)
-    divided = pool["agency_minor"] + pool["contributors_minor"] + rounding
     return {
-        "reported_rules": read.get("reported_rules", []),
-        "catalogue": read.get("catalogue"),
-        "personal_data": counts.get("personal_data"),
-        "sample_counts": counts.get("samples"),
-        "likeness": counts.get("likeness"),
-        **({"faces": counts["faces"]} if counts.get("faces") else {}),
-        "deductions_minor": pool["gross_minor"] - divided,
-        "other_currencies": None,
-        "undelivered_minor": None,
+        **_found_in_files(store, job),
         "models": {
             "clip": job.models.clip_id,
             "captioner": job.models.captioner_id,
@@ -87,7 +73,7 @@ def complete_json(
         "complete": True,
         "delivery": f"{job.output_uri}/{job.delivery}",
         "agency": f"{job.output_uri}/{job.agency}",
-        "replaced_by": replaced_by,
+        "replaced_by": "".join(past.name for past in history if past.replaces == job.version),
         "replaces": job.replaces or None,
         "steps": {name: counts.to_json() for name, counts in status.steps.items()},
         **({} if record is None else {"attempt": record.attempt.model_dump()}),
@@ -96,15 +82,41 @@ def complete_json(
         "samples": end.samples,
         "files": end.files,
         "bytes": end.bytes,
-        "contributors_paid": pool.get("contributors"),
-        "currency": pool["currency"],
-        "pool_minor": pool["gross_minor"],
-        "agency_minor": pool["agency_minor"],
-        "contributors_minor": pool["contributors_minor"],
-        "rounding_minor": rounding,
-        "pool": pool.get("name", job.pool),
+        **_money(store, job),
         "demonstration": manifest.models.demonstration,
         "vkey": manifest.vkey,
         "fingerprint": parse_vkey(manifest.vkey).fingerprint,
         "verify": verify_command(job, manifest.vkey),
+    }
+
+
+def _found_in_files(store: Store, job: Job) -> dict[str, object]:
+    """Returns what the run found in the catalogue and in the files, as it recorded it."""
+    counts = read_json(store, f"{job.agency}/{layout.COUNTS}")
+    read = read_json(store, f"{job.agency}/{layout.READING}")
+    return {
+        "reported_rules": read.get("reported_rules", []),
+        "catalogue": read.get("catalogue"),
+        "personal_data": counts.get("personal_data"),
+        "sample_counts": counts.get("samples"),
+        "likeness": counts.get("likeness"),
+        **({"faces": counts["faces"]} if counts.get("faces") else {}),
+    }
+
+
+def _money(store: Store, job: Job) -> dict[str, object]:
+    pool = read_json(store, f"{job.agency}/{layout.POOL}")
+    rounding = pool.get("rounding_minor", 0)
+    divided = pool["agency_minor"] + pool["contributors_minor"] + rounding
+    return {
+        "contributors_paid": pool.get("contributors"),
+        "currency": pool["currency"],
+        "pool": pool.get("name", job.pool),
+        "pool_minor": pool["gross_minor"],
+        "deductions_minor": pool["gross_minor"] - divided,
+        "agency_minor": pool["agency_minor"],
+        "contributors_minor": pool["contributors_minor"],
+        "rounding_minor": rounding,
+        "undelivered_minor": None,
+        "other_currencies": None,
     }
