@@ -23,7 +23,8 @@ from pipelines.report.progress import show_progress
 from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.tree import tree_lines
 from pipelines.report.verification import show_report
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.run.signing_key import demonstration_key, save_key
 from pipelines.steps.observe import Tell
 from pipelines.steps.worker_models import load_if_new

@@ -12,7 +12,7 @@ from pipelines.fetch.locate import media_limits, source_policy
 from pipelines.fetch.pacing import http_client
 from pipelines.report.progress import show_progress
 from pipelines.run.counts import StepCounts, none_left, what_to_fix
-from pipelines.run.prepare import JobRequest
+from pipelines.run.request import JobRequest
 from pipelines.run.undelivered import Undelivered
 from pipelines.steps.checked_assets import CheckedAssets
 from pipelines.steps.dry_run import dry_run

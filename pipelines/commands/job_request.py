@@ -6,7 +6,7 @@ import argparse
 from datetime import datetime
 
 from pipelines.commands.mapping_options import mapping_choice
-from pipelines.run.prepare import JobRequest
+from pipelines.run.request import JobRequest
 
 
 def job_request(options: argparse.Namespace, as_of: datetime) -> JobRequest:

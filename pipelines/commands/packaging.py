@@ -41,8 +41,9 @@ from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
 from pipelines.run.logs import LogTarget
 from pipelines.run.pools import read_history
-from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.prepare import PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
+from pipelines.run.request import JobRequest
 from pipelines.run.signing_key import default_key_path
 from pipelines.run.undelivered import UndeliveredError, look_back
 from pipelines.steps.complete import PackageResult

@@ -18,7 +18,8 @@ from pipelines.ledger.allocation import Allocator
 from pipelines.ledger.payees import own_agency_shares, read_payees
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.run.undelivered import Undelivered, look_back
 from pipelines.steps.graph import run_pipeline, select_graph
 from pipelines.steps.pool_files import considered_assets

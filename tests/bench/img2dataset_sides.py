@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.commands.common import parse_as_of
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.steps.package import package
 from pipelines.verify.delivery import verify_delivery
 from tests.bench.img2dataset_library import AS_OF, BenchLibrary, picture_name, write_deal

@@ -28,8 +28,9 @@ from pipelines.features.vision_models import LazyVisionModels
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.counts import StepCounts
 from pipelines.run.job import Job
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
 from pipelines.run.receipts import ScreenReceipt, UnitReceipt
+from pipelines.run.request import JobRequest
 from pipelines.steps import graph
 from pipelines.steps.enrich import enrich_unit
 from pipelines.steps.graph import build_graph

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.format.manifest import open_manifest
-from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.prepare import PreparedJob, prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.run.signing_key import load_or_create_key
 from pipelines.steps import complete
 from pipelines.steps import package as package_module

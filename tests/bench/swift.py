@@ -29,7 +29,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.format.manifest import open_manifest
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.run.signing_key import load_or_create_key
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store

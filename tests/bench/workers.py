@@ -29,7 +29,8 @@ from pipelines.commands.common import parse_as_of
 from pipelines.features.remembered_checks import recall_checks
 from pipelines.features.vision_models import LazyVisionModels
 from pipelines.run.job import Models
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.run.signing_key import demonstration_key, save_key
 from pipelines.steps.package import package
 from pipelines.steps.worker_models import choose_by, load_if_new

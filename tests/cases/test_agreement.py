@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pipelines.catalogue.account import TableCount, account_for
 from pipelines.catalogue.checks import prepare_checks
 from pipelines.commands import check
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.steps.read import ingest_part, judge_catalogue
 from schemas.catalogue import SMALL_TABLES
 from schemas.errors import InputError, RunError

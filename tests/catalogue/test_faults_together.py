@@ -11,7 +11,8 @@ import pytest
 from openpyxl import Workbook
 
 from pipelines.catalogue.read import open_catalogue
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from schemas.errors import InputError
 from schemas.faults import MOST_OF_A_KIND, Faults, FaultsError
 from tests.cases.values_common import DEAL, asset, said, write_csv

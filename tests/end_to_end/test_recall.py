@@ -24,7 +24,8 @@ from pipelines.features.digest_cache import digest_cache_row, file_state
 from pipelines.features.store import open_feature_store
 from pipelines.fetch.locate import FileLocation
 from pipelines.fetch.origin_files import OriginFileCache
-from pipelines.run.prepare import JobRequest, PreparedJob, prepare_job
+from pipelines.run.prepare import PreparedJob, prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.steps import enrich as unit_module
 from pipelines.steps.complete import PackageResult
 from pipelines.steps.package import package

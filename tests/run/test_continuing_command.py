@@ -15,7 +15,7 @@ from pipelines.catalogue.choice import MappingChoice
 from pipelines.cli import build_parser
 from pipelines.commands.common import parse_as_of
 from pipelines.run.job import Job
-from pipelines.run.prepare import JobRequest, continuing_command
+from pipelines.run.request import JobRequest, continuing_command
 
 JOB = cast(Job, SimpleNamespace(output_uri="out"))
 AS_OF = datetime(2026, 6, 30, 23, 59, 59, 999_999, UTC)

@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.process.identity import this_process
 from pipelines.run.lease_record import LeaseRecord
-from pipelines.run.prepare import JobRequest, prepare_job
+from pipelines.run.prepare import prepare_job
+from pipelines.run.request import JobRequest
 from pipelines.steps.read import checks_of_run
 from schemas.errors import InputError
 from tests.end_to_end.sparse import Fate, Library, Planted, id_in
