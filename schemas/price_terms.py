@@ -110,7 +110,9 @@ class PriceTerms(DealSection):
         if "allocation" in info.data and (value is None) == (
             info.data["allocation"] == "two_factor"
         ):
-            raise ValueError('[price.two_factor] and allocation = "two_factor" need each other')
+            raise ValueError(
+                '[price.two_factor] and allocation = "two_factor" are only used together'
+            )
         return value
 
     @field_validator("base")

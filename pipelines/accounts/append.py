@@ -101,14 +101,14 @@ def _append(
         log.refresh()  # reads whichever record has the index
     raise RunError(
         "The record cannot be appended to the agency's log",
-        f"{_MAX_ATTEMPTS} other records were first",
+        f"{_MAX_ATTEMPTS} other records were appended first",
         "Run again when other commands have finished.",
     )
 
 
 def _wrong_mark(event: tuple[str, ...], index: int) -> RunError:
     return RunError(
-        "The mark of an event in the agency's books names the record of another one",
+        "The mark of an event in the agency's books points to another event's record",
         f"{' '.join(event)[:100]!a}: record {index}",
         f"Nothing was recorded. Remove the folder {layout.BOOKS}/events and run again: the marks "
         "are then made from the records.",

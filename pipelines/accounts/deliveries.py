@@ -261,7 +261,7 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
         points = books.write_lines(store.read_bytes(f"{agency}/{layout.POOL_POINTS}"))
         if pool["points_sha256"] != points:
             raise RunError(
-                "What contributors' lines count in a pool was changed",
+                "The points of a pool's lines were changed",
                 f"{store.uri}/{agency}/{layout.POOL_POINTS} has the digest {points}",
                 "Restore the agency's folder from a copy, then run again.",
             )

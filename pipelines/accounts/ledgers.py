@@ -131,7 +131,7 @@ def salt_of(file: pq.ParquetFile, deal_id: str, secrets: Collection[Opener]) -> 
         if salt is not None and asset_commitment(salt, asset) == committed:
             return salt
     raise ProofError(
-        "its first entry was altered, or is not by a key that is at hand",
+        "its first entry was altered, or was made with a key that is not here",
         f"asset {asset!r}; {len(secrets)} keys",
         "If the log has a new key since, put the old one beside it as <key file>.previous, and a "
         "still earlier one as <key file>.previous-1.",
@@ -223,5 +223,5 @@ def ledger_refused(store: Store, key: str, which: str, hint: str = "") -> RunErr
     return RunError(
         "The ledger of a version is not the one that was signed",
         f"{store.uri}/{key}: {which}",
-        f"Nothing was decided by it. Restore agency/ledger/ of this version from a copy. {hint}",
+        f"It was not used. Restore agency/ledger/ of this version from a copy. {hint}",
     )

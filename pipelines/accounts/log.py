@@ -290,7 +290,7 @@ def require_records(log: AgencyLog) -> None:
         raise RunError(
             "The output has no agency log yet",
             "",
-            "Run `fairshard package` first, which begins it.",
+            "Run `fairshard package` first, which creates it.",
         )
 
 

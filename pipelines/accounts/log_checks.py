@@ -51,7 +51,7 @@ class SignedTree:
             "The checkpoint of the agency's log is not signed by the agency's key",
             f"{where}: {reason}".rstrip("."),
             "Give the key that signed it with --key. If the key is new, put the old one beside it "
-            "as <key file>.previous. If neither is so, the log was forged.",
+            "as <key file>.previous. If neither applies, the log was forged.",
         )
 
     def describe(self) -> str:

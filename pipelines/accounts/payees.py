@@ -45,7 +45,7 @@ def read_payees(contributors: pa.Table) -> dict[str, Payee]:
 
 
 def check_named(terms: PayoutTerms, known: Collection[str]) -> None:
-    """Refuses terms that name somebody whom neither the books nor the catalogue have.
+    """Refuses terms that name a contributor who is in neither the books nor the catalogue.
 
     Raises:
         InputError: If there is such a contributor.
@@ -53,7 +53,7 @@ def check_named(terms: PayoutTerms, known: Collection[str]) -> None:
     named = terms.named_contributors()
     if missing := {who: key for who, key in named.items() if who not in known}:
         raise InputError(
-            "The payout terms name a contributor whom neither books nor catalogue have",
+            "The payout terms name a contributor who is in neither the books nor the catalogue",
             _named(missing),
             "Nothing was recorded. Correct the id, or remove the entry.",
         )

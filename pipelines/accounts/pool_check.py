@@ -88,7 +88,7 @@ def _compare(
         return
     if record["rule"]["base"] == "considered":
         raise ProofError(
-            "nothing that was signed tells what is paid for assets that were not delivered",
+            "no signed record states what is paid for assets that were not delivered",
             f"there is no {layout.POOL_NOTE}; packaging the same version again in another output, "
             "which has a copy of agency/books and agency/log, makes it",
         )

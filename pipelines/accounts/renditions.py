@@ -137,5 +137,5 @@ def _damaged(store: Store, key: str, which: str) -> RunError:
     return RunError(
         "The table of a version's renditions is damaged",
         f"{store.uri}/{key}: {which}",
-        "Nothing was decided by it. Restore agency/renditions/ of this version from a copy.",
+        "It was not used. Restore agency/renditions/ of this version from a copy.",
     )

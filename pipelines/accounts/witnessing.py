@@ -147,7 +147,9 @@ def _ask(
             raise _refused(log, url, answer, old_size)
         old_size = _size_of_conflict(log, url, answer, old_size)
     raise WitnessError(
-        "The witness names another size each time", f"{url}: now {old_size}", "Run again later."
+        "The witness states a different size each time",
+        f"{url}: now {old_size}",
+        "Run again later.",
     )
 
 
@@ -155,7 +157,7 @@ def _size_of_conflict(log: AgencyLog, url: str, answer: Answer, old_size: int) -
     """Returns the size that a witness says it has seen."""
     found = _SIZE_LINE.fullmatch(answer.body)
     if found is None or int(found[1]) == old_size:
-        raise WitnessError("The witness's answer makes no sense", f"{url}: {answer.shown()}")
+        raise WitnessError("The witness's answer is not valid", f"{url}: {answer.shown()}")
     seen = int(found[1])
     if seen > log.size:
         raise WitnessError(

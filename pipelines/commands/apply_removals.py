@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     results, _ = consoles(options)
     if (options.key is None) != (options.signer is None):
         raise InputError(
-            "--key and --signer need each other",
+            "--key and --signer must be given together",
             f"{options.key or options.signer}",
             "Nothing was changed. A certificate is signed by a key and says who signs.",
         )

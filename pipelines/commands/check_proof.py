@@ -76,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
     trusted = read_pinned_keys(options.key) or ()
     if (options.anchor is None) != (options.ca is None):
         raise InputError(
-            "--anchor and --ca need each other", f"{options.anchor or options.ca}", "Give both."
+            "--anchor and --ca must be given together",
+            f"{options.anchor or options.ca}",
+            "Give both.",
         )
     found = _check(options.file, trusted)
     cosigned = _cosigned(found, options)

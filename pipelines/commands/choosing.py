@@ -104,7 +104,7 @@ def read_choice(options: argparse.Namespace, deals: Sequence[Deal]) -> Choice | 
         given = {"--list": options.list, "--asset-price": options.asset_price, "--by": by_looks}
         if named := [name for name, value in given.items() if value]:
             raise InputError(
-                "No assets are to be chosen",
+                "This option is only for choosing assets",
                 f"{named[0]} without --cover or --budget",
                 "Add --cover N to choose so many assets, or --budget to choose for so much money.",
             )

@@ -37,7 +37,7 @@ def read_exposure(path: Path, key: Path, log: AgencyLog, deal_id: str) -> Exposu
         raise InputError(
             "The buyer of this deal has answered notices with another key",
             f"{pinned.vkey} since record {pinned.record.index}, not {vkey}",
-            "Nothing was recorded. Ask the buyer by another way than the report.",
+            "Nothing was recorded. Ask the buyer through another channel.",
         )
     return open_exposure(data, vkey)
 

@@ -101,7 +101,7 @@ def _revenue(texts: list[str], currency: str) -> dict[str, int]:
                 "Not a deal's revenue", f"--deal {text!a}"[:100], "Write acme-2026-01=12000.00."
             )
         if deal in found:
-            raise InputError("A deal is there twice", f"--deal {deal}", "Give one sum for it.")
+            raise InputError("A deal is given twice", f"--deal {deal}", "Give one sum for it.")
         found[deal] = parse_amount(amount, currency)
     return found
 

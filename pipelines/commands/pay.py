@@ -147,9 +147,9 @@ def _check_sources(options: argparse.Namespace) -> None:
     """Refuses options that exclude each other, or have no effect."""
     if (options.exposure is None) != (options.buyer_key is None):
         raise InputError(
-            "--exposure and --buyer-key need each other",
+            "--exposure and --buyer-key must be given together",
             f"{options.exposure or options.buyer_key}",
-            "Nothing was recorded. The buyer's key must be known from elsewhere than the report.",
+            "Nothing was recorded. Get the buyer's key from another source than the report.",
         )
     if options.exposure is not None and (options.use or options.use_mapping):
         raise InputError(

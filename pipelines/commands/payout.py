@@ -135,8 +135,8 @@ def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[
         raise InputError(
             "The catalogue has no contributors",
             f"{options.catalogue}: the table contributors has no rows",
-            "Nothing was recorded. Give a whole catalogue. Without --catalogue, everybody is paid "
-            "by their id, in the currency of each credit.",
+            "Nothing was recorded. Give the complete catalogue. Without --catalogue, everybody is "
+            "paid by their id, in the currency of each credit.",
         )
     check_payees(payees, terms, day)
     return payees

@@ -80,9 +80,9 @@ def run(options: argparse.Namespace) -> int:
     as_of = parse_as_of(options.as_of)
     if (options.accept is None) != (options.buyer_key is None):
         raise InputError(
-            "--accept and --buyer-key need each other",
+            "--accept and --buyer-key must be given together",
             f"{options.accept or options.buyer_key}",
-            "Nothing was recorded. The buyer's key must be known from elsewhere than the reply.",
+            "Nothing was recorded. Get the buyer's key from another source than the reply.",
         )
     if options.accept is None and (options.replace_buyer_key or options.earlier_key):
         raise InputError(

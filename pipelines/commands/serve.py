@@ -75,11 +75,13 @@ def run(options: argparse.Namespace) -> int:
 
     if options.life > _MAX_LIFE_S:
         raise InputError(
-            "An address would live too long", f"--life {options.life}", f"At most {_MAX_LIFE_S}."
+            "Addresses would stay valid for too long",
+            f"--life {options.life}",
+            f"At most {_MAX_LIFE_S}.",
         )
     if not options.certificate and not is_loopback(options.host):
         raise InputError(
-            "Others may listen to what is sent without TLS",
+            "Without TLS, others can read what is sent",
             f"--host {options.host}",
             "Give --certificate and --certificate-key, or put a proxy with TLS before it.",
         )

@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     if options.prometheus and options.json:
-        raise InputError("Two formats are asked for", "--prometheus --json", "Give one of them.")
+        raise InputError("Two formats were requested", "--prometheus --json", "Give one of them.")
     results, _ = consoles(options)
     found = _read_all(*find_runs(options.address))
     if options.prometheus:

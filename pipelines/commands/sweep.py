@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 def _inputs(options: argparse.Namespace, as_of: datetime) -> dict[str, DecisionInputs]:
     if bool(options.deal) != bool(options.catalogue):
         raise InputError(
-            "--catalogue and --deal need each other",
+            "--catalogue and --deal must be given together",
             options.catalogue or str(options.deal[0]),
             "Give the deals whose rules are to be applied, and the catalogue. Without both, only "
             "deals whose own term has ended are found.",

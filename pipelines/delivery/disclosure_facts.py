@@ -160,7 +160,7 @@ def _check(store: Store, manifest: Manifest, path: str) -> None:
     record = next((file for file in manifest.files if file.path == path), None)
     if record is None:
         raise InputError(
-            "The delivery has too little to be disclosed",
+            "The delivery lacks files that a disclosure needs",
             f"{store.uri} has no {path}",
             "It was made by an earlier release. Package the deal again as a new version.",
         )

@@ -133,7 +133,7 @@ def _check_back(
                 raise RunError(
                     "The export differs from the delivery",
                     f"sample {sample.key}",
-                    "Nothing was left of it. Check the disk, and run the command again.",
+                    "The incomplete export was removed. Check the disk, and run the command again.",
                 )
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise unwritten(place, error) from error
@@ -141,7 +141,7 @@ def _check_back(
         raise RunError(
             "The export lacks samples of the delivery",
             f"{len(left):,} of {len(digests):,}, such as {min(left)}",
-            "Nothing was left of it. Check the disk, and run the command again.",
+            "The incomplete export was removed. Check the disk, and run the command again.",
         )
 
 

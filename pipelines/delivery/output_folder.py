@@ -59,13 +59,13 @@ def check_free(folder: Path) -> None:
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise InputError(
-            "There is something at the destination already",
+            "The destination already exists",
             str(folder),
             "Give --out a new folder; what is written is never mixed with other files.",
         )
     if not folder.absolute().parent.is_dir():
         raise InputError(
-            "The folder that the destination would be in does not exist",
+            "The parent folder of the destination does not exist",
             str(folder.absolute().parent),
             "Create it first.",
         )
@@ -114,5 +114,6 @@ def unwritten(folder: Path, error: Exception) -> RunError:
     return RunError(
         "The files could not be written",
         f"{folder}: {type(error).__name__}: {first}"[:400],
-        "Nothing was left of them. Make room, or give another folder, and run the command again.",
+        "The incomplete files were removed. Make room, or give another folder, and run the "
+        "command again.",
     )

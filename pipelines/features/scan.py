@@ -41,7 +41,7 @@ def find_media(folder: Path) -> FoundMedia:
         InputError: If it is not a folder, cannot be listed, or has no media.
     """
     if not folder.is_dir():
-        raise InputError("The folder is not there", str(folder), "Give a folder with media.")
+        raise InputError("The folder does not exist", str(folder), "Give a folder with media.")
     names = []
     try:
         for root, folders, files in os.walk(folder, onerror=_raise):

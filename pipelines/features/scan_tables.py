@@ -113,7 +113,7 @@ def check_target(target: Path) -> None:
     """
     if (target / ASSETS).exists() and not (target / RECORD).exists():
         raise InputError(
-            "There is a catalogue already, which a scan did not write",
+            "The folder already has a catalogue that was not written by a scan",
             str(target / ASSETS),
             "Give another folder with --to.",
         )

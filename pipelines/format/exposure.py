@@ -45,7 +45,7 @@ def open_exposure(data: bytes, vkey: str) -> Exposure:
         exposure = Exposure.model_validate(open_envelope(data, vkey, EXPOSURE_TYPE))
     except (NoteError, ProofError) as error:
         raise ExposureError(
-            "The report of exposure is not signed by the buyer's key, or is not in its form",
+            "The report of exposure is not signed by the buyer's key, or is malformed",
             str(error)[:300],
             "Ask the buyer for a corrected report.",
         ) from error
@@ -53,7 +53,7 @@ def open_exposure(data: bytes, vkey: str) -> Exposure:
         [first, *_] = error.errors(include_url=False)
         where = ".".join(map(str, first["loc"]))
         raise ExposureError(
-            "The report of exposure does not have the form of one",
+            "The report of exposure is malformed",
             f"{where}: {first['msg']}"[:200],
             "Ask the buyer for a corrected report.",
         ) from error
@@ -91,7 +91,7 @@ def check_parts(parts: Sequence[ExposurePart]) -> None:
     for part in parts:
         if part.end < part.first or part.consumer >= part.consumers:
             raise ExposureError(
-                "A part of the report of exposure is none",
+                "A part of the report of exposure has impossible numbers",
                 f"{in_words(part)}, reader {part.consumer} of {part.consumers}",
                 "Ask the buyer for a corrected report.",
             )

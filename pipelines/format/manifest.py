@@ -84,7 +84,7 @@ def open_manifest(data: bytes, pinned: tuple[str, ...] | None = None) -> Manifes
         )
     if (manifest.fairshard_manifest in (3, 5)) != (manifest.patches is not None):
         raise ManifestError(
-            "The manifest was altered", "only number 3 says what it patches, and it must"
+            "The manifest was altered", "only versions 3 and 5 state what they patch, and they must"
         )
     _check_signature(manifest, _signed_text(ours), pinned)  # 3
     return manifest

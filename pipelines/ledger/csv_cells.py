@@ -68,7 +68,7 @@ def read_text(cell: str) -> str:
     text = cell[1:] if _LEADING_ENDS.match(cell) and cell.startswith("'") else cell
     text = _guarded().sub(lambda match: match[1].removesuffix("'"), text)
     if guard_text(text) != cell:
-        raise ValueError(f"not a cell of ours: {cell!r}")
+        raise ValueError(f"not a cell that this program writes: {cell!r}")
     return text
 
 

@@ -88,7 +88,7 @@ class GrantAddresses(SignedAddresses):
         raise InputError(
             "The agency's server refuses the grant",
             f"{self.server}: {refused.refused} ({refused.detail})"[:400],
-            "What has come is kept. Ask the agency.",
+            "What was downloaded is kept. Ask the agency.",
         )
 
     def _checked(self, url: str) -> str:
@@ -98,7 +98,7 @@ class GrantAddresses(SignedAddresses):
             raise RunError(
                 "The agency's server gave an address of this machine",
                 f"{self.server}: {host}",
-                "Nothing was asked there. Tell the agency.",
+                "No request was sent to it. Tell the agency.",
             )
         return url
 

@@ -110,7 +110,7 @@ def _refuse_without_latest(origin: Origin, state: PullState) -> None:
     """Refuses a deal's folder that has lost its `latest.json`, which alone says how new all is."""
     if state.sequence and not urlsplit(origin.uri).path.rstrip("/").endswith(f"/{layout.DELIVERY}"):
         raise RunError(
-            f"There is no {layout.LATEST} here any more",
+            f"There is no {layout.LATEST} any more",
             f"{origin.uri}, seen number {state.sequence}",
             "Nothing was changed. Ask the agency: somebody may be holding newer versions back. The "
             f"address of a version alone ends in /{layout.DELIVERY}.",
@@ -172,7 +172,7 @@ def _named_by(
         raise RunError(
             f"The manifest is not the one that {layout.LATEST} names",
             f"{prefix}{layout.MANIFEST} {'is missing' if data is None else f'has sha256 {digest}'}",
-            "Nothing was changed. Pull again in a minute, and ask the agency if this stays.",
+            "Nothing was changed. Pull again in a minute, and ask the agency if this continues.",
         )
     head = _opened(prefix, data, trusted)
     if head.manifest.delivery != layout.delivery_id(latest.deal_id, latest.version):

@@ -236,7 +236,7 @@ def _check_status(answer: http.client.HTTPResponse, path: str, url: str) -> None
     status = answer.status
     if status in (200, 206):
         if answer.getheader("Content-Encoding", "identity") != "identity":
-            raise PassingFaultError("the server sent other bytes than those that it stores")
+            raise PassingFaultError("the server sent other bytes than it stores")
         return
     detail = f"HTTP {status}{_code(answer)}"
     if status in _MISSING:
@@ -245,7 +245,7 @@ def _check_status(answer: http.client.HTTPResponse, path: str, url: str) -> None
         raise DeniedError(detail, url)
     if 300 <= status < 400:
         raise RunError(
-            "The server sends the request elsewhere, and redirects are not followed",
+            "The server redirects the request, and redirects are not followed",
             f"{urlsplit(url).hostname}: {detail}",
             "Pull from the address that it leads to, if you trust it.",
         )

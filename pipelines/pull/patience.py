@@ -40,14 +40,14 @@ def after_fault(
             raise InputError(
                 "The server refuses access",
                 f"{origin.uri}: {path} ({fault.detail})",
-                "What has come is kept. Get a new grant or address, and pull again.",
+                "What was downloaded is kept. Get a new grant or address, and pull again.",
             ) from fault
         return
     if failures >= _ATTEMPTS:
         raise RunError(
             "A file cannot be pulled",
             f"{origin.uri}: {path} ({fault.detail}, {failures} times in a row)",
-            "What has come is kept. Check the network, and pull again.",
+            "What was downloaded is kept. Check the network, and pull again.",
         ) from fault
     longest = min(_MAX_WAIT_S, wait_unit_s * 2 ** (failures - 1))
     asked = min(fault.wait_s, _MAX_ASKED_WAIT_S)

@@ -63,12 +63,12 @@ def refuse_strangers(
     for folder in {parent for path in own for parent in (delivery / path).parents}:
         if folder.is_relative_to(delivery) and folder.is_symlink():
             raise InputError(
-                "A link is where a folder of the delivery should be", str(folder), "Remove it."
+                "A folder of the delivery is a symbolic link", str(folder), "Remove it."
             )
     for path in wanted.keys() - right.keys() - state.files.keys():
         if os.path.lexists(delivery / path):
             raise InputError(
-                "A file that is not of this copy is in the way",
+                "A file that does not belong to this copy is in the way",
                 str(delivery / path),
                 "Move it away, or pull into a new folder.",
             )

@@ -75,7 +75,7 @@ def _pull_notices(
             raise RunError(
                 f"A notice is not the one that {layout.LATEST} names",
                 f"{origin.uri}: {path} {'is missing' if data is None else 'has another sha256'}",
-                "The delivery itself is right. Pull again, and ask the agency if this stays.",
+                "The delivery itself is right. Pull again, and ask the agency if this continues.",
             )
         open_notice(data)
         write_durably(there, data, folder.parent / INNER)

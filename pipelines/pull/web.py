@@ -29,7 +29,9 @@ def open_web(uri: str, stall_s: float, sign_command: str) -> HttpOrigin:
     else:
         parts = urlsplit(check_web_address(uri))
         if parts.fragment:
-            raise InputError("A web address to pull from has no part after #", shown_uri(uri))
+            raise InputError(
+                "A web address to pull from must not have a part after #", shown_uri(uri)
+            )
         base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         addresses, shown = PlainAddresses(base, parts.query), base
     if sign_command:

@@ -46,7 +46,7 @@ class Split:
                 raise InputError(
                     f"There is no such {name}",
                     f"{name} {number!r} of {count!r}",
-                    "Count from 0, and give the number of all.",
+                    "Count from 0.",
                 )
 
     @property

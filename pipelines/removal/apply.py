@@ -101,7 +101,7 @@ def check_removed(folder: Path, new: Manifest, notices: Sequence[Notice]) -> Non
 
 def _left(path: Path, what: str) -> RunError:
     return RunError(
-        "The copy still has something to be removed, or lacks something",
+        "The copy still has samples that were removed, or lacks files",
         f"{path}: {what}",
         "No certificate was written. Check the copy with fairshard verify.",
     )
@@ -130,7 +130,7 @@ def _manifests(
     was, now = (int(one.delivery.rpartition("/v")[2]) for one in (old, new))
     if not same or now < was or (new != old and new.patches is None):
         raise InputError(
-            "This is not a version that removals made of the copy's",
+            "Removals did not make this version from the copy's",
             f"the copy is {old.delivery}, {source.uri} is {new.delivery}",
             "Nothing was changed. Give the patched version that follows, or fetch the new version "
             "as a whole.",

@@ -84,12 +84,12 @@ def check_key(
             "The buyer of this deal has answered with another key",
             f"{deal}: {known.vkey} since record {known.record.index} of "
             f"{known.record.recorded_at[:10]}, not {vkey}",
-            "Nothing was recorded. Ask the buyer by another way than the reply. If it has a new "
+            "Nothing was recorded. Ask the buyer through another channel. If it has a new "
             "key, add --replace-buyer-key.",
         )
     if replaces and not other:
         raise InputError(
-            "There is no other key of the buyer to be replaced",
+            "The buyer has no earlier key to replace",
             ", ".join(deals),
             "Nothing was recorded. Leave out --replace-buyer-key.",
         )

@@ -150,7 +150,7 @@ def read_reply(data: bytes, buyer_vkey: str) -> Reply:
             body = read_canonical(text.removesuffix("\n").encode(), "the reply")
     except (NoteError, ProofError) as error:
         raise ReplyError(
-            "The reply is not signed by the buyer's key, or is not in its form",
+            "The reply is not signed by the buyer's key, or is malformed",
             str(error)[:300],
             REFUSED,
         ) from error
@@ -160,7 +160,7 @@ def read_reply(data: bytes, buyer_vkey: str) -> Reply:
         [first, *_] = error.errors(include_url=False)
         where = ".".join(map(str, first["loc"]))
         raise ReplyError(
-            "The reply does not have the form of one", f"{where}: {first['msg']}"[:200], REFUSED
+            "The reply is malformed", f"{where}: {first['msg']}"[:200], REFUSED
         ) from error
 
 

@@ -84,7 +84,7 @@ def complete_staged(folder: Path, pinned: tuple[str, ...]) -> Update | None:
         raise RunError(
             "What an interrupted fairshard apply-removals left cannot be read",
             str(folder / layout.COPY_STAGING / layout.COPY_READY),
-            "Check the copy with fairshard verify; if it is sound but for this folder, delete the "
+            "Check the copy with fairshard verify; if only this folder is wrong, delete the "
             "folder and run the command again.",
         ) from error
     move_staged(folder, open_manifest(manifest.encode(), pinned))

@@ -36,7 +36,7 @@ def recorded_terms(store: Store, agency: str, manifest: Manifest) -> str:
 
 def _refusal(store: Store, key: str, why: str) -> RunError:
     return RunError(
-        "The terms that a version was made under cannot be told",
+        "The terms that a version was made under cannot be read",
         f"{store.uri}/{key}: {why}",
         "Restore the file from a copy.",
     )

@@ -99,7 +99,7 @@ def open_network(ref: ModelRef) -> Network:
     model_id = identity(ref)
     if ref.device == CUDA and not torch.cuda.is_available():
         raise InputError(
-            "A model is to be computed on a GPU, and torch finds none on this machine",
+            "The model must run on a GPU, and torch finds none on this machine",
             f"{ref.name} in {ref.precision}",
             'Run every worker where there is a GPU, or give models.device = "cpu".',
         )

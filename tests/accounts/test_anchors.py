@@ -154,7 +154,7 @@ def test_hostile_answers_are_named(log: Log, authority: Authority, forger: Autho
 def test_wrong_options_are_named(log: Log, authority: Authority) -> None:
     proof = log.prove()
     for words, said in (
-        (["--anchor", proof], "--anchor and --ca need each other"),
+        (["--anchor", proof], "--anchor and --ca must be given together"),
         (["--anchor", proof, "--ca", log.folder / "none"], "The certificates cannot be read"),
         (["--anchor", proof, "--ca", proof], "Not a file of certificates"),
         (["--anchor", log.folder / "none", "--ca", authority.root], "timestamp cannot be read"),

@@ -93,7 +93,7 @@ def test_a_mark_that_names_another_record_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / MARKS).iterdir():
         path.write_bytes(b'{"index":1}')
     before = tree(tmp_path)
-    with pytest.raises(RunError, match="names the record of another one"):
+    with pytest.raises(RunError, match="points to another event's record"):
         note(log, "two")
     assert tree(tmp_path) == before
     assert note(open_log(store, key), "two").index == 2

@@ -224,8 +224,8 @@ HOSTILE: dict[str, tuple[Callable[[bytes], Answer], str]] = {
     "another key": (cosigned(FORGER.cosign), "has no cosignature by a given key"),
     "redirect": (another(307, b"http://127.0.0.1:1/"), "redirects, which is not followed"),
     "too much": (another(200, bytes(70_000)), "answered too much"),
-    "no size": (another(409, b"many\n"), "makes no sense"),
-    "zero again": (another(409, b"0\n"), "makes no sense"),
+    "no size": (another(409, b"many\n"), "answer is not valid"),
+    "zero again": (another(409, b"0\n"), "answer is not valid"),
     "longer": (another(409, b"99\n"), "has seen more records of this log: "),
     "unknown log": (another(404, b""), "It does not know this log"),
     "unknown key": (another(403, b""), "does not accept the key"),
@@ -252,7 +252,7 @@ def test_sizes_that_change_each_time_end(log: Log, witness: Witness) -> None:
     witness.hostile = answer
     with served(witness) as url:
         refused = log.witness(url, "--witness", witness.vkey)
-    assert refused.code == 1 and "names another size each time" in refused.err
+    assert refused.code == 1 and "states a different size each time" in refused.err
     assert len(witness.requests) == 3
 
 

@@ -54,4 +54,4 @@ def test_the_agencys_file_tells_the_terms_and_its_loss_is_named(
     for data in (None, openings[0].replace(b"0.40", b"0.41")):
         path.unlink() if data is None else path.write_bytes(data)
         lost = in_process(*export)
-        assert lost.code == 1 and "terms that a version was made under cannot be told" in lost.err
+        assert lost.code == 1 and "terms that a version was made under cannot be read" in lost.err

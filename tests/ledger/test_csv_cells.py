@@ -84,5 +84,5 @@ def test_different_texts_have_different_cells(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("cell", ["=1", "A;=1", "\tx"])
 def test_a_cell_of_another_program(cell: str) -> None:
-    with pytest.raises(ValueError, match="not a cell of ours"):
+    with pytest.raises(ValueError, match="not a cell that this program writes"):
         read_text(cell)

@@ -40,7 +40,7 @@ def test_a_place_that_hides_what_is_latest_is_refused(tmp_path: Path) -> None:
         (deal / path).parent.mkdir(parents=True, exist_ok=True)
         (deal / path).write_bytes(data)
     (deal / "latest.json").unlink()
-    assert "no latest.json here any more" in refused(deal, copy)
+    assert "no latest.json any more" in refused(deal, copy)
     assert got(deal / "v0001" / "delivery", copy).placed == []  # asked for by its own address
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_removed_through_a_link(tmp_path: Path) -> None:
     (copy / "delivery/img_emb").symlink_to(elsewhere)
     left = {path: data for path, data in FILES.items() if not path.startswith("img_emb/")}
     publish(deal, "v0002", left)
-    assert "A link is where a folder" in refused(deal / "v0002/delivery", copy)
+    assert "A folder of the delivery is a symbolic link" in refused(deal / "v0002/delivery", copy)
     assert len(tree(elsewhere)) == 2
 
 

@@ -359,7 +359,7 @@ def test_strangers_files_and_links_are_left(deal: Path, tmp_path: Path) -> None:
     source, copy = deal / "v0001" / "delivery", tmp_path / "copy"
     (copy / "delivery").mkdir(parents=True)
     (copy / "delivery" / "README.md").write_text("mine")
-    assert "not of this copy" in refused(source, copy)
+    assert "does not belong to this copy" in refused(source, copy)
     (copy / "delivery" / "README.md").unlink()
     (tmp_path / "elsewhere").mkdir()
     (copy / "delivery" / "shards").symlink_to(tmp_path / "elsewhere")

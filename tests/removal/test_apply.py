@@ -193,7 +193,7 @@ def test_what_does_not_belong_together_is_refused(
     for number, words, said in (
         (1, ("--from", published.delivery(3)), "by more than the notices say"),
         (1, ("--from", tmp_path), "There is no delivery at this address"),
-        (1, ("--key", tmp_path / "key"), "--key and --signer need each other"),
+        (1, ("--key", tmp_path / "key"), "--key and --signer must be given together"),
         (1, ("--name", "buyer.example"), "belong to a certificate"),
     ):
         done = run(published, copy, number, *words)
@@ -205,7 +205,7 @@ def test_what_does_not_belong_together_is_refused(
     assert run(published, tmp_path / "none", 1).code == 2
     later = shutil.copytree(published.delivery(2), tmp_path / "later")
     done = run(published, later, 1, "--from", published.delivery(1))
-    assert done.code == 2 and "not a version that removals made of the copy's" in done.err
+    assert done.code == 2 and "did not make this version from the copy's" in done.err
 
 
 def test_a_damaged_source_or_copy_changes_nothing(

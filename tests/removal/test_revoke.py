@@ -291,7 +291,7 @@ def test_a_deal_is_answered_by_one_key_until_it_is_replaced(folder: Path) -> Non
     [first], [second] = revoke(folder, "--asset", "a-0"), revoke(folder, "--asset", "a-4")
     reply, log = reply_to(folder, first), folder / "out/agency/log/checkpoint"
     nothing = accept(folder, dsse(reply), "2026-12-11", "--replace-buyer-key")
-    assert nothing.code == 2 and "no other key of the buyer" in nothing.err
+    assert nothing.code == 2 and "no earlier key to replace" in nothing.err
     pinned = accept(folder, dsse(reply)).json
     assert (pinned["buyer_key"], pinned["first_of_deals"]) == (BUYER.vkey, ["small"])
     acknowledged = {
@@ -348,7 +348,7 @@ def test_forged_certificates_are_named_and_delete_nothing(folder: Path) -> None:
         (altered(sound, notices=[named]), "is not signed by the buyer's key"),
         (
             envelope(BUYER, rfc8785.dumps(reply_to(folder, first)), "text/plain"),
-            "is not signed by the buyer's key, or is not in its form",
+            "is not signed by the buyer's key, or is malformed",
         ),
         (dsse({**replayed, "notices": renamed}), "names a notice with another digest"),
         (dsse(replayed), "a shard that"),
@@ -389,7 +389,7 @@ def test_a_sweep_drafts_what_ended_and_its_command_removes_it(folder: Path) -> N
     assert after["notices"] == [] and (after["delivered"], after["noticed"]) == (3, 3)
     assert [path.name for path in (folder / "drafts").iterdir()] == ["small.json"]
     without_deal = in_process(*words[:5])
-    assert without_deal.code == 2 and "need each other" in without_deal.err
+    assert without_deal.code == 2 and "are only used together" in without_deal.err
     assert in_process(*words[:3]).code == 0
 
 
