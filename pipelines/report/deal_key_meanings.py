@@ -37,7 +37,8 @@ DEAL_KEY_MEANINGS = {
     "rights.ends_early": "rights that end before the deal; `until` accepts and dates them",
     "rights.shoot_range": "a release's shoot dates; they must include the asset's `created_at`",
     "rights.max_shoot_days": "maximum number of days that a release may cover",
-    "rights.witness": "a release's witness: independent, also required to exist, or anybody",
+    "rights.witness": "a release's witness: must be independent, must exist and be independent, or "
+    "may be anybody",
     "rights.copyright_conflicts": "files whose EXIF, IIM and XMP name different owners",
     "rights.unjudged_content": "pictures, films and bytes in a file that are not examined: "
     "a second picture, later frames, anything after its end",
@@ -50,7 +51,7 @@ DEAL_KEY_MEANINGS = {
     "report them to the agency, or refuse the assets; needs `fairshard[quality]`",
     "rights.missing_credit": "assets under a licence that asks to name the author, where the "
     "catalogue gives no name that may be shown ([delivery.md](delivery.md#attribution))",
-    "rights.precedence": "what rules where a sample's licence code and the deal differ; with "
+    "rights.precedence": "which rules where a sample's licence code and the deal differ; with "
     "`stricter`, both must permit a use",
     "agreements.ref": "reference of the agreement: a number or clause",
     "agreements.signed_at": "when it was signed; it applies from that day",
@@ -65,18 +66,18 @@ DEAL_KEY_MEANINGS = {
     "select.dedupe": "which duplicates to exclude: none, identical bytes, also assets that show "
     "the same, or also those with nearly the same embedding",
     "select.blank": "pictures and films in which there is nothing to see",
-    "select.max_black_share": "largest share of a film's length that may be black",
-    "select.max_frozen_share": "largest share of a film's length that may show still pictures",
-    "select.max_silent_share": "largest share of a film's length in which its sound may be "
+    "select.max_black_share": "maximum share of a film's length that may be black",
+    "select.max_frozen_share": "maximum share of a film's length that may show still pictures",
+    "select.max_silent_share": "maximum share of a film's length in which its sound may be "
     "silent; films without sound pass",
-    "select.semantic_cosine": "least cosine of the embeddings of semantic duplicates",
+    "select.semantic_cosine": "minimum cosine of the embeddings of semantic duplicates",
     "select.keep_both": "pairs of asset ids that are different works, however alike they look",
     "select.only": "the only assets to deliver: a file with an asset id on each line, relative to "
     "the folder where the command runs, or the ids; with none listed, every asset passes; "
     "`fairshard quote --cover` chooses such a list ([quote.md](quote.md#choosing-assets))",
     "select.max_assets": "maximum number of delivered assets",
-    "render.images": "pictures to render: none, those that stock loaders show otherwise, or "
-    "all; `refuse` refuses those that they show otherwise; `auto` is `flagged` in the profile "
+    "render.images": "pictures to render: none, those that stock loaders show differently, or "
+    "all; `refuse` refuses those that they show differently; `auto` is `flagged` in the profile "
     "image-text and `native` in others; see below",
     "render.longest_side": "maximum length of the longer side in pixels",
     "render.format": "format of renditions",
@@ -86,22 +87,22 @@ DEAL_KEY_MEANINGS = {
     "render.film_codec": "codec of films that are encoded again",
     "render.film_longest_side": "maximum length of the longer side of such films in pixels",
     "render.audio": "films' sound; `drop` removes it, without encoding pictures again",
-    "quality.min_sharpness": "least sharpness of the picture; see [media.md](media.md#measures)",
-    "quality.min_brightness": "least mean brightness",
-    "quality.max_brightness": "largest mean brightness",
-    "quality.max_clipped": "largest share that is black or white without detail",
-    "quality.max_nsfw": "largest score for nudity and gore, by comparison with prompts",
-    "quality.min_aesthetics": "least score for looks, by comparison with prompts",
-    "quality.max_text_area": "largest share of the picture that text covers",
+    "quality.min_sharpness": "minimum sharpness of the picture; see [media.md](media.md#measures)",
+    "quality.min_brightness": "minimum mean brightness",
+    "quality.max_brightness": "maximum mean brightness",
+    "quality.max_clipped": "maximum share that is black or white without detail",
+    "quality.max_nsfw": "maximum score for nudity and gore, by comparison with prompts",
+    "quality.min_aesthetics": "minimum score for looks, by comparison with prompts",
+    "quality.max_text_area": "maximum share of the picture that text covers",
     "quality.watermark": "pictures with a watermark in them",
-    "quality.aspects": "the aspect ratios that are taken, each with what is nearest to it; with "
-    "none listed, every ratio passes",
+    "quality.aspects": "the accepted aspect ratios, each with the ratios that are nearest to it; "
+    "with none listed, every ratio passes",
     "models.clip": "the model for embeddings; see [models.md](models.md)",
     "models.captioner": "the model for captions; see [models.md](models.md)",
     "models.precision": "the precision of both models; `auto` is bf16 where the processor has "
     "units for it and the results agree, else fp32; see [models.md](models.md#precision)",
-    "models.device": "what computes both models; `auto` is a GPU where torch has one, else the "
-    "processor; see [models.md](models.md#gpu)",
+    "models.device": "the device that runs both models; `auto` is a GPU where torch has one, else "
+    "the processor; see [models.md](models.md#gpu)",
     "captions.vocabulary": "a file with the concepts for tags and zero-shot captions, relative to "
     "the folder where the command runs; without it, "
     "one in the package is used; see [models.md](models.md#vocabulary)",
@@ -120,12 +121,12 @@ DEAL_KEY_MEANINGS = {
     "captions.endpoint.max_tokens": "maximum length of a caption",
     "captions.endpoint.timeout_s": "how long the endpoint may take for one caption, in seconds",
     "captions.endpoint.concurrency": "pictures that one process asks about at once",
-    "clips.min_frames": "only in the profile `first-last-frame`: least frames of a clip; shorter "
+    "clips.min_frames": "only in the profile `first-last-frame`: minimum frames of a clip; shorter "
     "shots give none",
-    "clips.max_frames": "most frames of a clip, or 0 for no limit; of a longer shot, the middle is "
-    "taken",
-    "structure.every": "only in the profiles `structure-video` and `structure-depth`: one "
-    "frame of so many is embedded, and has a depth map in the latter",
+    "clips.max_frames": "maximum frames of a clip, or 0 for no limit; of a longer shot, the middle "
+    "is taken",
+    "structure.every": "only in the profiles `structure-video` and `structure-depth`: every "
+    "n-th frame is embedded, and has a depth map in the latter",
     "price.currency": "ISO 4217 code in capitals",
     "price.pool": "what the buyer pays, with the currency's number of decimals, zero or more; at "
     "most 2^53 − 1 minor units, such as 90071992547409.91 USD",
@@ -137,12 +138,13 @@ DEAL_KEY_MEANINGS = {
     "price.weights.starts": "first day on which the weights were counted; recorded with the pool",
     "price.weights.ends": "last day on which the weights were counted",
     "price.weights.source": "what was counted, such as licences sold",
-    "price.minimum": "least amount for each payee",
-    "price.cap": "largest share of the contributors' part for one payee",
+    "price.minimum": "minimum amount for each payee",
+    "price.cap": "maximum share of the contributors' part for one payee",
     "price.deductions.name": "what is deducted from the pool before it is divided",
     "price.deductions.amount": "how much, if it is fixed",
     "price.deductions.share": "how much, as a share of what the deductions before it leave",
-    "price.levels.name": "a level that classes may name; what no level lists is `other`",
+    "price.levels.name": "a level that classes may name; the level of all that no level lists "
+    "is `other`",
     "price.levels.contributors": "ids of the contributors in it",
     "price.levels.assets": "ids of the assets in it, such as exclusive ones",
     "price.levels.starts": "first day on which the level applies, if not always",
@@ -154,17 +156,17 @@ DEAL_KEY_MEANINGS = {
     "in the deal's, to be converted when they are paid out; mark the money as held as well; or "
     "stop the run",
     "shards.target_bytes": "target size of a shard",
-    "shards.min_shards": "least number of shards of each family and split, as far as there are so "
-    "many samples: the buyer's ranks, times the workers of each",
+    "shards.min_shards": "minimum number of shards of each family and split, if there are enough "
+    "samples: the buyer's ranks, times the workers of each",
     "shards.counts": "`equal`: all shards of a family and split have the same number of samples, "
     "or one more, and their number is a multiple of `shards.min_shards`",
     "shards.wids_md5": "whether wids' index has the MD5 of each tar, which takes a fifth of the "
-    "time that writing shards takes; wids reads an index without",
+    "time that writing shards takes; wids reads an index without it",
     "split.validation_bp": "share of samples for validation, in ten-thousandths; see below",
     "split.groups": "whether samples say their group (`group_id`), which tells what samples share "
     "a contributor",
-    "split.together": "what is never in both splits: all samples of a contributor, or those that "
-    "one made on a day",
+    "split.together": "samples that are never divided between splits: all of a contributor, or "
+    "those that one made on a day",
     "output.uri": "where deliveries go: a folder or an `s3://` prefix; not a term of the deal",
     "sources.roots": "additional folders or `s3://` prefixes that media may be in",
     "sources.hosts": "web servers that media may come from",
@@ -175,8 +177,8 @@ DEAL_KEY_MEANINGS = {
     "limits.max_media_bytes": "maximum size of a file in bytes",
     "withdrawal.money": "what was credited for assets that are removed later: contributors keep "
     "it, or it is taken back ([removal.md](removal.md))",
-    "withdrawal.recurring": "removed assets' weights in later revenue: go on, stop at once, or "
-    "stop with the next period",
+    "withdrawal.recurring": "removed assets in later revenue: they still share in it, stop at "
+    "once, or stop with the next period",
     "withdrawal.way": "how samples are taken out: in new shards, or overwritten in place",
     "withdrawal.deadline_days": "days that the buyer has to delete, from the effective date",
     "withdrawal.reinstated": "ids of notices of removal whose assets may be delivered again; all "
