@@ -1,4 +1,4 @@
-"""What the buyer may know of a deal."""
+"""What the buyer may know about a deal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INTERNAL_RIGHTS = {"denial_phrases"}
 
 
 def buyer_terms(deal: Deal) -> BuyerTerms:
-    """Returns what the buyer may know of a deal. Price, agreements and sources are left out."""
+    """Returns what the buyer may know about a deal. Price, agreements and sources are left out."""
     return BuyerTerms(
         deal_id=deal.deal_id,
         buyer=deal.buyer,

@@ -1,4 +1,4 @@
-"""What a deal's folder says of its versions: the latest one, and what a version changed.
+"""What a deal's folder says about its versions: the latest one, and what a version changed.
 
 `latest.json` is for buyers what timestamp and snapshot are in The Update Framework (TUF): it names
 the version to use with its manifest's digest, has a number that only grows, lists all versions and

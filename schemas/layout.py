@@ -156,7 +156,7 @@ _VALIDATION = "-val"
 def shard_name(deal_id: str, family: str, number: int, split: str = "train") -> str:
     """Returns a shard's base name, unique across deals because readers cache by base name.
 
-    A shard has samples of one split (schemas.shard_table.SPLITS), and its name says of which.
+    A shard has samples of one split (schemas.shard_table.SPLITS), and its name says which.
     """
     part = _VALIDATION if split == "validation" else ""
     return f"{deal_id}-{family}{part}-{number:05d}"

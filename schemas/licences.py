@@ -1,4 +1,4 @@
-"""What is known of licences by their SPDX identifiers, without a licence parser.
+"""What is known about licences by their SPDX identifiers, without a licence parser.
 
 SPDX lists identifiers and says nothing of what they ask for. The tables here were made from the
 texts of the licences on that list; `pipelines.rights.spdx` adds what ScanCode's index says.

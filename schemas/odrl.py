@@ -1,4 +1,4 @@
-"""What a deal's policy in ODRL 2.2 says of purposes and countries; docs/odrl.md explains it."""
+"""What a deal's policy in ODRL 2.2 says about purposes and countries; docs/odrl.md explains it."""
 
 from __future__ import annotations
 

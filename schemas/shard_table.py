@@ -17,7 +17,7 @@ SPLITS = ("train", "validation")
 
 
 class PlannedColumns(TypedDict):
-    """What the plan says of a sample."""
+    """What the plan says about a sample."""
 
     split: str
     group_id: str | None

@@ -165,8 +165,8 @@ UNIT_SCHEMA = pa.schema(
         pa.field("personal_kinds", pa.list_(pa.string()), nullable=False),
         # Flags of the models' captions that were left out, those of shots included.
         pa.field("dropped_flags", pa.list_(pa.string()), nullable=False),
-        # The members that the profile adds, in the tar's order, and what its fields say of them, as
-        # JSON; "" for profiles that add none.
+        # The members that the profile adds, in the tar's order, and what its fields say about
+        # them, as JSON; "" for profiles that add none.
         pa.field("extras", pa.list_(EXTRA_TYPE), nullable=False),
         pa.field("extra_facts", pa.string(), nullable=False),
     ]

@@ -241,7 +241,7 @@ class AgencyLog:
             raise forked(known, root, self._store.uri)
 
     def _take(self, record: Record, leaf: bytes) -> None:
-        """Takes over what a new record says of the log itself."""
+        """Takes over what a new record says about the log itself."""
         fields = read_leaf(leaf)
         self.sets = all_sets_of(fields)
         if (record.index == 0) != (self.origin == ""):

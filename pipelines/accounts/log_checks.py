@@ -89,7 +89,7 @@ def check_remembered(
 
 
 def older_checkpoint(stored: SignedTree, known: SignedTree, uri: str) -> str:
-    """Returns what to say of a checkpoint that is older than the remembered one."""
+    """Returns what to say about a checkpoint that is older than the remembered one."""
     return (
         f"The stored checkpoint of the agency's log was an older one: {uri}/{layout.AGENCY_LOG}/"
         f"{layout.CHECKPOINT} had size {stored.size}, and size {known.size} was written before. "

@@ -1,4 +1,4 @@
-"""Makes what a statement says of payouts, and of balances that were not paid."""
+"""Makes what a statement says about payouts, and of balances that were not paid."""
 
 from __future__ import annotations
 

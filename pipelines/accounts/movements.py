@@ -102,7 +102,7 @@ _Row = TypeVar("_Row", PaidRow, UnpaidRow, _Amount)
 
 
 class Movements:
-    """What the books say of each contributor; made by `open_movements`.
+    """What the books say about each contributor; made by `open_movements`.
 
     Attributes:
         log: The log.

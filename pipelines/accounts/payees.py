@@ -1,4 +1,4 @@
-"""What the catalogue says of contributors as payees, checked before anybody is paid."""
+"""What the catalogue says about contributors as payees, checked before anybody is paid."""
 
 from __future__ import annotations
 

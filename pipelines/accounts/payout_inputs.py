@@ -21,7 +21,7 @@ def write_inputs(payees: Iterable[Payee], held: Mapping[tuple[str, str], str]) -
     """Returns the document: canonical JSON. Private.
 
     Args:
-        payees: What the catalogue said of the contributors who were owed something, by id.
+        payees: What the catalogue said about the contributors who were owed something, by id.
         held: Why deals hold money, by contributor and currency.
     """
     holds = [

@@ -35,7 +35,7 @@ def check_same_payout(
             is asked for than what is recorded.
 
     Raises:
-        InputError: If the terms differ, or what the catalogue says of somebody who was owed
+        InputError: If the terms differ, or what the catalogue says about somebody who was owed
             something; it names the first difference.
     """
     different = _different_terms(read_terms(record.private["terms"]), terms)

@@ -71,8 +71,8 @@ def record_payout(
         log: The agency's log.
         name: Names the payout; with the name of an earlier one, that one is returned.
         terms: Thresholds, holds, withholding and rates.
-        payees: What the catalogue says of contributors, by id; others are not paid. None if there
-            is no catalogue: everybody is paid, by their id.
+        payees: What the catalogue says about contributors, by id; others are not paid. None if
+            there is no catalogue: everybody is paid, by their id.
         day: The day of the payout.
         recorded_at: ISO 8601 instant.
 

@@ -1,4 +1,4 @@
-"""`fairshard disclose`: writes what laws and standards ask to be said of a delivery."""
+"""`fairshard disclose`: writes what laws and standards ask to be said about a delivery."""
 
 from __future__ import annotations
 

@@ -75,8 +75,11 @@ class Look:
         if not self.files.cleared:
             return ["Files: none was looked for, as no asset is cleared."]
         lines = [f"Files: {line}" for line in self.files.lines()]
-        more = "package also reads files: what they say of rights, faults and duplicates may refuse"
-        return [*lines, f"{more} more. --files all reads them now."]
+        more = (
+            "package also reads files: what they say about rights, faults and duplicates may "
+            "refuse more"
+        )
+        return [*lines, f"{more}. --files all reads them now."]
 
 
 def vars_of(error: FairshardError) -> dict[str, str]:

@@ -8,5 +8,5 @@ from pipelines.catalogue.choice import MappingChoice
 
 
 def mapping_choice(options: argparse.Namespace) -> MappingChoice:
-    """Returns what a command's options say of how a catalogue is mapped."""
+    """Returns what a command's options say about how a catalogue is mapped."""
     return MappingChoice(options.mapping, options.preset, options.media_prefix)

@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _payees(options: argparse.Namespace, terms: PayoutTerms, day: date) -> dict[str, Payee] | None:
-    """Returns what the catalogue says of contributors as payees; None without a catalogue."""
+    """Returns what the catalogue says about contributors as payees; None without a catalogue."""
     if options.catalogue is None:
         if mapping_choice(options) != AS_FOUND:
             raise InputError(

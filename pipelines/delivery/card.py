@@ -217,7 +217,7 @@ def _film_notes(films: str, families: Sequence[str]) -> list[str]:
 
 
 def _loading_notes(families: Sequence[str]) -> list[str]:
-    """Returns what the samples say of their files."""
+    """Returns what the samples say about their files."""
     if all(media_type_of(parse_format(name)) == "video" for name in families):
         return []
     return [

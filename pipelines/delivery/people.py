@@ -1,4 +1,4 @@
-"""What samples say of the people they show, and of their releases: salted commitments."""
+"""What samples say about the people they show, and of their releases: salted commitments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plan says of a shard's samples, as the buyer sees it: ids become salted commitments."""
+"""What the plan says about samples, as the buyer sees it: ids become salted commitments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.shard_table import PlannedColumns
 
 
 def planned_columns(salt: bytes, shard: str, plan: pa.Table) -> dict[str, PlannedColumns]:
-    """Returns what the plan says of each asset, by id.
+    """Returns what the plan says about each asset, by id.
 
     The commitments are the same in all versions of a deal, so that groups and clusters can be
     followed from one to the next.

@@ -27,7 +27,7 @@ class ConsentEvent:
         purpose: A purpose, or `all`.
         value: What was said.
         given_at: When, ISO 8601.
-        narrowed: Whether it was said of this asset only.
+        narrowed: Whether it was said about this asset only.
         basis: The word of the table, or "".
         notice_at: The day of the notice, ISO 8601, or "".
         window_days: The days after it, or None.

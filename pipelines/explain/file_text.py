@@ -15,7 +15,7 @@ _CARRIED_KINDS = frozenset(
 
 
 def file_lines(file: FileTrace, row: Mapping[str, object]) -> Iterator[str]:
-    """Yields what is known of an asset's file, and what is delivered because of it."""
+    """Yields what is known about an asset's file, and what is delivered because of it."""
     digest = f", sha256 {file.media_sha256[:12]}…" if file.media_sha256 else ""
     end = digest or "; nothing was read from it"
     yield from ("", *wrap(f"{cut(one_line(row['media_uri']), 80)}{end}", "The file: ", "  "))

@@ -43,7 +43,7 @@ def display_text(text: str) -> str:
 
 
 def listed_samples(samples: pa.Table) -> list[dict[str, str]]:
-    """Returns what the table of samples says of attributions: rows with the columns of DERIVED.
+    """Returns what the table of samples says about attributions: rows with the columns of DERIVED.
 
     Args:
         samples: Columns SAMPLE_COLUMNS of samples, in the delivery's order.

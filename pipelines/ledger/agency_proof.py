@@ -1,4 +1,4 @@
-"""Proof files, `fairshard/proof/v1`: what the agency's log says of an asset or contributor.
+"""Proof files, `fairshard/proof/v1`: what the agency's log says about an asset or contributor.
 
 A file is one JSON object in canonical form. It holds a record of the log, the path from the record
 to a signed checkpoint and, for an asset or contributor, the path in one of the sets that the record

@@ -45,7 +45,7 @@ def plan_payouts(
 
     Args:
         balances: One for each contributor, currency and source; order does not matter.
-        payees: What is known of contributors, by id; all others are known by their id only.
+        payees: What is known about contributors, by id; all others are known by their id only.
         terms: Thresholds, holds, withholding and rates.
         day: The day of the payout.
         held: Why a deal holds money, by contributor and currency of the credit.

@@ -1,6 +1,6 @@
 """Commits to a deal's terms in what the buyer gets, and keeps what opens the commitment.
 
-What the buyer may know of the terms is a file of the delivery, whose digest is `terms_sha256`.
+What the buyer may know about the terms is a file of the delivery, whose digest is `terms_sha256`.
 Other terms, such as the agency's share, are in that file as a salted commitment: most of them are
 known or easy to guess, and a digest without a salt could be found by trying. The salt is in the
 agency's files alone.
@@ -37,7 +37,7 @@ def terms_file(salt: bytes, terms: bytes, public: BuyerTerms, text: str) -> byte
     Args:
         salt: The deal's salt.
         terms: All its terms as canonical JSON.
-        public: What the buyer may know of them.
+        public: What the buyer may know about them.
         text: The same as readable text.
     """
     file = TermsFile(

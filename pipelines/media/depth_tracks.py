@@ -47,7 +47,7 @@ Map = npt.NDArray[np.float32]
 
 
 class GivenDepth(GivenTrack):
-    """What a file says of its maps."""
+    """What a file says about its maps."""
 
     format: Literal["fairshard-depth-1"]
     unit: DepthUnit
@@ -63,11 +63,11 @@ def read_depth(
     Args:
         data: The file.
         film: Its film.
-        every: The maps of every so many frames are wanted.
+        every: The maps of every n-th frame are wanted.
 
     Returns:
-        The member, a .npy file of float16, [maps, height, width]; what the sample says of it; and
-        when the wanted frames are shown, in milliseconds, if the file says so.
+        The member, a .npy file of float16, [maps, height, width]; what the sample says about it;
+        and when the wanted frames are shown, in milliseconds, if the file says so.
 
     Raises:
         BadRecord: `profile.track_invalid` or `profile.track_mismatch`.

@@ -1,4 +1,4 @@
-"""What is known of a film and of its shots once it was decoded."""
+"""What is known about a film and of its shots once it was decoded."""
 
 from __future__ import annotations
 

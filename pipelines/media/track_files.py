@@ -74,7 +74,7 @@ class GivenSource(GivenFields):
 
 
 class GivenTrack(GivenFields):
-    """What both kinds of track file say of their film."""
+    """What both kinds of track file say about their film."""
 
     width: Annotated[int, Field(ge=1, le=2**31 - 1)]
     height: Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -25,7 +25,7 @@ MOST_ROWS = 1 << 17
 
 
 class EmbeddedFilm(FilmSample):
-    """What samples with embeddings of frames say of them."""
+    """What samples with embeddings of frames say about them."""
 
     clip_model: Annotated[str, Field(min_length=1)]
     """Of what computed the embeddings and scores."""

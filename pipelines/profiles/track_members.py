@@ -19,7 +19,7 @@ def find_track_faults(
     members: Mapping[str, bytes],
     source: str,
 ) -> Iterator[tuple[str, str]]:
-    """Yields what is wrong with a track: its form, its coordinates, or what its sample says of it.
+    """Yields what is wrong with a track: its form, its coordinates, or the fields of its sample.
 
     Args:
         sample: The sample.

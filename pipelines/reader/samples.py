@@ -198,7 +198,7 @@ class SampleReader:
         self._seen.clear()
 
     def _fixed(self) -> dict[str, object]:
-        """Returns what a saved state says of delivery, run, order and reader."""
+        """Returns what a saved state says about delivery, run, order and reader."""
         return {
             "fairshard_reader": _STATE,
             "manifest_sha256": self.delivery.manifest_sha256,

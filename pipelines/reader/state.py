@@ -36,7 +36,7 @@ def read_state(
 
     Args:
         state: What was saved.
-        settings: What it must say of delivery, run, order and reader.
+        settings: What it must say about delivery, run, order and reader.
         samples: How many samples the reader has in an epoch.
 
     Raises:

@@ -91,7 +91,7 @@ def make_files(
         output: Where they are written; its `before` is a BuyerCopy.
         removed: The samples that are removed, as `removed_samples` returns them.
         new: The next version's manifest, whose signature was checked.
-        patch: What it says of the removal.
+        patch: What it says about the removal.
 
     Raises:
         RunError: If a file of the copy is damaged.

@@ -55,7 +55,7 @@ def write_entries(
         secrets: The agency's secrets, by which the ledger before is checked.
 
     Returns:
-        What the manifest says of the ledger.
+        What the manifest says about the ledger.
 
     Raises:
         RunError: If the ledger before is missing or not the one that was signed.

@@ -43,7 +43,7 @@ class PatchOutput:
 
         Raises:
             RunError: If one is missing or damaged. In a folder only its size is compared, since the
-                file itself is kept; the bytes are what `verify` says of either version.
+                file itself is kept; the bytes are what `verify` says about either version.
         """
         before, store = self.before, self.store
         try:

@@ -147,7 +147,7 @@ def tar_md5(
     Args:
         store: The output.
         published: The published version.
-        record: What the manifest says of the shard.
+        record: What the manifest says about the shard.
         damaged: Files that are not as they must be.
     """
     index, tar = f"wids-{record.family}.json", f"shards/{record.name}.tar"

@@ -29,7 +29,7 @@ _TITLES = {
     "contributor": "By contributor",
 }
 NOT_READ = (
-    "No media were read: what files say of rights, damaged files, duplicates and the deal's "
+    "No media were read: what files say about rights, damaged files, duplicates and the deal's "
     "selection by looks may exclude more. fairshard check --files all reads them."
 )
 _ALL_CLEARED = (
@@ -39,7 +39,7 @@ _TIES = "Without the agency's key and books, single credits may differ by what e
 
 
 def _recorded_text(recorded: Recorded) -> str:
-    """Says what is known of files, and of which not."""
+    """Says what is known about files, and of which not."""
     what = (
         "what it found in files and chose is counted; files that are new since were not read"
         if recorded.same_terms

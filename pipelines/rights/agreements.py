@@ -57,7 +57,7 @@ def list_agreements(agreements: pa.Table, deal: Deal, as_of_us: int) -> ListedAg
     """Judges which agreements are in force: signed, valid and not revoked.
 
     An agreement must be signed and have begun by the day of `as_of_us`, and it must last until the
-    deal ends, whatever the deal says of rights that end early: a delivery cannot be taken back.
+    deal ends, whatever the deal says about rights that end early: a delivery cannot be taken back.
 
     Args:
         agreements: schemas.catalogue.AGREEMENTS_SCHEMA.

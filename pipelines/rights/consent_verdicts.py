@@ -83,11 +83,11 @@ def verdict_bits(consents: ConsentIndex, positions: ConsentPositions, deal: Deal
 def merge_narrowed(
     general: VerdictBits, consents: ConsentIndex, positions: ConsentPositions, deal: Deal
 ) -> VerdictBits:
-    """Verdicts on items, with what is said of single assets.
+    """Verdicts on items, with what is said about single assets.
 
     Args:
         general: The verdicts on each of `consents.people` and, last, on somebody unknown, where
-            nothing is said of the asset itself.
+            nothing is said about the asset itself.
         consents: The consents.
         positions: Contributors and assets, [items].
         deal: The deal.

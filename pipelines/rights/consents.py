@@ -50,7 +50,7 @@ class ConsentStates:
 
 @dataclass(frozen=True)
 class HeldConsents(ConsentStates):
-    """What contributors say of assets, of the general and the narrowed line the one that holds.
+    """What contributors say about assets, of the general and the narrowed line the one that holds.
 
     Attributes:
         narrowed: Where that is the line about the asset alone, [items].

@@ -19,8 +19,8 @@ class RightsIndex:
 
     Attributes:
         consents: Who consents to what.
-        verdicts: For each of `consents.people` what their consents come to where nothing is said of
-            a single asset, and last those of somebody unknown, [people + 1].
+        verdicts: For each of `consents.people`, the verdicts on what they said in general; the last
+            ones are those of an unknown person, [people + 1].
         listed: The agreements that consents may name.
         releases: Which releases are valid.
         agreements: For each purpose, whom the deal's own agreements cover.

@@ -24,7 +24,7 @@ _FORM = 1
 
 @dataclass
 class Observed:
-    """What is known of a run while it is under way.
+    """What is known about a run while it is under way.
 
     Attributes:
         engine: Name of Beam's runner.

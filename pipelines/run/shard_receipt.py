@@ -17,7 +17,7 @@ class ShardReceipt:
     """Receipt of one shard that was written.
 
     Attributes:
-        shard: What the manifest says of it and its tar.
+        shard: What the manifest says about it and its tar.
         index: Position among the delivery's shards.
         md5: Of the tar, hex; "" if the deal wants none.
         files: Its other files as they were written, so that none is read again to be digested.

@@ -28,7 +28,7 @@ from schemas.refused import owner_ids
 
 _ALL = 10_000  # basis points
 
-#: What a plan says of each asset; ids stay with the agency until they are committed to.
+#: What a plan says about each asset; ids stay with the agency until they are committed to.
 PARTS_FIELDS: tuple[pa.Field[pa.DataType], ...] = (
     pa.field("split", pa.string(), nullable=False),
     pa.field("group", pa.string()),  # what stands for its group; null if groups are not published

@@ -115,10 +115,10 @@ def is_revoked(store: Store, grant_id: str) -> bool:
 
 
 def announced(store: Store, deal_id: str) -> Latest:
-    """Returns what a deal's buyer is told of its versions.
+    """Returns what a deal's buyer is told about its versions.
 
     Raises:
-        InputError: If the deal has no version, or nobody was told of it.
+        InputError: If the deal has no version, or nobody was told about it.
     """
     latest = read_latest(store, deal_id)
     if latest is None:
@@ -134,7 +134,7 @@ def latest_manifest(store: Store, deal_id: str) -> Manifest:
     """Returns the manifest of a deal's latest version.
 
     Raises:
-        InputError: If there is none, or nobody was told of it.
+        InputError: If there is none, or nobody was told about it.
     """
     folder = layout.delivery_prefix(deal_id, announced(store, deal_id).version)
     return open_manifest(store.read_bytes(f"{folder}/{layout.MANIFEST}"))

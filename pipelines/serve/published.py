@@ -44,7 +44,7 @@ class Published:
         """Returns what the buyer of a deal may read, as it is stored at this moment.
 
         Raises:
-            InputError: If the deal has no version, or nobody was told of it.
+            InputError: If the deal has no version, or nobody was told about it.
             RunError: If its records are damaged.
         """
         latest = announced(self.store, deal_id)

@@ -39,7 +39,7 @@ def page_head(
         title: Its title, as text.
         style: Its only style.
         script: Its only script; the page has to hold exactly this text.
-        verdict: What the page says of itself until its script has checked it; "" if it checks
+        verdict: What the page says about itself until its script has checked it; "" if it checks
             nothing.
         images: Whether it shows pictures, which it holds itself as `data:`.
     """

@@ -1,4 +1,4 @@
-"""What a statement says of money besides its lines: later revenue, payouts, holds and balances.
+"""What a statement says about money besides its lines: later revenue, payouts, holds and balances.
 
 Later revenue is proved as far as the agency's log goes: the record's leaf is in the log, and the
 credit is a leaf of the sum tree whose root that leaf has. Payouts are in the log by their day and

@@ -22,7 +22,7 @@ from schemas import layout
 from schemas.errors import FairshardError, InputError
 from schemas.run_record import RunRecord
 
-# What is told of a run that has ended, besides its log and its record.
+# What is told about a run that has ended, besides its log and its record.
 Tell = Callable[[RunRecord], None]
 
 
@@ -39,7 +39,7 @@ def observing(store: Store, job: Job, tell: Tell | None = None) -> Iterator[Obse
         tell: Is given the record when it has been left.
 
     Yields:
-        What is known of the run, to be filled in.
+        What is known about the run, to be filled in.
     """
     start_logging(job.log)
     now_s = time.time()

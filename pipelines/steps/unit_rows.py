@@ -26,7 +26,7 @@ _CONSTRAINT_KINDS = {
     "duplication": AssertionKind.DUPLICATION,
 }
 
-# What a row says of the delivered file.
+# What a row says about the delivered file.
 _OF_RENDITION = (
     *("bytes", "format", "width", "height", "rendition"),
     *("codec", "audio_codec", "bitrate_bps"),

@@ -30,7 +30,7 @@ class SampleCheck:
     Attributes:
         family: File extension of their media.
         profile: The profile that they must match.
-        stated: What the manifest says of them.
+        stated: What the manifest says about them.
     """
 
     family: str

@@ -25,7 +25,7 @@ _GENERATED = {True: "yes", False: "no", None: "unknown"}
 
 @dataclass(frozen=True)
 class Stated:
-    """What the manifest says of every sample.
+    """What the manifest says about every sample.
 
     Attributes:
         deal_id: The deal.

@@ -42,7 +42,7 @@ def check_shard(
     Args:
         store: The delivery.
         record: The shard's record in the manifest.
-        stated: What the manifest says of every sample.
+        stated: What the manifest says about every sample.
         report_problem: Called with each problem.
         table: Path of a sound copy of its table; None for its usual path, "" if there is none.
         lost_table: Returns the places of its members if there is no table.

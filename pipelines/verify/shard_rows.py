@@ -1,4 +1,4 @@
-"""Reads a shard's table: what it says of the shard's samples, and where their members are."""
+"""Reads a shard's table: what it says about the shard's samples, and where their members are."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class CheckedShard:
 
     Attributes:
         name: Its base name.
-        samples: What the ledger should say of each sample by key, in the tar's order, from the
+        samples: What the ledger should say about each sample by key, in the tar's order, from the
             table.
         embedded: Keys of the samples that have embeddings, in the same order.
-        metadata: What the table of embeddings says of each of them, in the same order.
+        metadata: What the table of embeddings says about each of them, in the same order.
         shots: Key, number, SHOT_FIELDS and caption's score of each shot, in the same order.
         media_bytes: The size of all media.
         is_current: Whether its table has the columns of this release, and not of an earlier one.

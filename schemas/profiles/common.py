@@ -57,7 +57,7 @@ class Caption(SampleFields):
 
 
 class CommonSample(SampleFields):
-    """Everything a buyer may know of one sample, whatever its profile.
+    """Everything a buyer may know about one sample, whatever its profile.
 
     Names and ids of contributors and assets are never here, only commitments.
     """

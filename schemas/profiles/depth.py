@@ -1,4 +1,4 @@
-"""The depth maps that samples carry as a member, and what samples say of them."""
+"""The depth maps that samples carry as a member, and what samples say about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DepthUnit = Literal["metre", "relative", "relative-inverse"]
 
 
 class DepthFacts(SampleFields):
-    """What a sample says of its depth maps."""
+    """What a sample says about its depth maps."""
 
     depth_height: Pixels
     """Of every map, which covers the whole picture as displayed; as is `depth_width`."""

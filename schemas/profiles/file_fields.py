@@ -1,4 +1,4 @@
-"""What a sample says of its media file by which loaders differ; `schemas.file_facts` in samples."""
+"""Fields of a sample on its media file by which loaders differ: `schemas.file_facts` in samples."""
 
 from __future__ import annotations
 

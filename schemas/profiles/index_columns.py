@@ -1,4 +1,4 @@
-"""What a sample says of itself by which samples are chosen, as columns of the member index."""
+"""The fields of a sample by which samples are chosen, as columns of the member index."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ TrackSource = Literal["agency", "tracker"]
 
 
 class Track(SampleFields):
-    """What both kinds of track say of their film and of where they come from."""
+    """What both kinds of track say about their film and of where they come from."""
 
     frames: Count
     """Of the film."""

@@ -47,7 +47,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of the last run of a version.
+    """What is known about the last run of a version.
 
     Attributes:
         status: How it stands.

@@ -25,7 +25,7 @@ from schemas.manifest import Manifest
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """What a delivery says of itself.
+    """What a delivery says about itself.
 
     Attributes:
         manifest: Its manifest; its signature is valid.

@@ -22,7 +22,7 @@ def write_agency_copy(folder: Path, store: Store, facts: RunFacts) -> dict[str, 
     Args:
         folder: Where to.
         store: The output.
-        facts: What is known of the run.
+        facts: What is known about the run.
 
     Returns:
         What was written, by what it is.

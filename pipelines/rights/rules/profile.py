@@ -101,7 +101,7 @@ RULES = (
         governed_by=("profile",),
         travels=False,
     ),
-    # What the file says of it is decided when it is read: `rendition.not_allowed`.
+    # What the file says about it is decided when it is read: `rendition.not_allowed`.
     Rule(
         code="profile.no_derivatives",
         topic=SELECTION,
