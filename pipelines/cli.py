@@ -27,7 +27,7 @@ COMMANDS: dict[str, str] = {
     "check": "dry run: say what package would deliver and refuse, and write nothing",
     "quote": "say what deals would deliver and pay, before any run",
     "package": "build a delivery and its ledger from a catalogue and a deal",
-    "status": "show how a run stands: its step, counts and rate, and who holds it",
+    "status": "show the state of a run: its step, counts and rate, and who holds it",
     "report": "write pages about a run, for the agency, and about a delivery, for the buyer",
     "explain": "explain why an asset is or is not delivered, with all the evidence about it",
     "odrl": "export a run's deal and decisions as rights policies (ODRL 2.2)",

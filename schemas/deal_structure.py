@@ -13,7 +13,7 @@ EMBEDDED_PROFILES: Final = ("structure-video", "structure-depth")
 
 
 def rows_of_film(frames: int, every: int) -> int:
-    """Returns how many frames are embedded: the first, and each so many frames on."""
+    """Returns how many frames of a film are embedded: the first, and every n-th after it."""
     return -(-frames // every)
 
 

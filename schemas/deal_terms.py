@@ -248,7 +248,7 @@ class GateTerms(DealSection):
 
 
 class WithdrawalTerms(DealSection):
-    """What a removal does, unless `fairshard revoke` is told otherwise."""
+    """What a removal does, unless options of `fairshard revoke` say otherwise."""
 
     money: MoneyEffect = "keep"
     recurring: RecurringEffect = "stop"

@@ -17,7 +17,7 @@ def carried_to(
     """Returns what is carried for each contributor when a delivery's price is divided.
 
     If the books have the delivery already, it is what they were divided with at that time, so that
-    a delivery which is made once more gets the same bytes.
+    a delivery that is made again gets the same bytes.
 
     Args:
         log: The agency's log.

@@ -2,7 +2,7 @@
 
 Entries are opened with a salt that follows from the key by which a deal was packaged. When one key
 hands over to the next, the private part of that record has the salts of all deals so far. So the
-agency can go on without the earlier key. With a salt nothing can be signed.
+agency can continue without the earlier key. Nothing can be signed with a salt.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def salts_to_keep(store: Store, keys: Sequence[AgencyKey]) -> dict[str, object]:
 
     Args:
         store: The output.
-        keys: All earlier keys that are at hand.
+        keys: All earlier keys that are available.
     """
     deals = [
         name

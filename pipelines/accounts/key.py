@@ -18,8 +18,8 @@ class LogKey:
             keeps the salt that it was begun with.
         memory: File beside the signing key that remembers checkpoints; None to remember none.
         previous: The key that signed until now, if the key is new.
-        secrets: The secrets of all keys at hand, from which the salts of deals are derived.
-        earlier: All earlier keys at hand.
+        secrets: The secrets of all available keys, from which the salts of deals are derived.
+        earlier: All available earlier keys.
     """
 
     signer: Signer

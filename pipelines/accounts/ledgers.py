@@ -146,7 +146,7 @@ def checked_rows(
     Args:
         file: The ledger.
         manifest: The manifest of its version, whose signature was checked.
-        salt: The deal's salt; None if its key is not at hand: then only commitments are checked.
+        salt: The deal's salt; None if its key is not available: then only commitments are checked.
         currency: The currency that all entries must have; "" for any one currency.
 
     Raises:

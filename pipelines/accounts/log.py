@@ -93,7 +93,7 @@ class AgencyLog:
 
     @property
     def openers(self) -> tuple[Opener, ...]:
-        """By what the ledgers of deals are opened: the keys at hand, and what the books keep."""
+        """What opens the ledgers of deals: the available keys, and what the books keep."""
         return (*self.key.secrets, *kept_salts(self))
 
     def read(self, path: str) -> bytes:
@@ -214,7 +214,7 @@ class AgencyLog:
     def _restore_marks(self) -> None:
         """Marks the events of loaded records again whose mark was lost or changed.
 
-        Without its mark, an event would be recorded once more, and its money paid twice.
+        Without its mark, an event would be recorded again, and its money paid twice.
         """
         for record in self._loaded:
             event = record.event

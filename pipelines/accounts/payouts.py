@@ -1,4 +1,4 @@
-"""Records payouts: each balance that is due is settled once, whoever runs the command how often."""
+"""Records payouts: each balance that is due is settled once, however often the command runs."""
 
 from __future__ import annotations
 

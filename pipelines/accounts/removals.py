@@ -145,7 +145,7 @@ def patched_deliveries(log: AgencyLog) -> dict[str, str]:
 
 
 def pool_holder(delivery: str, patched: Mapping[str, str]) -> str:
-    """Returns the delivery whose pool a delivery goes on with: itself, unless it is a patch."""
+    """Returns the delivery whose pool counts for a delivery: itself, unless it is a patch."""
     seen = set()
     while delivery in patched and delivery not in seen:
         seen.add(delivery)

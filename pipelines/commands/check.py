@@ -35,7 +35,7 @@ from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
-_GOES_ON = "nothing needs to be done for a run to go on"
+_GOES_ON = "nothing needs to be done for a run to continue"
 # What counts are called for people; the rows of assets are counted with those of other tables.
 _LABELS = {
     "unreadable": "unreadable rows",

@@ -95,7 +95,7 @@ def add_pinning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-unpinned",
         action="store_true",
-        help="go on although no key is pinned: it is then not known who made the delivery",
+        help="continue although no key is pinned: it is then not known who made the delivery",
     )
 
 

@@ -44,7 +44,7 @@ class Look:
     """What the files came to.
 
     Attributes:
-        ended: The counts of each step that was gone through.
+        ended: The counts of each step that was completed.
         files: Which files exist; None if they were all read.
         error: Why a run would end without a delivery, or None.
     """
@@ -55,7 +55,7 @@ class Look:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every file was read, so that a run would come to the same."""
+        """Whether every file was read, so that a run would have the same result."""
         return self.files is None
 
     def to_json(self, deal: Deal) -> dict[str, object]:

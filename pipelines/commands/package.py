@@ -86,7 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--new-pool",
         default=None,
         metavar="NAME",
-        help="the buyer pays the price once more: divide a pool of this name in full "
+        help="the buyer pays the price again: divide a pool of this name in full "
         "(default: replace the latest version and owe only the differences)",
     )
     add_run_options(parser)

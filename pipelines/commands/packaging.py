@@ -178,7 +178,7 @@ class EarlierMoney:
 
 
 def look_at_versions(prepared: PreparedJob, console: Console) -> EarlierMoney:
-    """Shows what exists and what becomes of the money, before anything is written.
+    """Shows what exists and what happens to the money, before anything is written.
 
     Raises:
         RunError: If the version that is replaced is damaged.

@@ -1,4 +1,4 @@
-"""`fairshard status`: shows how a run stands, from what it has written so far."""
+"""`fairshard status`: shows the state of a run, from what it has written so far."""
 
 from __future__ import annotations
 

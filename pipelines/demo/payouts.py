@@ -1,4 +1,4 @@
-"""What a pool comes to for the agency and each contributor, by the textbook method."""
+"""The amounts of the agency and each contributor in a pool, by the textbook method."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def _run_lines(
     if run.is_removed:
         yield f"  It was removed since: {run.delivery} does not have it."
     elif run.original != run.delivery and run.decisions:
-        yield f"  {run.delivery} goes on from that run, less what was removed since."
+        yield f"  {run.delivery} continues from that run, without what was removed since."
     for warning in run_warnings(asset_trace, inputs, run):
         yield from wrap(warning, "  warning: ", "    ")
 

@@ -340,7 +340,7 @@ def _with_extras(
         return asset
     size = asset.rendition or facts
     if asset.resolution is None:
-        raise AssertionError("an asset that goes on was resolved")
+        raise AssertionError("an asset that passed was resolved")
     source = ExtraSource(
         *(row, data, fmt, facts, size["width"], size["height"], asset.resolution, context),
         asset.digest,

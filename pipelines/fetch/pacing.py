@@ -143,7 +143,7 @@ class Pacer:
             time.sleep(wait_s)
 
     def postpone(self, host: str, port: int, seconds: float) -> None:
-        """Lets no thread of this process ask a host for so many seconds."""
+        """Keeps all threads of this process from asking a host for a number of seconds."""
         turn = self._turn(host, port)
         with turn.lock:
             turn.next_s = max(turn.next_s, time.monotonic() + seconds)

@@ -22,7 +22,7 @@ _INT64_MAX = 2**63 - 1
 
 @dataclass(frozen=True)
 class DifferenceTotals:
-    """What a table of differences comes to.
+    """The totals of a table of differences.
 
     Attributes:
         more: How many contributors are owed more than they were credited.
@@ -82,7 +82,7 @@ def differences_table(previous: Mapping[str, int], now: Mapping[str, int]) -> pa
 def difference_totals(
     table: pa.Table, previous: Mapping[str, int], now: Mapping[str, int]
 ) -> DifferenceTotals:
-    """Returns what a table of differences between two versions comes to."""
+    """Returns the totals of a table of differences between two versions."""
     changes = values_of(table["difference_minor"], int)
     return DifferenceTotals(
         more=sum(minor > 0 for minor in changes),

@@ -109,7 +109,7 @@ class AgencyKey(Signer, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """A signer whose private key is at hand, as it is read from a file.
+    """A signer whose private key was read from a file.
 
     Args:
         name: The key's name; C2SP requires an address without scheme, such as `example.com/log`.

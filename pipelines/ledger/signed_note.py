@@ -114,7 +114,7 @@ def bare_note(note: str, vkey: str) -> str:
 def signatures_by(
     verifier: Verifier, signatures: Iterable[tuple[str, bytes, bytes]]
 ) -> list[bytes]:
-    """Return those of a note's signatures that bear a key's name and id, without checking them."""
+    """Returns a note's signatures with a key's name and id, without checking them."""
     key = (verifier.name, verifier.key_id)
     return [signature for *signer, signature in signatures if tuple(signer) == key]
 

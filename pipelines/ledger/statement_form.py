@@ -101,7 +101,7 @@ class Payee:
 
 @dataclass(frozen=True)
 class Credit:
-    """Where a statement's money stands.
+    """What a statement credits, and what was credited before.
 
     Attributes:
         pool: Name of the pool that was divided.

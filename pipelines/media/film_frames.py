@@ -75,7 +75,7 @@ def decode_frames(
 
 
 def representative_frames(index: PacketIndex, decoded: DecodedFrames) -> list[int]:
-    """Returns the number of the frame that stands for each shot."""
+    """Returns the number of the frame that represents each shot."""
     found = decoded.found
     if found is None:
         return []
@@ -94,7 +94,7 @@ def shot_samples_of(
     decoded: DecodedFrames,
     side: int,
 ) -> tuple[Image.Image, ...]:
-    """Returns an image of the frame that stands for each shot."""
+    """Returns an image of the frame that represents each shot."""
     if len(decoded.starts) > MAX_SHOTS:
         return ()
     pictures = dict(decoded.pictures)

@@ -157,7 +157,7 @@ def _describe(
 def _shots(
     found: ShotBoundaries, times_ms: Sequence[int], keyframes: Sequence[int]
 ) -> tuple[FilmShot, ...]:
-    """The shots; `keyframes` are the numbers of the frames that stand for them."""
+    """The shots; `keyframes` are the numbers of the frames that represent them."""
     borders = pairwise((*found.starts, len(times_ms) - 1))
     return tuple(
         FilmShot(first, end, times_ms[first], times_ms[end], at, times_ms[at], motion)

@@ -1,4 +1,4 @@
-"""Chooses the frame that stands for a shot."""
+"""Chooses the frame that represents a shot."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Shot(SampleFields):
     start_ms: Count
     end_ms: Count
     keyframe: Count
-    """The number of the frame that stands for the shot; caption and embedding are of it."""
+    """The number of the frame that represents the shot; caption and embedding are of it."""
     keyframe_ms: Count
     motion_milli: Count
     """As the film's, of this shot."""

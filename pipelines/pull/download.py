@@ -119,7 +119,7 @@ class _Download:
         self.totals = Totals()
 
     def run(self) -> None:
-        """Runs until all files are complete, or a fault remains that no repetition mends."""
+        """Runs until all files are complete, or a fault remains that no repetition fixes."""
         threads = [
             threading.Thread(target=self._work, args=(worker,), name="pull", daemon=True)
             for worker in self._workers

@@ -218,7 +218,7 @@ def read_small(origin: Origin, path: str, max_bytes: int, wait_unit_s: float) ->
 
     Raises:
         InputError: If access is denied.
-        RunError: If it is too large, or cannot be had.
+        RunError: If it is too large, or cannot be fetched.
     """
     lane = origin.lane()
     try:

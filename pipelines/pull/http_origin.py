@@ -198,7 +198,7 @@ class HttpLane:
 
 
 def read_in_time(answer: http.client.HTTPResponse, max_bytes: int, stall_s: float) -> bytes:
-    """Reads an answer that nothing else watches, up to so many bytes.
+    """Reads an answer that nothing else watches, up to a number of bytes.
 
     Raises:
         PassingFaultError: If it brings less than 1 kB a second for `stall_s` seconds.

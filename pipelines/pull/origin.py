@@ -10,7 +10,7 @@ MIN_BYTES_PER_S = 1_000  # a transfer that is slower is broken off
 
 
 class PassingFaultError(Exception):
-    """A request failed in a way that another attempt may mend.
+    """A request failed in a way that may not recur on another attempt.
 
     Args:
         detail: What happened, for people.

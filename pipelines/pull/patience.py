@@ -29,7 +29,7 @@ def after_fault(
         fault: What happened.
         failures: How often in a row nothing came, this time included.
         wait_unit_s: The longest first wait, in seconds.
-        wait: Waits for so many seconds.
+        wait: Waits for a number of seconds.
 
     Raises:
         InputError: If access is denied, also with a new address.

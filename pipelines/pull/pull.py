@@ -97,7 +97,7 @@ def pull(
     Raises:
         InputError: If there is no delivery, access is denied, the key is not trusted, or another
             process pulls into the folder.
-        RunError: If the delivery is damaged, older than what was seen, or cannot be had.
+        RunError: If the delivery is damaged, older than what was seen, or cannot be fetched.
     """
     with locked(request.folder) as inner:  # 1
         state = read_state(inner)

@@ -119,7 +119,7 @@ class SampleReader:
         return iter(self)
 
     def advance_to(self, given: int) -> None:
-        """Goes on to a number of samples handed over, without reading them, and counts them.
+        """Advances to a number of samples handed over, without reading them, and counts them.
 
         For a process that is told by others how far they are, as of the workers of a DataLoader.
 

@@ -60,7 +60,7 @@ def read_state(
 
 
 def _is_possible(numbers: Mapping[str, object], seen: object, samples: int) -> bool:
-    """Returns whether a state's numbers are those of a reader with so many samples in an epoch.
+    """Returns whether a reader with this number of samples in an epoch can have a state's numbers.
 
     What is counted is paid for, so that a count which no reader made is not taken.
     """

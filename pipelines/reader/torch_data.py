@@ -35,7 +35,7 @@ class TrainingData(IterableDataset[Sample]):
         workers: Number of workers of the `DataLoader`; with 0 it reads in the process itself.
         mixed_shards: How many shards are mixed at a time; 0 to keep the delivery's order.
         families: Only shards of these families; empty for all.
-        states: What `Progress.states` returned, to go on from there.
+        states: What `Progress.states` returned, to continue from there.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ def check_certificate(
 
     Raises:
         ReplyError: If it does not answer the notices; it says why.
-        RunError: If a version that it names was altered, or is of a key that is not at hand.
+        RunError: If a version that it names was altered, or is of a key that is not available.
     """
     notices = [open_notice(log.books.read_document(one.sha256)) for one in recorded]
     missing = sorted({part for one in notices for part in one.scope} - set(reply.scope))

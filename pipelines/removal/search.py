@@ -160,7 +160,7 @@ def check_ledgers(store: Store, secrets: Mapping[str, Opener], deal_id: str = ""
         deal_id: Only this deal; empty for all.
 
     Raises:
-        RunError: If a ledger was altered, or is of a key that is not at hand.
+        RunError: If a ledger was altered, or is of a key that is not available.
     """
     for one in find_versions(store, deal_id):
         for _ in ledger_batches(store, one.deal_id, one.version, secrets.values()):
@@ -221,7 +221,7 @@ def assets_with_releases(
         store: The output.
         published: The version.
         releases: References of releases.
-        secret: The secret of the key that packaged it; None if that is not at hand.
+        secret: The secret of the key that packaged it; None if that is not available.
 
     Raises:
         InputError: If the version has releases and there is no secret.

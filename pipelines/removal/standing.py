@@ -1,4 +1,4 @@
-"""Records what was asked for where there is no buyer to tell: later runs refuse it all the same.
+"""Records what was asked for where there is no buyer to notify: later runs refuse it all the same.
 
 Somebody who takes everything back may have nothing in a delivery yet, or only what earlier notices
 name already. Then there is nothing to write to a buyer, and the no is recorded on its own.

@@ -118,7 +118,7 @@ def _named_few(columns: Sequence[str], one: str, many: str) -> list[str]:
 
 
 def _other_currencies(job: Job, counts: Mapping[str, int]) -> str:
-    """Returns what becomes of contributors with another currency, for people."""
+    """Returns a line on contributors with another currency."""
     total, price = sum(counts.values()), job.deal.price
     have = "contributor has" if total == 1 else "contributors have"
     listed = ", ".join(f"{currency} {count:,}" for currency, count in counts.items())

@@ -1,4 +1,4 @@
-"""Shows, before a new version is made, what exists, what changed and what becomes of the money."""
+"""Shows, before a new version is made, what exists, what changed and what happens to the money."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def show_versions(
             f"Changed since {job.replaces}: {known}.",
             f"{job.version} replaces {job.replaces}: the pool {job.pool} stays {pool}, and what is "
             f"owed for {job.version} is the difference to {job.replaces} only. If the buyer pays "
-            "once more, stop, and ask for a pool of its own with --new-pool NAME.",
+            "once more, stop, and name a separate pool with --new-pool NAME.",
         ]
         if any(version.name == job.replaces and version.patches for version in history):
             lines.append(

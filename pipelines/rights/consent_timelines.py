@@ -1,4 +1,4 @@
-"""Consent events in order of time, and what they come to for each contributor and asset."""
+"""Consent events in order of time, and their results for each contributor and asset."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ VerdictBits = npt.NDArray[np.uint8]  # `ConsentVerdict.bit` of several purposes 
 
 
 def consent_verdicts(states: HeldConsents, purpose: Purpose, deal: Deal) -> VerdictArray:
-    """What consents to a purpose come to, [items] of `ConsentVerdict`."""
+    """The verdicts on consents to a purpose, [items] of `ConsentVerdict`."""
     by_state = np.zeros(len((MISSING, ALLOW, UNKNOWN, CONDITIONAL, DENY)), np.int8)
     if purpose not in deal.needed_purposes:
         return by_state[states.state]

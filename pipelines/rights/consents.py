@@ -23,7 +23,7 @@ StateArray = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class ConsentStates:
-    """What lines of time come to (a line is a contributor's, or a contributor's about one asset).
+    """The states of lines of time (a line is a contributor's, or a contributor's about one asset).
 
     Attributes:
         state: The state that holds at `as_of`, [lines] int8.

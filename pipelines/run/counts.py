@@ -80,7 +80,7 @@ class StepCounts:
 
 
 def none_left(entered: int) -> str:
-    """Says that of so many assets none is left to deliver."""
+    """Returns the message that none of a number of assets is left to deliver."""
     if entered == 1:
         return "the only asset was refused or could not be read"
     return f"all {entered:,} assets were refused or could not be read"

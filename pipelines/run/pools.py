@@ -111,7 +111,7 @@ def plan_pool(store: Store, deal: Deal, version: str, new_pool: str = "") -> Poo
         raise InputError(
             "The deal already has a pool of this name",
             f"--new-pool {new_pool}: {', '.join(taken)} of {deal.deal_id} divided it",
-            "If the buyer pays once more, give that pool a name of its own. To replace the latest "
+            "If the buyer pays again, give that pool a name of its own. To replace the latest "
             "version instead, and owe only the differences, leave out --new-pool.",
         )
     return PoolPlan(new_pool)

@@ -97,7 +97,7 @@ def _refusal(job: Job, agency: str, which: str) -> RunError:
         f"{job.output_uri}/{agency}/ledger: {which}",
         f"Nothing was changed. Restore the files of {job.replaces} from a copy, or make them "
         "again: its own inputs, --as-of and key give the same bytes in an empty output that has "
-        "a copy of agency/books and agency/log. If the buyer pays once more, ask for a pool of "
+        "a copy of agency/books and agency/log. If the buyer pays again, ask for a pool of "
         "its own with --new-pool NAME.",
     )
 

@@ -1,6 +1,6 @@
 """Checks a buyer's requests, gives addresses, and has the agency's log say who got what.
 
-Each request is checked anew: 1. both records are what was signed, by the agency and by the grant's
+Each request is checked again: 1. both records are what was signed, by the agency and by the grant's
 holder; 2. the grant was issued here, is not revoked and has not expired, and the request is recent;
 3. deal, party and purpose are the deal's; 4. every file is of the deal's latest version, or a
 record for its buyer; 5. the request was not used before, which the log says even after a restart.

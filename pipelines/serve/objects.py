@@ -1,4 +1,4 @@
-"""Sends files of an output in a folder to whoever has an address of them, whole or by range."""
+"""Sends files of an output in a folder to anyone who has their addresses, whole or by range."""
 
 from __future__ import annotations
 

@@ -111,11 +111,11 @@ class CheckedAssets:
         rows = assets.select(["asset_id", "media_uri"]).take(chosen)
         ids, files = (values_of(rows[name], str) for name in ("asset_id", "media_uri"))
         self._files += zip(hashes[chosen].tolist(), ids, files, strict=True)
-        # Some more than are wanted: ids that turn out to stand in several rows are left out.
+        # Some more than are wanted: ids that turn out to occur in several rows are left out.
         self._files = sorted(self._files)[: 2 * self.sample]
 
     def repeated(self) -> Hashes:
-        """Returns the hashes of ids that stand in several rows, sorted."""
+        """Returns the hashes of ids that occur in several rows, sorted."""
         return repeated_hashes([*self._hashes, *self._lost])
 
     def files(self) -> list[tuple[str, str]]:

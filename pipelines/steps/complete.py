@@ -154,7 +154,7 @@ def _publish_counts(
 
 
 def check_removals(store: Store, job: Job, key: LogKey, remedy: str) -> None:
-    """Refuses to go on if a notice was recorded that the run does not know.
+    """Refuses to continue if a notice was recorded that the run does not know.
 
     Raises:
         RunError: If there is one.

@@ -36,7 +36,7 @@ _NO_DIGEST = "0" * 64  # of a file or a decision; money does not depend on them
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would come to.
+    """The result that a run would have.
 
     Attributes:
         ended: The counts of each step, and the assets that each rule excluded alone.

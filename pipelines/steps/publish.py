@@ -119,7 +119,7 @@ def publish_counts(
     samples: dict[str, object],
     faces: dict[str, int] | None = None,
 ) -> None:
-    """Writes to the agency's folder what became of the assets; the buyer is told none of it.
+    """Writes the counts of the run to the agency's folder; the buyer does not get them.
 
     Args:
         store: The output store.

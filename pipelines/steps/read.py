@@ -130,7 +130,7 @@ def _write_batch(
 
 
 def _write_failed_rows(store: Store, work: str, name: str, tables: Iterable[pa.Table]) -> None:
-    """Writes the rows of failed assets that say where their file is: a no may stand in them."""
+    """Writes the rows of failed assets that say where their file is: they may contain a no."""
     rows = [
         {**row, "asset_id": row["asset_id"] or "", "contributors": row["contributors"] or []}
         for table in tables

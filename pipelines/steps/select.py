@@ -217,7 +217,7 @@ def _unmet(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[int, Unm
 
 
 def _count_faces(store: Store, job: Job, receipts: list[UnitReceipt]) -> dict[str, int]:
-    """Counts the assets that are left by what their faces say; nothing if nobody asked for it."""
+    """Counts the remaining assets by the number of their faces; empty if the deal ignores faces."""
     if job.deal.rights.faces == "ignore":
         return {}
     found = {"counted": 0, "not_counted": 0, "more_than_declared": 0}

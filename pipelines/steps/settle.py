@@ -33,7 +33,7 @@ class Settlement:
 
     Attributes:
         replaces: Name of the replaced version.
-        totals: What the contributors' differences come to.
+        totals: The totals of the contributors' differences.
         agency_difference_minor: The change of the agency's part, in minor units.
         assets: How the delivered assets differ.
     """

@@ -85,7 +85,7 @@ class _Judge(beam.DoFn):
 
 @dataclass
 class JudgeCatalogue(beam.PTransform):
-    """Combines the receipts of all batches into one verdict: go on, or stop before any fetch.
+    """Combines the receipts of all batches into one verdict: continue, or stop before any fetch.
 
     Args:
         job: The run.

@@ -122,7 +122,7 @@ def _profile_refusal(row: UnitRow, name: str) -> Decision | None:
 def _resolution_columns(item: FetchedAsset) -> dict[str, object]:
     resolution = item.resolution
     if resolution is None:
-        raise AssertionError("an asset that goes on was resolved")
+        raise AssertionError("an asset that passed was resolved")
     constraints = {
         f"{name}_constraints": "; ".join(resolution.constraints[_CONSTRAINT_KINDS[name]])
         for name in CONSTRAINTS

@@ -231,7 +231,7 @@ def test_all_commands_name_them(denied: tuple[Library, Decisions]) -> None:
     }
     assert in_process("check", *inputs, "--as-of", AS_OF, "--json").json["reported"] == [wanted]
     said = " ".join(in_process("check", *inputs, "--as-of", AS_OF).out.split())
-    assert "which is listed for others); nothing needs to be done for a run to go on" in said
+    assert "which is listed for others); nothing needs to be done for a run to continue" in said
     [reading] = folder.rglob("agency/reading.json")
     assert json.loads(reading.read_text())["reported_rules"] == [wanted]
     for asset_id, words in (

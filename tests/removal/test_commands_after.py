@@ -107,7 +107,7 @@ def test_explain_says_what_was_removed(library: SmallLibrary, tmp_path: Path) ->
         said = explain(asset).out
         assert "Run small/v0001: delivered in shard small-jpg-" in said
         gone = "It was removed since: small/v0003 does not have it." in said
-        kept = "small/v0003 goes on from that run, less what was removed since." in said
+        kept = "small/v0003 continues from that run, without what was removed since." in said
         assert (gone, kept) == (is_removed, not is_removed)
         run = explain(asset, "--json").json["run"]
         assert (run["is_removed"], run["place"] is None) == (is_removed, is_removed)

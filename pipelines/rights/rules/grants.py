@@ -1,4 +1,4 @@
-"""Rule 6: no grant of the catalogue stands against a purpose that the deal needs."""
+"""Rule 6: no grant of the catalogue denies a purpose that the deal needs."""
 
 from __future__ import annotations
 

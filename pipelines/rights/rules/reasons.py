@@ -1,4 +1,4 @@
-"""Every reason for which an asset is left out, at whatever step, with what people are told."""
+"""Every reason for which a step leaves an asset out, with its explanation."""
 
 from __future__ import annotations
 

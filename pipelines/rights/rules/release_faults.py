@@ -46,7 +46,7 @@ _MAX_INT64 = int(np.iinfo(np.int64).max)
 
 
 def _revoked(releases: ReleaseBatch) -> BoolArray:
-    """Where a release is revoked before the deal ends, whether or not that has come to pass."""
+    """Where a release is revoked before the deal ends, even if that day has not come yet."""
     end_us = (epoch_days(releases.deal.ends) + 1) * DAY_US - 1
     last_us = max(releases.as_of_us, end_us)
     return np.asarray(as_integers(releases.column("revoked_at"), _MAX_INT64) <= last_us)

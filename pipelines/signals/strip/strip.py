@@ -121,7 +121,7 @@ def check_rights(before: Reading, after: Reading, removes_personal: bool) -> Non
 
 
 def _rights(reading: Reading) -> set[tuple[str, ...]]:
-    """Returns what a reading says about rights, wherever it stands."""
+    """Returns what a reading says about rights, wherever it was found."""
     signals = {("signal", item.purpose, item.value, item.said) for item in reading.signals}
     return signals | {(item.kind, item.value) for item in reading.claims if _is_of_rights(item)}
 

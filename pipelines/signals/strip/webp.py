@@ -23,7 +23,7 @@ def strip_webp(data: bytes, kept: Kept) -> bytes:
     """
     end = 8 + int.from_bytes(data[4:8], "little")
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or end > len(data):
-        raise CannotStripError("not a complete WebP")
+        raise CannotStripError("no complete WebP")
     exif = kept.exif(with_iim=True)
     pieces: list[bytes] = []
     has_header = False
