@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from pipelines.process.leave import leave
 from schemas.errors import FairshardError
 from schemas.faults import FaultsError
 
@@ -118,8 +119,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    # When Python exits it looks for garbage, which takes most of a second after Beam was imported.
-    atexit.register(gc.freeze)
+    atexit.register(gc.freeze)  # at its end Python looks for garbage, which takes 0.1 s
     if "--debug" not in argv:
         # Libraries log details that do not concern the user, some of them during import.
         logging.disable(logging.CRITICAL)
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """Runs the command of this process, and exits with its code."""
-    sys.exit(main())
+    leave(main())
 
 
 def told_of(error: FairshardError) -> dict[str, object]:
