@@ -119,7 +119,7 @@ class _Download:
         self.totals = Totals()
 
     def run(self) -> None:
-        """Runs until all files are complete, or a fault remains that no repetition mends."""
+        """Runs until every file is complete, or a fault remains that retries do not fix."""
         threads = [
             threading.Thread(target=self._work, args=(worker,), name="pull", daemon=True)
             for worker in self._workers

@@ -42,8 +42,8 @@ _DEFLATED_WITHIN = 200  # bytes of a chunk, as after a keyword
 def is_unknown_segment(segment: JpegSegment, payload: bytes) -> bool:
     """Whether a segment of a JPEG is an application's or of no known kind, and no reader's."""
     marker = segment.marker
-    may_speak = marker < 0xC0 or marker == 0xC8 or 0xE0 <= marker <= 0xFD
-    return may_speak and not any(
+    may_hold_text = marker < 0xC0 or marker == 0xC8 or 0xE0 <= marker <= 0xFD
+    return may_hold_text and not any(
         marker == own and payload.startswith(name) and length in (0, len(payload))
         for own, name, length in _READ_SEGMENTS
     )
