@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -92,7 +92,7 @@ def webp_unknown(data: bytes) -> Iterator[Found]:
             yield from _pieces(f"WebP {kind.decode('latin-1')!r}", data[start:end])
 
 
-def profiles_are_plain(profiles: Iterator[bytes], is_png: bool = False) -> bool:
+def profiles_are_plain(profiles: Iterable[bytes], is_png: bool = False) -> bool:
     """Whether no colour profile refuses anything; a few of them are in most files of a library.
 
     A phrase of the deal's own in a profile is found only in a file that is read in full.
