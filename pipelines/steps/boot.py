@@ -160,7 +160,7 @@ def _answer_with(error: RefusedRunError, control: str, worker_id: str) -> None:
     """Answers the runner's requests with an error, so that the run ends and says why.
 
     Beam's worker has an argument for it, but raises the error without an answer: the job service
-    would wait for ever, and Prism would say only that the worker left.
+    would wait, and Prism would say only that the worker left.
     """
     from apache_beam.portability.api import beam_fn_api_pb2
     from apache_beam.runners.worker.sdk_worker import SdkHarness

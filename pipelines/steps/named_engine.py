@@ -13,7 +13,7 @@ from apache_beam.runners.runner import create_runner
 
 from schemas.errors import FairshardError, InputError, RunError
 
-#: The option that names the job server of a runner, which Beam would else fetch from Maven.
+#: The option that names the job server of a runner, which Beam would otherwise fetch from Maven.
 _JARS = {"FlinkRunner": "flink_job_server_jar", "SparkRunner": "spark_job_server_jar"}
 _DATAFLOW = "DataflowRunner"
 

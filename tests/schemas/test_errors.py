@@ -10,11 +10,11 @@ from schemas.errors import InputError
 @pytest.mark.parametrize(
     ("which", "said"),
     [
-        ("", "It is wrong. Mend it."),
-        ("file: 7", "It is wrong: file: 7. Mend it."),
-        ("Modele Sp. z o.o.", "It is wrong: Modele Sp. z o.o. Mend it."),
-        ('must be such as "1.00".', 'It is wrong: must be such as "1.00". Mend it.'),
+        ("", "It is wrong. Fix it."),
+        ("file: 7", "It is wrong: file: 7. Fix it."),
+        ("Modele Sp. z o.o.", "It is wrong: Modele Sp. z o.o. Fix it."),
+        ('must be such as "1.00".', 'It is wrong: must be such as "1.00". Fix it.'),
     ],
 )
 def test_one_full_stop_ends_what_is_wrong(which: str, said: str) -> None:
-    assert str(InputError("It is wrong", which, "Mend it.")) == said
+    assert str(InputError("It is wrong", which, "Fix it.")) == said

@@ -133,7 +133,7 @@ def _is_plain_jpeg(data: bytes) -> bool:
             # A plain file has no metadata between scans or after the image.
             end = _AFTER_SCANS.search(data, at)
             return (
-                profiles_are_plain(iter(profiles))
+                profiles_are_plain(profiles)
                 and end is not None
                 and (end.start(), end[0]) == (len(data) - 2, b"\xff\xd9")
                 and data.find(_XMP_HEADERS, 0, at) < 0
@@ -156,7 +156,7 @@ def _is_plain_png(data: bytes) -> bool:
     for kind, start, end in islice(png_chunks(data), _MAX_PIECES):
         if kind not in _PLAIN_PNG_CHUNKS or kind == b"IEND":
             is_end = kind == b"IEND" and end + 4 == len(data)
-            return is_end and profiles_are_plain(iter(profiles), is_png=True)
+            return is_end and profiles_are_plain(profiles, is_png=True)
         if is_unknown_chunk(kind, end - start):
             return False
         if kind == b"iCCP":
@@ -174,7 +174,7 @@ def _is_plain_webp(data: bytes) -> bool:
         if kind == b"ICCP":
             profiles.append(data[start:end])
         if end + (end & 1) == len(data):
-            return profiles_are_plain(iter(profiles))
+            return profiles_are_plain(profiles)
     return False
 
 

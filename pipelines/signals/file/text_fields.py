@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.signals.file.denials import find_denial
@@ -31,13 +31,17 @@ _CODE_PAGES = (
     *("iso8859_5", "mac_cyrillic", "cp866", "cp437", "cp852"),
 )
 _RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
-# In numbers and compressed data, every few bytes look like a short word or a mark. Language is
-# mostly letters, digits and blanks, and its words are longer.
+# In numbers and compressed data, every few bytes look like a short word or a mark. Language has few
+# marks and longer words; in markup, which has many, most letters are in long words of one case.
 _WORDS = re.compile(r"[^\W\d_]+")
-_MARKS = re.compile(r"""[^\w\s"':;.,/-]""")  # others than those of sentences and of JSON
-_MOST_MARKS = 0.2  # of all characters
+_MARKS = re.compile(r"""[^\w\s"':;.,/-]""")  # others than those of sentences
+_MOST_MARKS, _MOST_MARKS_IN_MARKUP = 0.2, 0.4  # of all characters
 _MOST_UNREADABLE = 0.15  # of all characters: accents of a code page
-_LEAST_MEAN_WORD = 2.3  # characters, so that "no AI use" is language
+_LEAST_MEAN_WORD = 2.3  # letters, so that "no AI use" is language
+_LONG_WORD = 6  # letters
+_LEAST_IN_LONG_WORDS = 0.4  # of all letters
+_MOST_BYTES_BETWEEN = 4  # texts that belong together, such as a length or padding
+_APART = ".\n"  # ends a sentence
 _WIDE_RUNS = (
     ("utf-16-be", re.compile(rb"(?:\0[\t\n\r\x20-\x7e]){4,}")),
     ("utf-16-le", re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){4,}")),
@@ -110,24 +114,40 @@ def read_text_field(field: TextField, phrases: Sequence[str]) -> Reading:
 
 def unknown_part(where: str, raw: bytes) -> TextField:
     """What may be language in a part that no reader knows, in UTF-8 or, if it is ASCII, UTF-16."""
-    text = _language(run.decode("utf-8", "replace") for run in _RUNS.findall(raw))
-    wide = (_language(run.decode(name) for run in runs.findall(raw)) for name, runs in _WIDE_RUNS)
-    others = tuple(filter(None, wide))
+    others = tuple(filter(None, (_language(raw, runs, name) for name, runs in _WIDE_RUNS)))
+    text = _language(raw, _RUNS, "utf-8")
     return TextField("", where, text, TextRole.PROSE, raw_sha256(raw), other_readings=others)
 
 
-def _language(runs: Iterable[str]) -> str:
-    # Each is a sentence of its own: what one ends with says nothing of what the next begins with.
-    return ".\n".join(filter(_is_language, runs))
+def _language(raw: bytes, runs: re.Pattern[bytes], encoding: str) -> str:
+    """The runs that are language. Those that lie side by side, as name and value do, are one text.
+
+    Of others, what one ends with says nothing of what the next begins with.
+    """
+    text, end = "", 0
+    for run in runs.finditer(raw):
+        found = run[0].decode(encoding, "replace")
+        if _is_language(found):
+            is_next = run.start() - end <= _MOST_BYTES_BETWEEN
+            text += f"{'' if not text else chr(10) if is_next else _APART}{found}"
+            end = run.end()
+    return text
 
 
 def _is_language(run: str) -> bool:
     words = _WORDS.findall(run)
-    return (
-        len(_MARKS.findall(run)) <= _MOST_MARKS * len(run)
-        and run.count("\ufffd") <= _MOST_UNREADABLE * len(run)
-        and sum(map(len, words)) >= _LEAST_MEAN_WORD * max(1, len(words))
-    )
+    if not words or run.count("\ufffd") > _MOST_UNREADABLE * len(run):
+        return False
+    marks, letters = len(_MARKS.findall(run)), sum(map(len, words))
+    if marks <= _MOST_MARKS * len(run) and letters >= _LEAST_MEAN_WORD * len(words):
+        return True
+    in_long_words = sum(len(word) for word in words if _is_long(word))
+    is_markup = marks <= _MOST_MARKS_IN_MARKUP * len(run)
+    return is_markup and in_long_words >= _LEAST_IN_LONG_WORDS * letters
+
+
+def _is_long(word: str) -> bool:
+    return len(word) >= _LONG_WORD and (word.islower() or word.isupper() or word.istitle())
 
 
 def _is_data(text: str) -> bool:

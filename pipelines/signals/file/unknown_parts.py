@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -42,8 +42,8 @@ _DEFLATED_WITHIN = 200  # bytes of a chunk, as after a keyword
 def is_unknown_segment(segment: JpegSegment, payload: bytes) -> bool:
     """Whether a segment of a JPEG is an application's or of no known kind, and no reader's."""
     marker = segment.marker
-    may_speak = marker < 0xC0 or marker == 0xC8 or 0xE0 <= marker <= 0xFD
-    return may_speak and not any(
+    may_hold_text = marker < 0xC0 or marker == 0xC8 or 0xE0 <= marker <= 0xFD
+    return may_hold_text and not any(
         marker == own and payload.startswith(name) and length in (0, len(payload))
         for own, name, length in _READ_SEGMENTS
     )
@@ -92,7 +92,7 @@ def webp_unknown(data: bytes) -> Iterator[Found]:
             yield from _pieces(f"WebP {kind.decode('latin-1')!r}", data[start:end])
 
 
-def profiles_are_plain(profiles: Iterator[bytes], is_png: bool = False) -> bool:
+def profiles_are_plain(profiles: Iterable[bytes], is_png: bool = False) -> bool:
     """Whether no colour profile refuses anything; a few of them are in most files of a library.
 
     A phrase of the deal's own in a profile is found only in a file that is read in full.

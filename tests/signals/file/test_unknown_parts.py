@@ -1,4 +1,4 @@
-"""A refusal is heard in every part of a picture that no reader knows, and in colour profiles."""
+"""A refusal is found in every part of a picture that no reader knows, and in colour profiles."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _read(fmt: Format, data: bytes) -> set[Permission]:
 
 
 @pytest.mark.parametrize("place", _places(b""))
-def test_a_refusal_is_heard(place: str) -> None:
+def test_a_refusal_is_found(place: str) -> None:
     fmt, data = _places(NO)[place]
     assert may_state_rights(data, fmt)
     assert _read(fmt, data) == {Permission.DENY}
@@ -142,7 +142,32 @@ def test_tables_of_colours_say_nothing(gamma: float, dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["no AI use", "<x:rule>No AI training</x:rule>", '{"ai":"no AI training"}']
+    "text",
+    [
+        *("no AI use", "noAI: do not train", "no_ai_training=1;", "##NO AI TRAINING##"),
+        *("[[no AI training]]", "$$no AI training$$", "***NO AI TRAINING***"),
+        *("<x:rule>No AI training</x:rule>", "<a><b>No AI training</b></a>"),
+        *('{"ai":"no AI training"}', '{"a":[{"b":"no AI training"}]}'),
+        "AI training = prohibited | TDM = reserved",
+    ],
 )
-def test_short_refusals_among_bytes_are_heard(text: str) -> None:
+def test_short_refusals_among_bytes_are_found(text: str) -> None:
     assert _refusals(b"\1\2\0" + text.encode() + b"\0\xff\3") > 0
+
+
+@pytest.mark.parametrize("between", [b"\0", b"\0\0\0\0", b"\x0e", b"\0\0\0\x0e"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Data mining", "prohibited"), ("DataMining", "PROHIBITED"), ("ai_training", "denied")],
+)
+def test_a_name_and_its_value_are_one_text(name: str, value: str, between: bytes) -> None:
+    raw = name.encode() + between + value.encode()
+    assert _refusals(b"\1\2\3\4" + raw + b"\0\0\0") > 0
+    apart = name.encode() + bytes(200) + value.encode()
+    assert _refusals(apart) == 0
+
+
+@pytest.mark.parametrize("code_page", ["cp1252", "mac-roman"])
+def test_accents_of_a_code_page_keep_no_refusal_from_being_found(code_page: str) -> None:
+    said = "Pas d'entraînement d'IA sans accord préalable"
+    assert _refusals(b"\0\1" + said.encode(code_page) + b"\0") > 0
