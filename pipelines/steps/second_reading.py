@@ -1,9 +1,9 @@
 """Reads media again for the shards, and finds what changed on their servers since the first time.
 
-A web server or bucket is outside the agency's control: it may send other bytes, or state something else about rights,
-when a shard reads a file that its unit has read before. Such an asset is not delivered on the word
-of one of the two answers: the shard is given up, and the run repeats what it concerns
-(`steps.doubts`).
+A web server or bucket is outside the agency's control: it may send other bytes, or state
+something else about rights, when a shard reads a file that its unit has read before. Such an asset
+is not delivered on the word of one of the two answers: the shard is given up, and the run repeats
+what it concerns (`steps.doubts`).
 
 Files on this machine are the agency's own: one that changes stops the run (`steps.write`).
 """

@@ -1,4 +1,4 @@
-"""Rule 13: what the deal's profile needs of the catalogue, so that no media are read for nothing."""
+"""Rule 13: what the deal's profile needs of the catalogue, so that no media are read in vain."""
 
 from __future__ import annotations
 
