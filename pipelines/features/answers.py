@@ -15,7 +15,8 @@ from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unp
 from pipelines.media.clips import Clip
 from pipelines.media.colour_profiles import PROFILE_NAMES
 from pipelines.media.film import Film, FilmShot
-from pipelines.media.images import HashedImage, ImageFacts
+from pipelines.media.image_facts import ImageFacts
+from pipelines.media.images import HashedImage
 from pipelines.media.looks import Look, check_look
 from pipelines.media.phash import PerceptualSignature
 from pipelines.media.render_film import RenderedFilm

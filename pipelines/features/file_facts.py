@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.media.film import Film
 from pipelines.media.formats import Format
-from pipelines.media.images import ImageFacts
+from pipelines.media.image_facts import ImageFacts
 from schemas.file_facts import FileFacts
 
 

@@ -6,8 +6,8 @@ import hashlib
 from typing import Protocol
 
 from pipelines.features.guard import this_guard
+from pipelines.media.dimensions import fitted_size
 from pipelines.media.formats import Format, is_film, parse_format
-from pipelines.media.images import fitted_size
 from pipelines.media.limits import MediaLimits
 from pipelines.media.render import UNLIMITED_SIDE, RenderSettings
 from pipelines.media.render_film import FilmSettings, RenderedFilm

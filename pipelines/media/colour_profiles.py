@@ -1,4 +1,4 @@
-"""Judges ICC profiles: what they are called, and whether they change how a picture looks."""
+"""Judges ICC profiles, by name and by what they change in a picture, and applies them."""
 
 from __future__ import annotations
 
@@ -61,6 +61,28 @@ def judge_profile(profile: bytes) -> ColourProfile:
     named = next((name for start, name in _NAMES.items() if described.startswith(start)), OTHER)
     is_srgb = mode != "" and not changes
     return ColourProfile(SRGB if is_srgb else named, mode, changes)
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """Converts to sRGB by the embedded profile, if it is readable and fits the pixels.
+
+    Returns:
+        The image in RGB, and why the profile was not applied, or "".
+    """
+    if profile is None:
+        return image.convert("RGB"), ""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        profile_mode = judge_profile(profile).mode
+        if profile_mode == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if profile_mode != image.mode:
+            return image.convert("RGB"), "the profile is for another colour space"
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        return image.convert("RGB"), f"the profile cannot be applied: {error}"[:120]
+    return (converted or image).convert("RGB"), ""
 
 
 def _changes_colours(source: ImageCms.ImageCmsProfile, mode: str) -> bool:

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from pipelines.media.clip_packets import read_packets
-from pipelines.media.images import fitted_size
+from pipelines.media.dimensions import fitted_size
 from pipelines.media.open_film import (
     SIDEWAYS,
     check_stream,

@@ -11,10 +11,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from pipelines.media.dimensions import fitted_size
 from pipelines.media.film_index import (
     PacketIndex,
 )
-from pipelines.media.images import fitted_size
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.open_film import (
     displayed_size,

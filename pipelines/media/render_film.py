@@ -31,9 +31,9 @@ from pipelines.media.clip_packets import (
     read_packets,
     time_of,
 )
+from pipelines.media.dimensions import fitted_size
 from pipelines.media.encode_frames import AV1, VP9, Encoder, FilmCodec, FrameEncoder
 from pipelines.media.film_facts import audio_codec, bitrate_bps
-from pipelines.media.images import fitted_size
 from pipelines.media.open_film import (
     SIDEWAYS,
     check_stream,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from pipelines.media.images import fitted_size
+from pipelines.media.dimensions import fitted_size
 from pipelines.media.measures import measure_picture
 from pipelines.vision.faces import faces_model, find_faces
 from pipelines.vision.texts import FoundText, find_texts, text_area_milli, texts_model, watermark_in
