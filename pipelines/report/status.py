@@ -9,7 +9,8 @@ from rich.console import Console
 from pipelines.report.durations import seconds_text
 from pipelines.report.funnel import funnel
 from pipelines.run.counts import count_reasons
-from pipelines.run.status import Holder, RunState, RunStatus, StepProgress
+from pipelines.run.current_step import CurrentStep
+from pipelines.run.status import Holder, RunState, RunStatus
 from pipelines.run.step_names import STEP_NAMES
 from schemas.run_record import AttemptRecord
 
@@ -75,7 +76,7 @@ def _holder_lines(holder: Holder) -> Iterator[tuple[str, str]]:
     yield "Heartbeat", f"{seconds_text(status.age_s)} ago{sure}"
 
 
-def _step_lines(at: StepProgress) -> Iterator[tuple[str, str]]:
+def _step_lines(at: CurrentStep) -> Iterator[tuple[str, str]]:
     of = "" if at.of is None else f" of {at.of:,}"
     yield "Step", f"{STEP_NAMES[at.step]}: {at.done:,}{of} {at.noun} done"
     if at.rate is not None:

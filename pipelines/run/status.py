@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
 from pydantic import ValidationError
 
 from pipelines.run.counts import StepCounts
+from pipelines.run.current_step import CurrentStep, read_progress
 from pipelines.run.lease import DEFAULT_TIMING
 from pipelines.run.lease_record import (
     LeaseRecord,
@@ -20,19 +19,13 @@ from pipelines.run.lease_record import (
     latest_lease_record,
 )
 from pipelines.run.left_so_far import (
-    PlanOfShards,
-    counts_in,
-    first_line,
     parsed,
-    samples_in,
     text_of,
 )
-from pipelines.storage.store import ObjectInfo, Store
+from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import FairshardError, RunError
 from schemas.run_record import RunOutcome, RunRecord
-
-_READERS = 8  # receipts that are read at once
 
 
 class RunState(StrEnum):
@@ -61,33 +54,16 @@ class Holder:
     status: LeaseStatus
     since_s: float
 
-
-@dataclass(frozen=True)
-class StepProgress:
-    """The step that a run is at.
-
-    Attributes:
-        step: Its name.
-        noun: What its pieces are.
-        done: How many of them are done.
-        of: How many there are; None while that is not known.
-        assets_left: How many assets are left to do in the step; None if that is not known.
-        rate: Assets a second in this attempt; None until some are done.
-    """
-
-    step: str
-    noun: str
-    done: int
-    of: int | None = None
-    assets_left: int | None = None
-    rate: float | None = None
-
-    @property
-    def left_s(self) -> float | None:
-        """How long the step still takes at this rate, in seconds; None if it is not known."""
-        if self.rate is None or self.assets_left is None:
-            return None
-        return self.assets_left / self.rate
+    def to_json(self) -> dict[str, object]:
+        """Returns it as JSON data."""
+        return {
+            "host": self.record.holder.host,
+            "process": self.record.holder.pid,
+            "alive": self.status.held,
+            "certain": self.status.certain,
+            "heartbeat_age_s": round(self.status.age_s, 1),
+            "elapsed_s": round(self.since_s, 1),
+        }
 
 
 @dataclass(frozen=True)
@@ -114,7 +90,7 @@ class RunStatus:
     state: RunState
     delivery: str
     steps: dict[str, StepCounts]
-    at: StepProgress | None
+    at: CurrentStep | None
     holder: Holder | None
     command: str = ""
     record: RunRecord | None = None
@@ -135,27 +111,8 @@ class RunStatus:
             "state": self.state.value,
             "delivery": self.delivery if self.state is RunState.DELIVERED else None,
             "steps": {name: counts.to_json() for name, counts in self.steps.items()},
-            "at": None
-            if at is None
-            else {
-                "step": at.step,
-                "pieces": at.noun,
-                "done": at.done,
-                "of": at.of,
-                "assets_left": at.assets_left,
-                "assets_per_s": at.rate,
-                "left_s": at.left_s,
-            },
-            "holder": None
-            if holder is None
-            else {
-                "host": holder.record.holder.host,
-                "process": holder.record.holder.pid,
-                "alive": holder.status.held,
-                "certain": holder.status.certain,
-                "heartbeat_age_s": round(holder.status.age_s, 1),
-                "elapsed_s": round(holder.since_s, 1),
-            },
+            "at": None if at is None else at.to_json(),
+            "holder": None if holder is None else holder.to_json(),
             "continue_with": self.command if not self.is_well else None,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
             "error": None
@@ -190,7 +147,7 @@ def read_status(store: Store, deal_id: str, version: str) -> RunStatus:
     if state is not RunState.DELIVERED and started is not None:
         since_s = now_s - holder.since_s if holder is not None else 0.0
         with contextlib.suppress(FileNotFoundError):  # it has just ended
-            steps, at = _read_work(store, work, found, since_s, now_s)
+            steps, at = read_progress(store, work, found, since_s, now_s)
     return RunStatus(
         deal_id,
         version,
@@ -273,77 +230,3 @@ def _state(holder: Holder | None, published: bool, record: RunRecord | None) -> 
         return RunState.INTERRUPTED
     ended = record.outcome is RunOutcome.UNDELIVERED
     return RunState.UNDELIVERED if ended else RunState.FAILED
-
-
-def _read_work(
-    store: Store, work: str, found: dict[str, ObjectInfo], since_s: float, now_s: float
-) -> tuple[dict[str, StepCounts], StepProgress]:
-    """Reads a work area: the counts so far, and the step that the run is at.
-
-    Args:
-        store: The output.
-        work: Key prefix of the work area.
-        found: What is in it, by name.
-        since_s: When this attempt began, by the store's clock.
-        now_s: The time by the store's clock.
-    """
-    batches = [name for name in found if name.startswith("batches/")]
-    if "verdict.json" not in found:
-        return {}, StepProgress("read", "batches", len(batches))
-    steps = {"read": parsed(store, f"{work}/verdict.json", counts_in("counts"))}
-    if "screen.json" not in found:
-        of_batch = ("cleared/", "refused/", "agency/decisions/screen-")
-        done = {_batch(name) for name in found if name.startswith(of_batch)}
-        return steps, StepProgress("screen", "batches", len(done), len(batches))
-    steps["screen"], units_of = parsed(
-        store, f"{work}/screen.json", lambda value: (StepCounts.from_json(value), value["units"])
-    )
-    if "plan.json" not in found:
-        begun_s = max(since_s, found["screen.json"].modified_s)
-        steps["enrich"], recent = _read_units(store, work, found, begun_s)
-        left = steps["screen"].passed - steps["enrich"].entered
-        rate = _rate(recent, now_s, begun_s)
-        units = sum(_is_receipt(name, "units") for name in found)
-        return steps, StepProgress("enrich", "units", units, units_of, left, rate)
-    plan = parsed(store, f"{work}/plan.json", PlanOfShards.of)
-    steps |= {"enrich": plan.enrich, "select": plan.select}
-    if plan.stopped:
-        return steps, StepProgress("publish", "shards", 0, plan.shards)
-    shards = [one for name, one in found.items() if _is_receipt(name, "shards")]
-    begun_s = max(since_s, found["plan.json"].modified_s)
-    samples = [(one.modified_s, parsed(store, one.key, samples_in)) for one in shards]
-    written = sum(count for _, count in samples)
-    steps["write"] = StepCounts(entered=written, passed=written)
-    if len(shards) == plan.shards:
-        return steps, StepProgress("publish", "shards", len(shards), plan.shards)
-    rate = _rate(sum(count for at_s, count in samples if at_s >= begun_s), now_s, begun_s)
-    left = steps["select"].passed - written
-    return steps, StepProgress("write", "shards", len(shards), plan.shards, left, rate)
-
-
-def _batch(name: str) -> str:
-    """Returns the name of the batch of which screening left a file."""
-    return name.rpartition("/")[2].partition(".")[0].removeprefix("screen-")
-
-
-def _read_units(
-    store: Store, work: str, found: dict[str, ObjectInfo], since_s: float
-) -> tuple[StepCounts, int]:
-    """Returns the counts of the units that are done, and their assets of this attempt."""
-    total, recent = StepCounts(), 0
-    units = [one for name, one in found.items() if _is_receipt(name, "units")]
-    keys = [one.key for one in units]
-    with ThreadPoolExecutor(_READERS) as threads:  # there may be thousands
-        read = partial(parsed, store, parse=counts_in("counts"), read=first_line)
-        for one, counts in zip(units, threads.map(read, keys), strict=True):
-            total.add(counts)
-            recent += counts.entered if one.modified_s >= since_s else 0
-    return total, recent
-
-
-def _is_receipt(name: str, folder: str) -> bool:
-    return name.startswith(f"{folder}/") and name.endswith(".json")
-
-
-def _rate(assets: int, now_s: float, since_s: float) -> float | None:
-    return assets / (now_s - since_s) if assets and now_s > since_s else None
