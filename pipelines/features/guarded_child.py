@@ -1,6 +1,7 @@
 """A child process that answers requests about files, restarted whenever it dies.
 
-Only the child can crash, hang or exhaust memory; what is asked of it stands in `guard`.
+Only the child can crash, hang or exhaust memory. The modules `guard_*` hold what it is asked, and
+`child_*` how it answers.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ import weakref
 
 from pipelines.features.answers import failure_answer
 from pipelines.features.pipe_messages import (
+    BYTES_PER_PIXEL,
     Blob,
     Channel,
     Header,
     PipeMessageError,
     SharedMemory,
 )
-from pipelines.media.limits import MediaLimits
+from pipelines.media.limits import MAX_SHOTS, MediaLimits
 from pipelines.process.isolated import python_command
 from pipelines.signals.file.trust import TrustLists
 from pipelines.storage.progress import note_amount, timing
 from schemas.errors import BadRecord, RunError
 from schemas.reasons import Reason
 
+MAX_CLIP_GROWTH = 16  # by which what is encoded again may be larger than its film
+MAX_ADDED_BYTES = 1 << 20  # what new metadata may add to a file
 _START_TIMEOUT_S = 120.0
 _ATTEMPTS = 2
 # The child inherits nothing of the parent's environment, so that a compromised decoder finds no
@@ -176,6 +180,11 @@ class GuardedChild:
         if code is not None and code < 0:
             return f"the child crashed: signal {-code}", False
         return f"the child crashed: exit code {code}", False
+
+
+def max_pixel_bytes(limits: MediaLimits) -> int:
+    """Returns the size of the largest answer with a film's pictures."""
+    return BYTES_PER_PIXEL * limits.side**2 * (limits.sample_frames + MAX_SHOTS)
 
 
 def _channel(process: subprocess.Popen[bytes], shared: SharedMemory | None) -> Channel:

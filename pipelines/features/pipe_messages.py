@@ -22,6 +22,7 @@ from PIL import Image
 Header = dict[str, Any]
 # Valid until the next message; bytes if they came by the pipe.
 Blob = bytes | memoryview
+Answer = tuple[Header, list[bytes]]  # what the child sends: a header, and files or pixels
 
 _LENGTH = struct.Struct(">I")
 _MAX_HEADER_BYTES = 1 << 24
