@@ -12,17 +12,15 @@ import apache_beam as beam
 from pipelines.run.failures import recorded_failure
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardSpec
-from pipelines.steps.doubts import has_doubts, start_over
-from pipelines.steps.runner import Graph, run_graph
-from pipelines.steps.transforms import (
+from pipelines.steps.catalogue_transforms import (
     CountScreened,
-    EnrichAssets,
     JudgeCatalogue,
     ReadCatalogue,
     ScreenRights,
-    SelectSamples,
-    WriteShards,
 )
+from pipelines.steps.doubts import has_doubts, start_over
+from pipelines.steps.media_transforms import EnrichAssets, SelectSamples, WriteShards
+from pipelines.steps.runner import Graph, run_graph
 from pipelines.storage.store import Store
 
 

@@ -32,6 +32,12 @@ from pipelines.run.prepare import prepare_job
 from pipelines.run.receipts import ScreenReceipt, UnitReceipt
 from pipelines.run.request import JobRequest
 from pipelines.steps import graph
+from pipelines.steps.catalogue_transforms import (
+    CountScreened,
+    JudgeCatalogue,
+    ReadCatalogue,
+    ScreenRights,
+)
 from pipelines.steps.enrich import enrich_unit
 from pipelines.steps.graph import build_graph
 from pipelines.steps.package import package
@@ -40,7 +46,6 @@ from pipelines.steps.runner import run_graph
 from pipelines.steps.screen import load_index, screen_stored_batch
 from pipelines.steps.second_reading import SecondReader
 from pipelines.steps.select import plan_run
-from pipelines.steps.transforms import CountScreened, JudgeCatalogue, ReadCatalogue, ScreenRights
 from pipelines.steps.units import UnitTables
 from pipelines.steps.write import write_shard
 from pipelines.storage.open import open_store
