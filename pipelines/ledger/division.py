@@ -53,8 +53,7 @@ def divide(
         total_minor: The amount in minor units, zero or more, of any size.
         weights: Weights by payee, zero or more, of any size; not all zero.
         carried: What earlier pools left, usually from -1 to 1; nothing for payees that are not in
-            it.
-            Payees who have no weight here are left out of the result.
+            it. Payees who have no weight here are left out of the result.
         tie_key: Key of the hash that decides ties, such as the deal's salt.
 
     Raises:
@@ -69,41 +68,15 @@ def divide(
         {'a': 1, 'b': 0}
     """
     whole = _check(total_minor, weights, carried)
-    parts: list[int] = []
-    remainders: list[int] = []
-    denominators: list[int] = []
-    for name, weight in weights.items():
-        left = carried.get(name, _NOTHING)
-        target = total_minor * weight * left.denominator + left.numerator * whole
-        denominator = whole * left.denominator
-        part, remainder = divmod(target, denominator)
-        parts.append(part)
-        remainders.append(remainder)
-        denominators.append(denominator)
-    names = list(weights)
-    credits = [max(part, 0) for part in parts]
-    unpaid = total_minor - sum(credits)
-    if unpaid > 0:
-        may_gain = [
-            at
-            for at, remainder in enumerate(remainders)
-            if parts[at] > 0 or (parts[at] == 0 and remainder)
-        ]
-        for at in _largest(may_gain, unpaid, remainders, denominators, names, tie_key):
-            credits[at] += 1
-    elif unpaid < 0:  # only who is due a whole number can go without one unit of it
-        may_lose = [
-            at for at, remainder in enumerate(remainders) if not remainder and parts[at] > 0
-        ]
-        for at in _largest(may_lose, -unpaid, remainders, denominators, names, tie_key):
-            credits[at] -= 1
+    due = _amounts_due(total_minor, whole, weights, carried)
+    credits = _credits(total_minor, due, tie_key)
     left_over = {
         name: Fraction((part - credit) * denominator + remainder, denominator)
         for name, part, credit, remainder, denominator in zip(
-            names, parts, credits, remainders, denominators, strict=True
+            due.names, due.parts, credits, due.remainders, due.denominators, strict=True
         )
     }
-    given = dict(zip(names, credits, strict=True))
+    given = dict(zip(due.names, credits, strict=True))
     return Division(given, left_over, total_minor - sum(credits))
 
 
@@ -142,13 +115,55 @@ def tie_hash(tie_key: bytes, payee: str) -> bytes:
     return hmac.digest(tie_key, _TIE + encode(payee), "sha256")
 
 
+@dataclass(frozen=True)
+class _AmountsDue:
+    """The targets of all payees, in their order: parts plus remainders over denominators."""
+
+    names: list[str]
+    parts: list[int]
+    remainders: list[int]
+    denominators: list[int]
+
+
+def _amounts_due(
+    total_minor: int, whole: int, weights: Mapping[str, int], carried: Mapping[str, Fraction]
+) -> _AmountsDue:
+    due = _AmountsDue(list(weights), [], [], [])
+    for name, weight in weights.items():
+        left = carried.get(name, _NOTHING)
+        target = total_minor * weight * left.denominator + left.numerator * whole
+        denominator = whole * left.denominator
+        part, remainder = divmod(target, denominator)
+        due.parts.append(part)
+        due.remainders.append(remainder)
+        due.denominators.append(denominator)
+    return due
+
+
+def _credits(total_minor: int, due: _AmountsDue, tie_key: bytes) -> list[int]:
+    """Returns what each payee gets: the floor of their target, give or take one unit."""
+    parts, remainders = due.parts, due.remainders
+    credits = [max(part, 0) for part in parts]
+    unpaid = total_minor - sum(credits)
+    if unpaid > 0:
+        may_gain = [
+            at
+            for at, remainder in enumerate(remainders)
+            if parts[at] > 0 or (parts[at] == 0 and remainder)
+        ]
+        for at in _largest(may_gain, unpaid, due, tie_key):
+            credits[at] += 1
+    elif unpaid < 0:  # only who is due a whole number can go without one unit of it
+        may_lose = [
+            at for at, remainder in enumerate(remainders) if not remainder and parts[at] > 0
+        ]
+        for at in _largest(may_lose, -unpaid, due, tie_key):
+            credits[at] -= 1
+    return credits
+
+
 def _largest(
-    candidates: Sequence[int],
-    count: int,
-    remainders: Sequence[int],
-    denominators: Sequence[int],
-    names: Sequence[str],
-    tie_key: bytes,
+    candidates: Sequence[int], count: int, due: _AmountsDue, tie_key: bytes
 ) -> Sequence[int]:
     """Returns the `count` candidates with the largest remainders; fewer if there are fewer.
 
@@ -156,6 +171,7 @@ def _largest(
     """
     if len(candidates) <= count:
         return candidates
+    remainders, denominators = due.remainders, due.denominators
     same = len(set(denominators)) == 1  # then the remainders themselves can be compared
     keys = [
         remainders[at] if same else (remainders[at] << _KEY_BITS) // denominators[at]
@@ -165,7 +181,7 @@ def _largest(
     chosen = [at for at, key in zip(candidates, keys, strict=True) if key > last]
     close = [at for at, key in zip(candidates, keys, strict=True) if key == last]
     exact = {at: 0 if same else Fraction(remainders[at], denominators[at]) for at in close}
-    close.sort(key=lambda at: (-exact[at], tie_hash(tie_key, names[at])))
+    close.sort(key=lambda at: (-exact[at], tie_hash(tie_key, due.names[at])))
     return chosen + close[: count - len(chosen)]
 
 
