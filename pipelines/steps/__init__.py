@@ -11,3 +11,5 @@ leave_out("apache_beam", "pandas", "apache_beam.io.gcp.bigquery")
 leave_out("apache_beam.io.mongodbio", "bson", "pymongo")
 # Beam imports it with its client for HTTP, which looks into it when a server asks for a password.
 postpone("httplib2.auth")
+# Beam's own client for S3, which only reading the options of another engine may need.
+postpone("boto3")

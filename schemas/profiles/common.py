@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from schemas.profiles.described import DescribedModel
 from schemas.profiles.file_fields import PictureFileFields
 
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -27,12 +28,8 @@ OptionalMilli = Annotated[int, Field(ge=-1, le=1_000)]
 PictureFormat = Literal["jpg", "png", "webp", "tif", "gif", "avif"]
 
 
-class SampleFields(BaseModel):
+class SampleFields(DescribedModel):
     """A part of a sample: every field required, of one type, and no other field."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
 
 
 CaptionSourceName = Literal["title", "description", "keywords", "model", "zero-shot"]

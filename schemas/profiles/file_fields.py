@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from schemas.profiles.described import DescribedModel
 
 _MOST = 2**31 - 1
 
 
-class FileFields(BaseModel):
+class FileFields(DescribedModel):
     """What both pictures and films say."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
 
     original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Digest of the agency's file; `media_sha256` if it is delivered as it is."""

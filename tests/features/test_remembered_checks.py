@@ -140,7 +140,7 @@ from pipelines.cli import main
 code = main(sys.argv[1:])
 assert code == 0, code
 slow = "apache_beam.io.gcp.bigquery bson great_expectations open_clip openpyxl pandas pymongo"
-slow += " pyparsing scipy.stats._stats_py torch torchvision"
+slow += " boto3.session pyparsing scipy.stats._stats_py torch torchvision"
 print([name for name in slow.split() if name in sys.modules])
 """
 
