@@ -11,6 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
@@ -77,7 +78,16 @@ def package(
         with observing(store, held, tell) as observed:
             _begin(store, held, command)
             result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
-            record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
+            record_delivery(
+                store,
+                key,
+                job.deal.deal_id,
+                job.version,
+                job.as_of,
+                just_made=True,
+                log=log,
+                meanwhile=partial(store.delete_prefix, job.work),
+            )
             announce(store, job.deal.deal_id, key.signer, job.as_of)
             again = "It is published: run the same fairshard revoke again now."
             check_removals(store, job, key, again)
