@@ -48,6 +48,7 @@ def append_record(
     recorded_at: str,
     make: MakeRecord,
     on_created: Callable[[int], object] = lambda _: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Record:
     """Appends the record of an event, or returns the one that exists.
 
@@ -59,6 +60,7 @@ def append_record(
         make: Returns the content.
         on_created: Called with the record's index if this call wrote it, and not another process
             that recorded the same event at the same time.
+        meanwhile: Called each time a record was written and it is not known yet whether it stays.
 
     Raises:
         RunError: If the log was forked, rolled back or altered, or is signed by another key.
@@ -66,7 +68,21 @@ def append_record(
     """
     log.refresh()
     _use_key(log, recorded_at)
-    return _append(log, kind, event, recorded_at, make, on_created)
+    return _append(log, kind, event, recorded_at, make, on_created, meanwhile)
+
+
+def begin_log(log: AgencyLog, recorded_at: str) -> None:
+    """Writes the first record of a log that has none; see `AgencyLog.write_record`.
+
+    Whoever appends another one later then need not wait to see whether this one stays.
+
+    Args:
+        log: The log, just opened or refreshed.
+        recorded_at: ISO 8601 instant of the first event that will be recorded.
+    """
+    if log.size == 0:
+        event, make = _first(log)
+        log.write_record(_record(log, Kind.KEY, event, recorded_at, make))
 
 
 def _append(
@@ -76,6 +92,7 @@ def _append(
     recorded_at: str,
     make: MakeRecord,
     on_created: Callable[[int], object] = lambda _: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Record:
     for _ in range(_MAX_ATTEMPTS):
         found = log.books.index_of(event)
@@ -84,26 +101,35 @@ def _append(
             if record.event != event:
                 raise _wrong_mark(event, found)
             return record
-        index = log.size
-        new = make(index, log.sets)
-        salt = log.salt if index else log.key.salt
-        record = Record(
-            index,
-            kind,
-            recorded_at,
-            {**new.public, **new.sets.fields()},
-            {**new.private, "event": list(event)},
-            item_salt(salt, Domain.RECORD, str(index), *event),
-        )
-        record.leaf()  # refuses what cannot be written before anything is
-        if log.books.create_record(index, record.to_bytes()):
-            on_created(index)
+        record = _record(log, kind, event, recorded_at, make)
+        if log.write_record(record):
+            on_created(record.index)
+        meanwhile()
         log.refresh()  # reads whichever record has the index
     raise RunError(
         "The record cannot be appended to the agency's log",
         f"{_MAX_ATTEMPTS} other records were appended first",
         "Run again when other commands have finished.",
     )
+
+
+def _record(
+    log: AgencyLog, kind: Kind, event: tuple[str, ...], recorded_at: str, make: MakeRecord
+) -> Record:
+    """Returns the record that an event has if it is the log's next one."""
+    index = log.size
+    new = make(index, log.sets)
+    salt = log.salt if index else log.key.salt
+    record = Record(
+        index,
+        kind,
+        recorded_at,
+        {**new.public, **new.sets.fields()},
+        {**new.private, "event": list(event)},
+        item_salt(salt, Domain.RECORD, str(index), *event),
+    )
+    record.leaf()  # refuses what cannot be written before anything is
+    return record
 
 
 def _wrong_mark(event: tuple[str, ...], index: int) -> RunError:
@@ -115,13 +141,19 @@ def _wrong_mark(event: tuple[str, ...], index: int) -> RunError:
     )
 
 
+def _first(log: AgencyLog) -> tuple[tuple[str, ...], MakeRecord]:
+    """Returns the event and the content of a log's first record."""
+    key = first_key(log.key.signer, log.key.salt)
+    begun = NewRecord(key.fields(), {"salt": log.key.salt.hex()}, AllSets())
+    return ("key", "first"), lambda _, __: begun
+
+
 def _use_key(log: AgencyLog, recorded_at: str) -> None:
     """Begins the log, or hands it over to the key if another one has signed it so far."""
     signer, previous = log.key.signer, log.key.previous
     if log.size == 0:
-        first = first_key(signer, log.key.salt)
-        begun = NewRecord(first.fields(), {"salt": log.key.salt.hex()}, AllSets())
-        _append(log, Kind.KEY, ("key", "first"), recorded_at, lambda _, __: begun)
+        first, begin = _first(log)
+        _append(log, Kind.KEY, first, recorded_at, begin)
     if log.vkey == signer.vkey:
         return
     if previous is None or previous.vkey != log.vkey:

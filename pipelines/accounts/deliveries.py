@@ -50,6 +50,8 @@ def record_delivery(
     version: str,
     recorded_at: datetime,
     just_made: bool = False,
+    log: AgencyLog | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Record:
     """Appends the record of a published version, or returns the one that exists.
 
@@ -61,6 +63,8 @@ def record_delivery(
         recorded_at: The run's `as_of`, or the day of the patch.
         just_made: Whether the caller has just written the version's pool; otherwise it is compared
             with what was signed before it is taken over.
+        log: The agency's log; opened if it is not given.
+        meanwhile: Called once, if possible while it is not known yet whether the record stays.
 
     Raises:
         RunError: If the log was forked, rolled back or altered, or is signed by another key; or if
@@ -68,7 +72,7 @@ def record_delivery(
     """
     data = store.read_bytes(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}")
     manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()  # 1
-    log = open_log(store, key)
+    log = open_log(store, key) if log is None else log
     event = (str(Kind.DELIVERY), manifest.delivery, digest)
     agency = layout.agency_prefix(deal_id, version)
 
@@ -88,11 +92,17 @@ def record_delivery(
             private[RENDITIONS_SHA256] = renditions
         return NewRecord(public | named, private, following)
 
-    known = log.books.index_of(event)
-    if not just_made and known is None and store.exists(f"{agency}/{layout.POOL}"):
+    if (
+        not just_made
+        and log.books.index_of(event) is None
+        and store.exists(f"{agency}/{layout.POOL}")
+    ):
         check_pool(store, Published(deal_id, version, manifest, digest), log.openers)
 
-    record = append_record(log, Kind.DELIVERY, event, recorded_at.isoformat(), make)  # 5
+    once = cache(meanwhile)
+    at = recorded_at.isoformat()
+    record = append_record(log, Kind.DELIVERY, event, at, make, meanwhile=once)  # 5
+    once()
     _attest(store, log, manifest, digest, record)  # 6
     return record
 

@@ -14,7 +14,6 @@ appends meanwhile is not taken for somebody who altered the log.
 from __future__ import annotations
 
 import sys
-import time
 
 from pipelines.accounts.books import Books
 from pipelines.accounts.kept_salts import Opener, kept_salts
@@ -39,6 +38,7 @@ from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.record import AllSets, Kind, Record, all_sets_of, read_leaf, read_record
 from pipelines.ledger.signed_note import sign_checkpoint
 from pipelines.ledger.tile_proof import PublishedLog
+from pipelines.storage.settling import Settling
 from pipelines.storage.store import Store
 from schemas import layout
 from schemas.errors import RunError
@@ -75,6 +75,7 @@ class AgencyLog:
         self._edge: LogEdge | None = None
         self._loaded: list[Record] = []
         self._published = PublishedLog(0, b"", self.read)
+        self._settling = Settling(store)
 
     @property
     def size(self) -> int:
@@ -131,6 +132,16 @@ class AgencyLog:
         if record.leaf() != self._leaf_bytes(index):
             raise changed_record(index, self.checkpoint)
         return record
+
+    def write_record(self, record: Record) -> bool:
+        """Writes a record unless its index is taken; `refresh` tells which one has the index.
+
+        Returns:
+            Whether this call is known to have written it.
+        """
+        created = self.books.create_record(record.index, record.to_bytes())
+        self._settling.see(self.books.record_key(record.index))
+        return created
 
     def refresh(self) -> None:
         """Reads what was appended meanwhile, and completes tiles and checkpoint.
@@ -226,9 +237,10 @@ class AgencyLog:
         """Reads the records from an index on, once no other process can still replace one."""
         found: list[bytes] = []
         while (data := self.books.record_bytes(first + len(found))) is not None:
+            self._settling.see(self.books.record_key(first + len(found)))
             found.append(data)
         if found and self._store.settle_s:
-            time.sleep(self._store.settle_s)
+            self._settling.wait(self.books.record_key(first + at) for at in range(len(found)))
             found = [self.books.record_bytes(first + at) or b"" for at in range(len(found))]
         return [read_record(data, first + at) for at, data in enumerate(found)]
 

@@ -7,8 +7,11 @@ a byte that flipped on its disk with status 200.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
 
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
@@ -21,8 +24,35 @@ from schemas.manifest import FileRecord
 _READ_THREADS = 4
 
 
+@contextmanager
+def rechecking(
+    store: Store, job: Job, receipts: Sequence[ShardReceipt]
+) -> Iterator[Callable[[], None]]:
+    """Checks shards with `recheck_shards` while the block runs, if they must be read again.
+
+    Yields:
+        A function that waits for the result, which the block must call before it signs anything.
+        Sizes are only then looked at.
+    """
+    if not store.is_remote:
+        yield partial(recheck_shards, store, job, receipts)
+        return
+    ended = Event()
+    with ThreadPoolExecutor(1, "recheck") as pool:
+        checked = pool.submit(recheck_shards, store, job, receipts, ended=ended)
+        try:
+            yield checked.result
+        finally:
+            ended.set()
+
+
 def recheck_shards(
-    store: Store, job: Job, receipts: Sequence[ShardReceipt], *, reread: bool | None = None
+    store: Store,
+    job: Job,
+    receipts: Sequence[ShardReceipt],
+    *,
+    reread: bool | None = None,
+    ended: Event | None = None,
 ) -> None:
     """Checks the size of every shard file, and in a remote store its digest too.
 
@@ -33,6 +63,7 @@ def recheck_shards(
         job: The run.
         receipts: The receipts of the written shards.
         reread: Whether to read the shards again; None means only if `store.is_remote`.
+        ended: Set when nobody waits for the result any more; no further file is then looked at.
 
     Raises:
         RunError: If shards differ from what was written; it names them.
@@ -43,6 +74,8 @@ def recheck_shards(
     def check(receipt: ShardReceipt) -> list[str]:
         differences = []
         for file in (receipt.tar, *receipt.files):
+            if ended is not None and ended.is_set():
+                return []
             difference = _difference(store, f"{job.delivery}/{file.path}", file, must_read)
             if difference:
                 differences.append(f"{file.path}: {difference}")

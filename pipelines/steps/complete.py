@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pipelines.accounts.append import begin_log
 from pipelines.accounts.carried import carried_to
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog
 from pipelines.accounts.removed import read_removed
 from pipelines.catalogue.account import Reading, TableCount, account_for
 from pipelines.catalogue.read import read_table
+from pipelines.delivery.recheck import rechecking
 from pipelines.ledger.payees import read_payees
 from pipelines.ledger.signed_note import Signer
 from pipelines.run.costs import total_cost
@@ -75,7 +77,7 @@ def publish_run(
     log: AgencyLog,
     observed: Observed,
 ) -> PackageResult:
-    """Records attribution and publishes the delivery.
+    """Records attribution and publishes the delivery; the run's work area stays.
 
     Args:
         store: The output.
@@ -100,6 +102,7 @@ def publish_run(
     payees = read_payees(read_table(job.catalogue, "contributors"))
     log.refresh()  # others may have recorded removals and pools since the run began
     check_removals(store, job, log.key, "Nothing was published. Run the same command again.")
+    begin_log(log, job.as_of.isoformat())  # long before the delivery is recorded after it
     carried = carried_to(
         log,
         layout.delivery_id(job.deal.deal_id, job.version),
@@ -107,12 +110,12 @@ def publish_run(
         "" if replaced is None else replaced.delivery,
     )
     noted = NotedStore(store)
-    attribution = record_attribution(noted, job, signer, shards, replaced, payees, carried)
-    manifest = publish_delivery(
-        noted, job, signer, receipts, attribution, lease.confirm, noted.sha256_of
-    )
+    with rechecking(store, job, receipts) as recheck:
+        attribution = record_attribution(noted, job, signer, shards, replaced, payees, carried)
+        manifest = publish_delivery(
+            noted, job, signer, receipts, attribution, recheck, lease.confirm, noted.sha256_of
+        )
     observed.delivered = manifest.end
-    store.delete_prefix(job.work)
     return PackageResult(
         manifest,
         attribution,

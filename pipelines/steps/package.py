@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
@@ -32,6 +33,7 @@ from pipelines.steps.graph import run_until_settled
 from pipelines.steps.observe import Tell, observing, run_record
 from pipelines.steps.publish import publish_agency, publish_reading
 from pipelines.steps.reconcile import RunCounts, fault_of, read_counts
+from pipelines.steps.worker_origin import kept_origin, workers_to_come
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
@@ -72,16 +74,31 @@ def package(
     if replaced is None:
         replaced = after_removals(log, read_replaced(store, job, key.signer.vkey))
     hold = hold_version(store, job.deal.deal_id, job.version, job.run_id, take_over=take_over)
-    with hold as lease, _frozen_gc():
+    with _workers_to_come(job), hold as lease, _frozen_gc():
         held = replace(job, lease_record=lease.lease_record)
         with observing(store, held, tell) as observed:
             _begin(store, held, command)
             result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
-            record_delivery(store, key, job.deal.deal_id, job.version, job.as_of, just_made=True)
+            record_delivery(
+                store,
+                key,
+                job.deal.deal_id,
+                job.version,
+                job.as_of,
+                just_made=True,
+                log=log,
+                meanwhile=partial(store.delete_prefix, job.work),
+            )
             announce(store, job.deal.deal_id, key.signer, job.as_of)
             again = "It is published: run the same fairshard revoke again now."
             check_removals(store, job, key, again)
         return replace(result, run=run_record(held, observed))
+
+
+def _workers_to_come(job: Job) -> AbstractContextManager[object]:
+    """Starts what workers are forked from, unless the command has, while the lease is acquired."""
+    is_started = kept_origin() is not None or job.beam_options  # other engines have their workers
+    return workers_to_come(1 if is_started else job.workers, job.debug)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
-from pipelines.delivery.recheck import recheck_shards
 from pipelines.format.manifest import (
     checksums,
     checksums_record,
@@ -149,6 +148,7 @@ def publish_delivery(
     signer: Signer,
     receipts: Sequence[ShardReceipt],
     attribution: Attribution,
+    recheck: Callable[[], None],
     confirm: Callable[[], None] | None = None,
     known: DigestOf = _unknown,
 ) -> Manifest:
@@ -160,6 +160,7 @@ def publish_delivery(
         signer: The agency's key.
         receipts: The shards' receipts, in the shards' order.
         attribution: The ledger's totals.
+        recheck: Called before anything is signed; raises if a shard is not what was written.
         confirm: Called right before the manifest is written; raises if this run may not publish.
         known: Returns the sha256 of a listed object that this run wrote and the store has, or "".
 
@@ -170,7 +171,7 @@ def publish_delivery(
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
     write_rights(store, job, signer.vkey, receipts)
-    recheck_shards(store, job, receipts)
+    recheck()
     files = write_checksums(store, job, _list_files(store, job, receipts, known))
     terms = job.deal.terms_json()
     opening = terms_opening(job.salt, job.deal.deal_id, terms, job.terms_file)

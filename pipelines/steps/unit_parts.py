@@ -16,13 +16,14 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.run.job import Job
-from pipelines.steps.units import read_file, write_file
+from pipelines.steps.units import is_kept, read_file, write_file
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_line, parquet_bytes, parquet_columns
@@ -81,13 +82,37 @@ def read_record(store: Store, job: Job, unit: int) -> Record | None:
 
     An earlier release kept the tables elsewhere; its units are enriched again.
     """
-    if not store.exists(commit_key(job, unit)):
+    if not _is_committed(store, job, commit_key(job, unit)):
         return None
     first = read_file(store, job, commit_key(job, unit)).partition(b"\n")[0]
     if first == b"{":
         return None
     record: Record = json.loads(first)
     return record
+
+
+def _is_committed(store: Store, job: Job, key: str) -> bool:
+    """Returns whether a unit's commit record is there.
+
+    Of a bucket, each process lists all records once in a round, rather than ask for each unit. It
+    does not see what others commit later. An engine gives a unit to only one of them; if that one
+    dies, another enriches the unit again, with the same result.
+    """
+    held = job.lease_record
+    if held is None or not store.is_remote:
+        return store.exists(key)
+    if is_kept(store, job, key):
+        return True
+    listed = _listed(held.token, job.round)
+    if job.work not in listed:
+        listed[job.work] = {found.key for found in store.list(f"{job.work}/units")}
+    return key in listed[job.work]
+
+
+@lru_cache(maxsize=1)
+def _listed(attempt: str, rounds: int) -> dict[str, set[str]]:
+    """Returns where this process keeps the list of a round of an attempt, by its work area."""
+    return {}
 
 
 def read_statements(store: Store, job: Job, unit: int) -> dict[str, dict[str, object]]:

@@ -53,6 +53,11 @@ def read_file(store: Store, job: Job, key: str) -> bytes:
     return _recent(job).read(store, key)
 
 
+def is_kept(store: Store, job: Job, key: str) -> bool:
+    """Returns whether this process has a file of a unit."""
+    return _recent(job).get(store, key) is not None
+
+
 def unit_key(job: Job, unit: int) -> str:
     """Returns the key of a unit's table in the store."""
     return f"{job.work}/units/{unit_name(unit)}.parquet"

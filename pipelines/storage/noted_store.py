@@ -5,15 +5,18 @@ from __future__ import annotations
 import builtins
 import hashlib
 import threading
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO
 
 from pipelines.storage.store import ObjectInfo, Sink, Store, Stray, UnfinishedWrite
 
+# A larger object may have been sent in parts, and no ETag of such an object is an MD5.
+_NOTED_BYTES = 16 << 20
+
 
 class NotedStore:
-    """A `Store`, and the digests of the objects that `write_bytes` wrote to it.
+    """A `Store`, and the digests of the objects that were written through it.
 
     Every method does what the store's own does. It is no subclass of the protocol, whose bodies
     would stand for a method that is forgotten here; the type checker would name it.
@@ -95,13 +98,25 @@ class NotedStore:
         """See `Store.write_bytes`."""
         self._store.write_bytes(key, data, private=private)
         if self._store.is_remote:
-            md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            with self._lock:
-                self._digests[key] = md5, hashlib.sha256(data).hexdigest()
+            digests = _Digests()
+            digests.add(data)
+            self._note(key, digests)
 
     def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
         """See `Store.open_write`."""
-        return self._store.open_write(key, private=private)
+        opened = self._store.open_write(key, private=private)
+        return self._noting(key, opened) if self._store.is_remote else opened
+
+    @contextmanager
+    def _noting(self, key: str, opened: AbstractContextManager[Sink]) -> Iterator[Sink]:
+        with opened as sink:
+            noting = _NotingSink(sink)
+            yield noting
+        self._note(key, noting.digests)
+
+    def _note(self, key: str, digests: _Digests) -> None:
+        with self._lock:
+            self._digests[key] = digests.md5.hexdigest(), digests.sha256.hexdigest()
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
@@ -154,3 +169,37 @@ class NotedStore:
         # of several parts is the MD5 of their MD5s, a dash and their number.
         etag = listed.marker.rsplit("-", 2)[0].strip('"')
         return sha256 if md5 and etag == md5 else ""
+
+
+class _Digests:
+    """The digests of an object's first bytes: those of all of it, if it is small."""
+
+    def __init__(self) -> None:
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.sha256 = hashlib.sha256()
+        self._bytes = 0
+
+    def add(self, data: bytes | bytearray | memoryview) -> None:
+        if self._bytes < _NOTED_BYTES:
+            self.md5.update(data)
+            self.sha256.update(data)
+            self._bytes += memoryview(data).nbytes
+
+
+class _NotingSink:
+    """A sink that passes everything on."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.digests = _Digests()
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """See `Sink.write`."""
+        self.digests.add(data)
+        return self._sink.write(data)
+
+    def writev(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """See `Sink.writev`."""
+        for piece in pieces:
+            self.digests.add(piece)
+        self._sink.writev(pieces)

@@ -12,6 +12,7 @@ import io
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.accounts.deliveries import record_delivery
+from pipelines.delivery.recheck import recheck_shards
 from pipelines.delivery.sample import sample_json, sample_key
 from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row
 from pipelines.format.indexes import index_files, open_samples
@@ -108,7 +110,8 @@ def make_delivery(
     record = {"run_id": job.run_id, "deal_id": DEAL, "pool": job.pool, "replaces": ""}
     store.write_bytes(f"{job.agency}/{layout.RUN_RECORD}", json_bytes(record))
     if with_tars:
-        publish_delivery(store, job, KEY, receipts, attribution)
+        recheck = partial(recheck_shards, store, job, receipts)
+        publish_delivery(store, job, KEY, receipts, attribution, recheck)
     else:
         files = [file for receipt in receipts for file in receipt.files]
         shards = [(receipt.index, receipt.shard) for receipt in receipts]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from pipelines.delivery.recheck import recheck_shards
+from pipelines.delivery import recheck as under_test
+from pipelines.delivery.recheck import recheck_shards, rechecking
 from pipelines.format.manifest import manifest_bytes, sign_manifest
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.publish import _write_manifest
+from pipelines.storage.digests import digest_and_size
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
@@ -70,6 +75,59 @@ def test_local_shards_are_checked_by_size_only(store: Store) -> None:
     store.write_bytes("d/shards/s.tar", b"1")
     with pytest.raises(RunError, match=r"s\.tar: 1 byte, 8 written"):
         recheck_shards(store, JOB, [receipt])
+
+
+class FarStore(LocalStore):
+    """A folder that is treated like a bucket."""
+
+    is_remote = True
+
+
+def test_shards_are_read_while_the_block_runs(store: Store) -> None:
+    far = FarStore(store.uri)
+    receipts = [write(store, name, b"12345678") for name in "abc"]
+    with rechecking(far, JOB, receipts) as recheck:
+        recheck()
+        recheck()
+    store.write_bytes("d/shards/b.tar", b"12345679")
+    with (
+        pytest.raises(RunError, match=r"b\.tar: sha256"),
+        rechecking(far, JOB, receipts) as recheck,
+    ):
+        recheck()
+        pytest.fail("the manifest is signed")
+    assert [item.key for item in store.list("w")] == ["w/shards/a.json", "w/shards/c.json"]
+
+
+def test_sizes_in_a_folder_are_looked_at_last(store: Store) -> None:
+    receipt = write(store, "s", b"12345678")
+    with rechecking(store, JOB, [receipt]) as recheck:
+        store.write_bytes("d/shards/s.tar", b"1")
+        with pytest.raises(RunError, match=r"s\.tar: 1 byte, 8 written"):
+            recheck()
+
+
+def test_reading_ends_with_a_block_that_fails(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large delivery is not read to its end when the run has failed for another reason."""
+    receipts = [write(store, f"s{number}", b"12345678") for number in range(40)]
+    began, may_go_on, read = Event(), Event(), []
+
+    def slow(store: Store, key: str) -> tuple[str, int]:
+        read.append(key)
+        began.set()
+        assert may_go_on.wait(60)
+        return digest_and_size(store, key)
+
+    monkeypatch.setattr(under_test, "digest_and_size", slow)
+    threads = threading.active_count()
+    with pytest.raises(ZeroDivisionError), rechecking(FarStore(store.uri), JOB, receipts):
+        assert began.wait(60)
+        threading.Timer(0.2, may_go_on.set).start()
+        raise ZeroDivisionError
+    assert len(read) <= 4  # each thread's first file
+    assert threading.active_count() <= threads + 1  # the timer
 
 
 def test_existing_manifest_is_not_replaced(store: Store) -> None:

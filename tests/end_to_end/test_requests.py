@@ -33,7 +33,6 @@ _STORED = {
     "GetObject features/readings": 1,
     "GetObject features/scores": 1,
     "GetObject features/tags": 1,
-    "HeadObject work/units": 1,
     "PutObject work/units": 2,
 }
 

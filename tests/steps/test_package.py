@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,9 +11,11 @@ from typing import Any, cast
 import pytest
 
 from pipelines.steps import package as under_test
+from pipelines.steps.worker_origin import kept_origin
 from pipelines.storage.open import open_store
 from schemas import layout
 from schemas.errors import AccessError, FairshardError, InputError, RunError
+from tests.accounts.cases import key_of
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,38 @@ def test_only_refused_inputs_discard_what_was_done(
         under_test._run_and_publish(store, job, nothing, nothing, None, nothing, nothing)
     assert type(raised.value) is ends_as
     assert [store.exists(key) for key in done] == [keeps, keeps]
+
+
+@pytest.mark.parametrize(
+    ("workers", "beam_options", "starts"),
+    [(2, (), True), (1, (), False), (2, ("--runner=FlinkRunner",), False)],
+)
+def test_workers_are_prepared_while_the_lease_is_acquired(
+    workers: int,
+    beam_options: tuple[str, ...],
+    starts: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = SimpleNamespace(
+        output_uri=str(tmp_path),
+        workers=workers,
+        beam_options=beam_options,
+        debug=False,
+        run_id="r",
+        deal=SimpleNamespace(deal_id="acme"),
+        version="v0001",
+    )
+    found: list[bool] = []
+
+    @contextmanager
+    def holding(*_: object, **__: object) -> Iterator[None]:
+        found.append(kept_origin() is not None)
+        raise RunError("Another run is making this version")
+        yield
+
+    monkeypatch.setattr(under_test, "hold_version", holding)
+    with pytest.raises(RunError, match="Another run is making"):
+        under_test.package(cast(Any, job), key_of(None), replaced=cast(Any, object()))
+    assert found == [starts]
+    assert kept_origin() is None

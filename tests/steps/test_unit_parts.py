@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import ClassVar, cast
 
 import pyarrow as pa
 import pytest
@@ -23,8 +24,9 @@ from pipelines.steps.unit_parts import (
     units_of,
 )
 from pipelines.storage.columns import values_of
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
-from pipelines.storage.store import Store
+from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import json_bytes, read_first_line, read_parquet
 
 JOB = cast(Job, SimpleNamespace(work="agency/work/r", lease_record=None))
@@ -42,6 +44,44 @@ def joined(store: Store) -> dict[str, list[str]]:
         found.key.removeprefix(prefix): values_of(read_parquet(store, found.key)["asset_id"], str)
         for found in store.list(prefix)
     }
+
+
+class FarStore(LocalStore):
+    """A folder that is treated like a bucket, and counts what it is asked."""
+
+    is_remote = True
+    asked: ClassVar[list[str]] = []
+
+    def exists(self, key: str) -> bool:
+        self.asked.append(f"exists {key}")
+        return super().exists(key)
+
+    def list(self, prefix: str = "") -> builtins.list[ObjectInfo]:
+        self.asked.append(f"list {prefix}")
+        return super().list(prefix)
+
+
+def test_a_bucket_is_asked_once_which_units_are_committed(tmp_path: Path) -> None:
+    store = FarStore(str(tmp_path))
+    first = held(token="first")
+    commit(LocalStore(str(tmp_path)), first, 0, {"n": 0}, {}, {})
+    store.asked.clear()
+    assert read_record(store, first, 0) == {"n": 0}
+    assert read_record(store, first, 1) is None
+    commit(store, first, 1, {"n": 1}, {}, {})  # by this process, which knows it then
+    assert read_record(store, first, 1) == {"n": 1}
+    assert store.asked == [f"list {JOB.work}/units"]
+    # Another round, or another attempt, has what was committed before it.
+    store.delete(commit_key(JOB, 0))
+    for job in (held(token="first", rounds=1), held(token="second")):
+        assert [read_record(store, job, unit) for unit in range(2)] == [None, {"n": 1}]
+    assert len(store.asked) == 3
+
+
+def held(token: str, rounds: int = 0) -> Job:
+    """Returns a round of an attempt at the run."""
+    record = SimpleNamespace(token=token)
+    return cast(Job, SimpleNamespace(work=JOB.work, lease_record=record, round=rounds))
 
 
 @given(

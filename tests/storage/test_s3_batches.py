@@ -387,6 +387,23 @@ def test_the_digest_of_a_written_object_is_known_until_it_is_replaced(store: Sto
         assert noted.sha256_of(replace(listed["a"], marker=marker)) == ""
 
 
+def test_the_digest_of_a_streamed_object_is_known_if_it_is_small(store: Store) -> None:
+    noted = NotedStore(store)
+    large = 17 << 20  # more than a part
+    for key, pieces in {"a": [b"mi", b"ne"], "b": [b"1" * (9 << 20), b"2" * (8 << 20)]}.items():
+        with noted.open_write(key) as sink:
+            sink.write(pieces[0])
+            sink.writev(pieces[1:])
+    with pytest.raises(ZeroDivisionError), noted.open_write("c") as sink:
+        sink.write(b"mine")
+        raise ZeroDivisionError
+    store.write_bytes("c", b"mine")
+    listed = {item.key: item for item in store.list()}
+    assert listed["b"].size_bytes == large
+    found = {key: noted.sha256_of(item) for key, item in listed.items()}
+    assert found == {"a": hashlib.sha256(b"mine").hexdigest(), "b": "", "c": ""}
+
+
 def test_only_an_etag_that_is_the_md5_tells_the_digest(store: Store) -> None:
     """Another key, an upload in parts, a weak ETag, a part of the MD5 or more: all may differ."""
     noted = NotedStore(store)
