@@ -21,9 +21,8 @@ from pipelines.selection.residual import (
     have_other_marks,
     means_of_places,
 )
+from pipelines.selection.tints import MOST_GREY, STRENGTHS, Tints
 
-#: Levels by which a picture without colours has more red or blue than grey; one with colours, most.
-MOST_GREY = 10
 _LEAST_COLOUR = 16
 _PLACE_PARTS = 12  # a place is one in so many parts of a side
 #: Largest mean difference in one place, in hundredths of the range of shades, by agreement in
@@ -32,7 +31,6 @@ _AGREEMENTS, _MOST_PERCENTS = (750, 900, 950), (12, 25, 60)
 _LEVELS_ANYWAY = 12  # of 255, in which a place may differ
 _TINT_PLACE = 3  # parts of twelve of a side
 _MOST_TINT = 7  # mean difference of red or blue in one place, with the same strength of colours
-_STRENGTHS = (0.8, 1.25)  # of colours, of a copy that is brighter or has more contrast
 _MOST_GREY_LEVELS = 2  # difference of brightness in one place of a copy without colours
 _LEAST_GREY_AGREEMENT = 950
 _PART_CELLS = 12  # of a side: a part in which edges are compared
@@ -47,7 +45,6 @@ _PLAIN_RANGE = 80  # levels; on a surface with less, an overlay has the stronges
 _LEAST_SIDE = 64  # pixels; in a smaller picture, edges are as wide as a place
 
 _Flags = npt.NDArray[np.bool_]
-_Tints = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -63,24 +60,29 @@ class Alike:
     """
 
     shades: tuple[Shades, Shades]
-    tints: tuple[_Tints, _Tints]
+    tints: tuple[Tints, Tints]
     cuts: Cuts
     agreement: npt.NDArray[np.int32]
     sides: npt.NDArray[np.int16]
 
 
-def is_possible(pairs: Alike) -> _Flags:
-    """Tells which pairs show the same work unless edges say otherwise, [pairs]."""
+def has_same_colours(pairs: Alike) -> _Flags:
+    """Tells which pairs have the same colours, or of which one has lost them, [pairs]."""
     most_red_or_blue = [np.abs(side).max(axis=(1, 2, 3), initial=0) for side in pairs.tints]
     both = np.minimum(*most_red_or_blue) > MOST_GREY
     lost = ~both & (np.maximum(*most_red_or_blue) > _LEAST_COLOUR)
     small = pairs.sides < _LEAST_SIDE
-    same: _Flags = small | ~(
+    same: _Flags = small | ~both | ~_differ_in_colour(pairs)
+    same &= ~lost | _lost_colours_alone(pairs)
+    return same
+
+
+def has_same_shades(pairs: Alike) -> _Flags:
+    """Tells in which pairs no place is darker or lighter by much, [pairs]."""
+    same: _Flags = (pairs.sides < _LEAST_SIDE) | ~(
         _differ_in_one_place(pairs)
         | have_a_part_in_another_shade(*pairs.shades, _place_of(pairs.shades[0]))
     )
-    same &= small | ~both | ~_differ_in_colour(pairs)
-    same &= ~lost | _lost_colours_alone(pairs)
     return same
 
 
@@ -89,7 +91,7 @@ def is_certain(pairs: Alike, possible: _Flags) -> _Flags:
 
     Args:
         pairs: What is compared.
-        possible: Which of them `is_possible` says may show the same.
+        possible: Which of them have the same colours and shades.
     """
     disagree = (
         _disagree_in_one_part(pairs)
@@ -155,7 +157,7 @@ def _differ_in_colour(pairs: Alike) -> _Flags:
     first, unfitted = (side.astype(np.float64) for side in pairs.tints)
     second = np.stack([cut_off(unfitted[..., at], pairs.cuts) for at in (0, 1)], axis=-1)
     both, own = ((first * second).sum(axis=(1, 2, 3)), (second**2).sum(axis=(1, 2, 3)))
-    strength = np.clip(both / np.maximum(own, 1), *_STRENGTHS)[:, None, None, None]
+    strength = np.clip(both / np.maximum(own, 1), *STRENGTHS)[:, None, None, None]
     difference = first - strength * second
     levels = np.maximum(
         *(_largest_in_one_place(difference[..., at], (_TINT_PLACE,) * 2) for at in (0, 1))

@@ -13,6 +13,7 @@ The limits were chosen with the libraries of `tests.bench.likeness` (docs/perfor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -27,55 +28,91 @@ from pipelines.selection.aligned import (
     matched,
     steepness_of,
 )
+from pipelines.selection.fit import edges_of
+from pipelines.selection.residual import WHITE
 
 #: By how much a cell may differ: in levels of 255; by how often the usual difference; and by which
 #: part of the slope next to it, as where an edge lies such a part of a cell elsewhere.
 _LEVELS, _USUAL_TIMES, _SLOPE_PART = 1.0, 2.0, 0.2
 #: In how many cells of a side pictures are compared: no more than the smaller one has pixels.
 CLOSE_SIDES = (128, 96, 72, 48)
+_TINY = 1e-6
 _PLACE_PARTS = 32  # a place is one in so many parts of a side; as much at the border is left out
 #: Levels by which a place may differ by more, on average.
 MOST_LEFT = 1.5
 #: The same where edges agree and there are fewer cells: a place is one to three cells wide, and how
 #: a file is resized shows in single cells.
 MOST_LEFT_SMALL = 3.0
-#: The same of pictures that lie as they were fitted so far: they need not be laid more exactly.
-_HARDLY_ANY_LEFT = 0.25
+#: The same where hardly anything is left: pictures need not be laid more exactly, and a part in
+#: another shade would leave more, if so many levels are the usual difference at most.
+_HARDLY_ANY_LEFT, _MOST_USUAL = 0.25, 1.25
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
-#: What a mark may leave: it goes over so many hundredths of a side at least, edges agree in so many
-#: thousandths at least, and places differ by so many levels at most, but for the mark.
-MARKS = ((30, 0, 1.0), (78, 985, 2.0))
+_PLAIN_RANGE = 80  # levels; on a surface with less, nothing has another shade than the rest
+
+
+class Doubt(IntEnum):
+    """What coarser cells say against a pair that is alike (`pipelines.selection.certain`)."""
+
+    NOTHING = 0
+    EDGES = 1  # in a part, they are other ones
+    SHADES = 2  # a part has another shade
+
+
+@dataclass(frozen=True, slots=True)
+class _MarkLimits:
+    """What a mark may leave.
+
+    Attributes:
+        extent: It goes over so much of a side at least, in hundredths.
+        agreement: Edges beside it agree so well at least, in thousandths.
+        most: Levels by which places may differ, but for the mark.
+    """
+
+    extent: int
+    agreement: int
+    most: float
+
+
+_MARKS = {
+    Doubt.NOTHING: (_MarkLimits(30, -1000, 1.0), _MarkLimits(78, 985, 2.5)),
+    Doubt.EDGES: (_MarkLimits(78, 985, 2.5),),
+    Doubt.SHADES: (_MarkLimits(75, 850, 1.0),),
+}
 _SHADES = np.arange(0, 257, 32).clip(max=255)[:, None]  # of a mark
 
 
-def is_same(
-    first: Picture, second: Picture, cuts: npt.NDArray[np.int64], agreement: int | None
-) -> bool:
+def is_same(first: Picture, second: Picture, cuts: npt.NDArray[np.int64], doubt: Doubt) -> bool:
     """Tells whether no place differs when the second picture is laid over the first.
 
     Args:
         first: A picture.
         second: Another, of as many cells.
         cuts: How the second was fitted so far (`pipelines.selection.fit.find_fit`), [2, 2].
-        agreement: Of edges, in thousandths, if these say that the two show the same: then a place
-            may differ by what a pale mark over one of the pictures explains. Else None.
+        doubt: What was said against the pair. The more it is, the less may a place differ, and the
+            surer it must be that what differs is a pale mark over one of the pictures.
     """
     start = fitted(second, cuts)
     left = _left_between(first, start)
-    most = left.most
-    if most <= _HARDLY_ANY_LEFT:
+    side = len(first.cells)
+    if left.most <= _HARDLY_ANY_LEFT and _differs_little(left, doubt, side):
         return True
     moved = aligned(first, second, start)
     if moved is not start:
-        left = _left_between(first, moved)
-        most = left.most
-    if most <= MOST_LEFT:
+        left = min(_left_between(first, moved), left, key=lambda left: left.most)
+    if _differs_little(left, doubt, side):
         return True
-    if agreement is None:
-        return False
-    is_small = len(first.cells) < CLOSE_SIDES[0]
-    return (is_small and most <= MOST_LEFT_SMALL) or _is_marked(first, left, agreement)
+    is_plain = round(float(np.ptp(first.cells)), 1) < _PLAIN_RANGE
+    return (doubt != Doubt.SHADES or is_plain) and _is_marked(first, left, doubt)
+
+
+def _differs_little(left: _Left, doubt: Doubt, side: int) -> bool:
+    """Tells whether no place differs by more than files of one work do."""
+    if doubt == Doubt.SHADES:
+        return left.most <= _HARDLY_ANY_LEFT and round(left.usual, 2) <= _MOST_USUAL
+    if doubt == Doubt.NOTHING and side < CLOSE_SIDES[0]:
+        return left.most <= MOST_LEFT_SMALL
+    return left.most <= MOST_LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +124,10 @@ class _Left:
         difference: By how much they are lighter than the first one's.
         allowed: By how much each may differ.
         excess: By how much more each does.
+        usual: The usual difference, in levels.
+        most: Levels by which the place that differs most does so by more than it may, where neither
+            picture has lost anything in white.
+        outside: Where the second picture has no cells; None if it has all.
         place: Cells of a place's side.
     """
 
@@ -94,12 +135,10 @@ class _Left:
     difference: Grey
     allowed: Grey
     excess: Grey
+    usual: float
+    most: float
+    outside: Flags | None
     place: int
-
-    @property
-    def most(self) -> float:
-        """Levels by which the place that differs most does so by more than it may."""
-        return _most(self.excess, self.place)
 
 
 def _left_between(first: Picture, second: Moved) -> _Left:
@@ -113,28 +152,64 @@ def _left_between(first: Picture, second: Moved) -> _Left:
         difference[outside] = 0
     size = np.abs(difference)
     counted = size if outside is None else size[~outside]
-    usual = np.median(counted) if counted.size else 0
+    usual = float(np.median(counted)) if counted.size else 0.0
     allowed = np.minimum(first.steepness[inner], steepness_of(cells)[inner])
     np.sqrt(allowed, out=allowed)
     allowed *= _SLOPE_PART
     allowed += _LEVELS + _USUAL_TIMES * usual
     size -= allowed
     excess = np.maximum(size, 0, out=size)
-    return _Left(cells[inner], difference, allowed, excess, place)
+    clipped = _is_clipped(difference, first.cells[inner], second.cells[inner])
+    most = _most(np.where(clipped, 0, excess), place)
+    return _Left(cells[inner], difference, allowed, excess, usual, most, outside, place)
 
 
-def _is_marked(first: Picture, left: _Left, agreement: int) -> bool:
+def _is_clipped(difference: Grey, first: Grey, second: Grey) -> Flags:
+    """Tells where one picture may have lost in white what the other shows.
+
+    Args:
+        difference: By how much the second picture is lighter, in the first one's contrast.
+        first: The first one's cells.
+        second: The second one's, as they are.
+    """
+    clipped: Flags = (difference > 0) & (first >= WHITE)
+    clipped |= (difference < 0) & (second >= WHITE)
+    return clipped
+
+
+def _is_marked(first: Picture, left: _Left, doubt: Doubt) -> bool:
     """Tells whether what is left is a pale mark that was laid over one of the pictures."""
     place = left.place
     # Also of places that are half outside.
     means = (_sums(np.pad(left.excess, place), place) / place**2).round(1)
-    extent = _extent(means > _MARKED, len(first.cells))
-    limits = [most for least, agree, most in MARKS if extent >= least and agreement >= agree]
+    marked = means > _MARKED
+    if not marked.any():
+        return False
+    extent = _extent(marked, len(first.cells))
+    limits = [limit for limit in _MARKS[doubt] if extent >= limit.extent]
     if not limits:
         return False
-    inner = (slice(place, -place),) * 2
-    sides = (first.cells[inner], left.difference), (left.cells, -left.difference)
-    return any(_left_under_mark(*side, left) <= max(limits) for side in sides)
+    inner = first.cells[place:-place, place:-place]
+    agreement = _agreement_beside(inner, left)
+    limits = [limit for limit in limits if agreement >= limit.agreement]
+    if not limits:
+        return False
+    sides = (inner, left.difference), (left.cells, -left.difference)
+    most = max(limit.most for limit in limits)
+    return any(_left_under_mark(*side, left) <= most for side in sides)
+
+
+def _agreement_beside(first: Grey, left: _Left) -> int:
+    """Returns how well edges agree beside what differs, in thousandths."""
+    differs = np.abs(left.difference) > left.allowed
+    if left.outside is not None:
+        differs |= left.outside
+    padded = np.pad(differs, 1)
+    rows = padded[:-2] | padded[1:-1] | padded[2:]
+    beside = ~(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
+    one, two = (edges_of(cells[None])[0][beside] for cells in (first, left.cells))
+    both = np.vdot(one, two) / np.sqrt(np.vdot(one, one) * np.vdot(two, two) + _TINY)
+    return round(1000 * float(both))
 
 
 def _left_under_mark(under: Grey, difference: Grey, left: _Left) -> float:

@@ -26,8 +26,14 @@ import numpy.typing as npt
 
 from pipelines.media.looks import Cells, details_of
 from pipelines.selection.aligned import Picture
-from pipelines.selection.certain import MOST_GREY, Alike, is_certain, is_possible, matched
-from pipelines.selection.closely import CLOSE_SIDES, is_same
+from pipelines.selection.certain import (
+    Alike,
+    has_same_colours,
+    has_same_shades,
+    is_certain,
+    matched,
+)
+from pipelines.selection.closely import CLOSE_SIDES, Doubt, is_same
 from pipelines.selection.fit import (
     Cuts,
     FitStep,
@@ -45,6 +51,7 @@ from pipelines.selection.residual import (
     MOST_LEVELS_FINE,
     have_other_marks,
 )
+from pipelines.selection.tints import have_same_tints
 
 #: Least agreement of duplicates, in thousandths (docs/media.md).
 LEAST_AGREEMENT = 550
@@ -62,12 +69,6 @@ _LEVELS_ANYWAY = 24  # of 255; an overlay differs by as much from a plain surfac
 _RANK_PARTS = 170  # one cell in so many may differ more: those on a sharp edge
 _SMOOTH_PERCENT = 3  # smooth pictures are equal if no cell differs by more of the range
 _SMOOTH_RANGE = 40  # levels; with less, the grain of different surfaces differs as little
-#: Largest difference of the tints of duplicates; one part in so many of the picture may differ
-#: more. JPEG smears the colours of small pictures. Where pictures must be fitted first, their mean
-#: colours have to be enough.
-_MOST_TINT, _MOST_TINT_SMALL = 16, 50
-_SMALL = 64  # pixels of a small picture's shorter side
-_TINT_RANK_PARTS = 36
 _SIDES = (48, 32, 24, 16, 12, 8, 4)  # cells in which pictures of fewer pixels are compared
 #: In how many cells of a side a fit is looked for, and in which direction, next to what was found
 #: or everywhere.
@@ -114,9 +115,9 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
     pictures = lru_cache(_PICTURES_KEPT)(picture_of)
 
     @lru_cache(_PAIRS_KEPT)
-    def are_same(one: bytes, two: bytes, side: int, cuts: bytes, agreement: int | None) -> bool:
+    def are_same(one: bytes, two: bytes, side: int, cuts: bytes, doubt: Doubt) -> bool:
         fits = np.frombuffer(cuts, np.int64).reshape(2, 2)
-        return is_same(pictures(one, side), pictures(two, side), fits, agreement)
+        return is_same(pictures(one, side), pictures(two, side), fits, doubt)
 
     agreement, difference = np.zeros((2, count), np.int32)
     alike, certain = np.zeros((2, count), np.bool_)
@@ -127,7 +128,7 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
         for start in range(0, len(group), _PAIRS_AT_ONCE):
             few = group[start : start + _PAIRS_AT_ONCE]
             one, two = (resized(side.shades[few], across, down) for side in (first, second))
-            found, cuts = _compare(one, two, _same_tints(first[few], second[few]))
+            found, cuts = _compare(one, two, have_same_tints(first[few], second[few]))
             agreement[few], difference[few] = found.agreement, found.difference
             alike[few] = found.alike
             at = np.flatnonzero(found.alike)
@@ -136,25 +137,16 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             fits = cuts[:, at]
             shades = (one[at], cut_off(two[at], fits))
             pairs = Alike(shades, tints, fits, found.agreement[at], least)
-            possible = is_possible(pairs)
+            one_colour = has_same_colours(pairs)
+            possible = one_colour & has_same_shades(pairs)
             at_once = is_certain(pairs, possible)
             at_once |= _certain_if_fitted(pairs, two[at], at_once)
+            doubts = np.select([at_once, possible], [Doubt.NOTHING, Doubt.EDGES], Doubt.SHADES)
             sides_of_pairs = (first.packed[few[at]], second.packed[few[at]])
-            certain[few[at]] = _confirmed(sides_of_pairs, pairs, at_once, possible, are_same)
+            certain[few[at]] = _confirmed(
+                sides_of_pairs, pairs, doubts, at_once | one_colour, are_same
+            )
     return Comparison(agreement, difference, alike, certain)
-
-
-def _same_tints(first: Cells, second: Cells) -> _Flags:
-    """Tells whether pictures that fit as they are have one tint, or one of them has none."""
-    tints = [side.tints.reshape(len(side.tints), -1) for side in (first, second)]
-    without = np.minimum(*(np.abs(side).max(axis=1) for side in tints)) <= MOST_GREY
-    differences = np.abs(first.tints - second.tints).max(axis=-1).reshape(len(without), -1)
-    differences.sort(axis=1)
-    rank = 1 + differences.shape[1] // _TINT_RANK_PARTS
-    small = np.minimum(first.sizes, second.sizes).min(axis=1) < _SMALL
-    most = np.where(small, _MOST_TINT_SMALL, _MOST_TINT)
-    same: _Flags = without | (differences[:, -rank] <= most)
-    return same
 
 
 def _compare(first: Shades, second: Shades, same_tints: _Flags) -> tuple[_Judged, Cuts]:
@@ -208,37 +200,34 @@ def _certain_if_fitted(pairs: Alike, second: Shades, certain: _Flags) -> _Flags:
     tints = (pairs.tints[0][at], pairs.tints[1][at])
     again = Alike((one, fitted), tints, cuts, found.agreement, pairs.sides[at])
     better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE, MOST_LEVELS_FINE)
-    became[at] = better & is_certain(again, is_possible(again))
+    became[at] = better & is_certain(again, has_same_colours(again) & has_same_shades(again))
     return became
 
 
 def _confirmed(
     sides: tuple[_Packed, _Packed],
     pairs: Alike,
-    certain: _Flags,
-    possible: _Flags,
-    are_same: Callable[[bytes, bytes, int, bytes, int | None], bool],
+    doubts: npt.NDArray[np.int64],
+    one_colour: _Flags,
+    are_same: Callable[[bytes, bytes, int, bytes, Doubt], bool],
 ) -> _Flags:
     """Tells which pairs are certain when their finer cells are compared, [pairs].
-
-    Where edges said that a pair may show two works, it is certain if nothing differs; where they
-    did not, a mark over one of the pictures may be left.
 
     Args:
         sides: The pictures' cells as they are stored.
         pairs: Fitted so far.
-        certain: Which pairs are certain without finer cells, [pairs].
-        possible: Which pairs show the same unless edges say otherwise, [pairs].
+        doubts: What coarser cells say against each pair, [pairs].
+        one_colour: Which pairs have the same colours, [pairs]. Finer cells have none, so that no
+            other pair becomes certain.
         are_same: Compares two pictures closely (`is_same`), from their cells as they are stored, in
-            how many cells of a side, the bytes of their cuts, and the agreement of a certain pair.
+            how many cells of a side, the bytes of their cuts, and the doubt.
     """
-    confirmed = certain.copy()
-    tested = (certain | possible) & (pairs.sides >= CLOSE_SIDES[-1])
-    for at in np.flatnonzero(tested).tolist():
+    confirmed: _Flags = doubts == Doubt.NOTHING
+    for at in np.flatnonzero(one_colour & (pairs.sides >= CLOSE_SIDES[-1])).tolist():
         side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
         one, two = (packed[at] for packed in sides)
-        agreement = int(pairs.agreement[at]) if certain[at] else None
-        confirmed[at] = are_same(one, two, side, pairs.cuts[:, at].tobytes(), agreement)
+        cuts = pairs.cuts[:, at].tobytes()
+        confirmed[at] = are_same(one, two, side, cuts, Doubt(doubts[at]))
     return confirmed
 
 

@@ -31,10 +31,10 @@ from pipelines.media.looks import (
     unpack_cells,
 )
 from pipelines.selection.bands import Limits, Looks, near_looks
-from pipelines.selection.certain import MOST_GREY
 from pipelines.selection.dedupe import bytes_of
 from pipelines.selection.fine import compare_cells
 from pipelines.selection.perceptual_index import NO_MATCH, Indices
+from pipelines.selection.tints import MOST_GREY
 
 #: The cosine of embeddings, in thousandths, below which two pictures do not show the same. Copies
 #: of drawn works had 913 and more with the demonstration model.

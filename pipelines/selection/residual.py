@@ -32,7 +32,7 @@ MOST_LEVELS_FINE = 3.0
 #: A part in another shade: so much of the picture is the same within some levels, while a place
 #: differs by more, and the contrast of the whole by more than that of a file saved again.
 _SAME_PERCENT, _SAME_LEVELS, _OTHER_LEVELS, _CONTRAST_PERCENT = 35, 1.5, 9, 5
-_BLACK, _WHITE = 8, 247  # which brightening leaves as they are
+BLACK, WHITE = 8, 247  # levels that brightening leaves as they are
 
 Flags = npt.NDArray[np.bool_]
 
@@ -95,7 +95,7 @@ def have_a_part_in_another_shade(first: Shades, second: Shades, place: tuple[int
     """
     difference = second - first
     levels = np.abs(means_of_places(difference, place)).max(axis=(1, 2)).round(1)
-    same = (np.abs(difference) <= _SAME_LEVELS) & (first > _BLACK) & (first < _WHITE)
+    same = (np.abs(difference) <= _SAME_LEVELS) & (first > BLACK) & (first < WHITE)
     contrast = first.std(axis=(1, 2)) / (second.std(axis=(1, 2)) + 1e-9)
     more_contrast = np.abs(100 * contrast - 100).round(1) > _CONTRAST_PERCENT
     mostly_same = 100 * same.mean(axis=(1, 2)) > _SAME_PERCENT

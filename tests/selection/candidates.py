@@ -16,11 +16,11 @@ import pyarrow as pa
 from pipelines.media.details import DETAILS_SIDE, pack_details
 from pipelines.media.looks import CELLS_BYTES, LOOK_BYTES
 from pipelines.media.phash import PerceptualSignature
-from pipelines.selection.certain import MOST_GREY
 from pipelines.selection.dedupe import CANDIDATES_SCHEMA
 from pipelines.selection.film_shares import SHARE_COLUMNS
 from pipelines.selection.near import NEAR, Frames, Vectors
 from pipelines.selection.perceptual_index import Indices
+from pipelines.selection.tints import MOST_GREY
 from schemas.layout import asset_hash
 from schemas.refused import owners_text
 

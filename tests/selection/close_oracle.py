@@ -1,6 +1,6 @@
 """The close comparison as plainly as it was first written: slow, and what the tests go by.
 
-Nothing of the code under test is used but how cells are resized.
+Nothing of the code under test is used but how cells are resized, and the names of doubts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipelines.selection.closely import Doubt
 from pipelines.selection.fit import STEP, resized
 
 Grey = npt.NDArray[np.float64]  # one picture's cells, [side, side]
@@ -44,8 +45,10 @@ def smoothed(cells: Grey) -> Grey:
     return both
 
 
-def aligned(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> tuple[Grey, Flags]:
-    """Returns the second picture as it lies over the first, at its brightness and contrast.
+def laid_over(
+    first: Grey, second: Grey, cuts: npt.NDArray[np.int64]
+) -> list[tuple[Grey, Grey, Flags]]:
+    """Returns the second picture as it lies over the first, in each way that is compared.
 
     Args:
         first: Smoothed, [side, side].
@@ -53,7 +56,8 @@ def aligned(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> tuple[Gre
         cuts: How the second picture was fitted so far: across and down, at both ends, [2, 2].
 
     Returns:
-        The cells, and where both pictures have one.
+        As it was fitted so far and, if it correlates as well, as it is laid more exactly: the cells
+        at the first one's brightness and contrast, the cells as they are, and where both have one.
     """
     start = _of_cuts(cuts)
     found = start
@@ -62,10 +66,10 @@ def aligned(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> tuple[Gre
         one, two = (resized(cells[None], side, side)[0] for cells in (first, second))
         found = _improved(one, two, found, steps, _UNTURNED if parts == _STEPS[0][0] else _ALL)
     found = found.round(_DIGITS)
-    sides = [_moved(second, places) for places in (found, start)]
-    fitted = [(_matched(first, *side, _ROUNDS)[0], side[1]) for side in sides]
-    agreements = [_correlation(first, *side) for side in fitted]
-    return fitted[0] if agreements[0] >= agreements[1] else fitted[1]
+    sides = [_moved(second, places) for places in (start, found)]
+    ways = [(_matched(first, *side, _ROUNDS)[0], *side) for side in sides]
+    as_fitted, exactly = (_correlation(first, way[0], way[2]) for way in ways)
+    return ways if exactly >= as_fitted else ways[:1]
 
 
 def slopes_of(cells: Grey) -> tuple[Grey, Grey]:
@@ -171,6 +175,7 @@ _PLACE_PARTS = 32  # a place is one in so many parts of a side; as much at the b
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
 _SHADES = np.arange(0, 257, 32).clip(max=255)[:, None]  # of a mark
+_WHITE = 247
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,57 +186,96 @@ class Left:
         most: Levels by which the place that differs most does so by more than it may.
         under_mark: The same, but for what a pale mark explains.
         extent: Share of a side, in hundredths, over which places differ.
+        beside: How well edges agree beside what differs, in thousandths.
+        usual: The usual difference, in levels.
+        range: Levels from the first picture's darkest cell to its lightest.
         side: Cells of a side.
     """
 
     most: float
-    under_mark: float
-    extent: int
-    side: int
+    under_mark: float = 0
+    extent: int = 0
+    beside: int = 0
+    usual: float = 0
+    range: float = 0
+    side: int = 128
 
-    @property
-    def nothing(self) -> bool:
-        """Whether no place differs."""
-        return self.most <= 1.5
-
-    def mark_at_most(self, agreement: int) -> bool:
-        """Whether no place differs but for a pale mark, where edges agree as well as this."""
-        if self.most <= (1.5 if self.side == 128 else 3):
+    def is_same(self, doubt: Doubt) -> bool:
+        """Whether the two show the same, where this is said against it."""
+        if doubt == Doubt.SHADES:
+            hardly_differs = self.most <= 0.25 and round(self.usual, 2) <= 1.25
+            over_plain = self.extent >= 75 and self.beside >= 850 and self.under_mark <= 1
+            return hardly_differs or (round(self.range, 1) < 80 and over_plain)
+        few = self.side < 128 and doubt == Doubt.NOTHING
+        if self.most <= (3 if few else 1.5):
             return True
-        over_much = self.extent >= 30 and self.under_mark <= 1
-        over_all = self.extent >= 78 and agreement >= 985 and self.under_mark <= 2
+        over_much = doubt == Doubt.NOTHING and self.extent >= 30 and self.under_mark <= 1
+        over_all = self.extent >= 78 and self.beside >= 985 and self.under_mark <= 2.5
         return over_much or over_all
 
 
-def left_between(first: Grey, second: Grey, cuts: npt.NDArray[np.int64]) -> Left:
-    """Returns what is left between two pictures when the second is laid over the first.
+def is_same(first: Grey, second: Grey, cuts: npt.NDArray[np.int64], doubt: Doubt) -> bool:
+    """Tells whether no place differs when the second picture is laid over the first.
 
     Args:
         first: In levels of 255, [side, side].
         second: The same.
         cuts: How the second was fitted so far (`pipelines.selection.fit.find_fit`), [2, 2].
+        doubt: What was said against the pair.
     """
     one = smoothed(first)
-    two, shown = aligned(one, smoothed(second), cuts)
+    ways = [_left_between(one, *way) for way in laid_over(one, smoothed(second), cuts)]
+    if ways[0].most <= 0.25 and ways[0].is_same(doubt):
+        return True
+    return min(reversed(ways), key=lambda left: left.most).is_same(doubt)
+
+
+def _left_between(one: Grey, two: Grey, as_it_is: Grey, shown: Flags) -> Left:
     place = max(1, len(one) // _PLACE_PARTS)
     inner = np.zeros_like(shown)
     inner[place:-place, place:-place] = shown[place:-place, place:-place]
     if not inner.any():
-        return Left(255, 255, 0, len(one))
+        return Left(255, 255)
     difference = np.where(inner, two - one, 0)
-    usual = np.median(np.abs(difference[inner]))
+    usual = float(np.median(np.abs(difference[inner])))
     slopes = np.minimum(_largest_slopes(one), _largest_slopes(two))
     allowed = _LEVELS + _USUAL_TIMES * usual + _SLOPE_PART * slopes
     excess = np.clip(np.abs(difference) - allowed, 0, None)
+    lost_in_white = (difference > 0) & (one >= _WHITE) | (difference < 0) & (as_it_is >= _WHITE)
     means = _means(excess, place)
-    most = float(means.max())
-    if most <= 1.5:
-        return Left(most, most, 0, len(one))
     under_mark = min(
         _left_under_mark(one, difference, allowed, place),
         _left_under_mark(two, -difference, allowed, place),
     )
-    return Left(most, under_mark, _extent(means > _MARKED, len(one)), len(one))
+    return Left(
+        most=float(_means(np.where(lost_in_white, 0, excess), place).max()),
+        under_mark=under_mark,
+        extent=_extent(means > _MARKED, len(one)),
+        beside=_agreement_beside(one, two, inner & (np.abs(difference) <= allowed)),
+        usual=usual,
+        range=float(one.max() - one.min()),
+        side=len(one),
+    )
+
+
+def _agreement_beside(one: Grey, two: Grey, agrees: Flags) -> int:
+    """Returns how well edges agree in cells around which nothing differs, in thousandths."""
+    place = max(1, len(one) // _PLACE_PARTS)
+    inner = (slice(place, -place),) * 2
+    around = np.pad(agrees[inner], 1, constant_values=True)
+    side = len(around) - 2
+    beside = np.ones((side, side), np.bool_)
+    for row in range(3):
+        for column in range(3):
+            beside &= around[row : row + side, column : column + side]
+    edges = []
+    for cells in (one[inner], two[inner]):
+        wide = np.pad(cells, 1, mode="edge")
+        four = wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]
+        edges.append((cells - four / 4)[beside])
+    first, second = edges
+    both = first @ second / np.sqrt((first @ first) * (second @ second) + _TINY)
+    return round(1000 * float(both))
 
 
 def _left_under_mark(under: Grey, difference: Grey, allowed: Grey, place: int) -> float:
@@ -263,6 +307,8 @@ def _means(excess: Grey, place: int) -> Grey:
 
 def _extent(differs: Flags, side: int) -> int:
     """Returns over how much of a side places differ, in hundredths, the longer way."""
+    if not differs.any():
+        return 0
     spans = [np.ptp(np.flatnonzero(differs.any(axis=axis))) + 1 for axis in (0, 1)]
     return int(100 * max(spans)) // side
 

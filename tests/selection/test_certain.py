@@ -10,7 +10,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipelines.media.looks import look_of, unpack_cells
-from pipelines.selection.certain import Alike, is_certain, is_possible
+from pipelines.selection.certain import (
+    Alike,
+    has_same_colours,
+    has_same_shades,
+    is_certain,
+)
 from pipelines.selection.fine import compare_cells
 from pipelines.selection.residual import have_a_part_in_another_shade, have_other_marks
 from tests.bench.likeness_held_out import held_out_work
@@ -114,7 +119,7 @@ def certain_cells(change: npt.NDArray[np.float64], agreement: int) -> bool:
         np.array([agreement], np.int32),
         np.array([200], np.int16),
     )
-    return bool(is_certain(pair, is_possible(pair))[0])
+    return bool(is_certain(pair, has_same_colours(pair) & has_same_shades(pair))[0])
 
 
 def test_one_place_may_not_be_much_darker_though_all_edges_are_there() -> None:
