@@ -85,29 +85,7 @@ def record_payout(
     created: list[int] = []
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        owed, held = payable_balances(log, day), held_by_deals(log)
-        if payees is not None:
-            held |= {
-                (one.contributor_id, one.currency): NOT_LISTED
-                for one in owed
-                if one.contributor_id not in payees
-            }
-        listed = payees or {}
-        plan = plan_payouts(owed, listed, terms, day, held)
-        if not plan.payouts:
-            raise NothingToPayError(plan)
-        known = [listed[who] for who in sorted({one.contributor_id for one in owed} & {*listed})]
-        lines = log.books.write_lines(parquet_bytes(payout_table(plan)))
-        unpaid = log.books.write_lines(parquet_bytes(unpaid_table(plan)))
-        private = {
-            "name": name,
-            "day": day.isoformat(),
-            "terms": terms.model_dump(mode="json"),
-            "lines_sha256": lines,
-            "unpaid_sha256": unpaid,
-            "inputs_sha256": log.books.write_document(write_inputs(known, held)),
-        }
-        return NewRecord({}, private, sets)
+        return NewRecord({}, _new_payout(log, name, terms, payees, day), sets)
 
     record = append_record(log, Kind.PAYOUT, ("payout", name), recorded_at, make, created.append)
     if record.private["day"] != day.isoformat():
@@ -124,6 +102,38 @@ def record_payout(
         log.books.read_lines(str(record.private["unpaid_sha256"]), UNPAID_LINES_SCHEMA),
         record.index in created,
     )
+
+
+def _new_payout(
+    log: AgencyLog,
+    name: str,
+    terms: PayoutTerms,
+    payees: Mapping[str, Payee] | None,
+    day: date,
+) -> dict[str, object]:
+    """Plans a payout, stores its lines and inputs, and returns the private part of its record."""
+    owed, held = payable_balances(log, day), held_by_deals(log)
+    if payees is not None:
+        held |= {
+            (one.contributor_id, one.currency): NOT_LISTED
+            for one in owed
+            if one.contributor_id not in payees
+        }
+    listed = payees or {}
+    plan = plan_payouts(owed, listed, terms, day, held)
+    if not plan.payouts:
+        raise NothingToPayError(plan)
+    known = [listed[who] for who in sorted({one.contributor_id for one in owed} & {*listed})]
+    lines = log.books.write_lines(parquet_bytes(payout_table(plan)))
+    unpaid = log.books.write_lines(parquet_bytes(unpaid_table(plan)))
+    return {
+        "name": name,
+        "day": day.isoformat(),
+        "terms": terms.model_dump(mode="json"),
+        "lines_sha256": lines,
+        "unpaid_sha256": unpaid,
+        "inputs_sha256": log.books.write_document(write_inputs(known, held)),
+    }
 
 
 def payout_table(plan: PayoutPlan) -> pa.Table:

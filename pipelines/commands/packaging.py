@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -17,24 +16,20 @@ from pipelines.accounts.log import open_log
 from pipelines.commands.common import consoles, parse_as_of, print_json
 from pipelines.commands.job_request import job_request
 from pipelines.commands.logging_options import logging_to
+from pipelines.commands.package_output import (
+    print_package_json,
+    show_changed,
+    show_complete,
+    show_package,
+)
 from pipelines.commands.telemetry import telemetry
 from pipelines.features.remembered_checks import recall_checks
 from pipelines.process.fork_server import ForkServer
 from pipelines.report.defaults import show_defaults, strict_defaults
-from pipelines.report.earlier import complete_json, continued_line
-from pipelines.report.next_steps import (
-    expiry_line,
-    latest_command,
-    report_command,
-    stated_expiry,
-    version_lines,
-)
+from pipelines.report.earlier import continued_line
 from pipelines.report.progress import show_progress
-from pipelines.report.summary import packaged_json, show_packaged
 from pipelines.report.undelivered import show_undelivered, undelivered_json
 from pipelines.report.versions import show_versions, versions_json
-from pipelines.report.wrapped import print_labelled, print_wrapped
-from pipelines.rights.formatting import one_line
 from pipelines.run.announce import announce
 from pipelines.run.changes import known_changes
 from pipelines.run.corrected import after_removals
@@ -44,8 +39,7 @@ from pipelines.run.pools import read_history
 from pipelines.run.prepare import PreparedJob, prepare_job
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.request import JobRequest
-from pipelines.run.signing_key import default_key_path
-from pipelines.run.undelivered import UndeliveredError, look_back
+from pipelines.run.undelivered import UndeliveredError
 from pipelines.steps.complete import PackageResult
 from pipelines.steps.engine_options import seen_everywhere, workers_note
 from pipelines.steps.few_workers import with_workers_needed
@@ -54,10 +48,7 @@ from pipelines.steps.package import package
 from pipelines.steps.retry import include_changed_files
 from pipelines.steps.runner import check_engine, worker_count
 from pipelines.steps.worker_models import choose_by, load_if_new
-from schemas.errors import InputError, counted
-
-_MAX_NAMED = 3
-_LABEL_WIDTH = 13
+from schemas.errors import InputError
 
 
 def _job_request(
@@ -111,22 +102,10 @@ def run_package(
         request = _job_request(options, beam_options, origin, path, log)
         prepared, changed = include_changed_files(prepare_job(request))
         if prepared.version.complete:
-            record_delivery(  # these three where the run was cut off at its end
-                prepared.store,
-                prepared.log_key,
-                prepared.job.deal.deal_id,
-                prepared.job.version,
-                prepared.job.as_of,
-            )
-            announce(
-                prepared.store,
-                prepared.job.deal.deal_id,
-                prepared.log_key.signer,
-                prepared.job.as_of,
-            )
-            prepared.store.delete_prefix(prepared.job.work)
-            return _say_complete(prepared, changed, options.json, results, options.key)
-        _show_changed(progress if options.json else results, changed)
+            _finish_end(prepared)
+            show_complete(prepared, changed, options.json, results, options.key)
+            return 0
+        show_changed(progress if options.json else results, changed)
         money = look_at_versions(prepared, progress if options.json else results)
         if options.as_many_workers_as_help:
             prepared = with_workers_needed(prepared)
@@ -138,35 +117,19 @@ def run_package(
             packaged = package_with_progress(
                 prepared, path, progress, options.quiet, options.take_over, money.replaced, tell
             )
-    decisions = f"{prepared.job.agency}/decisions"
-    counts = look_back(prepared.store, decisions, packaged.steps)
-    defaults = strict_defaults(prepared.job.deal, counts)
     if options.json:
-        listed = [item.to_json() for item in defaults]
-        before = {**packaged_json(prepared.job, packaged), "versions": money.json}
-        before |= {"changed_files": changed, **_next_json(prepared)}
-        print_json({**before, "strict_defaults": listed})
+        print_package_json(prepared, packaged, changed, money.json)
     else:
-        show_packaged(results, prepared.job, packaged)
-        _show_next(results, prepared, options.key)
-        if not options.key:
-            _show_key_file(results, default_key_path(prepared.job.output_uri))
-        show_defaults(results, defaults)
+        show_package(results, prepared, packaged, options.key)
     return 0
 
 
-def _show_changed(console: Console, changed: list[str]) -> None:
-    """Says which files make this another version than the one of the same inputs."""
-    if changed:
-        more = f" and {len(changed) - _MAX_NAMED:,} more" if len(changed) > _MAX_NAMED else ""
-        console.print(
-            f"{counted(len(changed), 'asset')} {'has' if len(changed) == 1 else 'have'} other "
-            f"files than an earlier version was made from: "
-            f"{', '.join(map(one_line, changed[:_MAX_NAMED]))}{more}",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+def _finish_end(prepared: PreparedJob) -> None:
+    """Does what comes after a delivery is published, in case a run was cut off before it."""
+    store, job, key = prepared.store, prepared.job, prepared.log_key
+    record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
+    announce(store, job.deal.deal_id, key.signer, job.as_of)
+    store.delete_prefix(job.work)
 
 
 @dataclass(frozen=True)
@@ -231,70 +194,6 @@ def showing_undelivered(job: Job, console: Console, as_json: bool) -> Iterator[N
             show_defaults(console, defaults)
             show_undelivered(console, job.deal, error.undelivered)
         raise
-
-
-def _show_next(console: Console, prepared: PreparedJob, key: str) -> None:
-    """Says which versions there are, what shows them, and whether buyers can pull."""
-    job, store = prepared.job, prepared.store
-    names = [past.name for past in read_history(store, job.deal)]
-    versions = version_lines(store, job.deal.deal_id, job.version, names)
-    rows = [("versions" if at == 0 else "", line) for at, line in enumerate(versions)]
-    print_labelled(console, rows, _LABEL_WIDTH)
-    _show_command(console, "pages", report_command(job))
-    expires_at = stated_expiry(store, job.deal.deal_id)
-    line = "" if expires_at is None else expiry_line(expires_at, datetime.now(UTC))
-    if line:
-        print_wrapped(console, line)
-        _show_command(console, "run", latest_command(job.output_uri, key))
-
-
-def _show_command(console: Console, name: str, command: str) -> None:
-    """Prints a command on one line, so that it can be copied."""
-    label = f"  {name:<{_LABEL_WIDTH}} "
-    console.print(f"{label}{command}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _next_json(prepared: PreparedJob) -> dict[str, object]:
-    job = prepared.job
-    expires_at = stated_expiry(prepared.store, job.deal.deal_id)
-    return {
-        "report": report_command(job),
-        "latest_expires_at": None if expires_at is None else expires_at.isoformat(),
-    }
-
-
-def _show_key_file(console: Console, path: Path) -> None:
-    """Says where the key is that the first run created: the next version must be signed with it."""
-    console.print(
-        f"\nYour own signing key, which nobody else may have, is in {path}.\n"
-        "Keep a copy of it: the next version must be signed with it.",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _say_complete(
-    prepared: PreparedJob, changed: list[str], as_json: bool, console: Console, key: str
-) -> int:
-    job = prepared.job
-    where = f"{job.output_uri}/{job.delivery}"
-    history = read_history(prepared.store, job.deal)
-    by = "".join(past.name for past in history if past.replaces == job.version)
-    if as_json:
-        print_json(
-            {
-                **complete_json(prepared.store, job, history, changed),
-                **_next_json(prepared),
-            }
-        )
-    else:
-        more = f" {by} has replaced it since." if by else ""
-        console.print(
-            f"Nothing to do: {where} was made from the same inputs.{more}", soft_wrap=True
-        )
-        _show_next(console, prepared, key)
-    return 0
 
 
 def _new_pool(name: str | None) -> str:

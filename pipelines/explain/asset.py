@@ -33,7 +33,7 @@ from schemas.deal import Deal
 from schemas.unit import ClearedRow
 
 if TYPE_CHECKING:
-    from pipelines.features.assets import FetchedAsset
+    from pipelines.features.fetched_asset import FetchedAsset
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def _no_file_reason(screened: list[RowTrace], fetch: bool, stopped: bool) -> str
 
 def _trace_with_files(screened: list[RowTrace], inputs: DecisionInputs) -> list[RowTrace]:
     # Imported here: decoders take a while to load, and most refusals need none.
-    from pipelines.features.assets import UnitFeatures, fetch_asset
+    from pipelines.features.assets import fetch_asset
+    from pipelines.features.unit_features import UnitFeatures
     from pipelines.fetch.origin_files import OriginFileCache
 
     origin_files = OriginFileCache()

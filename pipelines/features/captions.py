@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.compute import score_key
+from pipelines.features.fetched_asset import FetchedAsset
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.profiles.captions import recommend
 from pipelines.run.job import Models
 from pipelines.signals.caption_flags import caption_flags

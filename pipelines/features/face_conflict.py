@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
+from pipelines.features.fetched_asset import FetchedAsset
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.run.decisions import refused_asset
 from schemas.deal_terms import RightsTerms
 from schemas.reasons import Reason

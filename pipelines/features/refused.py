@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.features.assets import UnitFeatures, is_settled
+from pipelines.features.assets import is_settled
 from pipelines.features.context import FetchContext
 from pipelines.features.digest_cache import digest_cache_row, file_state
 from pipelines.features.fact_rows import facts_row
 from pipelines.features.prepare import prepare_media
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.hosts import HttpLocation
 from pipelines.fetch.http import url_of

@@ -178,7 +178,7 @@ def _read_creators(path: Path) -> dict[str, str]:
             continue  # an empty row, or nobody for the media that name nobody
         if found.setdefault(name, who) != who:
             raise InputError(
-                "The table of creators has a creator twice",
+                "The table of creators lists a creator twice",
                 f"{path}: {name!r} is {found[name]!r} and {who!r}",
                 "Keep one row.",
             )

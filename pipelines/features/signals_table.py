@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from pipelines.features.assets import FetchedAsset
+from pipelines.features.fetched_asset import FetchedAsset
 from schemas.media import MEDIA_SCHEMA
 from schemas.signal import SIGNALS_SCHEMA, Origin, SignalRow
 

@@ -95,9 +95,9 @@ class LazyVisionModels:
         """Checks that this worker has the weights that the run was started with."""
         if found != expected:
             raise RunError(
-                "A worker has other weights than those that the run was started with",
+                "A worker's weights differ from those the run started with",
                 f"{name}: {found}, not {expected}",
-                "Give every machine the same weights file, and leave it as it is during a run.",
+                "Give every machine the same weights file, and do not change it during a run.",
             )
 
     def embed_images(self, images: Sequence[Image.Image]) -> Vectors:

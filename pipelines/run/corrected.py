@@ -36,7 +36,7 @@ def after_removals(log: AgencyLog, replaced: Replaced | None) -> Replaced | None
         raise RunError(
             "A removal was not completed",
             f"{replaced.delivery} is published and not recorded in the agency's log",
-            "Nothing was changed. Run the same fairshard revoke again, then repeat.",
+            "Nothing was changed. Run the same fairshard revoke again, then this command.",
         )
     if not own:
         return replaced  # published before there were books

@@ -109,7 +109,7 @@ def check_installed(wanted: Inspectors) -> None:
     for asked, found in ((wanted.faces, faces_model), (wanted.texts, texts_model)):
         if asked and found() != asked:
             raise RunError(
-                "A worker has another detector than the one that the run was started with",
+                "A worker's detector differs from the one the run started with",
                 f"{found() or 'none'}, not {asked}",
                 f"Install the same versions on every machine: {_INSTALL}.",
             )
@@ -124,7 +124,7 @@ def check_prompts(wanted: Inspectors) -> None:
     digest = load_prompts().digest
     if not wanted.prompts.endswith(digest):
         raise RunError(
-            "A worker has other prompts than those that the run was started with",
+            "A worker's prompts differ from those the run started with",
             f"{PROMPTS.name}: {digest}, not {wanted.prompts.rpartition(' ')[2]}",
-            "Give every machine the same file, and leave it as it is during a run.",
+            "Give every machine the same file, and do not change it during a run.",
         )

@@ -190,9 +190,9 @@ def _precision(
         return _recorded_or_chosen(store, ref, gpu.choose if on_gpu else choose, device)
     if is_of_gpu and not on_gpu:
         raise InputError(
-            "This output has features that were computed on a GPU, and there is none here",
+            "This output has features that were computed on a GPU, and this machine has none",
             f"{ref.name} in {found.precision}",
-            'Run it where there is a GPU, or give models.device = "cpu": features are then '
+            'Run it on a machine with a GPU, or set models.device = "cpu": features are then '
             "computed again, and not mixed.",
         )
     return found
@@ -236,7 +236,7 @@ def _recorded(store: Store, key: str) -> ChosenPrecision:
         raise RunError(
             "The record of a model's precision is damaged",
             f"{store.uri}/{key}: {error}"[:300],
-            "Remove this file, and the next run decides again; or give models.precision, so that "
+            "Remove this file, and the next run chooses again; or set models.precision, so that "
             "features that are stored in it are used.",
         ) from error
     return ChosenPrecision(precision, f"chosen by the first run in this output, since {why}")

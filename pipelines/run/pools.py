@@ -73,14 +73,14 @@ def check_pool_name(name: str) -> str:
     """
     if name and not _NAME.fullmatch(name):
         raise InputError(
-            "The name of a pool is not plain",
+            "The pool's name has characters that are not allowed",
             repr(name[:100]),
             "Use up to 64 lower-case letters, digits and hyphens, such as --new-pool renewal-2027.",
         )
     if name == PRICE_POOL:
         raise InputError(
             "The name of a new pool is taken",
-            f"--new-pool {name}: the deal's price itself is called that",
+            f"--new-pool {name}: that is the name of the deal's own price",
             "Give the pool another name, or leave out --new-pool.",
         )
     return name

@@ -57,9 +57,9 @@ def check_read_here(given: Sequence[str]) -> None:
         )
     if others:
         raise InputError(
-            "This option of Beam is for other engines than the embedded one",
+            "The embedded engine does not take this Beam option",
             f"--beam={others[0]}",
-            "Name the engine, too, such as --beam=--runner=PortableRunner, or leave it out.",
+            "Name the engine that does, such as --beam=--runner=PortableRunner, or leave it out.",
         )
 
 
@@ -67,7 +67,7 @@ def _read(given: Sequence[str]) -> tuple[dict[str, object], list[str]]:
     for option in given:
         if not option.startswith("--"):
             raise InputError(
-                "An option of Beam begins with two dashes",
+                "A Beam option begins with two dashes",
                 f"--beam={option}",
                 f"Write --beam=--{option.lstrip('-')}.",
             )

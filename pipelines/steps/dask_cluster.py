@@ -68,7 +68,7 @@ def clear_errors(client: Client, scheduler: str) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise RunError(
-            "Workers died over the same step several times",
+            "Workers died several times in the same step",
             f"{str(error.task).rpartition('-')[0]}, last on {error.last_worker.address}",
             f"See that worker's log; if memory ran out, give workers more, {_CONTINUE}",
         ) from error
@@ -117,7 +117,7 @@ def check_workers(client: Client, scheduler: str) -> int:
         ]
         if different:
             raise InputError(
-                "A Dask worker has another version of the program or of what it needs",
+                "A Dask worker has another version of the program or of its dependencies",
                 f"{worker}: {'; '.join(different)}",
                 "Install the same wheel with the same constraints.txt on every machine, and start "
                 "the worker again.",

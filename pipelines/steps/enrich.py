@@ -9,36 +9,33 @@ feature store; 6. refuse assets that lack what their profile needs, and write th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from functools import cache, lru_cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import pyarrow as pa
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures, fetch_asset, recall_asset
-from pipelines.features.extras import facts_text, store_members
 from pipelines.features.face_conflict import with_face_conflict
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.inspect import InspectionStore
 from pipelines.features.signals_table import media_table, signals_table
 from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.features.vision_models import VisionModels
 from pipelines.fetch.origin_files import OriginFileCache
-from pipelines.rights.formatting import one_line
 from pipelines.run.costs import Cost, Stopwatch
 from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import (
     Decision,
     decisions_table,
-    failed_asset,
     failed_assets_table,
 )
 from pipelines.run.job import Job
 from pipelines.run.logs import log_excluded
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import UnitReceipt
-from pipelines.steps.doubts import Doubts, objection_to, read_doubts
+from pipelines.steps.doubts import Doubts, read_doubts
+from pipelines.steps.fetch_ahead import FetchAhead, fetchers
 from pipelines.steps.frame_vectors import frame_vectors_adder
 from pipelines.steps.personal import count_read, kinds_in_texts, without_personal_texts
 from pipelines.steps.refused import (
@@ -65,19 +62,12 @@ from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock
 from schemas import layout
-from schemas.reasons import Reason
 from schemas.signal import PersonalKind
 from schemas.unit import (
     UNIT_SCHEMA,
     ClearedRow,
     UnitRow,
 )
-
-# Assets processed at once; this also determines which pictures share a model batch.
-_CHUNK_ASSETS = 64
-_FETCH_THREADS = 2
-# The assets of a chunk, some of which are still being fetched.
-_Fetching = list[FetchedAsset | Future[FetchedAsset]]
 
 
 def enrich_unit(
@@ -117,28 +107,16 @@ def enrich_unit(
     unit_features = load_features(features, inspected, job, low, high)
     doubts = read_doubts(store, job.work) if job.doubted else Doubts()
     now_s = cache(store.now_s)  # the store is asked once, before the first file is read
-    fetched_assets: list[FetchedAsset] = []
-    chunks = [rows[start : start + _CHUNK_ASSETS] for start in range(0, len(rows), _CHUNK_ASSETS)]
-    fetch = partial(  # 2
-        _fetch_chunk,
-        store=store,
-        job=job,
-        unit_features=unit_features,
-        origin_files=origin_files,
-        doubts=doubts,
-        now_s=now_s,
-    )
+    fetch = FetchAhead(store, job, unit_features, origin_files, doubts, now_s)
     with_vectors = frame_vectors_adder(store, features.embeddings.store, job, unit_features, vision)
-    for chunk in _one_ahead(map(fetch, chunks)):
-        failures = compute_features(chunk, unit_features, vision, tagger, job, _fetchers())  # 3
+    fetched_assets: list[FetchedAsset] = []
+    for chunk in fetch.chunks(rows):  # 2
+        failures = compute_features(chunk, unit_features, vision, tagger, job, fetchers())  # 3
         # Dropping the pixels here keeps a unit's memory to that of two chunks.
+        finished = (captioned(item.without_pixels(), failures) for item in chunk)
         fetched_assets += [
-            with_vectors(
-                with_face_conflict(
-                    captioned(item.without_pixels(), failures), unit_features, job.deal.rights
-                )
-            )
-            for item in chunk
+            with_vectors(with_face_conflict(item, unit_features, job.deal.rights))
+            for item in finished
         ]
         report_progress(job.progress_path, "enrich", len(chunk))
     refused = read_refused_files(  # 4
@@ -148,7 +126,7 @@ def enrich_unit(
         job,
         unit_features,
         now_s,
-        _fetchers(),
+        fetchers(),
     )
     save_features(features, inspected, unit_features, refused, low, high)  # 5
     refused.files.extend(files_refused_here(fetched_assets, job, unit_features))
@@ -161,74 +139,6 @@ def _read_rows(store: Store, blocks: Iterable[RowBlock], recent: RecentFiles) ->
         return []
     table = pa.concat_tables(read_blocks(store, ordered, recent))
     return rows_of(table.sort_by([("hash", "ascending")]), ClearedRow)
-
-
-def _one_ahead(started: Iterator[_Fetching]) -> Iterator[list[FetchedAsset]]:
-    """Waits for each chunk when the next one has been started, which is fetched meanwhile."""
-    current = next(started, None)
-    while current is not None:
-        following = next(started, None)
-        yield [item.result() if isinstance(item, Future) else item for item in current]
-        current = following
-
-
-def _fetch_chunk(
-    rows: Sequence[ClearedRow],
-    store: Store,
-    job: Job,
-    unit_features: UnitFeatures,
-    origin_files: OriginFileCache,
-    doubts: Doubts,
-    now_s: Callable[[], float],
-) -> _Fetching:
-    """Starts to fetch assets; those that can be recalled are not fetched."""
-    recalled = [recall_asset(row, job, unit_features) for row in rows]
-    fetch = partial(
-        _fetch_undoubted,
-        store=store,
-        job=job,
-        unit_features=unit_features,
-        origin_files=origin_files,
-        doubts=doubts,
-        now_s=now_s,
-    )
-    return [
-        _fetchers().submit(fetch, row) if item is None else item
-        for row, item in zip(rows, recalled, strict=True)
-    ]
-
-
-def _fetch_undoubted(
-    row: ClearedRow,
-    *,
-    store: Store,
-    job: Job,
-    unit_features: UnitFeatures,
-    origin_files: OriginFileCache,
-    doubts: Doubts,
-    now_s: Callable[[], float],
-) -> FetchedAsset:
-    """Fetches an asset unless this run found that its server cannot be relied on.
-
-    The members that its profile adds are stored at once, since they may be large.
-    """
-    objection = objection_to(row, job, doubts)
-    if objection:
-        detail = f"{one_line(row['media_uri'])}: {one_line(objection)}"
-        decision = failed_asset(row["asset_id"], Reason.MEDIA_CHANGED, detail)
-        return FetchedAsset(row, decision=decision)
-    later = doubts.later_statements(row["asset_id"])
-    asset = fetch_asset(row, job, unit_features, origin_files, now_s, later)
-    if asset.made is None:
-        return asset
-    extras = store_members(store, job.work, asset.made)
-    return replace(asset, made=None, extras=extras, extra_facts=facts_text(asset.made))
-
-
-@lru_cache(maxsize=1)
-def _fetchers() -> ThreadPoolExecutor:
-    """Returns the process's fetch threads; kept because each owns a guarded decoder process."""
-    return ThreadPoolExecutor(_FETCH_THREADS, "fetch")
 
 
 def _commit(

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.depth import make_depth
 from pipelines.features.extras import ExtraRefusalError, MadeExtras, facts_text, store_members
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.frame_vectors import (
     embed_frames,
     frame_vectors_table,
@@ -16,6 +16,7 @@ from pipelines.features.frame_vectors import (
     stored_vectors,
 )
 from pipelines.features.renditions import find_frame_refusal
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.features.vision_models import VisionModels
 from pipelines.fetch.fetch import fetch
 from pipelines.fetch.locate import resolve_media_uri

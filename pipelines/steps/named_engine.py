@@ -61,7 +61,7 @@ def _check_dataflow() -> None:
         import apache_beam.runners.dataflow.internal.apiclient  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "Dataflow needs packages of Google's",
+            "Dataflow needs Google's packages",
             f"--runner={_DATAFLOW}: {error}",
             "Run: pip install 'apache-beam[gcp]'",
         ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 
 import pyarrow as pa
 
-from pipelines.features.assets import FetchedAsset
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.sample_counts import SampleCounts
 from pipelines.signals.file.contact_texts import kinds_in, without_personal_data

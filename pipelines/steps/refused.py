@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.refused import place_of, read_refused
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.media.looks import HASH_AND_COLOURS, main_look
 from pipelines.rights.arrow import column
 from pipelines.rights.rules.screen import (

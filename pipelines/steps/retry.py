@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.catalogue.read import read_batches
-from pipelines.features.assets import UnitFeatures, fetch_asset
+from pipelines.features.assets import fetch_asset
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.rights.cleared_rights import add_cleared_rights
 from pipelines.run.job import Job

@@ -129,7 +129,7 @@ def check_engine(beam_options: Sequence[str]) -> str | None:
         )
     if name == "DaskRunner":
         raise InputError(
-            "Beam's own Dask runner leaves out parts of the graph without a word",
+            "Beam's own Dask runner silently skips parts of the graph",
             f"--runner={asked['runner']}",
             "Use --engine dask --scheduler tcp://HOST:PORT.",
         )

@@ -65,9 +65,9 @@ class MediaChangedError(Exception):
 def changed_in_run(error: MediaChangedError) -> RunError:
     """Returns the error that stops a run because a medium changed."""
     return RunError(
-        "A medium changed while the run was under way",
+        "A media file changed during the run",
         f"asset {error.row['asset_id']!r}: {error.detail}",
-        "Wait until nothing changes the media any more, then run again.",
+        "Wait until the media no longer change, then run again.",
     )
 
 

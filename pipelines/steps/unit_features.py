@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypedDict, TypeVar
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.captions import scored_texts
 from pipelines.features.compute import describe_media, score_key, score_rows
 from pipelines.features.digest_cache import load_digest_cache
 from pipelines.features.fact_rows import facts_row, measures_row
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.inspect import InspectionStore, inspect_media, score_by_prompts
 from pipelines.features.kept_frames import pictures_table
 from pipelines.features.prepare import PreparedMedia
 from pipelines.features.store import FeatureStore
 from pipelines.features.tags import Tagger
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.features.vision_models import VisionModels
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import failed_asset

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.captions import flagged_texts, unit_captions, unit_tags, without_flagged
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.refused import place_of
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.profiles import profile_for
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import describe_overrides

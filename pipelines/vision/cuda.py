@@ -45,7 +45,7 @@ def check_cuda(device: str, available: Callable[[], bool] = cuda_available) -> N
         raise InputError(
             "The deal requires a GPU, and torch finds none on this machine",
             'models.device = "cuda"',
-            "Run it where there is an NVIDIA GPU with its driver and a CUDA build of torch, or use "
+            "Run it on a machine with an NVIDIA GPU, its driver and a CUDA build of torch, or use "
             '"auto" or "cpu".',
         )
 

@@ -101,7 +101,7 @@ def open_network(ref: ModelRef) -> Network:
         raise InputError(
             "The model must run on a GPU, and torch finds none on this machine",
             f"{ref.name} in {ref.precision}",
-            'Run every worker where there is a GPU, or give models.device = "cpu".',
+            'Run every worker on a machine with a GPU, or set models.device = "cpu".',
         )
     demo_network.register()
     path = str(weights_file(ref))

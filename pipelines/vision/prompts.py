@@ -61,7 +61,7 @@ def load_prompts(path: Path = PROMPTS) -> Prompts:
         raise RunError(
             "The file of prompts is not valid",
             f"{path}: {error}",
-            "Give each of [nsfw] and [aesthetics] the lists `yes` and `no`, with at least a text.",
+            "Give [nsfw] and [aesthetics] the lists `yes` and `no` each, with at least one text.",
         ) from error
     return Prompts(yes, no, hashlib.sha256(data).hexdigest())
 

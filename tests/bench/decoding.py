@@ -29,7 +29,7 @@ from tests.bench.rounds import median_speedup
 from tests.bench.scale_watch import process_tree
 from tests.bench.suite import Figure, speedups
 
-_THREADS = 2  # as in pipelines/steps/enrich.py
+_THREADS = 2  # as in pipelines/steps/fetch_ahead.py
 _GUARDED = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
 _UNGUARDED = replace(_GUARDED, guard_images=False)
 

@@ -28,7 +28,7 @@ from tests.bench.scale_watch import process_tree
 from tests.bench.weights import ARCHITECTURE
 
 BATCH = 32
-_FETCHERS = 2  # as in pipelines/steps/enrich.py
+_FETCHERS = 2  # as in pipelines/steps/fetch_ahead.py
 _LIMITS = MediaLimits(max_bytes=2**30, max_pixels=178_956_970)
 Vectors = npt.NDArray[np.float32]
 

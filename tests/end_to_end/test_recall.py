@@ -13,20 +13,17 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.common import parse_as_of
-from pipelines.features.assets import (
-    FetchedAsset,
-    UnitFeatures,
-    fetch_asset,
-    recall_asset,
-)
+from pipelines.features.assets import fetch_asset, recall_asset
 from pipelines.features.context import FetchContext
 from pipelines.features.digest_cache import digest_cache_row, file_state
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.store import open_feature_store
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.fetch.locate import FileLocation
 from pipelines.fetch.origin_files import OriginFileCache
 from pipelines.run.prepare import PreparedJob, prepare_job
 from pipelines.run.request import JobRequest
-from pipelines.steps import enrich as unit_module
+from pipelines.steps import fetch_ahead
 from pipelines.steps.complete import PackageResult
 from pipelines.steps.package import package
 from pipelines.storage.open import open_store
@@ -89,7 +86,7 @@ def test_remembered_files_give_the_same_result(
             assert outcome(recalled) == outcome(read)
         return recalled
 
-    monkeypatch.setattr(unit_module, "recall_asset", check)
+    monkeypatch.setattr(fetch_ahead, "recall_asset", check)
     packaged = run(demo, "demo-main", demo.catalogue, warm)
     assert tree(warm / "demo-main") == tree(demo.out / "demo-main")
     # Only assets without features are read again: those with broken or missing files.
@@ -142,7 +139,7 @@ def test_wrongly_remembered_file_fails_the_run(
     names = (job.models.clip_id, job.models.captioner_id, job.reader_id)
     features = open_feature_store(open_store(str(out)), *names)
     features.digest_cache.save(0, 2**64 - 1, [digest_cache_row(state, old, "jpg")])
-    with pytest.raises(RunError, match="A medium changed while the run was under way"):
+    with pytest.raises(RunError, match="A media file changed during the run"):
         run(demo, "demo-main", catalogue, out)
     assert not (out / "demo-main" / "v0001" / "delivery" / "MANIFEST.json").exists()
     packaged = run(demo, "demo-main", catalogue, out)

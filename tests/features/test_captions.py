@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.captions import (
     contributor_texts,
@@ -22,8 +21,10 @@ from pipelines.features.captions import (
     without_flagged,
 )
 from pipelines.features.compute import score_key
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.store import open_feature_store
 from pipelines.features.tags import Tagger
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.features.vision_models import Vectors, VisionModels
 from pipelines.rights.resolve import Resolution
 from pipelines.run.job import Models

@@ -58,7 +58,7 @@ def test_a_worker_refuses_other_weights(name: str) -> None:
     path.write_bytes(changed)
     for models_here in (models, replace(models, clip="demo", clip_id=models_of("demo").clip_id)):
         vision = LazyVisionModels(models_here)
-        with pytest.raises(RunError, match="other weights") as caught:
+        with pytest.raises(RunError, match="A worker's weights differ") as caught:
             vision.embed_and_caption([Image.new("RGB", (9, 9))])
         assert name in str(caught.value)
 

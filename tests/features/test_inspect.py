@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipelines.features import inspect as inspection_module
-from pipelines.features.assets import FetchedAsset, UnitFeatures
 from pipelines.features.face_conflict import with_face_conflict
+from pipelines.features.fetched_asset import FetchedAsset
 from pipelines.features.guard import Guard, this_guard
 from pipelines.features.inspect import (
     Inspection,
@@ -23,6 +23,7 @@ from pipelines.features.inspect import (
     score_by_prompts,
 )
 from pipelines.features.prepare import prepare_media
+from pipelines.features.unit_features import UnitFeatures
 from pipelines.rights.resolve import Resolution
 from pipelines.run.inspectors import (
     Inspectors,
@@ -82,7 +83,7 @@ def test_scores_are_computed_once_from_the_stored_embedding(tmp_path: Path) -> N
 
 def test_a_worker_with_other_prompts_ends_the_run() -> None:
     check_prompts(Inspectors(prompts=prompts_model("clip@1")))
-    with pytest.raises(RunError, match="A worker has other prompts"):
+    with pytest.raises(RunError, match="A worker's prompts differ"):
         check_prompts(Inspectors(prompts="clip@1 prompts 0123"))
 
 
@@ -255,7 +256,7 @@ def test_a_detector_that_is_not_installed_is_named(
     with pytest.raises(InputError, match="not installed") as caught:
         check_inspectors(deal)
     assert caught.value.which == key and "fairshard[quality]" in caught.value.remedy
-    with pytest.raises(RunError, match="A worker has another detector"):
+    with pytest.raises(RunError, match="A worker's detector differs"):
         check_installed(wanted)
 
 

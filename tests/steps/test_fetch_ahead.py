@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from pipelines.steps.enrich import _one_ahead
+from pipelines.steps.fetch_ahead import _one_ahead
 
 
 def item(number: int) -> Any:

@@ -81,7 +81,9 @@ def test_what_beam_finds_out_in_the_run_is_refused_before(options: list[str], me
 
 def test_dataflow_without_its_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apache_beam.runners.dataflow.internal.apiclient", None)
-    with pytest.raises(InputError, match=r"needs packages.*pip install 'apache-beam\[gcp\]'"):
+    with pytest.raises(
+        InputError, match=r"needs Google's packages.*pip install 'apache-beam\[gcp\]'"
+    ):
         check_engine([*DATAFLOW, "--project=my-project"])
 
 
@@ -208,11 +210,11 @@ def test_option_views_are_cached_and_share_values() -> None:
         (["--runner=FnApiRunner", "--jobendpoint=h:1"], "no such option: --beam=--jobendpoint=h:1"),
         (["runner=Flink"], r"two dashes: --beam=runner=Flink. Write --beam=--runner=Flink"),
         (["-runner=Flink"], "two dashes: --beam=-runner=Flink. Write --beam=--runner=Flink"),
-        (["--job_endpoint=h:1"], "other engines than the embedded one: --beam=--job_endpoint=h:1"),
-        (["--artifact_endpoint=h:1"], "embedded one: --beam=--artifact_endpoint=h:1"),
-        (["--environment_type=LOOPBACK"], "embedded one: --beam=--environment_type=LOOPBACK"),
-        (["--environment_config=x"], "embedded one: --beam=--environment_config=x"),
-        (["--environment_type=LOOPBACK"], "other engines than the embedded one"),
+        (["--job_endpoint=h:1"], "this Beam option: --beam=--job_endpoint=h:1"),
+        (["--artifact_endpoint=h:1"], "this Beam option: --beam=--artifact_endpoint=h:1"),
+        (["--environment_type=LOOPBACK"], "this Beam option: --beam=--environment_type=LOOPBACK"),
+        (["--environment_config=x"], "this Beam option: --beam=--environment_config=x"),
+        (["--environment_type=LOOPBACK"], "embedded engine does not take this Beam option"),
         (["--parallelism=many"], "does not take this option: argument --parallelism: invalid int"),
         (["--runner=flink", "--parallelism=many"], "does not take this option"),
     ],
