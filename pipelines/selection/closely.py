@@ -43,9 +43,10 @@ MOST_LEFT = 1.5
 #: The same where edges agree and there are fewer cells: a place is one to three cells wide, and how
 #: a file is resized shows in single cells.
 MOST_LEFT_SMALL = 3.0
-#: The same where hardly anything is left: pictures need not be laid more exactly, and a part in
-#: another shade would leave more, if so many levels are the usual difference at most.
-_HARDLY_ANY_LEFT, _MOST_USUAL = 0.25, 1.25
+_HARDLY_ANY_LEFT = 0.25  # levels; with less, pictures need not be laid more exactly
+#: The same together with the usual difference, where a part may have another shade: when contrast
+#: is made equal, that shows in one of the two.
+_MOST_LEFT_AND_USUAL = 0.85
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
 _PLAIN_RANGE = 80  # levels; on a surface with less, nothing has another shade than the rest
@@ -109,7 +110,7 @@ def is_same(first: Picture, second: Picture, cuts: npt.NDArray[np.int64], doubt:
 def _differs_little(left: _Left, doubt: Doubt, side: int) -> bool:
     """Tells whether no place differs by more than files of one work do."""
     if doubt == Doubt.SHADES:
-        return left.most <= _HARDLY_ANY_LEFT and round(left.usual, 2) <= _MOST_USUAL
+        return round(left.most + left.usual, 2) <= _MOST_LEFT_AND_USUAL
     if doubt == Doubt.NOTHING and side < CLOSE_SIDES[0]:
         return left.most <= MOST_LEFT_SMALL
     return left.most <= MOST_LEFT

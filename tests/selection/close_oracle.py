@@ -203,7 +203,7 @@ class Left:
     def is_same(self, doubt: Doubt) -> bool:
         """Whether the two show the same, where this is said against it."""
         if doubt == Doubt.SHADES:
-            hardly_differs = self.most <= 0.25 and round(self.usual, 2) <= 1.25
+            hardly_differs = round(self.most + self.usual, 2) <= 0.85
             over_plain = self.extent >= 75 and self.beside >= 850 and self.under_mark <= 1
             return hardly_differs or (round(self.range, 1) < 80 and over_plain)
         few = self.side < 128 and doubt == Doubt.NOTHING

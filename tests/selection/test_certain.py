@@ -139,6 +139,13 @@ def test_edges_of_one_part_may_not_be_other_ones() -> None:
     assert not certain_cells(part * (other - GRAIN), 960)
 
 
+@pytest.mark.parametrize("shade", [0.8, 0.85, 0.9])
+@pytest.mark.parametrize("quality", [95, 90, 85, 80, 70, 60])
+def test_a_thing_in_another_shade_is_another_work(shade: float, quality: int) -> None:
+    assert not certain(vessel(1), jpeg(vessel(shade), quality))
+    assert not certain(jpeg(vessel(shade), quality), vessel(1))
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_changed_files_of_one_work_are_certain(change: str) -> None:
     image = scene(random.Random(21))
