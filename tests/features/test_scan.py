@@ -226,5 +226,5 @@ def test_a_folder_without_media_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match="no media"):
         find_media(tmp_path)
-    with pytest.raises(InputError, match="not there"):
+    with pytest.raises(InputError, match="does not exist"):
         find_media(tmp_path / "none")

@@ -242,10 +242,10 @@ LIES: list[tuple[str, Change]] = [
     ),
     ("older than the notice", lambda reply: reply.update(signed_at="2026-11-26")),
     ("signed after the day", lambda reply: reply.update(signed_at="2026-12-12")),
-    ("does not have the form", lambda reply: reply.update(signed_at="2026-09-31")),
-    ("does not have the form", lambda reply: reply.update(signed_at="9999-99-99")),
-    ("does not have the form", lambda reply: reply.update(signed_at="0000-12-10")),
-    ("does not have the form", lambda reply: reply.update(signed_at="2026-12-10T00:00")),
+    ("is malformed", lambda reply: reply.update(signed_at="2026-09-31")),
+    ("is malformed", lambda reply: reply.update(signed_at="9999-99-99")),
+    ("is malformed", lambda reply: reply.update(signed_at="0000-12-10")),
+    ("is malformed", lambda reply: reply.update(signed_at="2026-12-10T00:00")),
     ("by another name", lambda reply: reply["shards"][0].update(name="small-jpg-00009")),
     ("names a shard twice", lambda reply: reply["shards"].append(reply["shards"][0])),
     ("says that something was deleted", lambda reply: reply.update(kind="acknowledgement")),
@@ -389,7 +389,7 @@ def test_a_sweep_drafts_what_ended_and_its_command_removes_it(folder: Path) -> N
     assert after["notices"] == [] and (after["delivered"], after["noticed"]) == (3, 3)
     assert [path.name for path in (folder / "drafts").iterdir()] == ["small.json"]
     without_deal = in_process(*words[:5])
-    assert without_deal.code == 2 and "are only used together" in without_deal.err
+    assert without_deal.code == 2 and "must be given together" in without_deal.err
     assert in_process(*words[:3]).code == 0
 
 

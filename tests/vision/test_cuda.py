@@ -59,7 +59,7 @@ def test_asking_for_a_gpu_leaves_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_worker_without_a_gpu_says_so() -> None:
-    with pytest.raises(InputError, match=r"to be computed on a GPU.*demo in cuda-bf16"):
+    with pytest.raises(InputError, match=r"must run on a GPU.*demo in cuda-bf16"):
         open_network(parse_model("demo", "cuda-bf16"))
 
 
