@@ -180,8 +180,8 @@ def test_a_further_pool_must_be_asked_for_by_name(library: SmallLibrary) -> None
     for name, what in (
         ("renewal-2027", "already has a pool of this name"),
         ("price", "name of a new pool is taken"),
-        ("Renewal 2027", "not plain"),
-        ("../x", "not plain"),
+        ("Renewal 2027", "characters that are not allowed"),
+        ("../x", "characters that are not allowed"),
     ):
         ended = library.package("--new-pool", name, as_of=THIRD)
         assert ended.code == 2 and what in ended.err, ended.err
