@@ -249,7 +249,7 @@ LIES: list[tuple[str, Change]] = [
     ("by another name", lambda reply: reply["shards"][0].update(name="small-jpg-00009")),
     ("names a shard twice", lambda reply: reply["shards"].append(reply["shards"][0])),
     ("says that something was deleted", lambda reply: reply.update(kind="acknowledgement")),
-    ("does not have the form", lambda reply: reply.update(forgotten=True)),
+    ("is malformed", lambda reply: reply.update(forgotten=True)),
 ]
 
 
