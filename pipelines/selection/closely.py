@@ -49,7 +49,9 @@ _HARDLY_ANY_LEFT = 0.25  # levels; with less, pictures need not be laid more exa
 _MOST_LEFT_AND_USUAL = 0.85
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
-_PLAIN_RANGE = 80  # levels; on a surface with less, nothing has another shade than the rest
+#: Levels from the darkest cell to the lightest: on a plain surface nothing has another shade than
+#: the rest, and a mark that shows on it makes the range wider.
+_PLAIN_RANGE, _LEAST_WIDER = 80, 4
 
 
 class Doubt(IntEnum):
@@ -103,8 +105,15 @@ def is_same(first: Picture, second: Picture, cuts: npt.NDArray[np.int64], doubt:
         left = min(_left_between(first, moved), left, key=lambda left: left.most)
     if _differs_little(left, doubt, side):
         return True
-    is_plain = round(float(np.ptp(first.cells)), 1) < _PLAIN_RANGE
-    return (doubt != Doubt.SHADES or is_plain) and _is_marked(first, left, doubt)
+    if doubt == Doubt.SHADES and not _is_wider_plain(first, second):
+        return False
+    return _is_marked(first, left, doubt)
+
+
+def _is_wider_plain(first: Picture, second: Picture) -> bool:
+    """Tells whether the first picture is of a plain surface and one of both has a wider range."""
+    ranges = [round(float(np.ptp(side.cells)), 1) for side in (first, second)]
+    return ranges[0] < _PLAIN_RANGE and abs(ranges[0] - ranges[1]) >= _LEAST_WIDER
 
 
 def _differs_little(left: _Left, doubt: Doubt, side: int) -> bool:

@@ -188,7 +188,7 @@ class Left:
         extent: Share of a side, in hundredths, over which places differ.
         beside: How well edges agree beside what differs, in thousandths.
         usual: The usual difference, in levels.
-        range: Levels from the first picture's darkest cell to its lightest.
+        ranges: Levels from the darkest cell to the lightest, of both pictures as they are.
         side: Cells of a side.
     """
 
@@ -197,7 +197,7 @@ class Left:
     extent: int = 0
     beside: int = 0
     usual: float = 0
-    range: float = 0
+    ranges: tuple[float, float] = (0, 0)
     side: int = 128
 
     def is_same(self, doubt: Doubt) -> bool:
@@ -205,7 +205,8 @@ class Left:
         if doubt == Doubt.SHADES:
             hardly_differs = round(self.most + self.usual, 2) <= 0.85
             over_plain = self.extent >= 75 and self.beside >= 850 and self.under_mark <= 1
-            return hardly_differs or (round(self.range, 1) < 80 and over_plain)
+            is_wider = round(abs(self.ranges[0] - self.ranges[1]), 1) >= 4
+            return hardly_differs or (round(self.ranges[0], 1) < 80 and is_wider and over_plain)
         few = self.side < 128 and doubt == Doubt.NOTHING
         if self.most <= (3 if few else 1.5):
             return True
@@ -224,13 +225,16 @@ def is_same(first: Grey, second: Grey, cuts: npt.NDArray[np.int64], doubt: Doubt
         doubt: What was said against the pair.
     """
     one = smoothed(first)
-    ways = [_left_between(one, *way) for way in laid_over(one, smoothed(second), cuts)]
+    ranges = float(np.ptp(one)), float(np.ptp(smoothed(second)))
+    ways = [_left_between(one, *way, ranges) for way in laid_over(one, smoothed(second), cuts)]
     if ways[0].most <= 0.25 and ways[0].is_same(doubt):
         return True
     return min(reversed(ways), key=lambda left: left.most).is_same(doubt)
 
 
-def _left_between(one: Grey, two: Grey, as_it_is: Grey, shown: Flags) -> Left:
+def _left_between(
+    one: Grey, two: Grey, as_it_is: Grey, shown: Flags, ranges: tuple[float, float]
+) -> Left:
     place = max(1, len(one) // _PLACE_PARTS)
     inner = np.zeros_like(shown)
     inner[place:-place, place:-place] = shown[place:-place, place:-place]
@@ -253,7 +257,7 @@ def _left_between(one: Grey, two: Grey, as_it_is: Grey, shown: Flags) -> Left:
         extent=_extent(means > _MARKED, len(one)),
         beside=_agreement_beside(one, two, inner & (np.abs(difference) <= allowed)),
         usual=usual,
-        range=float(one.max() - one.min()),
+        ranges=ranges,
         side=len(one),
     )
 
