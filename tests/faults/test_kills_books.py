@@ -31,6 +31,8 @@ SEED = int(os.environ.get("FAIRSHARD_KILL_SEED", "20261127"))
 KILLS = 50
 # Written again or in place while a run goes on; what they say in the end is compared.
 _MOVING = ("checkpoint", "log.vkey", "signing.key.checkpoint", "run.json")
+# Other in every run, or left for `clean`.
+_UNLIKE = tuple(f"out/agency/{name}" for name in ("work/", "claims/", "runs/", "features/seen-"))
 TERMS = '[[thresholds]]\ncurrency = "USD"\namount = "0.50"\n'
 DAY = "2026-12-01"
 REVENUE = ["--amount", "7.01", "--currency", "USD", "--agency-share", "0.40", "--period", "2026-H2"]
@@ -140,7 +142,8 @@ class Trial:
     def files(self) -> dict[str, str]:
         """Digests of all files by path, but what is left for `clean`, or tells of this process.
 
-        The cache of files' digests is left out: which files enter it depends on their age.
+        The cache of files' digests is left out: which files enter it depends on their age. So are
+        the records of runs, which say how long each took.
         """
         found = {
             path.relative_to(self.folder).as_posix(): path.read_bytes()
@@ -150,10 +153,7 @@ class Trial:
         return {
             name: hashlib.sha256(data).hexdigest()
             for name, data in found.items()
-            if TEMPORARY not in name
-            and not name.startswith(
-                ("out/agency/work/", "out/agency/claims/", "out/agency/features/seen-")
-            )
+            if TEMPORARY not in name and not name.startswith(_UNLIKE)
         }
 
 
