@@ -14,7 +14,7 @@ from itertools import count
 
 from pydantic import ValidationError
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
+from pipelines.ledger.signed_note import NoteError, Signer, note_signature, open_note, parse_vkey
 from schemas import layout
 from schemas.canonical import json_bytes
 from schemas.errors import InputError, RunError
@@ -28,8 +28,7 @@ class ManifestError(RunError):
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
     """Returns the manifest with its signature; `manifest.vkey` must be the signer's."""
     text = _signed_text(manifest_bytes(manifest))
-    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
-    return manifest.model_copy(update={"signature": line})
+    return manifest.model_copy(update={"signature": note_signature(signer, text)})
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
