@@ -1,4 +1,7 @@
-"""The feature store's tables: what is computed from a medium and kept by its unit."""
+"""The feature store's tables of what is computed from media: facts, embeddings, captions, tags.
+
+What it keeps of files is in `schemas.file_features`.
+"""
 
 from __future__ import annotations
 
@@ -186,55 +189,6 @@ CAPTIONS_SCHEMA = pa.schema(
 )
 
 
-class ReadingRow(TypedDict):
-    """A row of READINGS_SCHEMA."""
-
-    media_sha256: str
-    reading: str
-
-
-READINGS_SCHEMA = pa.schema(
-    [
-        pa.field("media_sha256", pa.string(), nullable=False),
-        pa.field("reading", pa.string(), nullable=False),  # the rights statements in the file, JSON
-    ]
-)
-
-
-class RenditionRow(TypedDict):
-    """A row of RENDITIONS_SCHEMA."""
-
-    media_sha256: str
-    delivered_sha256: str
-    bytes: int
-    problem: str
-    format: str
-    width: int
-    height: int
-    rendition: str
-    codec: str
-    audio_codec: str
-    bitrate_bps: int
-
-
-_RENDITIONS_FIELDS: list[pa.Field[pa.DataType]] = [
-    pa.field("media_sha256", pa.string(), nullable=False),
-    # Of the file that is delivered in its place; "" if there is a problem.
-    pa.field("delivered_sha256", pa.string(), nullable=False),
-    pa.field("bytes", pa.int64(), nullable=False),
-    pa.field("problem", pa.string(), nullable=False),  # why there can be none
-    pa.field("format", pa.string(), nullable=False),
-    pa.field("width", pa.int32(), nullable=False),  # pixels, as displayed
-    pa.field("height", pa.int32(), nullable=False),
-    pa.field("rendition", pa.string(), nullable=False),  # how it was rendered; "" if it was not
-    # Of a film; as in FACTS_SCHEMA.
-    pa.field("codec", pa.string(), nullable=False),
-    pa.field("audio_codec", pa.string(), nullable=False),
-    pa.field("bitrate_bps", pa.int64(), nullable=False),
-]
-RENDITIONS_SCHEMA = pa.schema(_RENDITIONS_FIELDS)
-
-
 class ScoredText(TypedDict):
     """The score of a text, without its embedding."""
 
@@ -299,37 +253,5 @@ CONCEPTS_SCHEMA = pa.schema(
     [
         pa.field("concept", pa.string(), nullable=False),
         pa.field("embedding", pa.list_(pa.float32()), nullable=False),  # L2-normalised
-    ]
-)
-
-
-class CheckRow(TypedDict):
-    """A row of CHECKS_SCHEMA."""
-
-    check_key: str
-    found: str
-
-
-CHECKS_SCHEMA = pa.schema(
-    [
-        pa.field("check_key", pa.string(), nullable=False),  # of rows and rules
-        pa.field("found", pa.string(), nullable=False),  # JSON, or a page of data docs
-    ]
-)
-
-
-class DigestCacheRow(TypedDict):
-    """A row of DIGEST_CACHE_SCHEMA."""
-
-    state_key: str
-    media_sha256: str
-    format: str
-
-
-DIGEST_CACHE_SCHEMA = pa.schema(
-    [
-        pa.field("state_key", pa.string(), nullable=False),  # of a local file in one state
-        pa.field("media_sha256", pa.string(), nullable=False),  # "" if it cannot be trusted
-        pa.field("format", pa.string(), nullable=False),
     ]
 )

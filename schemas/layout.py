@@ -115,6 +115,11 @@ def delivery_prefix(deal_id: str, version: str) -> str:
     return f"{version_prefix(deal_id, version)}/{DELIVERY}"
 
 
+def manifest_key(deal_id: str, version: str) -> str:
+    """Returns the key of a version's manifest, which exists once the version is published."""
+    return f"{delivery_prefix(deal_id, version)}/{MANIFEST}"
+
+
 def agency_prefix(deal_id: str, version: str) -> str:
     """Returns the key prefix of what stays with the agency."""
     return f"{version_prefix(deal_id, version)}/{AGENCY}"

@@ -1,39 +1,31 @@
 """Records a published delivery in the agency's log: its manifest, its log, and who is in it.
 
 The steps, numbered in the code: 1. read the manifest; 2. store the sets of the assets and
-contributors in its ledger; 3. add them to the sets of all deliveries so far; 4. keep the pool's
-lines; 5. append the record; 6. write the attestation.
+contributors in its ledger (in `delivered_sets`), and 3. add them to the sets of all deliveries so
+far; 4. keep the pool's lines; 5. append the record; 6. write the attestation.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipelines.accounts.append import NewRecord, append_record
+from pipelines.accounts.append import MakeRecord, NewRecord, append_record
 from pipelines.accounts.books import Books
 from pipelines.accounts.countries import COUNTRIES_SHA256, countries_digest
+from pipelines.accounts.delivered_sets import read_sets, write_sets
 from pipelines.accounts.holds import HOLDS_SHA256, holds_digest
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.pool_check import check_pool
-from pipelines.accounts.published import Published
+from pipelines.accounts.published import Published, read_version
 from pipelines.accounts.renditions import RENDITIONS_SHA256, renditions_digest
-from pipelines.format.manifest import open_manifest
-from pipelines.ledger.commitments import Domain, commit, domain_salts, encode
 from pipelines.ledger.dsse import delivery_statement, envelope
-from pipelines.ledger.merkle import HASH_BYTES
 from pipelines.ledger.pool_sums import open_sum, sum_fields
 from pipelines.ledger.record import AllSets, Kind, Record, in_canonical_form
-from pipelines.ledger.set_tree import Rows, merge_rows, sort_rows, sorted_rows
-from pipelines.storage.columns import values_of
+from pipelines.ledger.set_tree import Rows
 from pipelines.storage.store import Store
 from pipelines.storage.tables import read_json
 from schemas import layout
@@ -70,19 +62,45 @@ def record_delivery(
         RunError: If the log was forked, rolled back or altered, or is signed by another key; or if
             the version's ledger is missing, or its pool is not the one that was signed.
     """
-    data = store.read_bytes(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}")
-    manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()  # 1
+    published = read_version(store, deal_id, version)  # 1
     log = open_log(store, key) if log is None else log
-    event = (str(Kind.DELIVERY), manifest.delivery, digest)
-    agency = layout.agency_prefix(deal_id, version)
+    event = _event(published)
+    if not just_made and log.books.index_of(event) is None:
+        _check_signed_pool(store, log, published)
+    at, make = recorded_at.isoformat(), _record_maker(store, log, published)
+    once = cache(meanwhile)
+    record = append_record(log, Kind.DELIVERY, event, at, make, meanwhile=once)  # 5
+    once()
+    _attest(store, log, published, record)  # 6
+    return record
+
+
+def _event(published: Published) -> tuple[str, ...]:
+    """Returns what identifies the record of a delivery in the log."""
+    return str(Kind.DELIVERY), published.manifest.delivery, published.manifest_sha256
+
+
+def _check_signed_pool(store: Store, log: AgencyLog, published: Published) -> None:
+    """Compares a version's pool, if it has one, with what was signed."""
+    if store.exists(f"{published.agency}/{layout.POOL}"):
+        check_pool(store, published, log.openers)
+
+
+def _record_maker(store: Store, log: AgencyLog, published: Published) -> MakeRecord:
+    """Returns a function that makes a delivery's record and stores what the record names."""
+    manifest, agency = published.manifest, published.agency
 
     @cache
     def own_sets() -> tuple[Rows, Rows]:
         return read_sets(store, f"{agency}/{layout.LEDGER_TABLE}", log.salt)
 
     def make(index: int, sets: AllSets) -> NewRecord:
-        public: dict[str, object] = {"delivery": manifest.delivery, "manifest_sha256": digest}
-        public |= {"entries": manifest.ledger.entries, "entries_root": manifest.ledger.root}
+        public: dict[str, object] = {
+            "delivery": manifest.delivery,
+            "manifest_sha256": published.manifest_sha256,
+            "entries": manifest.ledger.entries,
+            "entries_root": manifest.ledger.root,
+        }
         if patched := patched_from(manifest):
             public["patches"] = patched
         public |= sum_record(store, agency, manifest.vkey)
@@ -92,19 +110,7 @@ def record_delivery(
             private[RENDITIONS_SHA256] = renditions
         return NewRecord(public | named, private, following)
 
-    if (
-        not just_made
-        and log.books.index_of(event) is None
-        and store.exists(f"{agency}/{layout.POOL}")
-    ):
-        check_pool(store, Published(deal_id, version, manifest, digest), log.openers)
-
-    once = cache(meanwhile)
-    at = recorded_at.isoformat()
-    record = append_record(log, Kind.DELIVERY, event, at, make, meanwhile=once)  # 5
-    once()
-    _attest(store, log, manifest, digest, record)  # 6
-    return record
+    return make
 
 
 def record_missing(store: Store, key: LogKey) -> list[Record]:
@@ -125,11 +131,10 @@ def record_missing(store: Store, key: LogKey) -> list[Record]:
     for name in sorted(keys):
         if not (match := _MANIFEST_KEY.fullmatch(name)):
             continue
-        data = store.read_bytes(name)
-        manifest, digest = open_manifest(data), hashlib.sha256(data).hexdigest()
-        found = log.books.index_of((str(Kind.DELIVERY), manifest.delivery, digest))
-        if found is None or _attestation_key(manifest.delivery) not in keys:
-            missing.append((recorded_at_of(manifest), match[1], match[2]))
+        published = read_version(store, match[1], match[2])
+        is_recorded = log.books.index_of(_event(published)) is not None
+        if not is_recorded or _attestation_key(published.manifest.delivery) not in keys:
+            missing.append((recorded_at_of(published.manifest), match[1], match[2]))
     return [
         record_delivery(store, key, deal_id, version, as_of)
         for as_of, deal_id, version in sorted(missing)
@@ -165,95 +170,6 @@ def sum_record(store: Store, agency: str, vkey: str) -> dict[str, object]:
     return sum_fields(open_sum(note, vkey))
 
 
-def set_salt(salt: bytes, domain: Domain, identifier: str) -> bytes:
-    """Returns the salt of an asset or contributor in the sets of the log."""
-    return domain_salts(salt, domain).salt_for(encode(identifier))
-
-
-def set_commitment(salt: bytes, domain: Domain, identifier: str) -> bytes:
-    """Returns the commitment of an asset or contributor in the sets of the log, 32 bytes."""
-    return bytes.fromhex(commit(domain, set_salt(salt, domain, identifier), encode(identifier)))
-
-
-def write_sets(
-    books: Books, assets: Rows, contributors: Rows, sets: AllSets
-) -> tuple[dict[str, object], AllSets]:
-    """Stores a delivery's sets; returns the fields that name them, and the sets of all so far."""
-    roots = books.write_set(assets), books.write_set(contributors)  # 2
-    named: dict[str, object] = {
-        "assets": len(assets),
-        "assets_root": roots[0],
-        "contributors": len(contributors),
-        "contributors_root": roots[1],
-    }
-    following = AllSets(  # 3
-        *_write_union(books, sets.assets_root, sets.assets, assets, roots[0]),
-        *_write_union(books, sets.contributors_root, sets.contributors, contributors, roots[1]),
-    )
-    return named, following
-
-
-def read_sets(store: Store, ledger: str, salt: bytes) -> tuple[Rows, Rows]:
-    """Returns the sorted commitments of all assets and of all contributors of a ledger.
-
-    Args:
-        store: The output.
-        ledger: Key of the ledger's table.
-        salt: The agency's salt.
-
-    Raises:
-        RunError: If there is no ledger.
-    """
-    found, people = bytearray(), dict[str, bytes]()
-    commit_asset = _committer(salt, Domain.LOG_ASSET)
-    commit_person = _committer(salt, Domain.LOG_CONTRIBUTOR)
-    before = ""
-    for group in _ledger_groups(store, ledger):
-        for person in set(values_of(group["contributor_id"].unique(), str)) - people.keys():
-            people[person] = commit_person(person)
-        for asset in values_of(group["asset_id"], str):
-            if asset != before:  # entries of an asset lie together
-                found += commit_asset(asset)
-                before = asset
-    rows = np.frombuffer(found, np.uint8).reshape(-1, HASH_BYTES)
-    return sort_rows(rows), sorted_rows(people.values())
-
-
-def _committer(salt: bytes, domain: Domain) -> Callable[[str], bytes]:
-    salts, prefix, sha = domain_salts(salt, domain), domain.encode() + b"\x00", hashlib.sha256
-
-    def commitment(identifier: str) -> bytes:
-        value = encode(identifier)
-        return sha(prefix + salts.salt_for(value) + b"\x00" + value).digest()
-
-    return commitment
-
-
-def _ledger_groups(store: Store, key: str) -> Iterator[pa.Table]:
-    try:
-        source = store.open_read(key)
-    except FileNotFoundError as error:
-        raise RunError(
-            "The ledger of a published version is missing",
-            f"{store.uri}/{key}",
-            "Restore the agency's folder from a copy, then run again.",
-        ) from error
-    with source, pq.ParquetFile(source) as file:
-        for group in range(file.num_row_groups):
-            columns = ["asset_id", "contributor_id"]
-            yield file.read_row_group(group, columns=columns, use_threads=False)
-
-
-def _write_union(
-    books: Books, root: str, size: int, added: Rows, added_root: str
-) -> tuple[int, str]:
-    """Stores the union of a stored set and a set that is added; returns its size and root."""
-    if size == 0:
-        return len(added), added_root
-    rows = merge_rows(books.read_set(root, size), added)
-    return len(rows), books.write_set(rows)
-
-
 def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
     """Returns the private part of a delivery's record: its pool, if the version has one."""
     if not store.exists(f"{agency}/{layout.POOL}"):
@@ -282,8 +198,9 @@ def _pool(store: Store, books: Books, agency: str) -> dict[str, object]:
     }
 
 
-def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, record: Record) -> None:
+def _attest(store: Store, log: AgencyLog, published: Published, record: Record) -> None:
     """Writes the delivery's attestation beside the log, unless there is one."""
+    manifest = published.manifest
     key = _attestation_key(manifest.delivery)
     predicate: dict[str, object] = {
         "delivery": manifest.delivery,
@@ -293,9 +210,9 @@ def _attest(store: Store, log: AgencyLog, manifest: Manifest, digest: str, recor
         "log_origin": log.origin,
         "log_index": record.index,
     }
-    name = f"{layout.delivery_prefix(*manifest.delivery.split('/'))}/{layout.MANIFEST}"
+    name = layout.manifest_key(*manifest.delivery.split("/"))
     if not store.exists(key):
-        body = delivery_statement(name, digest, predicate)
+        body = delivery_statement(name, published.manifest_sha256, predicate)
         store.write_bytes(key, envelope(log.key.signer, body))
 
 

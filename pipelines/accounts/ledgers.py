@@ -177,7 +177,7 @@ def checked_rows(
 
 
 def _manifest(store: Store, deal_id: str, version: str) -> Manifest:
-    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    key = layout.manifest_key(deal_id, version)
     try:
         manifest = open_manifest(store.read_bytes(key))
     except FileNotFoundError as error:

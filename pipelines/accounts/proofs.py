@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.accounts.deliveries import set_commitment, set_salt
+from pipelines.accounts.delivered_sets import set_commitment, set_salt
 from pipelines.accounts.log import AgencyLog, require_records
 from pipelines.ledger.agency_proof import (
     SUBJECTS,

@@ -92,9 +92,8 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
     found = []
     for name in filter(_DEAL_ID.fullmatch, [deal_id] if deal_id else store.folders()):
         for text in [version] if version else store.folders(name):
-            key = f"{layout.delivery_prefix(name, text)}/{layout.MANIFEST}"
-            if _VERSION.fullmatch(text) and store.exists(key):
-                found.append(_published(name, text, store.read_bytes(key)))
+            if _VERSION.fullmatch(text) and store.exists(layout.manifest_key(name, text)):
+                found.append(read_version(store, name, text))
     if not found:
         wanted = "/".join(filter(None, (deal_id, version))) or "any deal"
         raise InputError(
@@ -105,9 +104,20 @@ def find_versions(store: Store, deal_id: str = "", version: str = "") -> list[Pu
     return sorted(found, key=lambda item: (item.deal_id, int(item.version[1:])))
 
 
-def _published(deal_id: str, version: str, manifest: bytes) -> Published:
-    digest = hashlib.sha256(manifest).hexdigest()
-    return Published(deal_id, version, open_manifest(manifest), digest)
+def read_version(store: Store, deal_id: str, version: str) -> Published:
+    """Returns a published version.
+
+    Args:
+        store: The output.
+        deal_id: The deal.
+        version: Name of the version, which has its manifest.
+
+    Raises:
+        FileNotFoundError: If it has none.
+        ManifestError: If the manifest was altered or its signature is not valid.
+    """
+    data = store.read_bytes(layout.manifest_key(deal_id, version))
+    return Published(deal_id, version, open_manifest(data), hashlib.sha256(data).hexdigest())
 
 
 def read_sums(store: Store, published: Published) -> PoolSums:

@@ -13,7 +13,7 @@ from pipelines.storage.s3_client import (
     s3_client,
     translate_s3_errors,
 )
-from pipelines.storage.s3_retry import list_pages
+from pipelines.storage.s3_listing import list_pages
 from pipelines.storage.s3_stream import open_object
 from schemas.errors import InputError, RunError
 

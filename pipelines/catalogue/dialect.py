@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from pipelines.catalogue.absent import BLANK_CHARACTERS
 from pipelines.catalogue.encoding import find_encoding, open_text, stated_encoding
-from pipelines.catalogue.headers import find_columns, has_required, title_row_hint
+from pipelines.catalogue.header_faults import title_row_hint
+from pipelines.catalogue.headers import find_columns, has_required
 from pipelines.catalogue.lines import LineReader, LineTooLongError
 from pipelines.catalogue.mapping import TableMapping
 from schemas.errors import InputError

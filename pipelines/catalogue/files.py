@@ -13,11 +13,6 @@ from schemas.errors import InputError
 BLOCK_BYTES = 4 * 2**20
 
 
-def list_files(uri: str) -> list[CatalogueFile]:
-    """Lists the files of a catalogue other than media, sorted by name; see `list_catalogue`."""
-    return list(list_catalogue(uri).files)
-
-
 def list_catalogue(uri: str) -> Listing:
     """Lists every file below a catalogue's folder or prefix.
 

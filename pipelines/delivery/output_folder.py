@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.format.manifest import ManifestError, open_manifest
+from pipelines.format.manifest import ManifestError, manifest_data, open_manifest
 from pipelines.storage.open import open_store
 from pipelines.verify.signer import signed_by
-from schemas import layout
 from schemas.errors import InputError, RunError
 from schemas.manifest import Manifest
 
@@ -29,13 +28,7 @@ def read_manifest(uri: str, pinned: tuple[str, ...] | None, allow_unpinned: bool
         RunError: If its manifest is not sound.
     """
     try:
-        manifest = open_manifest(open_store(uri).read_bytes(layout.MANIFEST), pinned)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            "There is no delivery here",
-            f"{uri} has no {layout.MANIFEST}",
-            "Give the delivery/ folder of a published version.",
-        ) from error
+        manifest = open_manifest(manifest_data(open_store(uri), uri), pinned)
     except ManifestError as error:
         raise RunError(
             "The delivery's manifest is not sound", f"{uri}: {error}", "Nothing was written."

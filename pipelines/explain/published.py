@@ -95,7 +95,7 @@ def _newest_version(store: Store, deal_id: str) -> str | None:
 
 
 def _read_manifest(store: Store, deal_id: str, version: str) -> Manifest:
-    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    key = layout.manifest_key(deal_id, version)
     return open_manifest(store.read_bytes(key))
 
 

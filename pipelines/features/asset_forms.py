@@ -15,10 +15,8 @@ from pipelines.media.formats import Format
 from pipelines.rights.formatting import one_line
 from pipelines.run.decisions import refused_asset
 from schemas.deal import Deal
-from schemas.features import (
-    FactsRow,
-    RenditionRow,
-)
+from schemas.features import FactsRow
+from schemas.file_features import RenditionRow
 from schemas.reasons import Reason
 
 

@@ -19,9 +19,7 @@ from pipelines.rights.resolve import resolve_rights
 from pipelines.run.decisions import refused_asset
 from pipelines.signals.catalogue import read_grants
 from pipelines.signals.file.metadata_blocks import file_fault
-from schemas.features import (
-    ReadingRow,
-)
+from schemas.file_features import ReadingRow
 from schemas.signal import Reading, merge_readings
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pipelines.features.store import FeatureTable
 from pipelines.fetch.locate import FileLocation, Location
 from pipelines.media.formats import Format
-from schemas.features import DigestCacheRow
+from schemas.file_features import DigestCacheRow
 
 MIN_UNCHANGED_S = 10.0
 _INVALIDATED = ""

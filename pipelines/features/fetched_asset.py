@@ -8,11 +8,7 @@ from pipelines.features.extras import MadeExtras
 from pipelines.features.prepare import PreparedMedia
 from pipelines.rights.resolve import Resolution
 from pipelines.run.decisions import Decision
-from schemas.features import (
-    DigestCacheRow,
-    ReadingRow,
-    RenditionRow,
-)
+from schemas.file_features import DigestCacheRow, ReadingRow, RenditionRow
 from schemas.signal import Reading
 from schemas.unit import ClearedRow, UnitExtra
 

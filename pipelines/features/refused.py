@@ -24,7 +24,8 @@ from pipelines.media.formats import media_type_of
 from pipelines.media.looks import HASH_AND_COLOURS, main_look
 from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
-from schemas.features import DigestCacheRow, FactsRow
+from schemas.features import FactsRow
+from schemas.file_features import DigestCacheRow
 from schemas.refused import RefusedFile, RefusedRow, owners_text
 
 

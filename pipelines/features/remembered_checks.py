@@ -15,7 +15,7 @@ from pipelines.features.store import FeatureTable
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import FairshardError
-from schemas.features import CHECKS_SCHEMA, CheckRow
+from schemas.file_features import CHECKS_SCHEMA, CheckRow
 
 _LOW, _HIGH = 0, 2**64 - 1  # checks are not of single assets
 _MOST_FAILING = 1_000  # rows of a batch; more are looked for again

@@ -18,7 +18,8 @@ from pipelines.rights.spdx import licence_parts
 from pipelines.signals.file.trust import TrustLists
 from schemas.deal import Deal
 from schemas.errors import BadRecord
-from schemas.features import FactsRow, RenditionRow
+from schemas.features import FactsRow
+from schemas.file_features import RenditionRow
 from schemas.reasons import Reason
 from schemas.signal import AssertionKind
 from schemas.unit import ClearedRow

@@ -41,22 +41,24 @@ from schemas.errors import RunError
 from schemas.features import (
     CAPTIONS_SCHEMA,
     CONCEPTS_SCHEMA,
-    DIGEST_CACHE_SCHEMA,
     EMBEDDINGS_SCHEMA,
     FACTS_SCHEMA,
-    READINGS_SCHEMA,
-    RENDITIONS_SCHEMA,
     SCORES_SCHEMA,
     TAGS_SCHEMA,
     CaptionRow,
     ConceptRow,
-    DigestCacheRow,
     EmbeddingRow,
     FactsRow,
-    ReadingRow,
-    RenditionRow,
     ScoreRow,
     TagsRow,
+)
+from schemas.file_features import (
+    DIGEST_CACHE_SCHEMA,
+    READINGS_SCHEMA,
+    RENDITIONS_SCHEMA,
+    DigestCacheRow,
+    ReadingRow,
+    RenditionRow,
 )
 from schemas.measures import MEASURES_SCHEMA, MeasuresRow
 

@@ -10,16 +10,14 @@ from pipelines.features.store import FeatureTable
 from pipelines.run.inspectors import NO_INSPECTORS
 from schemas.features import (
     CaptionRow,
-    DigestCacheRow,
     EmbeddingRow,
     FactsRow,
-    ReadingRow,
-    RenditionRow,
     ScoredCaption,
     ScoredText,
     ScoreRow,
     TagsRow,
 )
+from schemas.file_features import DigestCacheRow, ReadingRow, RenditionRow
 from schemas.measures import MeasuresRow
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from pipelines.storage.s3_client import S3Options, s3_client, translate_s3_errors
-from pipelines.storage.s3_retry import list_pages
+from pipelines.storage.s3_listing import list_pages
 
 _SUFFIX = ".xmp"
 # A folder that changed within this time may change again without another time stamp.

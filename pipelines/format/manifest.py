@@ -14,7 +14,8 @@ from itertools import count
 
 from pydantic import ValidationError
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
+from pipelines.ledger.signed_note import NoteError, Signer, note_signature, open_note, parse_vkey
+from pipelines.storage.store import Store
 from schemas import layout
 from schemas.canonical import json_bytes
 from schemas.errors import InputError, RunError
@@ -28,14 +29,33 @@ class ManifestError(RunError):
 def sign_manifest(manifest: Manifest, signer: Signer) -> Manifest:
     """Returns the manifest with its signature; `manifest.vkey` must be the signer's."""
     text = _signed_text(manifest_bytes(manifest))
-    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
-    return manifest.model_copy(update={"signature": line})
+    return manifest.model_copy(update={"signature": note_signature(signer, text)})
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Returns the manifest as it is published."""
     left_out = {"patches"} if manifest.patches is None else None
     return json_bytes(manifest.model_dump(mode="json", exclude=left_out))
+
+
+def manifest_data(store: Store, uri: str) -> bytes:
+    """Returns the bytes of a delivery's manifest.
+
+    Args:
+        store: The delivery: folder or s3:// prefix.
+        uri: Its address as given, for the message.
+
+    Raises:
+        InputError: If there is none.
+    """
+    try:
+        return store.read_bytes(layout.MANIFEST)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(
+            "There is no delivery here",
+            f"{uri} has no {layout.MANIFEST}",
+            "Give the delivery/ folder of a published version.",
+        ) from error
 
 
 def numbered_shards(manifest: Manifest) -> list[tuple[int, ShardRecord]]:

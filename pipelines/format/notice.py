@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
-from schemas.canonical import canonical_json
+from pipelines.format.signed_record import check_signature, record_bytes, sign_record
+from pipelines.ledger.signed_note import NoteError, Signer
 from schemas.errors import InputError, RunError
 from schemas.notice import Notice
+
+_KIND = "notice"  # what a signature is for
 
 
 class NoticeError(RunError):
@@ -17,14 +18,12 @@ class NoticeError(RunError):
 
 def sign_notice(notice: Notice, signer: Signer) -> Notice:
     """Returns the notice with its signature; `notice.vkey` must be the signer's."""
-    text = _signed_text(notice)
-    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
-    return notice.model_copy(update={"signature": line})
+    return sign_record(notice, _KIND, signer)
 
 
 def notice_bytes(notice: Notice) -> bytes:
     """Returns the notice as it is sent: RFC 8785 canonical JSON."""
-    return canonical_json(notice.model_dump(mode="json"))
+    return record_bytes(notice)
 
 
 def open_notice(data: bytes, vkey: str = "") -> Notice:
@@ -47,12 +46,7 @@ def open_notice(data: bytes, vkey: str = "") -> Notice:
     if vkey and notice.vkey != vkey:
         raise NoticeError("The notice is signed by another key", ascii(notice.vkey[:200]))
     try:
-        open_note(f"{_signed_text(notice)}\n{notice.signature}\n", parse_vkey(notice.vkey))
+        check_signature(notice, _KIND, notice.vkey)
     except (NoteError, InputError) as error:
         raise NoticeError("The notice's signature is not valid", str(error)) from error
     return notice
-
-
-def _signed_text(notice: Notice) -> str:
-    unsigned = notice_bytes(notice.model_copy(update={"signature": ""}))
-    return f"fairshard notice v1\n{hashlib.sha256(unsigned).hexdigest()}\n"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
-from schemas.canonical import canonical_json
+from pipelines.format.signed_record import check_signature, record_bytes, sign_record
+from pipelines.ledger.signed_note import NoteError, Signer
 from schemas.errors import InputError, RunError
 from schemas.removal_list import RemovalList
+
+_KIND = "removals"  # what a signature is for
 
 
 class RemovalListError(RunError):
@@ -17,14 +18,12 @@ class RemovalListError(RunError):
 
 def sign_removal_list(removals: RemovalList, signer: Signer) -> RemovalList:
     """Returns the list with its signature; `removals.vkey` must be the signer's."""
-    text = _signed_text(removals)
-    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
-    return removals.model_copy(update={"signature": line})
+    return sign_record(removals, _KIND, signer)
 
 
 def removal_list_bytes(removals: RemovalList) -> bytes:
     """Returns the list as it is sent: RFC 8785 canonical JSON."""
-    return canonical_json(removals.model_dump(mode="json"))
+    return record_bytes(removals)
 
 
 def open_removal_list(data: bytes, pinned: tuple[str, ...] | None) -> RemovalList:
@@ -53,14 +52,9 @@ def open_removal_list(data: bytes, pinned: tuple[str, ...] | None) -> RemovalLis
             "Do not use it before the agency has confirmed its key.",
         )
     try:
-        open_note(f"{_signed_text(removals)}\n{removals.signature}\n", parse_vkey(removals.vkey))
+        check_signature(removals, _KIND, removals.vkey)
     except (NoteError, InputError) as error:
         raise RemovalListError(
             "The signature of the list of removals is not valid", str(error)
         ) from error
     return removals
-
-
-def _signed_text(removals: RemovalList) -> str:
-    unsigned = removal_list_bytes(removals.model_copy(update={"signature": ""}))
-    return f"fairshard removals v1\n{hashlib.sha256(unsigned).hexdigest()}\n"

@@ -2,7 +2,7 @@
 
 A record is a pydantic model with the fields `vkey` and `signature`. What is signed is a note with
 the record's kind and the digest of its canonical JSON (RFC 8785) without the signature, as it is of
-manifests and notices.
+manifests. Notices and lists of removals are such records, too, with errors of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from pipelines.ledger.signed_note import NoteError, Signer, open_note, parse_vkey, sign_note
+from pipelines.ledger.signed_note import NoteError, Signer, note_signature, open_note, parse_vkey
 from schemas.canonical import canonical_json
 from schemas.errors import InputError, RunError
 
@@ -32,9 +32,18 @@ def signed_bytes(record: BaseModel, kind: str, signer: Signer) -> bytes:
         kind: What it is, such as `latest`; a signature of one kind is none of another.
         signer: The key.
     """
-    text = _signed_text(record, kind)
-    line = sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
-    return _bytes(record.model_copy(update={"signature": line}))
+    return record_bytes(sign_record(record, kind, signer))
+
+
+def sign_record(record: _Record, kind: str, signer: Signer) -> _Record:
+    """Returns a record with its signature; see `signed_bytes`."""
+    line = note_signature(signer, _signed_text(record, kind))
+    return record.model_copy(update={"signature": line})
+
+
+def record_bytes(record: BaseModel) -> bytes:
+    """Returns a record as it is published: RFC 8785 canonical JSON."""
+    return canonical_json(record.model_dump(mode="json"))
 
 
 def open_signed(
@@ -53,14 +62,14 @@ def open_signed(
     """
     try:
         record = form.model_validate(json.loads(data))
-        ours = _bytes(record)
+        ours = record_bytes(record)
     except (ValueError, RecursionError) as error:
         raise SignedRecordError(f"The {kind} record cannot be read", ascii(data[:60])) from error
     if ours != data:
         raise SignedRecordError(
             f"The {kind} record was altered", "its bytes are not in the canonical form"
         )
-    vkey, signature = str(getattr(record, "vkey", "")), str(getattr(record, "signature", ""))
+    vkey = str(getattr(record, "vkey", ""))
     if pinned is not None and vkey not in pinned:
         raise SignedRecordError(
             f"The {kind} record is signed by another key than the pinned ones",
@@ -68,7 +77,7 @@ def open_signed(
             "Do not use it before the agency has confirmed its key.",
         )
     try:
-        open_note(f"{_signed_text(record, kind)}\n{signature}\n", parse_vkey(vkey))
+        check_signature(record, kind, vkey)
     except (NoteError, InputError) as error:
         raise SignedRecordError(
             f"The {kind} record's signature is not valid", str(error)
@@ -76,10 +85,17 @@ def open_signed(
     return record
 
 
-def _bytes(record: BaseModel) -> bytes:
-    return canonical_json(record.model_dump(mode="json"))
+def check_signature(record: BaseModel, kind: str, vkey: str) -> None:
+    """Checks that a key signed a record.
+
+    Raises:
+        NoteError: If it did not.
+        InputError: If the key is malformed.
+    """
+    signature = str(getattr(record, "signature", ""))
+    open_note(f"{_signed_text(record, kind)}\n{signature}\n", parse_vkey(vkey))
 
 
 def _signed_text(record: BaseModel, kind: str) -> str:
-    unsigned = _bytes(record.model_copy(update={"signature": ""}))
+    unsigned = record_bytes(record.model_copy(update={"signature": ""}))
     return f"fairshard {kind} v1\n{hashlib.sha256(unsigned).hexdigest()}\n"

@@ -86,12 +86,6 @@ def root_of_levels(levels: list[bytes], rest: bytes) -> bytes:
     return builder.root()
 
 
-def fast_root(leaf_hashes: bytes) -> bytes:
-    """Returns the root of a tree of these leaf hashes, concatenated."""
-    root, _ = hashes_tree(leaf_hashes)
-    return root
-
-
 def hashes_tree(leaf_hashes: bytes | bytearray) -> tuple[bytes, list[bytes]]:
     """Returns the root of a tree of these leaf hashes, and the hashes of its whole blocks.
 

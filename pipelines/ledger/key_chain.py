@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.ledger.ed25519 import NoteError, Signer, parse_vkey
 from pipelines.ledger.record import Kind, integer_of, text_of
-from pipelines.ledger.signed_note import open_note, sign_note
+from pipelines.ledger.signed_note import note_signature, open_note
 from schemas.errors import InputError
 
 #: The end of the origin of every agency's log. The logs of deliveries have other origins.
@@ -70,7 +70,7 @@ def hand_over(origin: str, index: int, previous: Signer, following: Signer) -> K
         following: The key that signs from here on.
     """
     text = _hand_over_text(origin, index, following.vkey)
-    line = sign_note(previous, text)[len(text) + 1 :].rstrip("\n")
+    line = note_signature(previous, text)
     return KeyRecord(origin, following.vkey, previous.vkey, line)
 
 

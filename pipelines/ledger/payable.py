@@ -56,22 +56,8 @@ def plan_payouts(
             source.
     """
     terms_of_day = _Day(terms, day, held)
-    groups: dict[tuple[str, str], list[Balance]] = defaultdict(list)
-    seen: set[tuple[str, str, str]] = set()
-    for one in sorted(balances, key=_place):
-        if _place(one) in seen:
-            raise InputError(
-                "Two balances are of the same contributor, currency and source",
-                ", ".join(map(repr, _place(one))),
-                "Add them up first.",
-            )
-        seen.add(_place(one))
-        if one.amount_minor:
-            payee = payees.get(one.contributor_id, Payee(one.contributor_id))
-            groups[one.contributor_id, payee.currency or one.currency].append(one)
     plan = PayoutPlan(day)
-    for (contributor_id, currency), found in sorted(groups.items()):
-        payee = payees.get(contributor_id, Payee(contributor_id))
+    for payee, currency, found in _payments(balances, payees):
         rates = {one.currency: _rate(terms.rates, one.currency, currency, day) for one in found}
         stuck = tuple(one for one in found if one.currency != currency and not rates[one.currency])
         if stuck:
@@ -87,6 +73,33 @@ def plan_payouts(
         else:
             plan.unsettled.append(outcome)
     return plan
+
+
+def _payments(
+    balances: Iterable[Balance], payees: Mapping[str, Payee]
+) -> list[tuple[Payee, str, list[Balance]]]:
+    """Returns whom to pay, in which currency, and for which balances, by contributor and currency.
+
+    Raises:
+        InputError: If two balances are of the same contributor, currency and source.
+    """
+    groups: dict[tuple[str, str], list[Balance]] = defaultdict(list)
+    seen: set[tuple[str, str, str]] = set()
+    for one in sorted(balances, key=_place):
+        if _place(one) in seen:
+            raise InputError(
+                "Two balances are of the same contributor, currency and source",
+                ", ".join(map(repr, _place(one))),
+                "Add them up first.",
+            )
+        seen.add(_place(one))
+        if one.amount_minor:
+            payee = payees.get(one.contributor_id, Payee(one.contributor_id))
+            groups[one.contributor_id, payee.currency or one.currency].append(one)
+    return [
+        (payees.get(who, Payee(who)), currency, found)
+        for (who, currency), found in sorted(groups.items())
+    ]
 
 
 def _place(balance: Balance) -> tuple[str, str, str]:

@@ -147,6 +147,11 @@ def sign_note(signer: Signer, text: str) -> str:
     return f"{text}\n{line}\n"
 
 
+def note_signature(signer: Signer, text: str) -> str:
+    """Returns the signature line of a note, for records that keep it beside the text; see above."""
+    return sign_note(signer, text)[len(text) + 1 :].rstrip("\n")
+
+
 def sign_checkpoint(signer: Signer, origin: str, size: int, root: bytes) -> str:
     """Write a log's checkpoint.
 

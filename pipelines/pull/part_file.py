@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.storage.local_file import sync_folder, translate_read_errors, translate_write_errors
+from pipelines.storage.local_file import translate_read_errors, translate_write_errors
 from schemas.errors import RunError
 
 PART_BYTES = 8 << 20
@@ -203,9 +203,3 @@ def file_digest(path: Path) -> str:
     """Returns the sha256 of a file, hex."""
     with translate_read_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_names(folder: Path) -> None:
-    """Has the names in a folder reach the disk."""
-    with translate_write_errors(folder):
-        sync_folder(folder)

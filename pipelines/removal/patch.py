@@ -118,7 +118,7 @@ def _begin(patch: Patch, name: str) -> None:
 
 def _publish(patch: Patch, name: str, manifest: Manifest, lease: Lease) -> None:
     store, data = patch.before.store, manifest_bytes(manifest)
-    key = f"{layout.delivery_prefix(patch.before.deal_id, name)}/{layout.MANIFEST}"
+    key = layout.manifest_key(patch.before.deal_id, name)
     lease.confirm()
     store.write_new(key, data)  # 7
     if store.read_bytes(key) != data:  # the reply to the write says less than what is stored

@@ -112,7 +112,7 @@ def find_version(patch: Patch) -> tuple[str, bool]:
     before = patch.before
     store, deal_id, last = before.store, before.deal_id, 0
     for name in sorted(filter(version_number, store.folders(deal_id)), key=version_number):
-        key = f"{layout.delivery_prefix(deal_id, name)}/{layout.MANIFEST}"
+        key = layout.manifest_key(deal_id, name)
         if not store.exists(key):
             continue
         last = version_number(name)

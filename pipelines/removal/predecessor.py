@@ -82,7 +82,7 @@ def open_predecessor(store: Store, deal_id: str, version: str) -> Predecessor:
         InputError: If it is not published.
         ManifestError: If its manifest was altered.
     """
-    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    key = layout.manifest_key(deal_id, version)
     try:
         data = store.read_bytes(key)
     except FileNotFoundError as error:

@@ -106,12 +106,8 @@ def accept_reply(
     _check_day(reply, recorded_at)
     if reply.kind == "certificate":
         check_certificate(log, store, reply, notices, secrets)
-    elif reply.scope or reply.shards:
-        raise ReplyError(
-            "An acknowledgement says that something was deleted",
-            ", ".join([*reply.scope, *(shard.name for shard in reply.shards)])[:200],
-            REFUSED,
-        )
+    else:
+        _check_acknowledgement(reply)
     digest = log.books.write_document(data)
     created: list[int] = []
     first: tuple[str, ...] = ()
@@ -120,18 +116,25 @@ def accept_reply(
     def make(index: int, sets: AllSets) -> NewRecord:
         nonlocal first, replaced
         first, replaced = check_key(log, deals, key.vkey, key.replaces)  # 3
-        public = {
-            "reply": reply.kind,
-            "reply_sha256": digest,
-            "notices": sorted({one.notice for one in reply.notices}),
-        }
-        private = {"signer": reply.signer, "signed_at": reply.signed_at, "vkey": key.vkey}
-        if replaced:
-            private["replaces_vkey"] = replaced
-        return NewRecord(public, private, sets)
+        return _new_record(reply, digest, key.vkey, replaced, sets)
 
     record = append_record(log, Kind.ACKNOWLEDGEMENT, event, recorded_at, make, created.append)
     return AcceptedReply(record, reply, record.index in created, deals, first, replaced)
+
+
+def _new_record(
+    reply: Reply, digest: str, vkey: str, replaced_vkey: str, sets: AllSets
+) -> NewRecord:
+    """Returns the content of a reply's record; a reply delivers nothing."""
+    public = {
+        "reply": reply.kind,
+        "reply_sha256": digest,
+        "notices": sorted({one.notice for one in reply.notices}),
+    }
+    private = {"signer": reply.signer, "signed_at": reply.signed_at, "vkey": vkey}
+    if replaced_vkey:
+        private["replaces_vkey"] = replaced_vkey
+    return NewRecord(public, private, sets)
 
 
 def read_reply(data: bytes, buyer_vkey: str) -> Reply:
@@ -169,6 +172,15 @@ def _check_day(reply: Reply, recorded_at: str) -> None:
         raise ReplyError(
             "The reply was signed after the day on which it is to be recorded",
             f"signed on {reply.signed_at}, --as-of {recorded_at[:10]}",
+            REFUSED,
+        )
+
+
+def _check_acknowledgement(reply: Reply) -> None:
+    if reply.scope or reply.shards:
+        raise ReplyError(
+            "An acknowledgement says that something was deleted",
+            ", ".join([*reply.scope, *(shard.name for shard in reply.shards)])[:200],
             REFUSED,
         )
 

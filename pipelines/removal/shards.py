@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.format.shard_stats import shard_stats
+from pipelines.format.loader_files import shard_stats
 from pipelines.format.tar import Member, TarWriter
 from pipelines.format.tar_comparison import REMOVED, places_of_row
 from pipelines.removal.output import PatchOutput

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.format.shard_stats import shard_stats
+from pipelines.format.loader_files import shard_stats
 from pipelines.format.tar import BLOCK, FILLER, header, tombstone_name
 from pipelines.format.tar_comparison import REMOVED, filler_sha256
 from pipelines.removal.output import PatchOutput

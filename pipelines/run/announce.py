@@ -142,7 +142,7 @@ def _published_names(store: Store, deal_id: str) -> list[str]:
 
 
 def _manifest_key(deal_id: str, version: str) -> str:
-    return f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    return layout.manifest_key(deal_id, version)
 
 
 def _published(store: Store, deal_id: str) -> list[_Published]:

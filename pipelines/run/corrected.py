@@ -57,5 +57,5 @@ def after_removals(log: AgencyLog, replaced: Replaced | None) -> Replaced | None
 
 def _is_patch(log: AgencyLog, replaced: Replaced) -> bool:
     deal_id, _, version = replaced.delivery.partition("/")
-    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    key = layout.manifest_key(deal_id, version)
     return bool(patched_from(open_manifest(log.books.store.read_bytes(key))))

@@ -161,7 +161,7 @@ def _survey_output(store: Store, timing: LeaseTiming) -> _OutputContents:
             work.setdefault(match[1], []).append(item)
         elif match := _VERSION_KEY.fullmatch(item.key):
             versions.setdefault((match[1], match[2]), []).append(item)
-            if item.key == f"{layout.delivery_prefix(match[1], match[2])}/{layout.MANIFEST}":
+            if item.key == layout.manifest_key(match[1], match[2]):
                 published.add((match[1], match[2]))
     records = _held_versions(store, lease_records, timing)
     held = {
@@ -235,7 +235,7 @@ def _remove_version(
 ) -> None:
     """Removes a version that no process holds; a run of it that starts meanwhile is refused."""
     with hold_version(store, deal_id, version, _CLEANER_RUN_ID, timing=timing):
-        if store.exists(f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"):
+        if store.exists(layout.manifest_key(deal_id, version)):
             raise RunError("It was published in the meantime")
         if run:
             store.delete_prefix(layout.work_prefix(run))

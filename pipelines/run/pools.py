@@ -149,9 +149,7 @@ def _past_version(store: Store, deal: Deal, name: str, record: dict[str, str]) -
 def _manifest(store: Store, deal: Deal, name: str) -> dict[str, object]:
     """Returns a version's manifest, unchecked; empty if it is damaged."""
     try:
-        found = json.loads(
-            store.read_bytes(f"{layout.delivery_prefix(deal.deal_id, name)}/{layout.MANIFEST}")
-        )
+        found = json.loads(store.read_bytes(layout.manifest_key(deal.deal_id, name)))
     except (ValueError, FileNotFoundError):
         return {}
     return found if isinstance(found, dict) else {}

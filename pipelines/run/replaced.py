@@ -105,15 +105,13 @@ def _refusal(job: Job, agency: str, which: str) -> RunError:
 def _packaging_key(store: Store, manifest: Manifest) -> str:
     """Returns the key that a version's entries were made with: of a patch, the original's."""
     deal_id, _, version = original_delivery(manifest).partition("/")
-    key = f"{layout.delivery_prefix(deal_id, version)}/{layout.MANIFEST}"
+    key = layout.manifest_key(deal_id, version)
     return open_manifest(store.read_bytes(key)).vkey
 
 
 def _read(store: Store, job: Job, agency: str, vkey: str) -> Replaced:
     delivery = layout.delivery_id(job.deal.deal_id, job.replaces)
-    data = store.read_bytes(
-        f"{layout.delivery_prefix(job.deal.deal_id, job.replaces)}/{layout.MANIFEST}"
-    )
+    data = store.read_bytes(layout.manifest_key(job.deal.deal_id, job.replaces))
     manifest = open_manifest(data)  # 1
     if manifest.delivery != delivery:
         raise ProofError("the manifest is of another delivery", manifest.delivery)

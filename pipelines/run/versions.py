@@ -63,7 +63,7 @@ def find_version(store: Store, deal: Deal, run_id: str) -> Version:
 
 def is_published(store: Store, deal: Deal, version: str) -> bool:
     """Whether a version's manifest, which is written last, is there."""
-    return store.exists(f"{layout.delivery_prefix(deal.deal_id, version)}/{layout.MANIFEST}")
+    return store.exists(layout.manifest_key(deal.deal_id, version))
 
 
 def versions_of(store: Store, deal: Deal, first_run_id: str) -> list[str]:

@@ -17,7 +17,7 @@ from pipelines.storage.store import Store
 from pipelines.storage.tables import read_parquet
 from schemas import layout
 from schemas.errors import BadRecord
-from schemas.features import DigestCacheRow
+from schemas.file_features import DigestCacheRow
 from schemas.media import MediaRow
 
 _UNREADABLE = "unreadable"

@@ -31,7 +31,8 @@ from pipelines.storage.recent import RecentFiles
 from pipelines.storage.row_blocks import read_blocks
 from pipelines.storage.store import Store
 from pipelines.storage.tables import RowBlock
-from schemas.features import DigestCacheRow, FactsRow
+from schemas.features import FactsRow
+from schemas.file_features import DigestCacheRow
 from schemas.reason_info import Outcome
 from schemas.reasons import Reason
 from schemas.refused import (

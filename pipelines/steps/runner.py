@@ -31,7 +31,7 @@ from pipelines.steps.engine_options import EMBEDDED_RUNNER, dask_scheduler
 from pipelines.steps.named_engine import check_named_engine, start_fault
 from pipelines.steps.portable import PORTABLE_OPTIONS, PoolsRunner, finish, nothing_left_at_work
 from pipelines.steps.worker_processes import WorkerProcesses
-from schemas.errors import InputError, RunError
+from schemas.errors import FairshardError, InputError, RunError
 
 Graph = Callable[[beam.Pipeline, Job], object]
 
@@ -71,37 +71,54 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
     engine = check_engine(job.beam_options) or FnApiRunner(
         default_environment=workers.environment() if workers else None
     )
-    pipeline = beam.Pipeline(
-        runner=PoolsRunner() if engine == _PORTABLE else engine, options=options
-    )
+    runner = PoolsRunner() if engine == _PORTABLE else engine
+    pipeline = beam.Pipeline(runner=runner, options=options)
     try:
         build(pipeline, job)
-        if not isinstance(engine, str):
-            result = pipeline.run()
-            result.wait_until_finish()
-            return beam_counters(result)
-        if not job.debug:
-            silence_lost_connections()
-            silence_loopback_workers()
-        with nothing_left_at_work():
-            result = pipeline.run()
-            finish(result)
-        return beam_counters(result)
+        if isinstance(engine, str):
+            return _run_on_named(pipeline, job.debug)
+        return _run_embedded(pipeline)
     except Exception as error:
-        if workers is not None and (died := workers.error()) is not None:
-            raise died from error
-        if (fault := start_fault(error, job.beam_options)) is not None:
-            raise fault from error
-        if not isinstance(error, grpc.RpcError):
+        if (fault := _fault_of(error, workers, job.beam_options)) is None:
             raise
-        raise RunError(
-            "The connection to the engine was lost",
-            " ".join(job.beam_options),
-            "Check that the engine is running, then run the same command again: it continues.",
-        ) from error
+        raise fault from error
     finally:
         if workers is not None:
             workers.close()
+
+
+def _run_embedded(pipeline: beam.Pipeline) -> dict[str, int] | None:
+    result = pipeline.run()
+    result.wait_until_finish()
+    return beam_counters(result)
+
+
+def _run_on_named(pipeline: beam.Pipeline, debug: bool) -> dict[str, int] | None:
+    """Runs a graph on an engine that the options name."""
+    if not debug:
+        silence_lost_connections()
+        silence_loopback_workers()
+    with nothing_left_at_work():
+        result = pipeline.run()
+        finish(result)
+    return beam_counters(result)
+
+
+def _fault_of(
+    error: Exception, workers: WorkerProcesses | None, beam_options: Sequence[str]
+) -> FairshardError | None:
+    """Returns the error that explains why an engine failed; None if `error` does so itself."""
+    if workers is not None and (died := workers.error()) is not None:
+        return died
+    if (fault := start_fault(error, beam_options)) is not None:
+        return fault
+    if not isinstance(error, grpc.RpcError):
+        return None
+    return RunError(
+        "The connection to the engine was lost",
+        " ".join(beam_options),
+        "Check that the engine is running, then run the same command again: it continues.",
+    )
 
 
 def engine_name(beam_options: Sequence[str]) -> str:

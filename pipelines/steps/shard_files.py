@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipelines.delivery.tables import metadata_table, shots_table
 from pipelines.features.caption_vectors import caption_vectors
 from pipelines.features.store import FeatureStore, Vectors
-from pipelines.format.shard_stats import shard_stats
+from pipelines.format.loader_files import shard_stats
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardSpec
 from pipelines.storage.columns import rows_of, values_of

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from pipelines.storage.s3_client import (
     MISSING_CODES,
+    REQUESTS_AT_ONCE,
     InvalidResponseError,
     S3Answer,
     S3Client,
@@ -21,6 +22,7 @@ from schemas.errors import RunError
 
 #: The most keys that S3 takes in a request.
 BATCH_KEYS = 1_000
+_FEWEST_KEYS = 100  # of a request that deletes objects, if there are more
 _UNSUPPORTED = frozenset({"MethodNotAllowed", "NotImplemented"})
 # Services that refuse requests with several keys, by their address.
 _one_by_one: set[str] = set()
@@ -34,6 +36,16 @@ def delete_object(client: S3Client, bucket: str, name: str) -> None:
     """Deletes one object; does nothing if it is missing."""
     with translate_s3_errors(bucket), contextlib.suppress(FileNotFoundError):
         with_retries(lambda: client.delete_object(Bucket=bucket, Key=name))
+
+
+def key_batches(names: Sequence[str]) -> list[Sequence[str]]:
+    """Divides keys among requests.
+
+    Services delete the objects of a request one after another, so that some hundred are spread
+    over requests at once.
+    """
+    size = min(BATCH_KEYS, max(_FEWEST_KEYS, -(-len(names) // REQUESTS_AT_ONCE)))
+    return [names[at : at + size] for at in range(0, len(names), size)]
 
 
 def delete_batch(client: S3Client, bucket: str, names: Sequence[str]) -> None:

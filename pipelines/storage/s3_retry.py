@@ -8,8 +8,6 @@ error as its body, or with truncated XML, into a 500, which is retried here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from botocore.exceptions import (
     ClientError,
     ConnectionError,
@@ -22,7 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from urllib3.exceptions import HTTPError
 
 from pipelines.storage.progress import note_amount
-from pipelines.storage.s3_client import InvalidResponseError, S3Answer, S3Client, error_info
+from pipelines.storage.s3_client import InvalidResponseError, S3Answer, error_info
 
 _TRANSIENT_ERRORS = (
     ConnectionError,
@@ -88,71 +86,3 @@ def require_fields(response: S3Answer, *fields: str) -> S3Answer:
     if missing:
         raise InvalidResponseError(f"the response has no {', '.join(missing)}")
     return response
-
-
-def list_objects(client: S3Client, bucket: str, start: str) -> Iterator[S3Answer]:
-    """Yields every object whose name begins with `start`."""
-    for page in list_pages(client, bucket, start):
-        yield from page.get("Contents", ())
-
-
-def list_pages(client: S3Client, bucket: str, start: str, **extra: str) -> Iterator[S3Answer]:
-    """Yields the pages of a listing; `extra` are other parameters, such as a delimiter."""
-    token = dict(extra)
-    while True:
-        page = _list_page(client.list_objects_v2, "NextContinuationToken", bucket, start, token)
-        yield page
-        if not page["IsTruncated"]:
-            return
-        token["ContinuationToken"] = str(page["NextContinuationToken"])
-
-
-def list_uploads(client: S3Client, bucket: str, start: str) -> Iterator[S3Answer]:
-    """Yields every incomplete multipart upload whose name begins with `start`."""
-    token: dict[str, str] = {}
-    while True:
-        page = _list_page(client.list_multipart_uploads, "NextKeyMarker", bucket, start, token)
-        yield from page.get("Uploads", ())
-        if not page["IsTruncated"]:
-            return
-        token = {
-            "KeyMarker": str(page["NextKeyMarker"]),
-            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
-        }
-
-
-def upload_bytes(client: S3Client, bucket: str, name: str, upload_id: str) -> int:
-    """Returns the total size of the parts of an unfinished upload."""
-    total, marker = 0, 0
-    while True:
-        page = _list_parts_page(client, bucket, name, upload_id, marker)
-        total += sum(int(part["Size"]) for part in page.get("Parts", ()))
-        if not page["IsTruncated"]:
-            return total
-        marker = int(page["NextPartNumberMarker"])
-
-
-def _list_page(
-    call: Callable[..., S3Answer],
-    next_field: str,
-    bucket: str,
-    start: str,
-    token: dict[str, str],
-) -> S3Answer:
-    def request() -> S3Answer:
-        page = require_fields(call(Bucket=bucket, Prefix=start, **token), "IsTruncated")
-        return require_fields(page, next_field) if page["IsTruncated"] else page
-
-    return with_retries(request)
-
-
-def _list_parts_page(
-    client: S3Client, bucket: str, name: str, upload_id: str, marker: int
-) -> S3Answer:
-    def request() -> S3Answer:
-        response = client.list_parts(
-            Bucket=bucket, Key=name, UploadId=upload_id, PartNumberMarker=marker
-        )
-        return require_fields(response, "IsTruncated")
-
-    return with_retries(request)

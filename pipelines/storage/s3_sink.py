@@ -34,6 +34,39 @@ def put_object(client: S3Client, bucket: str, name: str, data: bytes, **conditio
     )
 
 
+def put_if_absent(client: S3Client, bucket: str, name: str, data: bytes) -> bool:
+    """Writes an object unless its name is taken; returns whether it did.
+
+    Raises:
+        RunError: If another process is writing the object, after several attempts.
+    """
+    try:
+        put_object(client, bucket, name, data, IfNoneMatch="*")
+    except ClientError as error:
+        if is_name_taken(error):
+            return False
+        info = error_info(error)
+        if info.status == 409 and info.code == "ConditionalRequestConflict":
+            raise RunError(
+                "Another run is writing the same object",
+                f"s3://{bucket}/{name}",
+                "Wait for the other run to finish, then run again.",
+            ) from error
+        raise
+    return True
+
+
+def abort_upload(client: S3Client, bucket: str, name: str, upload_id: str) -> None:
+    """Removes the parts of an unfinished upload; does nothing if it has ended."""
+    target = {"Bucket": bucket, "Key": name, "UploadId": upload_id}
+    with translate_s3_errors(bucket):
+        try:
+            with_retries(lambda: client.abort_multipart_upload(**target))
+        except ClientError as error:
+            if error_info(error).code != "NoSuchUpload":
+                raise
+
+
 def head_object(client: S3Client, bucket: str, name: str) -> S3Answer:
     """Returns the service's metadata of an object, including its length."""
     return with_retries(
@@ -105,12 +138,8 @@ class MultipartSink:
         """Removes the parts sent. Raises nothing, so that the error that led here is shown."""
         self._end_senders()  # a part that arrives later would remain
         if self._upload_id:
-            with contextlib.suppress(FairshardError), translate_s3_errors(self._bucket):
-                with_retries(
-                    lambda: self._client.abort_multipart_upload(
-                        **self._target, UploadId=self._upload_id
-                    )
-                )
+            with contextlib.suppress(FairshardError):
+                abort_upload(self._client, self._bucket, self._name, self._upload_id)
 
     @property
     def _target(self) -> dict[str, str]:

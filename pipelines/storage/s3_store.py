@@ -6,13 +6,10 @@ import builtins
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import BinaryIO
 from urllib.parse import urlsplit
-
-from botocore.exceptions import ClientError
 
 from pipelines.storage.clock import boottime_s
 from pipelines.storage.parallel import in_parallel
@@ -22,22 +19,28 @@ from pipelines.storage.s3_client import (
     S3Answer,
     S3Client,
     S3Options,
-    error_info,
     is_aws,
     s3_client,
     translate_s3_errors,
 )
 from pipelines.storage.s3_copy import copy_object
-from pipelines.storage.s3_delete import BATCH_KEYS, delete_batch, delete_object
-from pipelines.storage.s3_retry import (
-    is_name_taken,
+from pipelines.storage.s3_delete import delete_batch, delete_object, key_batches
+from pipelines.storage.s3_listing import (
+    find_strays,
     list_objects,
     list_pages,
     list_uploads,
-    upload_bytes,
-    with_retries,
+    object_info,
+    unfinished_write,
 )
-from pipelines.storage.s3_sink import MultipartSink, head_object, put_object
+from pipelines.storage.s3_retry import with_retries
+from pipelines.storage.s3_sink import (
+    MultipartSink,
+    abort_upload,
+    head_object,
+    put_if_absent,
+    put_object,
+)
 from pipelines.storage.s3_stream import open_object, read_object_range
 from pipelines.storage.store import (
     ObjectInfo,
@@ -47,13 +50,12 @@ from pipelines.storage.store import (
     check_key,
     check_prefix,
 )
-from schemas.errors import InputError, RunError
+from schemas.errors import InputError
 
 # Written and removed to find out whether a bucket is writable.
 PROBE_KEY = ".fairshard-probe"
 # Many times the time that it takes to write a lease record of some 300 bytes.
 SETTLE_S = 2.0
-_FEWEST_KEYS = 100  # of a request that deletes objects, if there are more
 # A response's date serves this long; meanwhile this machine's clock counts the seconds.
 _DATE_AGE_S = 60.0
 _dates: dict[tuple[S3Options, str], tuple[float, float]] = {}
@@ -129,20 +131,32 @@ class S3Store:
             response = self._ask()
             date = response["ResponseMetadata"]["HTTPHeaders"].get("date", "")
             try:
-                return _timestamp(parsedate_to_datetime(date))
+                return parsedate_to_datetime(date).timestamp()
             except (TypeError, ValueError) as error:
                 raise InvalidResponseError(f"the response's date is {date!r}") from error
 
     def _ask(self) -> S3Answer:
         """Sends the smallest request for which a role needs to list the prefix and no more."""
-        start = f"{self.prefix}/" if self.prefix else ""
-        ask = self._client.list_objects_v2
-        response: S3Answer = with_retries(lambda: ask(Bucket=self.bucket, Prefix=start, MaxKeys=1))
+        target = {"Bucket": self.bucket, "Prefix": self._root, "MaxKeys": 1}
+        response: S3Answer = with_retries(lambda: self._client.list_objects_v2(**target))
         return response
 
+    @property
+    def _root(self) -> str:
+        """What the names of all objects of the store begin with."""
+        return f"{self.prefix}/" if self.prefix else ""
+
+    def _folder(self, prefix: str) -> str:
+        """Returns what the names of the objects under a prefix begin with."""
+        folder = check_prefix(prefix)
+        return f"{self._root}{folder}/" if folder else self._root
+
     def _object_name(self, key: str) -> str:
-        check_key(key)
-        return f"{self.prefix}/{key}" if self.prefix else key
+        return f"{self._root}{check_key(key)}"
+
+    def _key(self, item: S3Answer) -> str:
+        """Returns the key of an object or upload of a listing."""
+        return str(item["Key"]).removeprefix(self._root)
 
     def read_bytes(self, key: str) -> bytes:
         """See `Store.read_bytes`."""
@@ -174,28 +188,22 @@ class S3Store:
         name = self._object_name(key)
         with translate_s3_errors(self.bucket, name):
             found = head_object(self._client, self.bucket, name)
-        return ObjectInfo(key, int(found["ContentLength"]), _timestamp(found["LastModified"]))
+        return ObjectInfo(key, int(found["ContentLength"]), found["LastModified"].timestamp())
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """See `Store.list`."""
-        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
-        start = f"{folder}/" if folder else ""
-        base = f"{self.prefix}/" if self.prefix else ""
         found = []
         with translate_s3_errors(self.bucket):
-            for item in list_objects(self._client, self.bucket, start):
-                key = str(item["Key"])[len(base) :]
+            for item in list_objects(self._client, self.bucket, self._folder(prefix)):
+                key = self._key(item)
                 # Consoles create empty objects that represent folders.
                 if not key.endswith("/"):
-                    modified = _timestamp(item["LastModified"])
-                    marker = f"{item.get('ETag', '')}-{modified}-{item['Size']}"
-                    found.append(ObjectInfo(key, int(item["Size"]), modified, marker))
+                    found.append(object_info(key, item))
         return sorted(found, key=lambda info: info.key)
 
     def folders(self, prefix: str = "") -> builtins.list[str]:
         """See `Store.folders`."""
-        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
-        start = f"{folder}/" if folder else ""
+        start = self._folder(prefix)
         with translate_s3_errors(self.bucket):
             return sorted(
                 str(item["Prefix"])[len(start) : -1]
@@ -205,28 +213,13 @@ class S3Store:
 
     def strays(self, prefix: str = "") -> builtins.list[Stray]:
         """See `Store.strays`."""
-        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
-        base = f"{self.prefix}/" if self.prefix else ""
-        keys, markers = [], {}
         with translate_s3_errors(self.bucket):
-            for item in list_objects(self._client, self.bucket, f"{folder}/" if folder else ""):
-                key = str(item["Key"])[len(base) :]
-                if key.endswith("/"):
-                    markers[key] = int(item["Size"])
-                elif key:
-                    keys.append(key)
-        found = []
-        for key, size in sorted(markers.items()):
-            if size:
-                found.append(Stray(key, f"an object of {size:,} bytes that stands for a folder"))
-            elif not any(other.startswith(key) for other in keys):
-                found.append(Stray(key, "an empty folder"))
-        return found
+            listed = list_objects(self._client, self.bucket, self._folder(prefix))
+            return find_strays((self._key(item), int(item["Size"])) for item in listed)
 
     def remove_stray(self, stray: Stray) -> None:
         """See `Store.remove_stray`."""
-        name = f"{self.prefix}/{stray.key}" if self.prefix else stray.key
-        delete_object(self._client, self.bucket, name)
+        delete_object(self._client, self.bucket, f"{self._root}{stray.key}")
 
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`. `private` has no meaning here: the bucket's policy decides."""
@@ -249,20 +242,7 @@ class S3Store:
         """See `Store.write_new`."""
         name = self._object_name(key)
         with translate_s3_errors(self.bucket):
-            try:
-                put_object(self._client, self.bucket, name, data, IfNoneMatch="*")
-            except ClientError as error:
-                if is_name_taken(error):
-                    return False
-                info = error_info(error)
-                if info.status == 409 and info.code == "ConditionalRequestConflict":
-                    raise RunError(
-                        "Another run is writing the same object",
-                        f"s3://{self.bucket}/{name}",
-                        "Wait for the other run to finish, then run again.",
-                    ) from error
-                raise
-        return True
+            return put_if_absent(self._client, self.bucket, name, data)
 
     def copy(self, names: Iterable[tuple[str, str]]) -> None:
         """See `Store.copy`. One request each; objects above 5 GiB are copied part by part."""
@@ -278,14 +258,8 @@ class S3Store:
         delete_object(self._client, self.bucket, self._object_name(key))
 
     def delete_many(self, keys: Iterable[str]) -> None:
-        """See `Store.delete_many`. Up to 1,000 objects a request.
-
-        Services delete the objects of a request one after another, so that some hundred are spread
-        over requests at once.
-        """
-        names = [self._object_name(key) for key in keys]
-        size = min(BATCH_KEYS, max(_FEWEST_KEYS, -(-len(names) // REQUESTS_AT_ONCE)))
-        batches = [names[at : at + size] for at in range(0, len(names), size)]
+        """See `Store.delete_many`. Up to 1,000 objects a request."""
+        batches = key_batches([self._object_name(key) for key in keys])
         for _ in in_parallel(self, partial(delete_batch, self._client, self.bucket), batches):
             pass
 
@@ -299,37 +273,17 @@ class S3Store:
 
         The parts of incomplete uploads cost money.
         """
-        folder = "/".join(part for part in (self.prefix, check_prefix(prefix)) if part)
         with translate_s3_errors(self.bucket):
-            found = list_uploads(self._client, self.bucket, f"{folder}/" if folder else "")
+            found = list_uploads(self._client, self.bucket, self._folder(prefix))
             return [item for item in in_parallel(self, self._unfinished, found) if item]
 
     def _unfinished(self, item: S3Answer) -> UnfinishedWrite | None:
-        """Returns an upload of a listing; None if it has ended since."""
-        base = f"{self.prefix}/" if self.prefix else ""
-        name, upload_id = str(item["Key"]), str(item["UploadId"])
-        try:
-            size = upload_bytes(self._client, self.bucket, name, upload_id)
-        except ClientError as error:
-            if error_info(error).code != "NoSuchUpload":
-                raise
-            return None
-        started_s = _timestamp(item["Initiated"])
-        return UnfinishedWrite(name[len(base) :], size, started_s, upload_id)
+        return unfinished_write(self._client, self.bucket, self._key(item), item)
 
     def discard(self, unfinished: UnfinishedWrite) -> None:
         """See `Store.discard`."""
-        target = {"Bucket": self.bucket, "Key": self._object_name(unfinished.key)}
-        with translate_s3_errors(self.bucket):
-            try:
-                with_retries(
-                    lambda: self._client.abort_multipart_upload(
-                        **target, UploadId=unfinished.upload_id
-                    )
-                )
-            except ClientError as error:
-                if error_info(error).code != "NoSuchUpload":
-                    raise
+        name = self._object_name(unfinished.key)
+        abort_upload(self._client, self.bucket, name, unfinished.upload_id)
 
     def discard_unfinished(self, prefix: str) -> None:
         """See `Store.discard_unfinished`."""
@@ -347,7 +301,3 @@ class S3Store:
             probe = self._object_name(PROBE_KEY)
             put_object(self._client, self.bucket, probe, b"")
             delete_object(self._client, self.bucket, probe)
-
-
-def _timestamp(moment: datetime) -> float:
-    return moment.timestamp()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.format.indexes import INDEX_DATABASE
-from pipelines.format.manifest import ManifestError, numbered_shards, open_manifest
+from pipelines.format.manifest import ManifestError, manifest_data, numbered_shards, open_manifest
 from pipelines.format.tar_comparison import MemberPlace
 from pipelines.storage.open import open_store
 from pipelines.storage.progress import report_progress
@@ -36,7 +36,6 @@ from pipelines.verify.shard_rows import CheckedShard, shard_from_table
 from pipelines.verify.signer import signed_by
 from pipelines.verify.state import IncrementalSettings, VerificationState
 from schemas import layout
-from schemas.errors import InputError
 from schemas.manifest import Manifest, ShardRecord
 
 
@@ -63,7 +62,7 @@ def verify_delivery(
     store = open_store(uri)
     report = Report()
     state = VerificationState.open(incremental) if incremental is not None else None
-    data = _read_manifest(store, uri)
+    data = manifest_data(store, uri)
     try:
         manifest = open_manifest(data, pinned)  # 1
     except ManifestError as error:
@@ -97,17 +96,6 @@ def verify_delivery(
         with state.saving():
             verification.check()
     return report
-
-
-def _read_manifest(store: Store, uri: str) -> bytes:
-    try:
-        return store.read_bytes(layout.MANIFEST)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            "There is no delivery here",
-            f"{uri} has no {layout.MANIFEST}",
-            "Give the delivery/ folder of a published version.",
-        ) from error
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from pipelines.format.loader_files import stats_of
 from pipelines.format.manifest import numbered_shards
-from pipelines.format.shard_stats import stats_of
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
 from pipelines.verify.report import ProblemReporter

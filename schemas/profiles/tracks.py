@@ -27,7 +27,6 @@ REFERENCE_MEMBER = "reference.png"
 MAX_BOXES = 200_000
 MAX_OBJECTS = 10_000
 MAX_POSES = 100_000
-VALUES_OF_A_JOINT = 3  # x, y and confidence
 
 Milli = Annotated[int, Field(ge=0, le=2**53 - 1)]
 ConfidenceBp = Annotated[int, Field(ge=0, le=10_000)]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.accounts.append import NewRecord, append_record
-from pipelines.accounts.deliveries import set_commitment
+from pipelines.accounts.delivered_sets import set_commitment
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.accounts.proofs import Question, prove
 from pipelines.cli import main

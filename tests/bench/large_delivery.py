@@ -26,8 +26,8 @@ from pipelines.delivery.recheck import recheck_shards
 from pipelines.delivery.sample import sample_json, sample_key
 from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row
 from pipelines.format.indexes import index_files, open_samples
+from pipelines.format.loader_files import shard_stats
 from pipelines.format.manifest import manifest_bytes
-from pipelines.format.shard_stats import shard_stats
 from pipelines.format.tar import Member, TarWriter
 from pipelines.format.terms_text import terms_text
 from pipelines.ledger.commitments import deal_salt

@@ -32,7 +32,7 @@ import pyarrow as pa
 
 from pipelines.accounts.append import NewRecord, append_record
 from pipelines.accounts.books import Books
-from pipelines.accounts.deliveries import read_sets, write_sets
+from pipelines.accounts.delivered_sets import read_sets, write_sets
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import open_log
 from pipelines.accounts.proofs import Question, prove

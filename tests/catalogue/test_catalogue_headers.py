@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.catalogue.headers import near_column
 from pipelines.catalogue.mapping import TableMapping
+from pipelines.catalogue.near_columns import near_column
 from pipelines.catalogue.plain_form import plain_form
 from pipelines.catalogue.read import open_catalogue, read_table
 from schemas.catalogue import TABLES, required_columns

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.catalogue.files import list_files, open_file
+from pipelines.catalogue.files import list_catalogue, open_file
 from pipelines.storage import s3_client as clients
 from tests.faults.faulty_s3 import ALL_FAULTS, FaultyProxy, S3Fault, Schedule, faulty_proxy
 from tests.faults.servers import moto
@@ -42,6 +42,6 @@ def test_catalogue_reads_survive_each_fault(proxy: FaultyProxy, fault: S3Fault) 
     """Covers the listing, and a table with a reader that treats a short read as the end."""
     for seed in range(3):
         proxy.schedule = Schedule(seed, 1.0, (fault,), in_a_row=1)  # every second request
-        (found,) = list_files("s3://agency/c")
+        (found,) = list_catalogue("s3://agency/c").files
         with open_file(found.uri, found.version) as table:
             assert pq.ParquetFile(table).read()["n"].to_pylist() == list(range(ROWS))

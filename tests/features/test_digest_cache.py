@@ -19,7 +19,7 @@ from pipelines.features.digest_cache import (
 from pipelines.features.store import FeatureTable, open_feature_store
 from pipelines.fetch.locate import FileLocation, S3Location
 from pipelines.storage.open import open_store
-from schemas.features import DigestCacheRow
+from schemas.file_features import DigestCacheRow
 
 _TICK_S = 0.02  # more than the resolution of file timestamps
 

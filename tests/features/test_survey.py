@@ -25,7 +25,8 @@ from pipelines.signals.file.embedded import READER_VERSION
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from schemas.errors import RunError
-from schemas.features import DIGEST_CACHE_SCHEMA, SCORES_SCHEMA, DigestCacheRow, ScoreRow
+from schemas.features import SCORES_SCHEMA, ScoreRow
+from schemas.file_features import DIGEST_CACHE_SCHEMA, DigestCacheRow
 from schemas.measures import (
     FACES_SCHEMA,
     PROMPT_SCORES_SCHEMA,

@@ -13,6 +13,7 @@ from schemas.layout import (
     HASH_BITS,
     asset_hash,
     delivery_prefix,
+    manifest_key,
     shard_name,
     unit_bits,
     unit_of,
@@ -66,4 +67,5 @@ def test_consecutive_ids_are_spread_over_units() -> None:
 def test_layout_names() -> None:
     assert version_name(1) == "v0001" and version_name(12_345) == "v12345"
     assert delivery_prefix("acme", "v0001") == "acme/v0001/delivery"
+    assert manifest_key("acme", "v0001") == "acme/v0001/delivery/MANIFEST.json"
     assert shard_name("acme", "jpg", 7) == "acme-jpg-00007"

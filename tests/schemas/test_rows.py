@@ -10,7 +10,17 @@ import pyarrow as pa
 import pytest
 
 from pipelines.storage.columns import rows_of
-from schemas import catalogue, decision, features, likeness, sample, shard_table, signal, unit
+from schemas import (
+    catalogue,
+    decision,
+    features,
+    file_features,
+    likeness,
+    sample,
+    shard_table,
+    signal,
+    unit,
+)
 from schemas.catalogue import GrantColumn, grant_column
 from schemas.profiles import index_columns
 from schemas.rights import PURPOSES
@@ -23,19 +33,19 @@ ROWS: dict[type, pa.Schema | pa.StructType] = {
     catalogue.AgreementRow: catalogue.AGREEMENTS_SCHEMA,
     catalogue.ContributorShare: catalogue.CONTRIBUTOR_SHARE,
     decision.DecisionRow: decision.DECISIONS_SCHEMA,
-    features.CheckRow: features.CHECKS_SCHEMA,
+    file_features.CheckRow: file_features.CHECKS_SCHEMA,
     features.FactsRow: features.FACTS_SCHEMA,
     features.ShotFrames: features.SHOT_TYPE,
     features.FilmStretch: features.STRETCH_TYPE,
     features.EmbeddingRow: features.EMBEDDINGS_SCHEMA,
     features.CaptionRow: features.CAPTIONS_SCHEMA,
     features.ShotCaption: features.SHOT_CAPTION_TYPE,
-    features.ReadingRow: features.READINGS_SCHEMA,
-    features.RenditionRow: features.RENDITIONS_SCHEMA,
+    file_features.ReadingRow: file_features.READINGS_SCHEMA,
+    file_features.RenditionRow: file_features.RENDITIONS_SCHEMA,
     features.ScoreRow: features.SCORES_SCHEMA,
     features.TagsRow: features.TAGS_SCHEMA,
     features.ConceptRow: features.CONCEPTS_SCHEMA,
-    features.DigestCacheRow: features.DIGEST_CACHE_SCHEMA,
+    file_features.DigestCacheRow: file_features.DIGEST_CACHE_SCHEMA,
     likeness.LikenessRow: likeness.LIKENESS_SCHEMA,
     sample.ConsideredAssetRow: sample.CONSIDERED_ASSETS_SCHEMA,
     sample.DeliveredAssetRow: sample.DELIVERED_ASSETS_SCHEMA,
@@ -109,8 +119,18 @@ def test_row_type_matches_its_schema(row: type) -> None:
 
 
 def test_every_row_type_is_compared() -> None:
-    modules = [catalogue, decision, features, likeness, sample, shard_table, signal, unit]
-    modules.append(index_columns)
+    modules = [
+        catalogue,
+        decision,
+        features,
+        file_features,
+        index_columns,
+        likeness,
+        sample,
+        shard_table,
+        signal,
+        unit,
+    ]
     declared = {
         kind
         for module in modules

@@ -89,7 +89,7 @@ def answer_with(client: S3Client, change: Callable[[dict[str, Any]], None]) -> C
 
 
 def test_a_prefix_is_deleted_in_few_requests(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.storage.s3_store.BATCH_KEYS", 10)
+    monkeypatch.setattr("pipelines.storage.s3_delete.BATCH_KEYS", 10)
     fill(store, 25)
     store.write_bytes("b", b"")
     take_request_counts()
