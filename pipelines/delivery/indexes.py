@@ -15,17 +15,13 @@ from pipelines.delivery.card import (
     wids_indexes,
 )
 from pipelines.delivery.croissant import croissant
-from pipelines.format.energon import metadata_files
-from pipelines.format.indexes import INDEX_DATABASE, index_files, open_samples
+from pipelines.format.indexes import index_files, open_samples
 from pipelines.profiles.tables import table_schema
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes
-from schemas.layout import ENERGON
 from schemas.shard_table import samples_schema
-
-_INDEX_PREFIXES = ("wids-", "energon-", f"{ENERGON}/")
 
 
 def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> None:
@@ -37,7 +33,6 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
         receipts: The shards, in the delivery's order.
     """
     prefix = job.delivery
-    _remove_stale_indexes(store, prefix, receipts)
     for path, index in wids_indexes(job.deal.deal_id, receipts).items():
         store.write_bytes(f"{prefix}/{path}", json_bytes(index))
     facts, shards = CardFacts.of_job(job), [item.shard for item in receipts]
@@ -52,13 +47,3 @@ def write_indexes(store: Store, job: Job, receipts: Sequence[ShardReceipt]) -> N
                 for chunk in chunks:
                     sink.write(chunk)
     store.write_bytes(f"{prefix}/croissant.json", json_bytes(croissant(job, receipts)))
-
-
-def _remove_stale_indexes(store: Store, prefix: str, receipts: Sequence[ShardReceipt]) -> None:
-    """Removes indexes of families left by an earlier, interrupted attempt at this version."""
-    wanted = {INDEX_DATABASE, *wids_indexes("", receipts)}
-    wanted |= {path for path, _ in metadata_files([item.shard for item in receipts])}
-    for found in store.list(prefix):
-        path = found.key.removeprefix(f"{prefix}/")
-        if path.startswith(_INDEX_PREFIXES) and path not in wanted:
-            store.delete(found.key)

@@ -7,10 +7,9 @@ a byte that flipped on its disk with status 200.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from threading import Event
 
 from pipelines.run.job import Job
@@ -24,22 +23,33 @@ from schemas.manifest import FileRecord
 _READ_THREADS = 4
 
 
+#: Markers of a delivery's files by their keys, as they were when the shards began to be checked.
+Markers = Mapping[str, str]
+
+
 @contextmanager
 def rechecking(
     store: Store, job: Job, receipts: Sequence[ShardReceipt]
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Callable[[], Markers]]:
     """Checks shards with `recheck_shards` while the block runs, if they must be read again.
 
     Yields:
         A function that waits for the result, which the block must call before it signs anything.
-        Sizes are only then looked at.
+        Sizes are only then looked at. It returns by what markers to see whether a file has changed
+        since.
     """
+
+    def check(ended: Event | None = None) -> Markers:
+        markers = {item.key: item.marker for item in store.list(job.delivery)}
+        recheck_shards(store, job, receipts, ended=ended)
+        return markers
+
     if not store.is_remote:
-        yield partial(recheck_shards, store, job, receipts)
+        yield check
         return
     ended = Event()
     with ThreadPoolExecutor(1, "recheck") as pool:
-        checked = pool.submit(recheck_shards, store, job, receipts, ended=ended)
+        checked = pool.submit(check, ended)
         try:
             yield checked.result
         finally:
@@ -76,7 +86,7 @@ def recheck_shards(
         for file in (receipt.tar, *receipt.files):
             if ended is not None and ended.is_set():
                 return []
-            difference = _difference(store, f"{job.delivery}/{file.path}", file, must_read)
+            difference = file_difference(store, job, file, must_read)
             if difference:
                 differences.append(f"{file.path}: {difference}")
         report_progress(job.progress_path, "publish", 1)
@@ -94,7 +104,16 @@ def recheck_shards(
         )
 
 
-def _difference(store: Store, key: str, file: FileRecord, must_read: bool) -> str:
+def file_difference(store: Store, job: Job, file: FileRecord, must_read: bool) -> str:
+    """Returns how a file in the store differs from what was written; "" if it does not.
+
+    Args:
+        store: The output store.
+        job: The run.
+        file: What was written.
+        must_read: Whether its digest is compared too, and not only its size.
+    """
+    key = f"{job.delivery}/{file.path}"
     try:
         digest, size = digest_and_size(store, key) if must_read else ("", store.size(key))
         if size != file.bytes:

@@ -109,11 +109,11 @@ def publish_run(
         job.deal.price.currency,
         "" if replaced is None else replaced.delivery,
     )
-    noted = NotedStore(store)
+    noted = NotedStore(store, job.delivery)
     with rechecking(store, job, receipts) as recheck:
         attribution = record_attribution(noted, job, signer, shards, replaced, payees, carried)
         manifest = publish_delivery(
-            noted, job, signer, receipts, attribution, recheck, lease.confirm, noted.sha256_of
+            noted, job, signer, receipts, attribution, recheck, lease.confirm
         )
     observed.delivered = manifest.end
     return PackageResult(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.catalogue.account import Reading
 from pipelines.delivery.card import DEMONSTRATION_NOTICE
 from pipelines.delivery.indexes import write_indexes
+from pipelines.delivery.recheck import Markers
 from pipelines.format.manifest import (
     checksums,
     checksums_record,
@@ -21,10 +22,10 @@ from pipelines.run.decisions import deliveries_table
 from pipelines.run.job import Job
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution
+from pipelines.steps.files_in_store import files_in_store
 from pipelines.steps.rights_files import write_rights
-from pipelines.storage.digests import object_sha256
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.parallel import in_parallel
-from pipelines.storage.progress import report_progress
 from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import json_bytes, read_parquet, write_table
 from schemas import layout
@@ -37,13 +38,6 @@ from schemas.manifest import (
     Manifest,
     ModelRecord,
 )
-
-#: Returns the digest of a listed object, or "" if it must be read.
-DigestOf = Callable[[ObjectInfo], str]
-
-
-def _unknown(item: ObjectInfo) -> str:
-    return ""
 
 
 def publish_agency(store: Store, job: Job) -> None:
@@ -143,36 +137,33 @@ def publish_counts(
 
 
 def publish_delivery(
-    store: Store,
+    store: NotedStore,
     job: Job,
     signer: Signer,
     receipts: Sequence[ShardReceipt],
     attribution: Attribution,
-    recheck: Callable[[], None],
+    recheck: Callable[[], Markers],
     confirm: Callable[[], None] | None = None,
-    known: DigestOf = _unknown,
 ) -> Manifest:
     """Writes the delivery's files other than the shards, the signed manifest last.
 
     Args:
-        store: The output store.
+        store: The output store, through which the ledger's files were written.
         job: The run.
         signer: The agency's key.
         receipts: The shards' receipts, in the shards' order.
         attribution: The ledger's totals.
-        recheck: Called before anything is signed; raises if a shard is not what was written.
+        recheck: Called before anything is signed; see `recheck.rechecking`.
         confirm: Called right before the manifest is written; raises if this run may not publish.
-        known: Returns the sha256 of a listed object that this run wrote and the store has, or "".
 
     Raises:
-        RunError: If a shard in the store differs from what was written, or the version is already
+        RunError: If a file in the store differs from what was written, or the version is already
             published; an existing manifest is left unchanged.
     """
     store.discard_unfinished(job.delivery)
     write_indexes(store, job, receipts)
     write_rights(store, job, signer.vkey, receipts)
-    recheck()
-    files = write_checksums(store, job, _list_files(store, job, receipts, known))
+    files = write_checksums(store, job, files_in_store(store, job, receipts, recheck()))
     terms = job.deal.terms_json()
     opening = terms_opening(job.salt, job.deal.deal_id, terms, job.terms_file)
     store.write_bytes(f"{job.agency}/{layout.TERMS}", opening, private=True)
@@ -200,52 +191,11 @@ def _write_manifest(store: Store, job: Job, data: bytes) -> None:
     )
 
 
-def _list_files(
-    store: Store, job: Job, receipts: Sequence[ShardReceipt], known: DigestOf
-) -> list[FileRecord]:
-    """Lists the delivery's files with digests; those of shard files come from the receipts."""
-    written = {file.path: file for item in receipts for file in (item.tar, *item.files)}
-    expected = _expected_files(receipts)
-    found = store.list(job.delivery)
-    report_progress(job.progress_path, "publish", 0, len(found))
-    kept, stale = [], []
-    for item in found:
-        path = item.key.removeprefix(f"{job.delivery}/")
-        folder = path.split("/")[0]
-        if path in (layout.MANIFEST, layout.SHA256SUMS):
-            continue
-        if folder in expected and path not in expected[folder]:
-            stale.append(item.key)  # left by an earlier, interrupted attempt at this version
-        else:
-            kept.append(item)
-    store.delete_many(stale)
-
-    def record(item: ObjectInfo) -> FileRecord:
-        path = item.key.removeprefix(f"{job.delivery}/")
-        file = written.get(path)
-        if file is None:
-            digest = known(item) or object_sha256(store, item.key)
-            file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
-        report_progress(job.progress_path, "publish", 1)
-        return file
-
-    return list(in_parallel(store, record, kept))
-
-
 def write_checksums(store: Store, job: Job, files: Sequence[FileRecord]) -> list[FileRecord]:
     """Writes `SHA256SUMS` and returns all files including it, sorted by path."""
     ordered = sorted(files, key=lambda file: file.path)
     store.write_bytes(f"{job.delivery}/{layout.SHA256SUMS}", checksums(ordered))
     return sorted([*ordered, checksums_record(ordered)], key=lambda file: file.path)
-
-
-def _expected_files(receipts: Sequence[ShardReceipt]) -> dict[str, set[str]]:
-    """Returns the files that may exist in the folders that shards write to, by folder."""
-    paths = ["shards/README.md", layout.SIZES]
-    for receipt in receipts:
-        paths += layout.shard_paths(receipt.shard.name, receipt.index)
-    folders = ("shards", "img_emb", "text_emb", "metadata", "shots")
-    return {name: {path for path in paths if path.startswith(f"{name}/")} for name in folders}
 
 
 def make_manifest(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from schemas.errors import FairshardError, InputError, RunError
+from schemas.errors import AccessError, RunError
 
 TEMPORARY_PREFIX = ".tmp-"
 _FOLDER_ATTEMPTS = 20
@@ -182,13 +182,16 @@ def raise_listing_error(error: OSError) -> None:
         raise error
 
 
-def access_error(verb: str, path: Path, error: OSError) -> FairshardError:
-    """Returns the error for missing permission, or a folder where a file should be."""
-    return InputError(
-        f"The file or folder cannot be {verb}",
-        f"{path} ({error.strerror or error})",
-        "Correct its permissions.",
-    )
+def access_error(verb: str, path: Path, error: OSError) -> AccessError:
+    """Returns the error for missing permission, or a name that something else has."""
+    remedy = "Correct its permissions."
+    if isinstance(error, IsADirectoryError):
+        remedy = "Move the folder of this name elsewhere."
+    elif isinstance(error, (FileExistsError, NotADirectoryError)):
+        place = error.filename or path.parent
+        remedy = f"{place} is not a folder: move it elsewhere."
+    why = error.strerror or error
+    return AccessError(f"The file or folder cannot be {verb}", f"{path} ({why})", remedy)
 
 
 class FileSource(io.FileIO):
@@ -239,7 +242,12 @@ def translate_write_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+    except (
+        PermissionError,
+        NotADirectoryError,
+        IsADirectoryError,
+        FileExistsError,
+    ) as error:
         raise access_error("written", path, error) from error
     except OSError as error:
         raise RunError(

@@ -190,7 +190,9 @@ class LocalStore:
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
         path = self.path(key)
-        with translate_read_errors(path):
+        with translate_write_errors(path):
+            if path.is_dir():  # its name is taken, but not by an object
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             if path.exists():
                 return False
         with temporary_file(path, private=private) as (sink, name):

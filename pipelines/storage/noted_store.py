@@ -7,12 +7,28 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipelines.storage.store import ObjectInfo, Sink, Store, Stray, UnfinishedWrite
 
 # A larger object may have been sent in parts, and no ETag of such an object is an MD5.
-_NOTED_BYTES = 16 << 20
+_MD5_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written to an object.
+
+    Attributes:
+        size_bytes: Its length.
+        sha256: Its digest, in hex.
+        md5: Its MD5 in hex, which is the ETag that many services give it; "" if it may have none.
+    """
+
+    size_bytes: int
+    sha256: str
+    md5: str
 
 
 class NotedStore:
@@ -23,11 +39,16 @@ class NotedStore:
 
     Args:
         store: The store.
+        folder: Only objects below this prefix are noted; "" means all.
+
+    Attributes:
+        written: What was written last to each object, by key.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, folder: str = "") -> None:
+        self.written: dict[str, Written] = {}
         self._store = store
-        self._digests: dict[str, tuple[str, str]] = {}
+        self._start = f"{folder}/" if folder else ""
         self._lock = threading.Lock()
 
     @property
@@ -97,26 +118,26 @@ class NotedStore:
     def write_bytes(self, key: str, data: bytes, *, private: bool = False) -> None:
         """See `Store.write_bytes`."""
         self._store.write_bytes(key, data, private=private)
-        if self._store.is_remote:
-            digests = _Digests()
+        if key.startswith(self._start):
+            digests = _Digests(self._store.is_remote)
             digests.add(data)
             self._note(key, digests)
 
     def open_write(self, key: str, *, private: bool = False) -> AbstractContextManager[Sink]:
         """See `Store.open_write`."""
         opened = self._store.open_write(key, private=private)
-        return self._noting(key, opened) if self._store.is_remote else opened
+        return self._noting(key, opened) if key.startswith(self._start) else opened
 
     @contextmanager
     def _noting(self, key: str, opened: AbstractContextManager[Sink]) -> Iterator[Sink]:
         with opened as sink:
-            noting = _NotingSink(sink)
+            noting = _NotingSink(sink, _Digests(self._store.is_remote))
             yield noting
         self._note(key, noting.digests)
 
     def _note(self, key: str, digests: _Digests) -> None:
         with self._lock:
-            self._digests[key] = digests.md5.hexdigest(), digests.sha256.hexdigest()
+            self.written[key] = digests.written()
 
     def write_new(self, key: str, data: bytes, *, private: bool = False) -> bool:
         """See `Store.write_new`."""
@@ -164,34 +185,42 @@ class NotedStore:
         Args:
             listed: The object in a listing that was made after it was written.
         """
-        md5, sha256 = self._digests.get(listed.key, ("", ""))
+        written = self.written.get(listed.key)
+        if written is None or not written.md5 or listed.size_bytes != written.size_bytes:
+            return ""
         # A marker ends in the time and the size. What is left is the whole ETag: that of an object
         # of several parts is the MD5 of their MD5s, a dash and their number.
         etag = listed.marker.rsplit("-", 2)[0].strip('"')
-        return sha256 if md5 and etag == md5 else ""
+        return written.sha256 if etag == written.md5 else ""
 
 
 class _Digests:
-    """The digests of an object's first bytes: those of all of it, if it is small."""
+    """The digests of the bytes that are added."""
 
-    def __init__(self) -> None:
-        self.md5 = hashlib.md5(usedforsecurity=False)
-        self.sha256 = hashlib.sha256()
+    def __init__(self, with_md5: bool) -> None:
+        self._with_md5 = with_md5
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
         self._bytes = 0
 
     def add(self, data: bytes | bytearray | memoryview) -> None:
-        if self._bytes < _NOTED_BYTES:
-            self.md5.update(data)
-            self.sha256.update(data)
-            self._bytes += memoryview(data).nbytes
+        self._bytes += memoryview(data).nbytes
+        self._sha256.update(data)
+        self._with_md5 = self._with_md5 and self._bytes <= _MD5_BYTES
+        if self._with_md5:
+            self._md5.update(data)
+
+    def written(self) -> Written:
+        md5 = self._md5.hexdigest() if self._with_md5 else ""
+        return Written(self._bytes, self._sha256.hexdigest(), md5)
 
 
 class _NotingSink:
     """A sink that passes everything on."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, digests: _Digests) -> None:
         self._sink = sink
-        self.digests = _Digests()
+        self.digests = digests
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """See `Sink.write`."""

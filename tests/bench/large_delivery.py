@@ -12,7 +12,6 @@ import io
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -22,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.accounts.deliveries import record_delivery
-from pipelines.delivery.recheck import recheck_shards
+from pipelines.delivery.recheck import rechecking
 from pipelines.delivery.sample import sample_json, sample_key
 from pipelines.delivery.tables import metadata_table, rights_commitments, shard_row
 from pipelines.format.indexes import index_files, open_samples
@@ -41,6 +40,7 @@ from pipelines.run.signing_key import log_key, save_key
 from pipelines.steps.attribute import record_attribution
 from pipelines.steps.publish import make_manifest, publish_delivery
 from pipelines.storage.digests import object_sha256
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.store import Store
 from pipelines.storage.tables import json_bytes, parquet_bytes, write_table
 from schemas import layout
@@ -106,12 +106,13 @@ def make_delivery(
         assets.sort(key=lambda one: one.commitment)
         receipts.append(_write_shard(store, job, number, assets, with_tars))
     names = [receipt.shard.name for receipt in receipts]
-    attribution = record_attribution(store, job, KEY, names)
+    noted = NotedStore(store, job.delivery)
+    attribution = record_attribution(noted, job, KEY, names)
     record = {"run_id": job.run_id, "deal_id": DEAL, "pool": job.pool, "replaces": ""}
     store.write_bytes(f"{job.agency}/{layout.RUN_RECORD}", json_bytes(record))
     if with_tars:
-        recheck = partial(recheck_shards, store, job, receipts)
-        publish_delivery(store, job, KEY, receipts, attribution, recheck)
+        with rechecking(store, job, receipts) as recheck:
+            publish_delivery(noted, job, KEY, receipts, attribution, recheck)
     else:
         files = [file for receipt in receipts for file in receipt.files]
         shards = [(receipt.index, receipt.shard) for receipt in receipts]

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.storage import local_store
+from pipelines.storage.local_file import translate_read_errors, translate_write_errors
+from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import join_uri
-from schemas.errors import InputError, RunError
+from schemas.errors import AccessError, InputError, RunError
 
 BAD_KEYS = ["", "/a", "a//b", "a/", "../a", "a/../b", ".", "a/./b", "a\0b", "a\nb", "a\\b"]
 
@@ -294,3 +296,37 @@ def test_a_copy_is_made_where_a_file_cannot_have_two_names(
     assert store.read_bytes("b/y") == b"one"
     assert not (tmp_path / "a/x").samefile(tmp_path / "b/y")
     assert all_files(tmp_path) == ["a/x", "b/y"]
+
+
+@pytest.mark.parametrize("method", ["write_bytes", "write_new"])
+@pytest.mark.parametrize(
+    ("there", "remedy"),
+    [
+        ("a", "/a is not a folder: move it elsewhere"),
+        ("a/b", "/a/b is not a folder: move it elsewhere"),
+        ("a/b/c/", "Move the folder of this name elsewhere"),
+    ],
+)
+def test_what_is_in_the_way_is_named_and_no_fault_of_the_input(
+    method: str, there: str, remedy: str, tmp_path: Path
+) -> None:
+    """A run that meets it has begun, and keeps its work."""
+    store = LocalStore(str(tmp_path))
+    if there.endswith("/"):
+        (tmp_path / there).mkdir(parents=True)
+    else:
+        store.write_bytes(there, b"in the way")
+    for _ in range(2):
+        with pytest.raises(AccessError, match="cannot be written") as refused:
+            getattr(store, method)("a/b/c", b"data")
+        assert remedy in str(refused.value) and "a/b/c" in str(refused.value)
+        assert "completed work is kept" in str(refused.value.in_run())
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".tmp-")]
+
+
+@pytest.mark.parametrize("verb", ["read", "written"])
+def test_a_permission_that_is_lost_in_mid_run_is_no_fault_of_the_input(verb: str) -> None:
+    translate = translate_read_errors if verb == "read" else translate_write_errors
+    said = f"cannot be {verb}: x .*Correct its permissions"
+    with pytest.raises(AccessError, match=said), translate(Path("x")):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
