@@ -112,7 +112,7 @@ def build_parser(chosen: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentPa
             module = importlib.import_module(f"pipelines.commands.{name.replace('-', '_')}")
             command.epilog = module.EXAMPLES
             module.add_options(command)
-            command.set_defaults(run=module.run, parser_of=build_parser)
+            command.set_defaults(run=module.run, parser_of=build_parser, refuse=command.error)
     return parser
 
 
@@ -129,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _saying_that_it_starts(command, argv):
             parser = build_parser([command] if command else [])
-        options = parser.parse_args(argv)
+        options, unknown = parser.parse_known_args(argv)
+        if unknown:  # said with the command's own usage, which parse_args does not show
+            options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
         code = int(options.run(options))
         sys.stdout.flush()  # here, where a closed output is caught
         return code

@@ -31,7 +31,15 @@ from schemas.deal_terms import (
     SplitTerms,
     WithdrawalTerms,
 )
-from schemas.deal_values import CalendarDate, OneLine, ProfileName, TerritoryCode, refuse_repeats
+from schemas.deal_values import (
+    DEAL_ID_PATTERN,
+    CalendarDate,
+    OneLine,
+    ProfileName,
+    TerritoryCode,
+    check_deal_id,
+    refuse_repeats,
+)
 from schemas.price_terms import PriceTerms
 from schemas.quality import QualityTerms
 from schemas.rights import Purpose
@@ -44,7 +52,7 @@ _ProfileSection = TypeVar("_ProfileSection", ClipTerms, StructureTerms)
 class Deal(DealSection):
     """A deal as docs/deal.md describes it."""
 
-    deal_id: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")
+    deal_id: str = Field(pattern=f"^{DEAL_ID_PATTERN}$")
     buyer: OneLine
     purposes: list[Annotated[Purpose, Field(strict=False)]] = Field(min_length=1)
     territory: list[TerritoryCode] = Field(min_length=1)
@@ -77,12 +85,7 @@ class Deal(DealSection):
     # Each contradiction is checked at the later of its keys, so that the error names that key and
     # all contradictions are reported at once.
 
-    @field_validator("deal_id")
-    @classmethod
-    def _check_deal_id(cls, value: str) -> str:
-        if value == "agency":
-            raise ValueError("is reserved for the agency's own folder")
-        return value
+    _check_deal_id = field_validator("deal_id", mode="before")(check_deal_id)
 
     @field_validator("purposes", "territory", "media")
     @classmethod

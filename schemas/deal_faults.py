@@ -56,4 +56,9 @@ def describe_fault(model: type[BaseModel], error: ErrorDetails) -> str:
     if error["type"] == "string_type":
         return f"{name} = {shown}: must be text in quotes"
     message = str(error["msg"]).removeprefix("Value error, ")
+    message = re.sub("^Input should be ", "must be ", message)
+    if error["type"] == "literal_error" and isinstance(value, str):
+        allowed = re.findall("'([^']*)'", message)
+        near = difflib.get_close_matches(value, allowed, n=1)
+        message += f" (did you mean {near[0]}?)" if near else ""
     return f"{name} = {shown}: {message}"

@@ -16,6 +16,9 @@ from schemas.territory import COUNTRIES, WORLD
 
 _SIZE_PATTERN = re.compile(r"([0-9]{1,18}) ?(B|KB|MB|GB|KiB|MiB|GiB)?")
 _COLOUR_PATTERN = r"#[0-9a-f]{6}"
+DEAL_ID_PATTERN = r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?"
+#: What is written for a country's code, and the code.
+_OTHER_CODES = {"UK": "GB", "EL": "GR", "WORLDWIDE": WORLD}
 _SHARE_PATTERN = r"0(\.[0-9]{1,30})?|1(\.0{1,30})?"
 # The largest integer that RFC 8785 can write, so that the digest of the terms can include it.
 MAX_INTEGER = 2**53 - 1
@@ -66,10 +69,25 @@ def _check_payable(value: Decimal) -> Decimal:
     return value
 
 
+def check_deal_id(value: object) -> object:
+    """Refuses an id of another form, and the reserved one.
+
+    Raises:
+        ValueError: If it is such a text; that it is text is for pydantic to check.
+    """
+    if isinstance(value, str) and not re.fullmatch(DEAL_ID_PATTERN, value):
+        raise ValueError("must be up to 64 of a-z, 0-9 and -, and not begin or end with -")
+    if value == "agency":
+        raise ValueError("is reserved for the agency's own folder")
+    return value
+
+
 def _check_territory_code(value: object) -> str:
     if isinstance(value, str) and (value == WORLD or value in COUNTRIES):
         return value
-    raise ValueError("must be an ISO 3166-1 alpha-2 code in capitals, or WORLD")
+    code = _OTHER_CODES.get(str(value).upper(), str(value).upper())
+    near = f" (did you mean {code}?)" if code in COUNTRIES or code == WORLD else ""
+    raise ValueError(f"must be an ISO 3166-1 alpha-2 code in capitals, or WORLD{near}")
 
 
 def _check_calendar_date(value: object) -> date:

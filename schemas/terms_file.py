@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,9 @@ from schemas.deal_faults import describe_fault
 from schemas.errors import InputError
 
 Terms = TypeVar("Terms", bound=BaseModel)
+
+#: How TOML has what people most often write otherwise.
+_FORMS = "Text is in quotes, lists are in [ ], and days are written as 2026-01-31 without quotes."
 
 
 def parse_terms(model: type[Terms], text: str, origin: str, name: str, remedy: str) -> Terms:
@@ -30,13 +34,24 @@ def parse_terms(model: type[Terms], text: str, origin: str, name: str, remedy: s
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # too long a number, too deep a list
-        raise InputError(f"The {name} is not valid TOML", f"{origin}: {error}", remedy) from error
+        which = f"{origin}: {error}{_line_of(text, error)}"
+        raise InputError(f"The {name} is not valid TOML", which, f"{_FORMS} {remedy}") from error
     try:
         return model.model_validate(values)
     except ValidationError as error:
         faults = (describe_fault(model, fault) for fault in error.errors(include_url=False))
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise InputError(f"The {name} is not valid", f"{origin}{lines}", remedy) from error
+
+
+def _line_of(text: str, error: Exception) -> str:
+    """Returns the line that an error of the TOML parser is about, to be appended to it."""
+    found = re.search(r"\(at line (\d+), ", str(error))
+    lines = text.splitlines()
+    if not found or not 0 < int(found[1]) <= len(lines):
+        return ""
+    line = lines[int(found[1]) - 1].strip()
+    return f": {line[:80]!r}"
 
 
 def read_terms(path: Path, name: str) -> str:

@@ -189,3 +189,14 @@ def test_ctrl_c_leaves_one_line(waits_for: str, tmp_path: Path) -> None:
     again = in_process(*words, "--json", "--quiet")
     assert again.code == 0, again.err
     assert json.loads(again.out)["samples"] == 40 - again.json["steps"]["select"]["refused"]
+
+
+def test_an_unknown_option_is_refused_with_the_commands_own_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--out", "nowhere"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: fairshard status ")
+    assert "fairshard status: error: unrecognized arguments: --out" in said

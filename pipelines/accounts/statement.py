@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import pyarrow.compute as pc
 
 from pipelines.accounts.logged import LoggedDeliveries
-from pipelines.accounts.money import MoneyOfBooks
-from pipelines.accounts.period import Period
-from pipelines.accounts.published import PoolSums, Published, find_versions, read_sums
+from pipelines.accounts.published import PoolSums, Published, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.statement_form import StatementLine, StatementV1
-from pipelines.ledger.statement_names import statement_filename
+from pipelines.ledger.statement_names import possible_filenames
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.statements.account import (
-    Account,
     AccountDelivery,
     AccountLine,
+    AccountPayee,
     LoggedSum,
     ReplacedTotal,
     SumProof,
-    make_account,
 )
 from pipelines.storage.columns import text_scalar
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json
 from pipelines.verify.statement import check_statement, read_statement
 from schemas import layout
-from schemas.errors import InputError, RunError, counted
+from schemas.errors import RunError
 from schemas.money import format_amount
 
 
@@ -60,6 +56,7 @@ class PublishedAccounts:
         self._agency_log = log
         self._replaced = replaced
         self._places: dict[str, int] | None = None  # of everybody, once everybody is asked for
+        self._last_read: StatementV1 | None = None  # its lines and its payee are asked for
         self.published = published
 
     @cached_property
@@ -114,6 +111,19 @@ class PublishedAccounts:
             sum=proof,
             logged=self.logged,
             lines=[] if total is None else self._lines(contributor_id, minor),
+        )
+
+    def payee_of(self, contributor_id: str) -> AccountPayee | None:
+        """Returns the payee as this version's statement names them; None if they have no line."""
+        if self._place(contributor_id) is None:
+            return None
+        said: Mapping[str, object] = self._statement(contributor_id)  # version 1 names no payee
+        return AccountPayee(
+            delivery=str(said["delivery"]),
+            display_name=str(said.get("display_name", "")),
+            country=str(said.get("country", "")),
+            payee_currency=str(said.get("payee_currency", "")),
+            payee_ref=str(said.get("payee_ref", "")),
         )
 
     def total_of(self, contributor_id: str) -> tuple[int, SumProof] | None:
@@ -203,81 +213,21 @@ class PublishedAccounts:
             ) from error
 
     def _statement(self, contributor_id: str) -> StatementV1:
-        """Reads the contributor's lines. Ids that differ in case alone have the longer names."""
+        """Reads the contributor's statement of this version."""
+        if self._last_read is not None and self._last_read["contributor_id"] == contributor_id:
+            return self._last_read
         folder = f"{self.published.agency}/{layout.STATEMENTS}"
-        for clash in (False, True):
-            key = f"{folder}/{statement_filename(contributor_id, clash)}.json"
+        for name in possible_filenames(contributor_id):
+            key = f"{folder}/{name}.json"
             try:
                 found = read_statement(self._store.read_bytes(key).decode())
             except (FileNotFoundError, UnicodeDecodeError):
                 continue
             if found["contributor_id"] == contributor_id:
+                self._last_read = found
                 return found
         raise RunError(
             "A contributor has a total in the version but no statement",
             f"{self._store.uri}/{folder}, contributor {contributor_id!a}"[:600],
             "Restore agency/statements/ of this version from a backup.",
         )
-
-
-def open_accounts(store: Store, deal_id: str = "") -> list[PublishedAccounts]:
-    """Returns the accounts of all published versions, by deal and number.
-
-    Patched versions are left out: they have no pool of their own.
-
-    Args:
-        store: The output.
-        deal_id: Only this deal; empty for all.
-
-    Raises:
-        InputError: If there is no published version.
-        RunError: If a version replaces one that is not published before it.
-    """
-    found: dict[str, PublishedAccounts] = {}
-    log = LoggedDeliveries(store)
-    with_pool = []
-    for published in find_versions(store, deal_id):
-        key, name = f"{published.agency}/{layout.REPLACES}", ""
-        if store.exists(key):
-            name = str(read_json(store, key)["replaces"])
-            if name not in found:
-                raise RunError(
-                    "A version replaces one that is not published before it",
-                    f"{store.uri}/{key}: {name[:80]!a}",
-                    "Restore the replaced version from a backup.",
-                )
-        accounts = PublishedAccounts(store, published, log, found.get(name))
-        found[published.manifest.delivery] = accounts
-        if published.manifest.patches is None:
-            with_pool.append(accounts)
-    return with_pool
-
-
-def contributor_account(
-    accounts: Sequence[PublishedAccounts],
-    contributor_id: str,
-    period: Period,
-    books: MoneyOfBooks | None = None,
-) -> Account:
-    """Returns a contributor's statement over versions of the period.
-
-    Args:
-        accounts: The versions whose day is in the period, in order.
-        contributor_id: The contributor.
-        period: The period that the statement names.
-        books: The agency's books, if the statement is to show them.
-
-    Raises:
-        InputError: If the contributor has no line in them, and the books have nothing either.
-    """
-    found = [item for one in accounts if (item := one.delivery_of(contributor_id)) is not None]
-    money = None if books is None else books.of(contributor_id, found)
-    if not found and (money is None or not money["balances"]):
-        raise InputError(
-            "The contributor has no line in the period",
-            f"{contributor_id!a} in "[:250]
-            + f"{counted(len(accounts), 'delivery', 'deliveries')} of {period.name}",
-            "Check the id and the period; a delivery's date is its run's as_of.",
-        )
-    first, last = (day.isoformat() if day else "" for day in (period.first, period.last))
-    return make_account(contributor_id, first, last, found, money)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pipelines.catalogue.lookalikes import find_lookalikes
 from pipelines.catalogue.outcome import (
@@ -20,6 +20,19 @@ from schemas.errors import InputError, counted
 
 _MAX_SHOWN = 10  # ids in a message, for each rule
 _MAX_COMPARED = 1_000  # ids whose look-alikes are looked for
+
+#: What each rule counts.
+_COUNTED = {
+    "consents_reach_contributors": "a no by somebody who is not in the catalogue",
+    "consents_reach_assets": "a no to an asset that is not there, or not by that contributor",
+    "revocations_reach_assets": "revoked or denying releases that no asset names",
+    "asset_ids_differ": "asset ids that are in several rows, written in different ways",
+    "joined_rows_reach_tables": "rows of joined files whose key no row of the table has",
+    "agreements_exist": "agreements that a yes names and that are not listed for its contributor, "
+    "so that the yes counts but lifts no denial in a file",
+    "agreement_revocations_reach": "revoked agreements that no consent names",
+    "deal_agreements_hold": "agreements of the deal that the agreements table ends",
+}
 
 _RULES = {rule.name: rule for rule in REFERENCE_RULES}
 
@@ -75,6 +88,18 @@ def reported_references(
         for rule, found in _failures(unreached).items()
         if found and _effect(rule, divert) == REPORT
     ]
+
+
+def reported_text(found: Mapping[str, object], named: str = "") -> str:
+    """Returns what a rule that is only reported found.
+
+    Args:
+        found: One of `reported_references`.
+        named: The first ids, if they are to be shown.
+    """
+    shown = f" ({named})" if named else ""
+    rule = str(found["rule"])
+    return f"{_COUNTED[rule]}: {found['failed']:,}{shown}; the run goes on (rule {rule})"
 
 
 def _examples(rule: str, found: list[tuple[str, str]], unreached: UnreachedReferences) -> list[str]:

@@ -323,7 +323,7 @@ def _only_sheet(workbook: object, origin: str) -> str:
         raise InputError(
             "A workbook has more than one sheet",
             f"{origin}: {', '.join(filled)}",
-            'State which one in mapping.toml: sheet = "…".',
+            f'State which one in mapping.toml: sheet = "{filled[0]}".',
         )
     if not filled and not sheets:
         raise InputError("A workbook has no sheet", f"{origin}: {len(charts)} charts", "")

@@ -145,14 +145,22 @@ def stated_files(
 ) -> tuple[CatalogueFile, ...]:
     """Returns the files that the mapping names for a table; each pattern must match one.
 
+    A pattern such as `export.xlsx#Pictures` names a sheet, so that a table may have several.
+
     Raises:
         InputError: If one is not there or in a format that is not read.
     """
     chosen: dict[str, list[CatalogueFile]] = {}
+    single: dict[CatalogueFile, None] = {}  # sheets that are named with their workbook
     for pattern in mapping.files:
         matching = [file for file in files if fnmatchcase(file.name, pattern)]
+        sheets = [file for file in files if file.sheet and fnmatchcase(file.full_name, pattern)]
+        if not matching and sheets:
+            single |= dict.fromkeys(sheets)
+            continue
         if not matching:
-            guesses = close_matches(pattern, [file.name for file in files])
+            names = [name for file in files for name in {file.name: 0, file.full_name: 0}]
+            guesses = close_matches(pattern, names)
             raise InputError(
                 f"The mapping names a file of the table {table} that is not there",
                 f"{origin}: {mapping.where}.files = {pattern!r}",
@@ -163,9 +171,10 @@ def stated_files(
                 raise _format_error(table, file, origin)
             if file not in chosen.setdefault(file.name, []):
                 chosen[file.name].append(file)
-    return tuple(
-        choose_sheet(chosen[name], table, mapping.sheet, mapping.where) for name in sorted(chosen)
-    )
+    single |= {
+        choose_sheet(chosen[name], table, mapping.sheet, mapping.where): None for name in chosen
+    }
+    return tuple(sorted(single, key=lambda file: (file.name, file.sheet)))
 
 
 def _conventional_files(
@@ -253,11 +262,13 @@ def _missing_table_error(table: str, files: Sequence[CatalogueFile], origin: str
     if len(below) == 1:
         hint = f"Are the tables in the folder below? Then give {origin}/{below.pop()}. "
     listing = ", ".join(file.full_name for file in files[:8]) or "nothing"
+    first = next((file.full_name for file in files if file.sheet), "")
+    sheet = f', or of a workbook with several sheets, such as ["{first}"]' if first else ""
     if len(names) > 8:
         listing += f" and {len(names) - 8:,} more"
     return InputError(
         f"The catalogue has no table {table}",
         f"{origin} holds {listing}",
         f"{hint}Put {table} there with one of the endings {_ENDINGS}, or name its files in "
-        f'mapping.toml: [mapping.{table}] files = ["…"].',
+        f'mapping.toml: [mapping.{table}] files = ["…"]{sheet}.',
     )

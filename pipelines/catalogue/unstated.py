@@ -89,7 +89,7 @@ class Unstated:
         return {**vars(self), "line": self.line()}
 
 
-_NOT_COMPARED = "described rightly: nothing is compared with the file's own"
+_NOT_COMPARED = "the file has it: nothing is compared"
 
 
 def _grant(purpose: Purpose) -> LenientColumn:

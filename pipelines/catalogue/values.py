@@ -32,6 +32,13 @@ INSTANT_PATTERN = (
 # end, a time of day is refused instead: rounding it could extend the rights.
 COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at", "notice_at"})
 
+_COMMA_PATTERN = r"^[+-]?[0-9]{1,19}(,[0-9]+)+$"
+_COMMA = 'not a whole number, unless the mapping states what the comma is, [….csv] decimal = ","'
+_NO_SHARE = (
+    "a contributor without a share, which is written c-1:6000;c-2:4000; if each row has one "
+    "contributor alone, state it in the mapping: sole_contributor = true"
+)
+
 _INTEGER_RANGE: dict[pa.DataType, int] = {pa.int32(): 2**31, pa.int64(): 2**63}
 _MIDNIGHT = time(0)
 
@@ -83,7 +90,7 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
         if not value:
             return None
         if not re.match(INTEGER_PATTERN, value):
-            raise ValueError("not a whole number")
+            raise ValueError(_COMMA if re.match(_COMMA_PATTERN, value) else "not a whole number")
         if re.match(THOUSANDS_PATTERN, value):
             raise ValueError(
                 f"{value.partition('.')[0]} or {value.replace('.', '')}: the mapping must state "
@@ -208,6 +215,8 @@ def parse_contributors(value: object) -> list[dict[str, object]] | None:
         if not value.strip(BLANK_CHARACTERS):
             return None
         pairs = [item.rpartition(":") for item in value.split(";") if item.strip(BLANK_CHARACTERS)]
+        if not all(colon for _, colon, _ in pairs):
+            raise ValueError(_NO_SHARE)
         value = [{"contributor_id": name, "share_bp": share} for name, _, share in pairs]
     if not isinstance(value, list):
         raise ValueError("not a list of contributors such as c-1:6000;c-2:4000")

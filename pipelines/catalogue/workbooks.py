@@ -136,10 +136,12 @@ def choose_sheet(
         )
     named = [sheet for sheet in sheets if plain_form(sheet.sheet) == table]
     if len(sheets) > 1 and len(named) != 1:
+        every = ", ".join(_pattern(sheet.full_name) for sheet in sheets)
         raise InputError(
             "A workbook has more than one sheet",
             f"{file.uri}: {', '.join(sheet.sheet for sheet in sheets)}",
-            f'State which one in mapping.toml: [{where}] sheet = "{sheets[0].sheet}".',
+            f'State which one in mapping.toml: [{where}] sheet = "{sheets[0].sheet}"; or, if '
+            f"several are parts of the table: [{where}] files = [{every}].",
         )
     return sheets[0] if len(sheets) == 1 else named[0]
 
@@ -153,10 +155,10 @@ def refuse_unread_sheets(files: Iterable[CatalogueFile], taken: Collection[Catal
     read = {file.name for file in taken if file.sheet}
     unread = [file for file in files if file.sheet and file.name in read and file not in taken]
     if unread:
-        first = unread[0]
+        first, name = unread[0], _pattern(unread[0].full_name)
         raise InputError(
             "A sheet of a workbook is not part of any table",
             f"{first.uri}: {', '.join(file.full_name for file in unread)}",
-            f'Name it in mapping.toml: [mapping.consents] file = "{first.name}", sheet = '
-            f'"{first.sheet}"; or leave it out: [files] ignore = ["{first.full_name}"].',
+            "Name it in mapping.toml with the other files of its table, such as [mapping.consents] "
+            f"files = [{name}]; or leave it out: [files] ignore = [{name}].",
         )

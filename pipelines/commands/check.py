@@ -12,6 +12,7 @@ from pipelines.catalogue.account import Reading, account_for
 from pipelines.catalogue.checks import CatalogueChecks, Judgement, no_assets_error
 from pipelines.catalogue.preset_needs import find_unknown
 from pipelines.catalogue.read import Catalogue, read_batches
+from pipelines.catalogue.reference_verdict import reported_text
 from pipelines.commands.common import (
     add_deal_options,
     add_evaluation_options,
@@ -35,7 +36,6 @@ from schemas.faults import Faults
 from schemas.removed import NOTHING_REMOVED
 
 _LABEL_WIDTH = 18
-_GOES_ON = "nothing needs to be done for a run to continue"
 # What counts are called for people; the rows of assets are counted with those of other tables.
 _LABELS = {
     "unreadable": "unreadable rows",
@@ -204,7 +204,7 @@ def _shown(value: object) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         texts = (
-            f"{item['rule']} {item['failed']:,} ({', '.join(item['examples'])}); {_GOES_ON}"
+            reported_text(item, ", ".join(item["examples"]))
             if isinstance(item, dict)
             else str(item)
             for item in value

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipelines.accounts.contributor import contributor_account, open_accounts
 from pipelines.accounts.money import MoneyOfBooks
 from pipelines.accounts.movements import open_movements
 from pipelines.accounts.period import Period, parse_period
 from pipelines.accounts.reader import ReadableLog
-from pipelines.accounts.statement import PublishedAccounts, contributor_account, open_accounts
+from pipelines.accounts.statement import PublishedAccounts
 from pipelines.commands.books import add_books_options, open_books_to_read
 from pipelines.commands.common import (
     add_general_options,
@@ -75,17 +76,14 @@ def run(options: argparse.Namespace) -> int:
     target = options.to or join_uri(options.out, f"{layout.ACCOUNTS}/{period.name}")
     refuse_public_folder(target, "Statements")
     store, log = open_books_to_read(options)
-    versions = [
-        accounts
-        for accounts in _versions(store, options.deal, log)
-        if period.includes(accounts.published.day)
-    ]
+    every = _versions(store, options.deal, log)
+    versions = [one for one in every if period.includes(one.published.day)]
     only = "" if options.everyone else options.contributor
     with _books(None if options.deal else log, period, only) as books:
         wanted = _people(options, versions, books)
         destination, written = open_store(target), []
         for number, (person, name) in enumerate(statement_filenames(wanted).items(), start=1):
-            account = contributor_account(versions, person, period, books)
+            account = contributor_account(every, person, period, books)
             _write(destination, name, account)
             written.append({"contributor_id": person, "file": name, "totals": account["totals"]})
             if number % 1_000 == 0:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.catalogue.lookalikes import find_lookalikes
 from pipelines.catalogue.mapping_values import close_matches
 from pipelines.catalogue.read import Catalogue, FailedRow, read_batches
 from pipelines.rights.arrow import column, equals
 from pipelines.rights.formatting import one_line
-from pipelines.storage.columns import Column, values_of
+from pipelines.storage.columns import Column, text_scalar, values_of
 from schemas.catalogue import ASSETS_SCHEMA
 from schemas.errors import InputError
 
@@ -59,11 +60,12 @@ def find_rows(asset_id: str, catalogue: Catalogue) -> FoundRows:
 
 
 def _unknown_asset(asset_id: str, found: FoundRows) -> InputError:
-    nearest = [one_line(name) for name in close_matches(asset_id, found.similar_ids)]
+    alike = find_lookalikes([asset_id], found.similar_ids)[asset_id]
+    nearest = [one_line(name) for name in alike or close_matches(asset_id, found.similar_ids)]
     return InputError(
         "The catalogue has no such asset",
         one_line(asset_id),
-        f"Did you mean one of {', '.join(nearest)}?" if nearest else "Give an existing asset_id.",
+        f"Did you mean {' or '.join(nearest)}?" if nearest else "Give an existing asset_id.",
     )
 
 
@@ -73,9 +75,11 @@ def _replace_surrogates(asset_id: str) -> str:
 
 
 def _similar_ids(ids: Column, asset_id: str) -> list[str]:
-    """Returns some ids that contain the given one or have the same start."""
+    """Returns some ids that contain the given one, have the same start, or other leading zeros."""
     start = asset_id.strip()[:_SIMILAR_PREFIX_CHARS]
     chosen = pc.starts_with(ids, start, ignore_case=True)
     if asset_id.strip():
         chosen = pc.or_(chosen, pc.match_substring(ids, asset_id.strip(), ignore_case=True))
+        bare = asset_id.strip().lstrip("0")
+        chosen = pc.or_(chosen, pc.equal(pc.utf8_ltrim(ids, characters="0"), text_scalar(bare)))
     return values_of(ids.filter(chosen).slice(0, _MAX_SIMILAR_IDS), str)

@@ -12,6 +12,7 @@ from typing import cast
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.catalogue.reference_verdict import reported_text
 from pipelines.explain.asset import AssetTrace
 from pipelines.explain.consents import ConsentLine, group_consents
 from pipelines.explain.file_text import file_lines
@@ -92,7 +93,7 @@ def asset_trace_lines(
 def _reported(found: Mapping[str, object]) -> str:
     """Returns a rule on references that failed in the catalogue and does not stop the run."""
     named = ", ".join(map(one_line, cast("list[str]", found["examples"])))
-    return f"{found['rule']} failed {found['failed']} times, which does not stop a run: {named}"
+    return reported_text(found, named)
 
 
 def _outcome_label(asset_trace: AssetTrace, run: RunLookup | None) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from pipelines.features.store import (
     write_feature_file,
 )
 from pipelines.run.inspectors import prompts_model
+from pipelines.run.job import RENDITIONS_VERSION
 from pipelines.run.models import captions_model, scores_model, tags_model
 from pipelines.signals.file.embedded import READER_VERSION, STRIPPER_VERSION
 from pipelines.storage.store import ObjectInfo, Store
@@ -212,9 +213,11 @@ def _is_current(prefix: str, kind: str, model: str) -> bool:
     """Returns whether this release would read a table for some deal, whatever its models."""
     if kind in _OF_THIS_RELEASE:
         return prefix == layout.features_prefix(kind, _OF_THIS_RELEASE[kind])
+    if kind == "renditions":  # as `Job.rendition_id` writes them; what the deal says is between
+        table, stripper, _, reader, *_ = [*model.split(" "), "", "", "", ""]
+        return (table, stripper, reader) == (RENDITIONS_VERSION, STRIPPER_VERSION, READER_VERSION)
     starts = {
         "readings": f"{READER_VERSION} ",
-        "renditions": f"{STRIPPER_VERSION} ",
         "faces": f"{FACES_VERSION} ",
         "texts": f"{TEXTS_VERSION} ",
     }

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.catalogue.account import Reading
+from pipelines.catalogue.reference_verdict import reported_text
 from pipelines.ledger.ed25519 import parse_vkey
 from pipelines.report.funnel import show_counts
 from pipelines.report.versions import settlement_lines
@@ -171,13 +172,7 @@ def _show_delivery(console: Console, job: Job, packaged: PackageResult) -> None:
     if attribution.settlement is not None:
         lines = settlement_lines(attribution.settlement, job.deal.price.currency)
         rows += [("Replaces" if at == 0 else "", line) for at, line in enumerate(lines)]
-    rows += [
-        (
-            "Reported only",
-            f"{found['rule']}: {found['failed']} reach nothing; this rule does not stop the run",
-        )
-        for found in packaged.reported
-    ]
+    rows += [("Reported only", reported_text(found)) for found in packaged.reported]
     agency = f"{job.output_uri}/{job.agency}"
     rows += packaged.samples.lines(job.deal)
     rows += [("Personal data", line) for line in packaged.personal.lines()]

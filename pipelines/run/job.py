@@ -31,7 +31,7 @@ from schemas.removed import NOTHING_REMOVED, Removed
 # Part of a run's identity. Increase it when a run writes different bytes for the same inputs.
 FORMAT_VERSION = 11
 # Increase it when the table of renditions gets other columns.
-_RENDITIONS = "renditions-v2"
+RENDITIONS_VERSION = "renditions-v2"
 _ROW_BYTES = 300  # approximate size of a row in CSV or JSON Lines
 
 
@@ -191,7 +191,7 @@ class Job:
     def rendition_id(self) -> str:
         """What the delivered bytes of a file depend on, apart from the file itself."""
         stripped = f"{STRIPPER_VERSION} {self.deal.rights.personal_data} {self.reader_id}"
-        parts = [_RENDITIONS, stripped]
+        parts = [RENDITIONS_VERSION, stripped]
         if self.deal.renders_pictures:
             parts += [self.deal.render_images, renderer_id(self.deal.render)]
         if films := film_renderer_id(self.deal):

@@ -14,7 +14,7 @@ from pipelines.statements.money import AccountMoney
 from schemas.money import format_amount
 
 #: Version of the record. Changing its fields requires a new version.
-ACCOUNT_VERSION = "fairshard/account/v2"
+ACCOUNT_VERSION = "fairshard/account/v3"
 
 
 class AccountLine(StatementLine):
@@ -115,6 +115,20 @@ class CurrencyTotal(TypedDict):
     total: str
 
 
+class AccountPayee(TypedDict):
+    """Who is paid, as the catalogue of `delivery` had it; all are empty without a line anywhere."""
+
+    delivery: str
+    display_name: str
+    country: str
+    payee_currency: str
+    payee_ref: str
+
+
+#: The payee of a contributor who has no line in any delivery.
+NO_PAYEE = AccountPayee(delivery="", display_name="", country="", payee_currency="", payee_ref="")
+
+
 class Account(TypedDict):
     """One contributor's statement over a period. `first` and `last` are empty for all time.
 
@@ -123,6 +137,7 @@ class Account(TypedDict):
 
     version: str
     contributor_id: str
+    payee: AccountPayee
     first: str
     last: str
     totals: list[CurrencyTotal]
@@ -149,6 +164,7 @@ def make_account(
     last: str,
     deliveries: Sequence[AccountDelivery],
     money: AccountMoney | None = None,
+    payee: AccountPayee = NO_PAYEE,
 ) -> Account:
     """Returns a statement with its sums.
 
@@ -158,6 +174,7 @@ def make_account(
         last: Last day of the period.
         deliveries: Their deliveries, in order.
         money: Later revenue, payouts and balances.
+        payee: Who is paid.
     """
     lines: defaultdict[str, int] = defaultdict(int)
     minor: defaultdict[str, int] = defaultdict(int)
@@ -171,6 +188,7 @@ def make_account(
     return Account(
         version=ACCOUNT_VERSION,
         contributor_id=contributor_id,
+        payee=payee,
         first=first,
         last=last,
         totals=[

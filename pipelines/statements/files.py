@@ -17,6 +17,7 @@ CSV_COLUMNS = (
     *("amount_minor", "amount", "currency", "entry_index", "shard", "key", "media_sha256"),
     *("leaf_hash", "kind", "record", "name", "source", "period"),
     *("paid_currency", "gross", "withheld", "net"),
+    *("display_name", "country", "payee_currency", "payee_ref"),
 )
 
 
@@ -43,10 +44,18 @@ def account_csv(account: Account) -> bytes:
     For each currency, `amount_minor` may be summed: with the balance at the start and the payouts,
     which are negative, it is the balance at the end.
     """
-    person = csv_cell(account["contributor_id"])
+    payee = account["payee"]
+    same = {
+        "contributor_id": csv_cell(account["contributor_id"]),
+        "display_name": csv_cell(payee["display_name"]),
+        "country": csv_cell(payee["country"]),
+        "payee_currency": csv_cell(payee["payee_currency"]),
+        "payee_ref": csv_cell(payee["payee_ref"]),
+    }
     rows = [",".join(CSV_COLUMNS)]
     for cells in _rows(account):
-        rows.append(",".join([person, *(cells.get(name, "") for name in CSV_COLUMNS[1:])]))
+        row = {**cells, **same}
+        rows.append(",".join(row.get(name, "") for name in CSV_COLUMNS))
     return "".join(row + CSV_END for row in rows).encode()
 
 

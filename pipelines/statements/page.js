@@ -5,6 +5,9 @@
     unbase64, whole, Wrong } = Proofs;
   const account = JSON.parse(document.getElementById("account").textContent);
   const person = account.contributor_id, CHART_ROWS = 24;
+  const PAYEE = [["name", account.payee.display_name], ["country", account.payee.country],
+    ["currency", account.payee.payee_currency], ["account", account.payee.payee_ref]]
+    .filter(([, text]) => text);
   const problems = [];
   const marks = new Map();
 
@@ -170,6 +173,9 @@
       cell("period", account.first ? `${account.first} to ${account.last}` : "all time",
         "the period");
       cell("who", shown(account.contributor_id), "the contributor");
+      for (const [name, text] of PAYEE) {
+        cell(`payee-${name}`, shown(text), "the payee");
+      }
     });
   }
 
@@ -220,7 +226,7 @@
     const begin = performance.now();
     let found = null;
     await attempt("The statement", async () => {
-      need(account.version === "fairshard/account/v2", "it has a form that this page cannot read");
+      need(account.version === "fairshard/account/v3", "it has a form that this page cannot read");
       for (let d = 0; d < account.deliveries.length; d++) {
         await checkDelivery(account.deliveries[d], d);
       }
@@ -250,7 +256,7 @@
       say("unchecked", "Everything fits together, but this browser cannot check signatures.",
         ["Use a newer browser: it needs Ed25519 in WebCrypto."]);
     } else {
-      const head = account.money === null ? "it is what the agency signed."
+      const head = account.money === null && !PAYEE.length ? "it is what the agency signed."
         : "what is marked as proved is what the agency signed.";
       say("sound", `Your browser has checked this page: ${head}`, [
         lines === 0 ? "No delivery of the period has a line of yours."
@@ -262,6 +268,8 @@
             "by deal, and to the balance.",
         "Each delivery's total is part of its pool: nobody else was promised the same money.",
         ...moneyLines(found),
+        ...(PAYEE.length ? ["The agency's word, and not proved: the name, the country and the " +
+          "details of payment below your id."] : []),
         `${signatures.valid} signatures are valid for the key shown below. Compare that key with ` +
           "the one that the agency publishes elsewhere.",
         logged === account.deliveries.length ?

@@ -9,7 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.ledger.pool_sums import open_sum
 from pipelines.ledger.signed_note import open_checkpoint
-from pipelines.statements.account import Account, AccountDelivery, LoggedSum, ReplacedTotal
+from pipelines.statements.account import (
+    Account,
+    AccountDelivery,
+    AccountPayee,
+    LoggedSum,
+    ReplacedTotal,
+)
 from pipelines.statements.chart import bars
 from pipelines.statements.inline import embedded_json, inline_file, page_head
 from pipelines.statements.money_page import REASONS, balance_parts, money_parts
@@ -58,6 +64,7 @@ def _summary(account: Account) -> Iterator[str]:
     yield (
         "<header>\n<h1>Statement of earnings</h1>\n"
         f'<p class="id who"><bdi data-cell="who">{_text(account["contributor_id"])}</bdi></p>\n'
+        f"{_payee(account['payee'])}"
         f'<p class="soft"><span data-cell="period">{escape(_period(account))}</span>; a delivery '
         "counts on the day as of which its rights were checked.</p>\n</header>\n"
         '<main>\n<ul class="amounts">\n'
@@ -91,6 +98,22 @@ def _summary(account: Account) -> Iterator[str]:
         ],
     )
     yield "</div>\n"
+
+
+def _payee(payee: AccountPayee) -> str:
+    """Returns who is paid, or nothing if no statement of a delivery says it."""
+    rows = (
+        ("name", "Name", payee["display_name"]),
+        ("country", "Country", payee["country"]),
+        ("currency", "Currency of payment", payee["payee_currency"]),
+        ("account", "Paid to", payee["payee_ref"]),
+    )
+    return "".join(
+        f'<p class="payee"><span class="soft">{label}</span> '
+        f'<bdi class="id" data-cell="payee-{name}">{_text(value)}</bdi></p>\n'
+        for name, label, value in rows
+        if value
+    )
 
 
 def _charts(account: Account, currency: str) -> Iterator[str]:

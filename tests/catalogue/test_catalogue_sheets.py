@@ -140,6 +140,34 @@ def test_a_sheet_that_is_not_certain_stops_the_run(tmp_path: Path) -> None:
     assert "a sheet that is not there" in refused(tmp_path / "6", csv, *others, "consents")
 
 
+def test_a_table_may_have_several_sheets_of_a_workbook(tmp_path: Path) -> None:
+    others = ("assets", "contributors")
+    data = book(Yes=[CONSENT], No=[DENIAL])
+    said = refused(
+        tmp_path / "1", '[mapping.consents]\nfile = "export.xlsx"\n', *others, export=data
+    )
+    [files] = re.findall(r"files = \[.*?\]", said)
+    assert files == 'files = ["export.xlsx#Yes", "export.xlsx#No"]'
+    mapping = f"[mapping.consents]\n{files}\n"
+    folder = tables(folder_of(tmp_path / "2", mapping, export=data), *others)
+    assert values(folder) == ["deny", "allow"]  # in the order of the sheets' names
+    one = book(Yes=[CONSENT], No=[DENIAL], Notes=[{"a": "b"}])
+    left = refused(tmp_path / "3", mapping, *others, export=one)
+    assert "export.xlsx#Notes" in left
+    every = '[mapping.consents]\nfiles = ["export.xlsx#*"]\n'
+    folder = tables(folder_of(tmp_path / "4", every, export=data), *others)
+    assert values(folder) == ["deny", "allow"]
+    wrong = '[mapping.consents]\nfiles = ["export.xlsx#Yess"]\n'
+    assert "export.xlsx#Yes" in refused(tmp_path / "5", wrong, *others, export=data)
+
+
+def test_a_missing_table_is_told_how_a_sheet_is_named(tmp_path: Path) -> None:
+    data = book(Bilder=[ASSET], Leute=[{"contributor_id": "c-1"}])
+    said = refused(tmp_path, "", export=data)
+    assert '[mapping.assets] files = ["…"], or of a workbook with several sheets, such as' in said
+    assert 'such as ["export.xlsx#Bilder"]' in said
+
+
 def test_a_workbook_of_no_table_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, "", "assets", "contributors", notes=book(Sheet1=[DENIAL]))
     assert "not part of any table" in said

@@ -231,7 +231,7 @@ def test_bad_input_is_reported(
 ) -> None:
     known = next(name for name in demo.key["roles"] if name.startswith("DEMO-"))
     for asset_id, more, message in (
-        (known.lower(), (), f"Did you mean one of {known}"),
+        (known.lower(), (), f"Did you mean {known}"),
         ("\udcff[red]\x1b[0m", (), "no such asset"),
         (known, ("--as-of", "soon"), "Not a date or instant"),
         (known, ("--out", tmp_path), "no published run"),

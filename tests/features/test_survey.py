@@ -21,12 +21,14 @@ from pipelines.features.store import (
     read_feature_file,
 )
 from pipelines.features.survey import compact_table, read_content, survey_features
+from pipelines.run.job import Job
 from pipelines.signals.file.embedded import READER_VERSION
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
+from schemas.deal import parse_deal
 from schemas.errors import RunError
 from schemas.features import SCORES_SCHEMA, ScoreRow
-from schemas.file_features import DIGEST_CACHE_SCHEMA, DigestCacheRow
+from schemas.file_features import DIGEST_CACHE_SCHEMA, DigestCacheRow, RenditionRow
 from schemas.measures import (
     FACES_SCHEMA,
     PROMPT_SCORES_SCHEMA,
@@ -34,6 +36,7 @@ from schemas.measures import (
     PictureMeasures,
     PromptScoresRow,
 )
+from tests.schemas.deal_cases import LEAST
 
 KEYS = st.sampled_from(["a", "b", "c"])
 RANGES = st.sampled_from([(0, 9), (10, 19), (0, 19)])
@@ -98,6 +101,39 @@ def test_tables_say_what_computed_them(store: Store) -> None:
     assert table.size_bytes == sum(len(store.read_bytes(item.key)) for item in table.files)
     assert read_content(store, table).rows == 2
     assert FACTS_MODEL not in {model for _, model in found}
+
+
+RENDITION: RenditionRow = {
+    "media_sha256": "a",
+    "delivered_sha256": "b",
+    "bytes": 1,
+    "problem": "",
+    "format": "jpg",
+    "width": 1,
+    "height": 1,
+    "rendition": "",
+    "codec": "",
+    "audio_codec": "",
+    "bitrate_bps": 0,
+}
+FILMS = "media = ['video']\nprofile = 'video-text'\nrender.films = 'remux'"
+DEALS = ("", "render.images = 'all'", FILMS, "rights.personal_data = 'none'")
+
+
+@pytest.mark.parametrize("more", DEALS)
+@pytest.mark.parametrize("changed", ["", "renditions-v", "strip-v", "signals-v"])
+def test_renditions_of_this_release_are_in_use(store: Store, more: str, changed: str) -> None:
+    """A table is stale if any version in its identity is another, whatever the deal's terms."""
+    deal = parse_deal(f"{LEAST}{more}", "a")
+    job = SimpleNamespace(deal=deal, reader_id=f"{READER_VERSION} t")
+    model = str(vars(Job)["rendition_id"].fget(job))
+    assert not changed or changed in model
+    model = model.replace(changed, f"{changed}0") if changed else model
+    features = open_feature_store(store, "clip@1", "cap@1", f"{READER_VERSION} t", model)
+    features.renditions.save(0, 9, [RENDITION])
+    [table] = survey_features(store)
+    assert (table.kind, table.model) == ("renditions", model)
+    assert table.state == ("stale" if changed else "in use")
 
 
 @pytest.mark.parametrize(

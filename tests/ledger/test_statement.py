@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+import unicodedata
 from typing import Any, cast
 
 import pytest
@@ -324,6 +325,37 @@ IDS = st.one_of(
 @pytest.mark.parametrize("name", ["person-1", "A_b.c-9", "0", "x" * 64, "Ünder"[1:], "conrad"])
 def test_a_plain_id_is_its_own_file_name(name: str) -> None:
     assert statement_filename(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "readable"),
+    [
+        ("Łukasz Żółć", "Lukasz_Zolc"),
+        ("søren.ø", "soren_o"),
+        ("Søren Kjærgård", "Soren_Kjaergard"),
+        ("Đorđe Šarić", "Dorde_Saric"),
+        ("Þóra Guðrún", "Thora_Gudrun"),
+        ("Straße & Söhne", "Strasse___Sohne"),
+        ("ŒUVRES d’Arc", "OEUVRES_d_Arc"),
+        ("O\u0308del", "Odel"),
+        ("İbrahim Işık", "Ibrahim_Isik"),
+        ("Nguyễn Ếch", "Nguyen_Ech"),
+        ("山田 太郎", "_____"),
+    ],
+)
+def test_latin_letters_of_a_file_name_are_transliterated(name: str, readable: str) -> None:
+    assert statement_filename(name).partition("~")[0] == readable
+
+
+def test_no_letter_of_latin_1_and_extended_a_is_lost() -> None:
+    """Each is kept as the letters that Unicode names it after, such as `L WITH STROKE` as L."""
+    for letter in map(chr, range(0xC0, 0x180)):
+        kept = statement_filename(f"!{letter}").partition("~")[0].removeprefix("_")
+        assert kept.isalpha() or letter in "×÷ŉ", unicodedata.name(letter)
+        named = re.fullmatch(
+            "LATIN (?:SMALL|CAPITAL) LETTER ([A-Z])(?: WITH.*)?", unicodedata.name(letter)
+        )
+        assert named is None or kept.upper() == named[1], unicodedata.name(letter)
 
 
 @given(IDS)

@@ -38,15 +38,15 @@ def _agreement(**changes: str) -> str:
 
 
 BAD = [
-    Bad("deal_id", '"Acme"', ("'Acme'", "pattern")),
-    Bad("deal_id", '"-a"', ("pattern",)),
-    Bad("deal_id", '"a-"', ("pattern",)),
-    Bad("deal_id", '"a_b"', ("pattern",)),
-    Bad("deal_id", '"a/b"', ("pattern",)),
-    Bad("deal_id", '".."', ("pattern",)),
-    Bad("deal_id", '"a\\n"', ("pattern",)),
-    Bad("deal_id", '""', ("pattern",)),
-    Bad("deal_id", f'"{"a" * 65}"', ("pattern",)),
+    Bad("deal_id", '"Acme"', ("'Acme'", "must be up to 64 of")),
+    Bad("deal_id", '"-a"', ("must be up to 64 of",)),
+    Bad("deal_id", '"a-"', ("must be up to 64 of",)),
+    Bad("deal_id", '"a_b"', ("must be up to 64 of",)),
+    Bad("deal_id", '"a/b"', ("must be up to 64 of",)),
+    Bad("deal_id", '".."', ("must be up to 64 of",)),
+    Bad("deal_id", '"a\\n"', ("must be up to 64 of",)),
+    Bad("deal_id", '""', ("must be up to 64 of",)),
+    Bad("deal_id", f'"{"a" * 65}"', ("must be up to 64 of",)),
     Bad("deal_id", "7", ("7", "text in quotes")),
     Bad("deal_id", '"agency"', ("'agency'", "is reserved")),
     Bad("buyer", '" "', ("one line of text",)),
@@ -241,10 +241,37 @@ def test_missing_required_key_is_refused(key: str) -> None:
     assert faults(with_key(key, "")) == [f"{key}: required, and missing"]
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (
+            "deal_id",
+            '"Müsik 2026"',
+            "must be up to 64 of a-z, 0-9 and -, and not begin or end with -",
+        ),
+        ("deal_id", "7", "must be text in quotes"),
+        ("rights.editorial", '"acept"', "must be 'refuse' or 'accept' (did you mean accept?)"),
+        ("territory", '["UK"]', "capitals, or WORLD (did you mean GB?)"),
+        ("territory", '["de"]', "capitals, or WORLD (did you mean DE?)"),
+        ("territory", '["Worldwide"]', "capitals, or WORLD (did you mean WORLD?)"),
+        ("territory", '["Deutschland"]', "capitals, or WORLD"),
+    ],
+)
+def test_a_fault_says_what_is_allowed_in_plain_words(key: str, value: str, said: str) -> None:
+    (fault,) = faults(with_key(key, value))
+    assert fault.endswith(said), fault
+
+
+def test_a_line_that_is_no_toml_is_shown_with_what_toml_takes() -> None:
+    error = refusal(with_key("ends", "31.12.2028"))
+    assert error.which.endswith("): 'ends = 31.12.2028'")
+    assert "days are written as 2026-01-31 without quotes" in error.remedy
+
+
 def test_empty_deal_lists_all_required_keys() -> None:
     assert faults("") == [f"{key}: required, and missing" for key in (*REQUIRED[:6], "price")]
     assert faults(LEAST.replace("price.", "rights.").replace("pool", "sensitive")) == [
-        "rights.sensitive = '1': Input should be 'refuse' or 'accept'",
+        "rights.sensitive = '1': must be 'refuse' or 'accept'",
         "rights.currency = 'USD': unknown key; allowed here: editorial, ai_generated, minors, "
         "people, unknown_people_count, sensitive, inference, consent_basis, unknown_property, "
         "unknown_source, non_commercial, no_derivatives, share_alike, ends_early, shoot_range, "
