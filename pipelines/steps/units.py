@@ -17,6 +17,7 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from pipelines.storage.tables import (
+    naming_damage,
     parquet_bytes,
     parquet_columns,
     read_row_groups,
@@ -86,7 +87,10 @@ def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table
         unit: The unit's number.
         columns: The columns.
     """
-    return parquet_columns(read_file(store, job, unit_key(job, unit)), columns)
+    key = unit_key(job, unit)
+    data = read_file(store, job, key)
+    with naming_damage(store, key):
+        return parquet_columns(data, columns)
 
 
 class UnitTables:
@@ -107,5 +111,7 @@ class UnitTables:
         return self._kept(unit, family)
 
     def _read(self, unit: int, family: str) -> pa.Table:
-        data = read_file(self._store, self._job, unit_key(self._job, unit))
-        return read_row_groups(data, _FAMILY, family)
+        key = unit_key(self._job, unit)
+        data = read_file(self._store, self._job, key)
+        with naming_damage(self._store, key):
+            return read_row_groups(data, _FAMILY, family)

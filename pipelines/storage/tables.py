@@ -16,12 +16,36 @@ import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
+from schemas.errors import RunError
 
+_WORK = "agency/work"
 _LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
 Json = Any  # of a file that this program wrote
+
+
+class DamagedTableError(RunError, pa.ArrowInvalid):
+    """A table that this program wrote cannot be read."""
+
+
+@contextmanager
+def naming_damage(store: Store, key: str) -> Iterator[None]:
+    """Names the file of a table if its bytes cannot be read in the block.
+
+    Raises:
+        DamagedTableError: If they cannot.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:  # which of them depends on where the damage is
+        raise DamagedTableError(
+            "A table in the output cannot be read",
+            f"{store.uri}/{key} ({str(error).splitlines()[0][:100]})",
+            "It is damaged. Restore it from a copy or, if it is of a run that has not ended "
+            f"({_WORK}), remove the run with fairshard clean and run again.",
+        ) from error
 
 
 def table_digest(table: pa.Table) -> str:
@@ -77,8 +101,13 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
     """Reads a Parquet table, or some of its columns.
 
     These tables are small: threads and datasets of many files would cost more than the reading.
+
+    Raises:
+        DamagedTableError: If it is damaged.
     """
-    return parquet_columns(store.read_bytes(key), columns)
+    data = store.read_bytes(key)
+    with naming_damage(store, key):
+        return parquet_columns(data, columns)
 
 
 def parquet_columns(data: bytes, columns: list[str] | None = None) -> pa.Table:
