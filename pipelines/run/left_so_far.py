@@ -49,7 +49,7 @@ def damaged(store: Store, key: str, error: Exception) -> RunError:
     """Returns the error for a file of a run that is not what a run leaves there."""
     return RunError(
         "A file of the run cannot be read",
-        f"{store.uri}/{key} ({type(error).__name__})",
+        f"{store.uri}/{key} ({type(error.__cause__ or error).__name__})",
         "It is damaged, or of another release. Run the release that began the run with the "
         "same command, or remove the run: fairshard clean.",
     )

@@ -22,6 +22,7 @@ from pipelines.storage.tables import (
     parquet_columns,
     read_row_groups,
 )
+from schemas.errors import RunError
 from schemas.layout import unit_name
 
 _FAMILY = "format"
@@ -50,8 +51,19 @@ def write_file(store: Store, job: Job, key: str, data: bytes) -> None:
 
 
 def read_file(store: Store, job: Job, key: str) -> bytes:
-    """Returns a file of a unit, which is read unless this process has it."""
-    return _recent(job).read(store, key)
+    """Returns a file of a unit, which is read unless this process has it.
+
+    Raises:
+        RunError: If it is gone, although the unit has been committed.
+    """
+    try:
+        return _recent(job).read(store, key)
+    except FileNotFoundError as error:
+        raise RunError(
+            "A file of the run is gone",
+            f"{store.uri}/{key}",
+            "Remove what is left of the run with fairshard clean, and run again.",
+        ) from error
 
 
 def is_kept(store: Store, job: Job, key: str) -> bool:

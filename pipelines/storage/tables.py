@@ -18,7 +18,10 @@ from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 from schemas.errors import RunError
 
-_WORK = "agency/work"
+_REMEDY = (
+    "It is damaged. Restore it from a copy or, if it is of a run that has not ended, remove the "
+    "run with fairshard clean and run again."
+)
 _LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
@@ -28,6 +31,10 @@ Json = Any  # of a file that this program wrote
 
 class DamagedTableError(RunError, pa.ArrowInvalid):
     """A table that this program wrote cannot be read."""
+
+
+class DamagedJsonError(RunError, ValueError):
+    """A JSON file that this program wrote cannot be read."""
 
 
 @contextmanager
@@ -43,8 +50,7 @@ def naming_damage(store: Store, key: str) -> Iterator[None]:
         raise DamagedTableError(
             "A table in the output cannot be read",
             f"{store.uri}/{key} ({str(error).splitlines()[0][:100]})",
-            "It is damaged. Restore it from a copy or, if it is of a run that has not ended "
-            f"({_WORK}), remove the run with fairshard clean and run again.",
+            _REMEDY,
         ) from error
 
 
@@ -155,8 +161,18 @@ def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
 
 
 def read_json(store: Store, key: str) -> Json:
-    """Reads a JSON file that this program wrote."""
-    return json.loads(store.read_bytes(key))
+    """Reads a JSON file that this program wrote.
+
+    Raises:
+        DamagedJsonError: If it is damaged.
+    """
+    data = store.read_bytes(key)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise DamagedJsonError(
+            "A JSON file in the output cannot be read", f"{store.uri}/{key} ({error})", _REMEDY
+        ) from error
 
 
 def read_first_line(store: Store, key: str) -> bytes:

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from pipelines.storage.local_store import LocalStore
 from pipelines.storage.tables import (
+    DamagedJsonError,
     DamagedTableError,
     json_bytes,
     parquet_bytes,
+    read_json,
     read_parquet,
     read_rows,
     write_table,
@@ -79,3 +81,13 @@ def test_a_damaged_table_is_named_wherever_it_is_cut(tmp_path: Path) -> None:
         read_parquet(store, "a/b.parquet")
     with pytest.raises(FileNotFoundError):
         read_parquet(store, "a/c.parquet")
+
+
+def test_a_damaged_json_file_is_named(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    data = json_bytes({"a": "b"})
+    for damaged in (b"", data[:-3], b"\xff" * len(data)):
+        store.write_bytes("a/run.json", damaged)
+        with pytest.raises(DamagedJsonError, match=r"/a/run\.json \(.*It is damaged") as refused:
+            read_json(store, "a/run.json")
+        assert isinstance(refused.value, RunError) and isinstance(refused.value, ValueError)
