@@ -42,12 +42,17 @@ def parsed(
     try:
         return parse(read(store, key))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            "A file of the run cannot be read",
-            f"{store.uri}/{key} ({type(error).__name__})",
-            "It is damaged, or of another release. Run the release that began the run with the "
-            "same command, or remove the run: fairshard clean.",
-        ) from error
+        raise damaged(store, key, error) from error
+
+
+def damaged(store: Store, key: str, error: Exception) -> RunError:
+    """Returns the error for a file of a run that is not what a run leaves there."""
+    return RunError(
+        "A file of the run cannot be read",
+        f"{store.uri}/{key} ({type(error.__cause__ or error).__name__})",
+        "It is damaged, or of another release. Run the release that began the run with the "
+        "same command, or remove the run: fairshard clean.",
+    )
 
 
 def text_of(value: object) -> str:

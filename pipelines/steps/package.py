@@ -79,20 +79,29 @@ def package(
         with observing(store, held, tell) as observed:
             _begin(store, held, command)
             result = _run_and_publish(store, held, key.signer, lease, replaced, log, observed)
-            record_delivery(
-                store,
-                key,
-                job.deal.deal_id,
-                job.version,
-                job.as_of,
-                just_made=True,
-                log=log,
-                meanwhile=partial(store.delete_prefix, job.work),
-            )
-            announce(store, job.deal.deal_id, key.signer, job.as_of)
-            again = "It is published: run the same fairshard revoke again now."
-            check_removals(store, job, key, again)
+            _record_published(store, job, key, log)
         return replace(result, run=run_record(held, observed))
+
+
+def _record_published(store: Store, job: Job, key: LogKey, log: AgencyLog) -> None:
+    """Records the published delivery in the agency's log, and tells buyers of it."""
+    deal_id = job.deal.deal_id
+    try:
+        record_delivery(
+            store,
+            key,
+            deal_id,
+            job.version,
+            job.as_of,
+            just_made=True,
+            log=log,
+            meanwhile=partial(store.delete_prefix, job.work),
+        )
+        announce(store, deal_id, key.signer, job.as_of)
+        again = "It is published: run the same fairshard revoke again now."
+        check_removals(store, job, key, again)
+    except AccessError as error:  # of the store, which could be used until now
+        raise error.in_run() from error
 
 
 def _workers_to_come(job: Job) -> AbstractContextManager[object]:

@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.run.job import Job
+from pipelines.run.left_so_far import damaged
 from pipelines.steps.units import is_kept, read_file, write_file
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_line, parquet_bytes, parquet_columns
+from pipelines.storage.tables import Json, json_line, parquet_bytes, parquet_columns
 from schemas import layout
 from schemas.layout import unit_name
 
@@ -87,7 +88,7 @@ def read_record(store: Store, job: Job, unit: int) -> Record | None:
     first = read_file(store, job, commit_key(job, unit)).partition(b"\n")[0]
     if first == b"{":
         return None
-    record: Record = json.loads(first)
+    record: Record = _value(store, commit_key(job, unit), first)
     return record
 
 
@@ -122,8 +123,15 @@ def read_statements(store: Store, job: Job, unit: int) -> dict[str, dict[str, ob
 
 def _read_more(store: Store, job: Job, unit: int) -> _More:
     data = read_file(store, job, commit_key(job, unit))
-    more: _More = json.loads(data.partition(b"\n")[2])
+    more: _More = _value(store, commit_key(job, unit), data.partition(b"\n")[2])
     return more
+
+
+def _value(store: Store, key: str, line: bytes) -> Json:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise damaged(store, key, error) from error
 
 
 def join_tables_of_units(store: Store, job: Job, units: Sequence[int]) -> list[pa.Table]:

@@ -17,10 +17,12 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.recent import RecentFiles
 from pipelines.storage.store import Store
 from pipelines.storage.tables import (
+    naming_damage,
     parquet_bytes,
     parquet_columns,
     read_row_groups,
 )
+from schemas.errors import RunError
 from schemas.layout import unit_name
 
 _FAMILY = "format"
@@ -49,8 +51,19 @@ def write_file(store: Store, job: Job, key: str, data: bytes) -> None:
 
 
 def read_file(store: Store, job: Job, key: str) -> bytes:
-    """Returns a file of a unit, which is read unless this process has it."""
-    return _recent(job).read(store, key)
+    """Returns a file of a unit, which is read unless this process has it.
+
+    Raises:
+        RunError: If it is gone, although the unit has been committed.
+    """
+    try:
+        return _recent(job).read(store, key)
+    except FileNotFoundError as error:
+        raise RunError(
+            "A file of the run is gone",
+            f"{store.uri}/{key}",
+            "Remove what is left of the run with fairshard clean, and run again.",
+        ) from error
 
 
 def is_kept(store: Store, job: Job, key: str) -> bool:
@@ -86,7 +99,10 @@ def read_unit(store: Store, job: Job, unit: int, columns: list[str]) -> pa.Table
         unit: The unit's number.
         columns: The columns.
     """
-    return parquet_columns(read_file(store, job, unit_key(job, unit)), columns)
+    key = unit_key(job, unit)
+    data = read_file(store, job, key)
+    with naming_damage(store, key):
+        return parquet_columns(data, columns)
 
 
 class UnitTables:
@@ -107,5 +123,7 @@ class UnitTables:
         return self._kept(unit, family)
 
     def _read(self, unit: int, family: str) -> pa.Table:
-        data = read_file(self._store, self._job, unit_key(self._job, unit))
-        return read_row_groups(data, _FAMILY, family)
+        key = unit_key(self._job, unit)
+        data = read_file(self._store, self._job, key)
+        with naming_damage(self._store, key):
+            return read_row_groups(data, _FAMILY, family)

@@ -16,12 +16,42 @@ import pyarrow.parquet as pq
 
 from pipelines.storage.store import Sink, Store
 from schemas.canonical import json_bytes as json_bytes
+from schemas.errors import RunError
 
+_REMEDY = (
+    "It is damaged. Restore it from a copy or, if it is of a run that has not ended, remove the "
+    "run with fairshard clean and run again."
+)
 _LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "version": "2.6", "store_schema": True}
 
 Json = Any  # of a file that this program wrote
+
+
+class DamagedTableError(RunError, pa.ArrowInvalid):
+    """A table that this program wrote cannot be read."""
+
+
+class DamagedJsonError(RunError, ValueError):
+    """A JSON file that this program wrote cannot be read."""
+
+
+@contextmanager
+def naming_damage(store: Store, key: str) -> Iterator[None]:
+    """Names the file of a table if its bytes cannot be read in the block.
+
+    Raises:
+        DamagedTableError: If they cannot.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:  # which of them depends on where the damage is
+        raise DamagedTableError(
+            "A table in the output cannot be read",
+            f"{store.uri}/{key} ({str(error).splitlines()[0][:100]})",
+            _REMEDY,
+        ) from error
 
 
 def table_digest(table: pa.Table) -> str:
@@ -77,8 +107,13 @@ def read_parquet(store: Store, key: str, columns: list[str] | None = None) -> pa
     """Reads a Parquet table, or some of its columns.
 
     These tables are small: threads and datasets of many files would cost more than the reading.
+
+    Raises:
+        DamagedTableError: If it is damaged.
     """
-    return parquet_columns(store.read_bytes(key), columns)
+    data = store.read_bytes(key)
+    with naming_damage(store, key):
+        return parquet_columns(data, columns)
 
 
 def parquet_columns(data: bytes, columns: list[str] | None = None) -> pa.Table:
@@ -126,8 +161,18 @@ def read_row_groups(data: bytes, name: str, value: str) -> pa.Table:
 
 
 def read_json(store: Store, key: str) -> Json:
-    """Reads a JSON file that this program wrote."""
-    return json.loads(store.read_bytes(key))
+    """Reads a JSON file that this program wrote.
+
+    Raises:
+        DamagedJsonError: If it is damaged.
+    """
+    data = store.read_bytes(key)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise DamagedJsonError(
+            "A JSON file in the output cannot be read", f"{store.uri}/{key} ({error})", _REMEDY
+        ) from error
 
 
 def read_first_line(store: Store, key: str) -> bytes:

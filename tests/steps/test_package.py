@@ -84,3 +84,19 @@ def test_workers_are_prepared_while_the_lease_is_acquired(
         under_test.package(cast(Any, job), key_of(None), replaced=cast(Any, object()))
     assert found == [starts]
     assert kept_origin() is None
+
+
+def test_a_store_that_refuses_after_publishing_is_a_fault_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AccessError("Access to the bucket is denied", "s3://b", "Check it.")
+
+    monkeypatch.setattr(under_test, "record_delivery", refuse)
+    job = cast(
+        Any, SimpleNamespace(deal=SimpleNamespace(deal_id="a"), version="v", as_of=None, work="w")
+    )
+    nothing = cast(Any, None)
+    with pytest.raises(RunError, match="run the same command again") as raised:
+        under_test._record_published(open_store(str(tmp_path)), job, nothing, nothing)
+    assert raised.value.exit_code == 1

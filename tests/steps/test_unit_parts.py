@@ -28,6 +28,7 @@ from pipelines.storage.local_store import LocalStore
 from pipelines.storage.open import open_store
 from pipelines.storage.store import ObjectInfo, Store
 from pipelines.storage.tables import json_bytes, read_first_line, read_parquet
+from schemas.errors import RunError
 
 JOB = cast(Job, SimpleNamespace(work="agency/work/r", lease_record=None))
 KINDS = (REFUSED, "decisions", "signals")
@@ -170,3 +171,17 @@ def test_tables_of_an_earlier_attempt_are_removed(tmp_path: Path) -> None:
 )
 def test_a_tables_name_says_its_units(name: str, units: tuple[int, int]) -> None:
     assert units_of(f"d/v0001/agency/media/{name}.parquet") == units
+
+
+def test_a_record_that_was_cut_is_named(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    commit(store, JOB, 7, {"rows": 3}, {}, {"decisions": table("a")})
+    data = store.read_bytes(commit_key(JOB, 7))
+    said = r"A file of the run cannot be read: .*units/00007\.json .*fairshard clean"
+    for size in range(len(data)):
+        store.write_bytes(commit_key(JOB, 7), data[:size])
+        if size != 1 and size < data.index(b"\n"):  # one brace is how earlier releases began
+            with pytest.raises(RunError, match=said):
+                read_record(store, JOB, 7)
+        with pytest.raises(RunError, match=said):
+            read_statements(store, JOB, 7)

@@ -18,6 +18,7 @@ from pipelines.storage.columns import values_of
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
 from pipelines.storage.tables import parquet_bytes
+from schemas.errors import RunError
 from schemas.unit import UNIT_SCHEMA
 from tests.counting import CountingStore
 
@@ -141,3 +142,14 @@ def test_a_process_reads_no_file_of_a_bucket_that_it_wrote_or_read_in_this_round
     for _ in range(2):  # without a lease, nothing says which attempt it is
         read_unit(store, JOB, 1, ["asset_id"])
     assert len(remote.reads) == 5
+
+
+def test_a_unit_whose_table_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    with pytest.raises(RunError, match=r"is gone: .*units/00003\.parquet.*fairshard clean"):
+        read_unit(store, JOB, 3, ["asset_id"])
+    store.write_bytes(unit_key(JOB, 3), parquet_bytes(unit_rows(["jpg"]))[:-9])
+    with pytest.raises(RunError, match=r"cannot be read: .*units/00003\.parquet"):
+        read_unit(store, JOB, 3, ["asset_id"])
+    with pytest.raises(RunError, match=r"cannot be read: .*units/00003\.parquet"):
+        UnitTables(store, JOB).rows(3, "jpg")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.storage.tables import json_bytes, parquet_bytes, read_rows
+from pipelines.storage.local_store import LocalStore
+from pipelines.storage.tables import (
+    DamagedJsonError,
+    DamagedTableError,
+    json_bytes,
+    parquet_bytes,
+    read_json,
+    read_parquet,
+    read_rows,
+    write_table,
+)
+from schemas.errors import RunError
 
 SCALARS = (
     st.none()
@@ -53,3 +65,29 @@ def test_rows_are_those_of_these_numbers(sizes: list[int], data: st.DataObject) 
         assert read_rows(file, wanted, ["name"]).to_pylist() == [
             {"name": f"n{at}"} for at in wanted
         ]
+
+
+def test_a_damaged_table_is_named_wherever_it_is_cut(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    write_table(store, "a/b.parquet", pa.table({"n": list(range(100))}))
+    data = store.read_bytes("a/b.parquet")
+    for size in range(0, len(data), 7):
+        store.write_bytes("a/b.parquet", data[:size])
+        with pytest.raises(DamagedTableError, match=r"/a/b\.parquet \(.*It is damaged") as refused:
+            read_parquet(store, "a/b.parquet")
+        assert isinstance(refused.value, RunError) and isinstance(refused.value, pa.ArrowInvalid)
+    store.write_bytes("a/b.parquet", b"\xff" * len(data))
+    with pytest.raises(DamagedTableError, match=r"a/b\.parquet"):
+        read_parquet(store, "a/b.parquet")
+    with pytest.raises(FileNotFoundError):
+        read_parquet(store, "a/c.parquet")
+
+
+def test_a_damaged_json_file_is_named(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    data = json_bytes({"a": "b"})
+    for damaged in (b"", data[:-3], b"\xff" * len(data)):
+        store.write_bytes("a/run.json", damaged)
+        with pytest.raises(DamagedJsonError, match=r"/a/run\.json \(.*It is damaged") as refused:
+            read_json(store, "a/run.json")
+        assert isinstance(refused.value, RunError) and isinstance(refused.value, ValueError)
