@@ -72,6 +72,7 @@ FORMER_FACTS_MODELS = (
     "facts-v4 shots-v1",
     "facts-v5 shots-v2",
     "facts-v6 shots-v2",
+    "facts-v7 shots-v2",
 )
 # Increased when measuring gives other results for the same bytes.
 MEASURES_MODEL = f"measures-v2 {SHOTS_MODEL}"

@@ -18,6 +18,7 @@ from pipelines.media.film_index import (
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.open_film import (
     displayed_size,
+    frames_from,
     turn_of,
 )
 from pipelines.media.open_picture import check_pixels
@@ -108,12 +109,11 @@ def shot_samples_of(
 
 
 def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> VideoFrame:
-    """Returns the frame at a time, decoded from the keyframe before it."""
-    container.seek(tick, stream=stream)
-    for frame in container.decode(stream):
-        if frame.pts is not None and frame.pts >= tick:
-            return frame
-    raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
+    """Returns the frame at a time, decoded from a keyframe before it."""
+    frame = next(frames_from(container, stream, tick), None)
+    if frame is None or frame.pts != tick:
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
+    return frame
 
 
 def _frame_image(
