@@ -82,6 +82,10 @@ PartT = TypeVar("PartT", bound=Mapping[str, object])
 Vectors = npt.NDArray[np.float32]
 
 
+class FeaturesGoneError(RunError):
+    """A file of features was removed after it was listed, by another command."""
+
+
 class LazyRows(dict[str, RowT]):
     """Rows whose keys are known and which are read when the first of them is accessed.
 
@@ -259,10 +263,19 @@ def read_feature_file(
         recent: Files that were read and found to be sound; others are added to them.
 
     Raises:
+        FeaturesGoneError: If it was removed since it was listed.
         RunError: If it is damaged.
     """
     kept = recent.get(store, key) if recent else None
-    data = store.read_bytes(key) if kept is None else kept
+    try:
+        data = store.read_bytes(key) if kept is None else kept
+    except FileNotFoundError as error:
+        raise FeaturesGoneError(
+            "A file of stored features is gone",
+            f"{store.uri}/{key}",
+            "Another command, such as fairshard features --compact, removed it a moment ago. "
+            "Repeat this one.",
+        ) from error
     name = parse_feature_file(key)
     if kept is None and name and name.digest:
         if name.digest != _name_digest(data):
