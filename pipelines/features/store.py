@@ -74,6 +74,7 @@ FORMER_FACTS_MODELS = (
     "facts-v4 shots-v1",
     "facts-v5 shots-v2",
     "facts-v6 shots-v2",
+    "facts-v7 shots-v2",
 )
 # Increased when measuring gives other results for the same bytes.
 MEASURES_MODEL = f"measures-v2 {SHOTS_MODEL}"
@@ -81,6 +82,10 @@ MEASURES_MODEL = f"measures-v2 {SHOTS_MODEL}"
 RowT = TypeVar("RowT", bound=Mapping[str, object])
 PartT = TypeVar("PartT", bound=Mapping[str, object])
 Vectors = npt.NDArray[np.float32]
+
+
+class FeaturesGoneError(RunError):
+    """A file of features was removed after it was listed, by another command."""
 
 
 class LazyRows(dict[str, RowT]):
@@ -260,10 +265,19 @@ def read_feature_file(
         recent: Files that were read and found to be sound; others are added to them.
 
     Raises:
+        FeaturesGoneError: If it was removed since it was listed.
         RunError: If it is damaged.
     """
     kept = recent.get(store, key) if recent else None
-    data = store.read_bytes(key) if kept is None else kept
+    try:
+        data = store.read_bytes(key) if kept is None else kept
+    except FileNotFoundError as error:
+        raise FeaturesGoneError(
+            "A file of stored features is gone",
+            f"{store.uri}/{key}",
+            "Another command, such as fairshard features --compact, removed it a moment ago. "
+            "Repeat this one.",
+        ) from error
     name = parse_feature_file(key)
     if kept is None and name and name.digest:
         if name.digest != _name_digest(data):

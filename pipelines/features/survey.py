@@ -23,6 +23,7 @@ from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
     MEASURES_MODEL,
+    FeaturesGoneError,
     read_feature_file,
     write_feature_file,
 )
@@ -129,6 +130,9 @@ def read_content(store: Store, table: StoredTable) -> TableContent:
     """Reads all files of a table, and returns how many rows they have and which are damaged.
 
     Files of which a run reads nothing, because of their names, count as damaged.
+
+    Raises:
+        FeaturesGoneError: If one was removed since the survey.
     """
     rows, damaged = 0, {}
     for item in table.files:
@@ -137,6 +141,8 @@ def read_content(store: Store, table: StoredTable) -> TableContent:
             continue
         try:
             rows += len(read_feature_file(store, item.key))
+        except FeaturesGoneError:
+            raise
         except RunError as error:
             damaged[item.key] = error.which.partition(": ")[2]
     return TableContent(rows, damaged)
@@ -150,7 +156,7 @@ def compact_table(store: Store, table: StoredTable) -> int:
     killed leaves rows twice, which changes nothing.
 
     Raises:
-        RunError: If a file is damaged.
+        RunError: If a file is damaged or was removed since the survey.
     """
     left = 0
     for (low, high), keys in _by_range(table.files):

@@ -38,7 +38,7 @@ from pipelines.media.clip_packets import (
     time_of,
 )
 from pipelines.media.encode_frames import VP9, FrameEncoder
-from pipelines.media.open_film import displayed_size, film_stream, open_film
+from pipelines.media.open_film import displayed_size, film_stream, frames_from, open_film
 from pipelines.media.stretches import FrameRange
 
 if TYPE_CHECKING:
@@ -47,10 +47,6 @@ if TYPE_CHECKING:
 Way = Literal["keyframe-copy", "exact"]
 
 NOT_EXACT = "the clip has other frames than it should"
-_OPTIONS = {"crf": "18", "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "0"}
-# What libvpx takes here; everything else becomes the first, with eight bits.
-_LAYOUTS = ("yuv420p", "yuv422p", "yuv444p")
-_COLOURS = ("color_primaries", "color_trc", "colorspace", "color_range")
 
 
 @dataclass(frozen=True)
@@ -175,12 +171,9 @@ class _Maker:
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yields the range's frames in order."""
-        self._container.seek(self._start, stream=self._stream)
         last = self._shown.ticks[self._cut[1] - 1]
-        for frame in self._container.decode(self._stream):
-            if frame.pts is None or frame.pts < self._start:
-                continue
-            if frame.pts > last:
+        for frame in frames_from(self._container, self._stream, self._start):
+            if cast("int", frame.pts) > last:
                 return
             yield frame
 

@@ -23,6 +23,7 @@ from pipelines.media.open_film import (
     check_stream,
     displayed_size,
     film_stream,
+    frames_from,
     open_film,
     turn_of,
 )
@@ -116,7 +117,7 @@ def _wanted_frames(
     at = 0  # the number of the next frame
     for number in wanted:
         if number - at >= _SEEK_FROM_FRAMES and number < len(ticks):
-            frames, at = _from_tick(container, stream, ticks[number]), number
+            frames, at = frames_from(container, stream, ticks[number]), number
         for frame in frames:
             if at == number and _is_expected(frame, ticks, number):
                 break
@@ -139,13 +140,6 @@ def _is_expected(frame: VideoFrame, ticks: Sequence[int], number: int) -> bool:
 def _from_start(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     container.seek(0)
     yield from container.decode(stream)
-
-
-def _from_tick(container: InputContainer, stream: VideoStream, tick: int) -> Iterator[VideoFrame]:
-    container.seek(tick, stream=stream)
-    for frame in container.decode(stream):
-        if frame.pts is not None and frame.pts >= tick:
-            yield frame
 
 
 def _missing(number: int) -> BadRecord:

@@ -18,6 +18,7 @@ from pipelines.media.film_index import (
 from pipelines.media.limits import MAX_SHOTS
 from pipelines.media.open_film import (
     displayed_size,
+    frames_from,
     turn_of,
 )
 from pipelines.media.open_picture import check_pixels
@@ -52,10 +53,11 @@ def decode_frames(
     """Decodes every frame, finds the shots, and keeps images of the frames at some times.
 
     Raises:
-        BadRecord: If a frame is damaged or has too many pixels.
+        BadRecord: If a frame is damaged, has too many pixels, or others than the first.
     """
     detector = ShotDetector()
     turn: Image.Transpose | None = None
+    size = (0, 0)
     ticks: list[int] = []
     pictures: dict[int, Image.Image] = {}
     for frame in container.decode(stream):
@@ -63,7 +65,13 @@ def decode_frames(
             raise BadRecord(Reason.MEDIA_UNDECODABLE, f"frame {len(ticks)} is damaged")
         check_pixels(frame.width, frame.height, max_pixels)
         if not ticks:
-            turn = turn_of(frame)
+            turn, size = turn_of(frame), (frame.width, frame.height)
+        if (frame.width, frame.height) != size:
+            raise BadRecord(
+                Reason.MEDIA_UNSUPPORTED_FORMAT,
+                f"frame {len(ticks)} has {frame.width} x {frame.height} pixels, the first "
+                f"{size[0]} x {size[1]}; export it with frames of one size",
+            )
         if frame.pts in sample_ticks and frame.pts not in pictures:
             pictures[frame.pts] = _frame_image(frame, stream, turn, side)
         detector.add(frame)
@@ -108,12 +116,11 @@ def shot_samples_of(
 
 
 def _frame_at(container: InputContainer, stream: VideoStream, tick: int) -> VideoFrame:
-    """Returns the frame at a time, decoded from the keyframe before it."""
-    container.seek(tick, stream=stream)
-    for frame in container.decode(stream):
-        if frame.pts is not None and frame.pts >= tick:
-            return frame
-    raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
+    """Returns the frame at a time, decoded from a keyframe before it."""
+    frame = next(frames_from(container, stream, tick), None)
+    if frame is None or frame.pts != tick:
+        raise BadRecord(Reason.MEDIA_UNDECODABLE, "a frame cannot be decoded again")
+    return frame
 
 
 def _frame_image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from typing import cast
 
 import av
@@ -48,6 +49,7 @@ SIDEWAYS = frozenset(
     }
 )
 _MATRIX = struct.Struct("=9i")
+_STEPS_BACK_S = (0, 4, 32)
 
 
 def open_film(data: bytes, **options: str) -> InputContainer:
@@ -83,6 +85,34 @@ def check_stream(stream: VideoStream, max_pixels: int) -> None:
     # One thread, so that memory use and results do not depend on the machine.
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
+
+
+def frames_from(container: InputContainer, stream: VideoStream, tick: int) -> Iterator[VideoFrame]:
+    """Yields a film's frames from the one that is shown at a tick on.
+
+    They are decoded from the keyframe before it. Where pictures are refreshed bit by bit, only
+    later frames can be decoded from what the file calls a keyframe; then decoding begins earlier.
+    If no frame is shown at the tick, they are those after it.
+    """
+    for seconds in (*_STEPS_BACK_S, None):
+        earlier = None if seconds is None else tick - round(seconds / (stream.time_base or 1))
+        if earlier is None or (seconds and earlier <= 0):
+            container.seek(0)
+        else:
+            container.seek(earlier, stream=stream)
+        frames = _from_tick(container, stream, tick)
+        first = next(frames, None)
+        if seconds is None or (first is not None and first.pts == tick):
+            break
+    if first is not None:
+        yield first
+        yield from frames
+
+
+def _from_tick(container: InputContainer, stream: VideoStream, tick: int) -> Iterator[VideoFrame]:
+    for frame in container.decode(stream):
+        if frame.pts is not None and frame.pts >= tick:
+            yield frame
 
 
 def turn_of(frame: VideoFrame) -> Image.Transpose | None:

@@ -24,8 +24,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-# Increase this when the same frames would give other shots or another motion score.
-SHOTS_MODEL = "shots-v2"
+# Increase this when the same film would give other shots, another motion score, or other pictures
+# of its shots.
+SHOTS_MODEL = "shots-v3"
 
 GRID_COLUMNS, GRID_ROWS = 32, 18  # cells
 TAPS = 4  # samples per cell, across and down

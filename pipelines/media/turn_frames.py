@@ -8,11 +8,12 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from PIL import Image
 
-# FFmpeg's filters for what `open_film.turn_of` returns.
+# FFmpeg's filters for what `open_film.turn_of` returns. "vflip" only says that rows are stored from
+# the last to the first, which SVT-AV1 does not take; the filter after it puts them in order.
 _FILTERS: dict[Image.Transpose, tuple[tuple[str, str], ...]] = {
     Image.Transpose.FLIP_LEFT_RIGHT: (("hflip", ""),),
-    Image.Transpose.FLIP_TOP_BOTTOM: (("vflip", ""),),
-    Image.Transpose.ROTATE_180: (("hflip", ""), ("vflip", "")),
+    Image.Transpose.FLIP_TOP_BOTTOM: (("vflip", ""), ("copy", "")),
+    Image.Transpose.ROTATE_180: (("vflip", ""), ("hflip", "")),
     Image.Transpose.ROTATE_90: (("transpose", "cclock"),),
     Image.Transpose.ROTATE_270: (("transpose", "clock"),),
     Image.Transpose.TRANSPOSE: (("transpose", "cclock_flip"),),

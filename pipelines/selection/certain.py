@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pipelines.selection.fit import Cuts, Shades, cut_off, edges_of, standardised
 from pipelines.selection.residual import (
+    PLAIN_RANGE,
     have_a_part_in_another_shade,
     have_other_marks,
     means_of_places,
@@ -41,7 +42,6 @@ _LEAST_AGREEMENT_OF_PART = 250  # thousandths
 _WEAK_PERCENT = 1  # of the range of shades; of stronger edges, no more than this counts
 _SURE_AGREEMENT = 970
 _LOST_BY_FIT = 10  # thousandths, by which strong edges that are fitted may agree less
-_PLAIN_RANGE = 80  # levels; on a surface with less, an overlay has the strongest edges
 _LEAST_SIDE = 64  # pixels; in a smaller picture, edges are as wide as a place
 
 _Flags = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ class Alike:
     sides: npt.NDArray[np.int16]
 
 
-def has_same_colours(pairs: Alike) -> _Flags:
+def have_same_colours(pairs: Alike) -> _Flags:
     """Tells which pairs have the same colours, or of which one has lost them, [pairs]."""
     most_red_or_blue = [np.abs(side).max(axis=(1, 2, 3), initial=0) for side in pairs.tints]
     both = np.minimum(*most_red_or_blue) > MOST_GREY
@@ -77,7 +77,7 @@ def has_same_colours(pairs: Alike) -> _Flags:
     return same
 
 
-def has_same_shades(pairs: Alike) -> _Flags:
+def have_same_shades(pairs: Alike) -> _Flags:
     """Tells in which pairs no place is darker or lighter by much, [pairs]."""
     same: _Flags = (pairs.sides < _LEAST_SIDE) | ~(
         _differ_in_one_place(pairs)
@@ -139,7 +139,7 @@ def _disagree_in_strong_edges(pairs: Alike) -> _Flags:
     products = [(a * b).sum(axis=(1, 2)) for a, b in ((one, two), (one, one), (two, two))]
     evenly = np.rint(1000 * products[0] / np.sqrt(products[1] * products[2] + 1e-9))
     evenly -= np.where(pairs.cuts.any(axis=(0, 2)), _LOST_BY_FIT, 0)
-    disagree: _Flags = spans >= _PLAIN_RANGE
+    disagree: _Flags = spans >= PLAIN_RANGE
     disagree &= pairs.agreement < np.minimum(evenly, _SURE_AGREEMENT)
     return disagree
 

@@ -29,7 +29,7 @@ from pipelines.selection.aligned import (
     steepness_of,
 )
 from pipelines.selection.fit import edges_of
-from pipelines.selection.residual import WHITE
+from pipelines.selection.residual import PLAIN_RANGE, WHITE
 
 #: By how much a cell may differ: in levels of 255; by how often the usual difference; and by which
 #: part of the slope next to it, as where an edge lies such a part of a cell elsewhere.
@@ -49,9 +49,7 @@ _HARDLY_ANY_LEFT = 0.25  # levels; with less, pictures need not be laid more exa
 _MOST_LEFT_AND_USUAL = 0.85
 _MOST_OPAQUE = 0.5  # share of a mark's own shade in what shows
 _MARKED = 0.75  # levels by which a place differs more than it may, where a mark may be
-#: Levels from the darkest cell to the lightest: on a plain surface nothing has another shade than
-#: the rest, and a mark that shows on it makes the range wider.
-_PLAIN_RANGE, _LEAST_WIDER = 80, 4
+_LEAST_WIDER = 4  # levels by which a mark that shows on a plain surface makes the range wider
 
 
 class Doubt(IntEnum):
@@ -113,7 +111,7 @@ def is_same(first: Picture, second: Picture, cuts: npt.NDArray[np.int64], doubt:
 def _is_wider_plain(first: Picture, second: Picture) -> bool:
     """Tells whether the first picture is of a plain surface and one of both has a wider range."""
     ranges = [round(float(np.ptp(side.cells)), 1) for side in (first, second)]
-    return ranges[0] < _PLAIN_RANGE and abs(ranges[0] - ranges[1]) >= _LEAST_WIDER
+    return ranges[0] < PLAIN_RANGE and abs(ranges[0] - ranges[1]) >= _LEAST_WIDER
 
 
 def _differs_little(left: _Left, doubt: Doubt, side: int) -> bool:

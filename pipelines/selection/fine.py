@@ -28,8 +28,8 @@ from pipelines.media.looks import Cells, details_of
 from pipelines.selection.aligned import Picture
 from pipelines.selection.certain import (
     Alike,
-    has_same_colours,
-    has_same_shades,
+    have_same_colours,
+    have_same_shades,
     is_certain,
     matched,
 )
@@ -137,14 +137,14 @@ def compare_cells(first: Cells, second: Cells) -> Comparison:
             fits = cuts[:, at]
             shades = (one[at], cut_off(two[at], fits))
             pairs = Alike(shades, tints, fits, found.agreement[at], least)
-            one_colour = has_same_colours(pairs)
-            possible = one_colour & has_same_shades(pairs)
+            same_colours = have_same_colours(pairs)
+            possible = same_colours & have_same_shades(pairs)
             at_once = is_certain(pairs, possible)
             at_once |= _certain_if_fitted(pairs, two[at], at_once)
             doubts = np.select([at_once, possible], [Doubt.NOTHING, Doubt.EDGES], Doubt.SHADES)
             sides_of_pairs = (first.packed[few[at]], second.packed[few[at]])
             certain[few[at]] = _confirmed(
-                sides_of_pairs, pairs, doubts, at_once | one_colour, are_same
+                sides_of_pairs, pairs, doubts, at_once | same_colours, are_same
             )
     return Comparison(agreement, difference, alike, certain)
 
@@ -200,7 +200,7 @@ def _certain_if_fitted(pairs: Alike, second: Shades, certain: _Flags) -> _Flags:
     tints = (pairs.tints[0][at], pairs.tints[1][at])
     again = Alike((one, fitted), tints, cuts, found.agreement, pairs.sides[at])
     better &= ~have_other_marks(one, matched(again), LEAST_AGREEMENT_FINE, MOST_LEVELS_FINE)
-    became[at] = better & is_certain(again, has_same_colours(again) & has_same_shades(again))
+    became[at] = better & is_certain(again, have_same_colours(again) & have_same_shades(again))
     return became
 
 
@@ -208,7 +208,7 @@ def _confirmed(
     sides: tuple[_Packed, _Packed],
     pairs: Alike,
     doubts: npt.NDArray[np.int64],
-    one_colour: _Flags,
+    comparable: _Flags,
     are_same: Callable[[bytes, bytes, int, bytes, Doubt], bool],
 ) -> _Flags:
     """Tells which pairs are certain when their finer cells are compared, [pairs].
@@ -217,13 +217,13 @@ def _confirmed(
         sides: The pictures' cells as they are stored.
         pairs: Fitted so far.
         doubts: What coarser cells say against each pair, [pairs].
-        one_colour: Which pairs have the same colours, [pairs]. Finer cells have none, so that no
-            other pair becomes certain.
+        comparable: Which pairs are compared, [pairs]: those that are certain so far or have the
+            same colours. Finer cells have none, so that no other pair becomes certain.
         are_same: Compares two pictures closely (`is_same`), from their cells as they are stored, in
             how many cells of a side, the bytes of their cuts, and the doubt.
     """
     confirmed: _Flags = doubts == Doubt.NOTHING
-    for at in np.flatnonzero(one_colour & (pairs.sides >= CLOSE_SIDES[-1])).tolist():
+    for at in np.flatnonzero(comparable & (pairs.sides >= CLOSE_SIDES[-1])).tolist():
         side = next(side for side in CLOSE_SIDES if side <= pairs.sides[at])
         one, two = (packed[at] for packed in sides)
         cuts = pairs.cuts[:, at].tobytes()

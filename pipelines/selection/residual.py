@@ -32,6 +32,9 @@ MOST_LEVELS_FINE = 3.0
 #: A part in another shade: so much of the picture is the same within some levels, while a place
 #: differs by more, and the contrast of the whole by more than that of a file saved again.
 _SAME_PERCENT, _SAME_LEVELS, _OTHER_LEVELS, _CONTRAST_PERCENT = 35, 1.5, 9, 5
+#: Levels from the darkest cell to the lightest: a surface with less is plain. Nothing on it has
+#: another shade than the rest, and an overlay has the strongest edges.
+PLAIN_RANGE = 80
 BLACK, WHITE = 8, 247  # levels that brightening leaves as they are
 
 Flags = npt.NDArray[np.bool_]

@@ -14,6 +14,7 @@ found by these rules, and by no others:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
@@ -29,7 +30,8 @@ _TITLES = frozenset(
     "mr mrs ms miss dr doctor prof professor sir dame lord lady president senator minister king "
     "queen prince princess pope saint captain general judge mayor chancellor governor sheikh "
     "actor actress singer rapper footballer musician politician composer author painter "
-    "photographer athlete chef comedian pianist guitarist director activist journalist".split()
+    "photographer athlete chef comedian pianist guitarist director activist journalist "
+    "herr frau madame monsieur mme señor señora señorita signor signora senhor senhora".split()
 )
 # Titles with which streets and places are named, too: they need a first name after them.
 _ALSO_PLACES = frozenset("king queen prince princess lord lady saint president general".split())
@@ -65,13 +67,13 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
         text: The model's caption.
         own_texts: Title, description and keywords.
     """
-    names, found = _named_in(text)
+    names, found = _named_in(unicodedata.normalize("NFC", text))
     if not (names or found.emails or found.phones):
         return []
     own = list(own_texts)
-    own_words = {_plain(word) for one in own for word in _WORD.findall(one)}
+    own_words = {_plain(word) for one in own for word in _WORD.findall(_without_accents(one))}
     flags = []
-    if any(not set(name) <= own_words for name in names):
+    if any(not set(map(_without_accents, name)) <= own_words for name in names):
         flags.append(CaptionFlag.PERSON)
     known = contacts(own)
     if found.emails - known.emails:
@@ -149,6 +151,12 @@ def _lower_name_length(words: list[str], at: int) -> int:
         return 0
     following = words[at + 1].casefold() if at + 1 < len(words) else ""
     return 0 if following in _PLACES else 1
+
+
+def _without_accents(text: str) -> str:
+    """Returns a text in which letters have no accents, which models and people may leave out."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _plain(word: str) -> str:

@@ -246,6 +246,8 @@ def _caption_in(data: bytes) -> str | CaptionFailure:
         return CaptionFailure(f"the answer is not a chat completion ({type(error).__name__})")
     if choice.get("finish_reason") == "length":
         return CaptionFailure("the caption was cut off; raise captions.endpoint.max_tokens")
+    if choice.get("finish_reason") == "content_filter":
+        return CaptionFailure("the endpoint's filter left out the caption or parts of it")
     return clean_caption(text)
 
 

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import Image
 
 from pipelines.features.fact_rows import facts_row
 from pipelines.features.guard import Guard, this_guard
@@ -31,6 +32,7 @@ from tests.deals import deal_text
 from tests.features.test_soundless import sounding
 from tests.media.media_samples import LIMITS, film, in_quicktime, turned_film
 from tests.media.numbered_films import number_in, numbered_film, psnr, shown
+from tests.media.test_clips import TURNS
 from tests.media.test_films import EDITABLE, edited_film
 
 _EVEN = [25 * number for number in range(30)]
@@ -114,6 +116,18 @@ def test_encoded_films_are_upright_square_and_small(settings: FilmSettings) -> N
     assert found.pixel_format == "yuv420p"
     upright = [np.rot90(pixels, 1) for _, pixels in shown(made.data)]  # as it was stored
     assert [number_in(one) for one in upright] == list(range(6))
+
+
+@pytest.mark.parametrize("settings", [_VP9, _AV1], ids=["vp9", "av1"])
+@pytest.mark.parametrize("matrix", TURNS)
+def test_every_turned_film_can_be_encoded(
+    settings: FilmSettings, matrix: tuple[int, int, int, int]
+) -> None:
+    data = numbered_film(_EVEN[:6])
+    made = render(turned_film(data, *matrix), settings)
+    for (_, before), (_, after) in zip(shown(data), shown(made.data), strict=True):
+        upright = np.asarray(Image.fromarray(before).transpose(TURNS[matrix]))
+        assert psnr(upright, after) >= _MIN_PSNR_DB
 
 
 def test_a_copied_film_keeps_its_shape() -> None:

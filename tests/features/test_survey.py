@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from pipelines.features.store import (
     DIGEST_CACHE_MODEL,
     FACTS_MODEL,
     MEASURES_MODEL,
+    FeaturesGoneError,
     FeatureTable,
     open_feature_store,
     read_feature_file,
@@ -218,6 +220,40 @@ def test_a_killed_joining_loses_nothing(store: Store, monkeypatch: pytest.Monkey
     [table] = survey_features(store)
     assert read_content(store, table).rows == 3
     assert len(read_feature_file(store, table.files[0].key)) == 3
+
+
+@pytest.mark.parametrize("done", range(5))
+def test_two_joinings_at_once_lose_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    """Another process joins the same files after this one has read `done` of them."""
+    for number in range(4):
+        scores(store).save(0, 9, [score(f"{number}", number / 4), score("all", number / 4)])
+    expected = scores(store).load(0, 9)
+    opened = scores(store)
+    opened.load(20, 30)  # lists the files
+    [table] = survey_features(store)
+    read, calls = read_feature_file, []
+
+    def slowly(store: Store, key: str) -> pa.Table:
+        calls.append(key)
+        if len(calls) == done + 1:
+            with monkeypatch.context() as patched:
+                patched.setattr(survey, "read_feature_file", read)
+                compact_table(store, table)
+        return read(store, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(survey, "read_feature_file", slowly)
+        for act in (lambda: compact_table(store, table), lambda: read_content(store, table)):
+            try:
+                act()
+            except RunError as error:
+                assert "Repeat this one" in str(error)
+    assert scores(store).load(0, 9) == expected
+    if done < 4:
+        with pytest.raises(FeaturesGoneError):
+            opened.load(0, 9)
 
 
 def test_files_of_earlier_releases_are_read_unchecked(store: Store) -> None:

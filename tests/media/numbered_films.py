@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -41,6 +41,7 @@ def numbered_film(
     layout: str = "yuv420p",
     aspect: Fraction | None = None,
     draw: Callable[[int, int, int], Pixels] = numbered,
+    encoding: Mapping[str, str] | None = None,
 ) -> bytes:
     """Makes a film whose frames are shown at given times, in units of so many a second."""
     out = io.BytesIO()
@@ -50,6 +51,8 @@ def numbered_film(
         stream.width, stream.height, stream.pix_fmt = *size, layout
         stream.codec_context.time_base = Fraction(1, unit)
         stream.gop_size = 6
+        if encoding:
+            stream.codec_context.options = dict(encoding)
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for number, time in enumerate(times):
@@ -76,3 +79,12 @@ def psnr(one: Pixels, other: Pixels) -> float:
     """Returns the peak signal-to-noise ratio of two pictures, in dB."""
     error = np.mean((one.astype(float) - other.astype(float)) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def refreshed_film(times: Sequence[int]) -> bytes:
+    """Makes a film that is refreshed column by column: only its first frame stands for itself.
+
+    From what it calls a keyframe, frames can be decoded only after the refresh has gone once over
+    the picture.
+    """
+    return numbered_film(times, encoding={"x264-params": "intra-refresh=1:scenecut=0:keyint=24"})

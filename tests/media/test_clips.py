@@ -17,6 +17,7 @@ from pipelines.media.clip_packets import NO_KEYFRAME, ONE_FRAME
 from pipelines.media.clips import Clip, Way
 from pipelines.media.formats import Format
 from tests.media.media_samples import LIMITS, film, turned_film
+from tests.media.numbered_films import number_in, refreshed_film
 from tests.media.test_films import EDITABLE, edited_film
 from tests.media.test_stretches import made, moving, tone
 
@@ -123,6 +124,16 @@ def test_clips_have_the_frames_and_times_that_they_say(
         if way == "exact":
             assert (clip.first_frame, clip.end_frame) == (first, end)
     assert made_any
+
+
+def test_exact_clips_of_a_film_that_is_refreshed_bit_by_bit() -> None:
+    """What it calls a keyframe gives only later frames; no copy may begin there."""
+    data = refreshed_film([25 * number for number in range(100)])
+    for first, end in RANGES:
+        [clip] = cut(data, [(first, end)], "exact")
+        assert [number_in(np.asarray(one)) for one in shown(clip.data)] == list(range(first, end))
+        [copied] = cut(data, [(first, end)], "keyframe-copy")
+        assert copied.problem or first == 0
 
 
 def test_a_range_without_a_keyframe_can_only_be_cut_exactly() -> None:

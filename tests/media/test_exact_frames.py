@@ -16,7 +16,14 @@ from pipelines.media import exact_frames
 from pipelines.media.exact_frames import read_frames
 from schemas.errors import BadRecord
 from tests.media.media_samples import LIMITS, in_quicktime, turned_film
-from tests.media.numbered_films import Pixels, number_in, numbered, numbered_film, psnr
+from tests.media.numbered_films import (
+    Pixels,
+    number_in,
+    numbered,
+    numbered_film,
+    psnr,
+    refreshed_film,
+)
 from tests.media.test_films import EDITABLE, edited_film
 
 _EVEN = [25 * number for number in range(30)]
@@ -40,6 +47,7 @@ FILMS: dict[str, Callable[[], bytes]] = {
     "even": lambda: numbered_film(_EVEN),
     "variable rate": lambda: numbered_film(_UNEVEN),
     "one frame": lambda: numbered_film([0]),
+    "refreshed": lambda: refreshed_film(_LONG[:100]),
     "two frames": lambda: numbered_film([0, 25]),
     "no frames that wait": lambda: numbered_film(_EVEN, codec="mpeg4"),
     "quicktime": lambda: in_quicktime(numbered_film(_EVEN)),

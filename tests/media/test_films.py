@@ -17,8 +17,11 @@ from pipelines.features.guard import Guard, this_guard
 from pipelines.media.limits import MediaLimits
 from pipelines.media.sniff import sniff_format
 from schemas.errors import BadRecord
+from schemas.reasons import Reason
 from tests.cases.common import case_folder
 from tests.media.media_samples import LIMITS, encode, film, picture, turned_film
+
+_SHAPES = ((96, 64), (64, 96))
 
 
 def red(image: Image.Image, x: int, y: int) -> int:
@@ -358,3 +361,24 @@ def test_odd_sizes_are_shown_whole(guard: Guard, size: tuple[int, int]) -> None:
     seen = guard.film(film(*size, codec="libvpx-vp9"), LIMITS)
     assert (seen.width, seen.height) == size
     assert {image.size for image in (*seen.samples, *seen.shot_samples)} == {size}
+
+
+def test_a_film_whose_frames_change_their_size_is_refused(guard: Guard) -> None:
+    """A loader would give frames of two shapes, and one width and height would be wrong."""
+    out = io.BytesIO()
+    parts = [film(*size, 6, container="mov", codec="mjpeg", layout="yuvj420p") for size in _SHAPES]
+    with av.open(out, "w", format="mov") as file:
+        target, at = None, 0
+        for part in parts:
+            with av.open(io.BytesIO(part), "r") as source:
+                track = source.streams.video[0]
+                target = target or file.add_stream_from_template(track)
+                for packet in source.demux(track):
+                    if packet.size:
+                        packet.pts = packet.dts = 512 * at
+                        packet.stream = target
+                        file.mux(packet)
+                        at += 1
+    with pytest.raises(BadRecord, match="frame 6 has 64 x 96 pixels, the first 96 x 64") as bad:
+        guard.film(out.getvalue(), LIMITS)
+    assert bad.value.reason is Reason.MEDIA_UNSUPPORTED_FORMAT

@@ -23,6 +23,7 @@ from pipelines.media.stretches import (
     stretches_between,
 )
 from tests.media.media_samples import LIMITS, film
+from tests.media.numbered_films import number_in, refreshed_film
 
 _RATE, _HZ = 24, 48_000
 Sounds = npt.NDArray[np.float32]
@@ -191,6 +192,14 @@ def test_the_keyframe_is_the_frame_that_was_sampled() -> None:
         assert frames[shot.keyframe] == sample
         assert shot.keyframe_ms == round(shot.keyframe * 1000 / 24)
         assert shot.motion_milli > 0
+
+
+def test_a_shot_of_a_film_that_is_refreshed_bit_by_bit_is_sampled_at_its_keyframe() -> None:
+    """Every frame of such a film can be decoded, but not from the nearest keyframe."""
+    found = seen(refreshed_film([25 * number for number in range(100)]))
+    assert len(found.shots) == len(found.shot_samples) > 1
+    for shot, sample in zip(found.shots, found.shot_samples, strict=True):
+        assert number_in(np.asarray(sample)) == shot.keyframe
 
 
 def test_a_dim_still_shot_between_blacks() -> None:

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from pipelines.media.looks import look_of, unpack_cells
 from pipelines.selection.certain import (
     Alike,
-    has_same_colours,
-    has_same_shades,
+    have_same_colours,
+    have_same_shades,
     is_certain,
 )
 from pipelines.selection.fine import compare_cells
@@ -119,7 +119,7 @@ def certain_cells(change: npt.NDArray[np.float64], agreement: int) -> bool:
         np.array([agreement], np.int32),
         np.array([200], np.int16),
     )
-    return bool(is_certain(pair, has_same_colours(pair) & has_same_shades(pair))[0])
+    return bool(is_certain(pair, have_same_colours(pair) & have_same_shades(pair))[0])
 
 
 def test_one_place_may_not_be_much_darker_though_all_edges_are_there() -> None:

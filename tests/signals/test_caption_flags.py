@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Literal
+
 import pytest
 
 from pipelines.signals.caption_flags import caption_flags
@@ -24,6 +27,10 @@ from tests.signals.flag_cases import cases_with_people, without_people
         ("call +47 22 33 44 55 now", "phone"),
         ("Anna Berg, +47 22 33 44 55, anna@example.com", "person; email; phone"),
         ("call +49 170\u20111234567", "phone"),  # with a typographer's hyphen
+        ("call 1-800-555-0199", "phone"),
+        ("a van with 8 (495) 123-45-67 on it", "phone"),
+        ("Herr Qwaza vor dem Haus", "person"),
+        ("la señora Qwaza en la calle", "person"),
         ("portrait of J. K. Qwaza", "person"),
         ("author J.K. Qwaza at a desk", "person"),
         ("a U.S. flag in the Washington D.C. area", ""),
@@ -48,6 +55,16 @@ def test_only_what_the_contributor_named_is_excused() -> None:
     assert caption_flags(text, ["Merkel, Angela (c)"]) == ["person", "email", "phone"]
     own = ["ANGELA MERKEL", "obama barack", "Merkel@Example.com", "+1 555 123 4567"]
     assert caption_flags(text, own) == []
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_may_be_left_out(form: Literal["NFC", "NFD"]) -> None:
+    """Of a name that the contributor gave, however it is written there or in the caption."""
+    accented, plain = unicodedata.normalize(form, "José García"), "Jose Garcia"
+    for said in (accented, plain, "José García"):
+        assert caption_flags(f"portrait of {said}", [accented]) == []
+    assert caption_flags("portrait of José García", [plain]) == []
+    assert caption_flags("portrait of José García", ["Maria Garcia"]) == ["person"]
 
 
 def test_error_rates_on_a_generated_set() -> None:

@@ -99,6 +99,7 @@ def test_captions_are_in_the_order_of_the_pictures_and_no_more_are_asked_at_once
         (says("می\u200cخواهم"), "می\u200cخواهم"),
         (says("x" * 4001), "4,001 characters"),
         (says("a boat at", "length"), "cut off"),
+        (says("a boat at", "content_filter"), "filter left out"),
         (says(None), "not a chat completion"),
         (says(["a boat"]), "not a chat completion"),
         (b"<html>busy</html>", "not a chat completion"),

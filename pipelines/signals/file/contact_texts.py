@@ -29,13 +29,16 @@ _DASH = r"\-\u2010\u2011"
 _PHONE = re.compile(
     r"(?<![\w+.,\-])(?:"
     rf"(?:\+|00)[1-9](?:[\s().{_DASH}/]{{0,2}}\d){{7,14}}"  # international
-    rf"|\(\d{{3}}\)\s?\d{{3}}[\s.{_DASH}]\d{{4}}"  # North America
-    rf"|[2-9]\d{{2}}[.{_DASH}]\d{{3}}[.{_DASH}]\d{{4}}"
+    rf"|(?:1[\s.{_DASH}])?\(\d{{3}}\)\s?\d{{3}}[\s.{_DASH}]\d{{4}}"  # North America
+    rf"|(?:1[\s.{_DASH}])?[2-9]\d{{2}}[.{_DASH}]\d{{3}}[.{_DASH}]\d{{4}}"
+    rf"|8[\s{_DASH}]?\(?\d{{3}}\)?[\s{_DASH}]\d{{3}}[{_DASH}]\d{{2}}[{_DASH}]\d{{2}}"  # Russia
+    rf"|\(\d{{2}}\)\s?9\d{{4}}[\s{_DASH}]\d{{4}}"  # Brazil
     rf"|\(?0\d{{1,5}}\)?(?:[\s./{_DASH}]\d{{2,8}}){{1,5}}"  # national, with the leading zero
     r"|0\d{9,11}"
     r")(?!\w)"
-    r"|(?<!\w)(?:tel(?:ephone|efon|éfono)?|tél(?:éphone)?|phone|mobile?|cell|handy|fax|whatsapp|call"
-    rf"|ring|text)\b[\s.:]{{0,3}}(?:\(?\d[\s().{_DASH}/]{{0,2}}){{6,15}}",
+    r"|(?<!\w)(?:tel(?:ephone|efone?|efono|éfono)?|tél(?:éphone)?|phone|fone|mobile?|cell|handy|fax"
+    r"|tlf|tfn|тел(?:ефон)?|whatsapp|call|ring|text)\b(?:\s(?:number|no|nr)\b)?"
+    rf"[\s.:]{{0,3}}(?:\(?\d[\s().{_DASH}/]{{0,2}}){{6,15}}",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{1,2}[./\- ]\d{1,2}[./\- ](?:19|20)\d{2}\b")
