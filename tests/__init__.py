@@ -2,6 +2,8 @@
 
 import os
 
-# OpenBLAS reads it when numpy is imported. The matrices of tests are small: its threads gain
-# nothing, and wait for one another by spinning, on cores that other test processes need.
+# OpenBLAS and torch read these when they are imported. The matrices of tests are small: their
+# threads gain nothing, and wait for one another by spinning, on cores that other test processes
+# need.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")

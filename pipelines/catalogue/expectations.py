@@ -17,7 +17,7 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from pipelines.catalogue.expectation_speed import remembered_configurations
+from pipelines.catalogue.expectation_speed import quick_identities, remembered_configurations
 from pipelines.catalogue.memory import Found
 from pipelines.catalogue.suite import RuleSuite
 
@@ -61,7 +61,7 @@ def evaluate(frame: pd.DataFrame, suite: RuleSuite) -> Found:
     Raises:
         RuntimeError: If an expectation could not be evaluated; this never counts as a pass.
     """
-    with _LOCK, remembered_configurations():
+    with _LOCK, remembered_configurations(), quick_identities():
         batch = _batch_definition().get_batch(batch_parameters={"dataframe": frame})
         counted = _results_by_rule(
             batch.validate(_minimal_suite(suite.source), result_format=_COUNTS_ONLY)

@@ -91,6 +91,7 @@ def test_loading_logs_nothing_and_returns_a_model_for_inference(
     demo_model: ModelRef, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "_kept", {})
+    torch.set_num_threads(2)
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
         model = load_network(demo_model, 1).model

@@ -34,8 +34,10 @@ def model() -> ModelRef:
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
     before = torch.get_num_threads()
+    torch.set_num_threads(2)
     yield
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def never(*_: object) -> Any:
