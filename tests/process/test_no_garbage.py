@@ -23,11 +23,15 @@ def _collecting_as_python_does() -> Iterator[None]:
         gc.disable()
 
 
+def _collections() -> int:
+    return sum(int(one["collections"]) for one in gc.get_stats())
+
+
 def _collections_while_rows_are_made() -> int:
-    before = sum(one["collections"] for one in gc.get_stats())
+    before = _collections()
     rows = [{"row": number} for number in range(_ROWS)]
     assert len(rows) == _ROWS
-    return sum(one["collections"] for one in gc.get_stats()) - before
+    return _collections() - before
 
 
 def test_rows_that_are_kept_are_seldom_looked_through() -> None:
