@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -27,6 +28,21 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"fairshard {version('fairshard')}\n")
+
+
+def test_a_command_looks_for_garbage_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    usual = gc.get_threshold()
+    monkeypatch.setattr(cli, "leave", leave)
+    monkeypatch.setattr(cli, "main", lambda: gc.get_threshold()[0])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.run()
+        assert ended.value.code == 20_000
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_a_command_makes_no_parser_of_another() -> None:

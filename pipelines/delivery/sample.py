@@ -12,6 +12,7 @@ from pipelines.ledger.entries import asset_commitment
 from pipelines.profiles import profile_for
 from pipelines.profiles.base import SampleError
 from pipelines.profiles.captions import (
+    caption_choice,
     choose_caption,
     sample_caption,
     score_bp,
@@ -74,7 +75,8 @@ def make_sample(row: UnitRow, job: Job) -> CommonSample:
         raise AssertionError("a deal takes no media that its profile does not")
     common = {**_common(row, job), **people_fields(profile.sample, row, job)}
     try:
-        return _with_drawn_caption(profile.make_sample(common, row), row, job)
+        drawn = _drawn_caption(profile.sample, str(common["asset"]), row, job)
+        return profile.make_sample(common, row, drawn)
     except SampleError as error:
         raise RunError(
             "A sample is not what its profile's schema says",
@@ -83,18 +85,15 @@ def make_sample(row: UnitRow, job: Job) -> CommonSample:
         ) from error
 
 
-def _with_drawn_caption(sample: CommonSample, row: UnitRow, job: Job) -> CommonSample:
-    """Returns a sample with the caption that the deal's draw recommends."""
+def _drawn_caption(
+    form: type[CommonSample], asset: str, row: UnitRow, job: Job
+) -> dict[str, object]:
+    """Returns the fields of the caption that the deal's draw recommends."""
     share_bp = job.deal.captions.p_synthetic_bp
-    chosen = sample_caption(choose_caption(row["captions"], share_bp, sample.asset))
-    changes: dict[str, object] = {
-        "caption": chosen.text,
-        "caption_source": chosen.source,
-        "clip_score_bp": chosen.score_bp,
-    }
-    if "p_synthetic_bp" in type(sample).model_fields:
-        changes["p_synthetic_bp"] = share_of_synthetic(row["captions"], share_bp)
-    return sample.model_copy(update=changes)
+    drawn: dict[str, object] = {**caption_choice(choose_caption(row["captions"], share_bp, asset))}
+    if "p_synthetic_bp" in form.model_fields:
+        drawn["p_synthetic_bp"] = share_of_synthetic(row["captions"], share_bp)
+    return drawn
 
 
 def _common(row: UnitRow, job: Job) -> dict[str, object]:

@@ -7,19 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 from PIL import Image
 
 from pipelines.features.pipe_messages import Blob, Header, PipeMessageError, unpack_images
-from pipelines.media.clips import Clip
 from pipelines.media.colour_profiles import PROFILE_NAMES
 from pipelines.media.film import Film, FilmShot
 from pipelines.media.image_facts import ImageFacts
 from pipelines.media.images import HashedImage
 from pipelines.media.looks import Look, check_look
 from pipelines.media.phash import PerceptualSignature
-from pipelines.media.render_film import RenderedFilm
 from pipelines.media.stretches import Stretch
 from pipelines.rights.formatting import one_line
 from pipelines.signals.file.description_fields import FileDescription
@@ -27,6 +25,10 @@ from schemas.errors import BadRecord
 from schemas.file_facts import PlainDifference
 from schemas.profiles.depth import DepthFacts
 from schemas.reasons import Reason
+
+if TYPE_CHECKING:  # they import PyAV, and few runs ask for either
+    from pipelines.media.clips import Clip
+    from pipelines.media.render_film import RenderedFilm
 
 _FACT_TYPES = get_type_hints(ImageFacts)
 _PHASH = re.compile(r"[0-9a-f]{64}")
@@ -84,6 +86,8 @@ def clips_answer(header: Header, blobs: Sequence[Blob], count: int) -> list[Clip
     Raises:
         BadRecord: `media.undecodable` if they are not so many clips.
     """
+    from pipelines.media.clips import Clip
+
     with _invalid_answers_fail():
         facts = header["clips"]
         if len(facts) != count:
@@ -135,6 +139,8 @@ def rendered_film_answer(header: Header, blobs: Sequence[Blob]) -> RenderedFilm:
     Raises:
         BadRecord: `media.undecodable` if it is none.
     """
+    from pipelines.media.render_film import RenderedFilm
+
     with _invalid_answers_fail():
         (data,), facts = blobs, header["facts"]
         return RenderedFilm(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -22,12 +23,14 @@ from pipelines.features.guarded_child import (
     max_pixel_bytes,
 )
 from pipelines.features.pipe_messages import BYTES_PER_PIXEL, Blob, Header
-from pipelines.media.clips import Clip, Way
 from pipelines.media.film import Film
 from pipelines.media.formats import Format
 from pipelines.media.limits import MediaLimits
 from pipelines.media.track_files import MAX_TRACK_MEMBER_BYTES, TrackedFilm, TrackKind
 from schemas.profiles.depth import MAX_DEPTH_BYTES, DepthFacts
+
+if TYPE_CHECKING:  # it imports PyAV
+    from pipelines.media.clips import Clip, Way
 
 
 class FilmGuard(GuardedChild):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pipelines.features.answers import file_answer, rendered_film_answer
 from pipelines.features.guarded_child import MAX_ADDED_BYTES, MAX_CLIP_GROWTH, GuardedChild
@@ -11,10 +12,12 @@ from pipelines.features.pipe_messages import BYTES_PER_PIXEL, Header
 from pipelines.media.formats import Format
 from pipelines.media.limits import MediaLimits
 from pipelines.media.render import RenderSettings
-from pipelines.media.render_film import FilmSettings, RenderedFilm
 from pipelines.signals.file.trust import TrustLists
 from schemas.errors import BadRecord
 from schemas.reasons import Reason
+
+if TYPE_CHECKING:  # it imports PyAV
+    from pipelines.media.render_film import FilmSettings, RenderedFilm
 
 
 class RenditionGuard(GuardedChild):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -19,12 +20,14 @@ from pipelines.media.looks import Look, look_of
 from pipelines.media.measures import Measured, measure_medium
 from pipelines.media.phash import perceptual_signature
 from pipelines.media.sniff import sniff_format
-from pipelines.media.sound import Sound
 from pipelines.media.stretches import Stretch
 from pipelines.media.unsupported import describe_unsupported
 from schemas.errors import BadRecord
 from schemas.file_facts import FileFacts
 from schemas.reasons import Reason
+
+if TYPE_CHECKING:  # it imports PyAV
+    from pipelines.media.sound import Sound
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.features.guard import this_guard
 from pipelines.media.dimensions import fitted_size
 from pipelines.media.formats import Format, is_film, parse_format
 from pipelines.media.limits import MediaLimits
 from pipelines.media.render import UNLIMITED_SIDE, RenderSettings
-from pipelines.media.render_film import FilmSettings, RenderedFilm
 from pipelines.media.renderer import film_renderer_id, renderer_id
 from pipelines.rights.formatting import one_line
 from pipelines.rights.resolve import Resolution
@@ -23,6 +22,9 @@ from schemas.file_features import RenditionRow
 from schemas.reasons import Reason
 from schemas.signal import AssertionKind
 from schemas.unit import ClearedRow
+
+if TYPE_CHECKING:  # it imports PyAV
+    from pipelines.media.render_film import RenderedFilm
 
 # A rendition is neither cut nor mirrored: it shows the picture as it is displayed.
 HARMLESS_ALTERATIONS = frozenset({"AL-CRP", "AL-FLP"})
@@ -225,6 +227,8 @@ def _render_film(data: bytes, fmt: Format, duration_ms: int, context: ReadContex
     Raises:
         BadRecord: `rendition.not_made`.
     """
+    from pipelines.media.render_film import FilmSettings
+
     deal, limits = context.deal, context.limits
     terms = deal.render
     if terms.films == "native":

@@ -153,11 +153,10 @@ def _resolve_below(folder: str, relative: str) -> FileLocation | None:
     if "\0" in relative:
         return None
     try:
-        status = _cached_path(folder).stat()
+        status = os.stat(folder)  # noqa: PTH116  # making a path takes longer than asking
         root = _real_folder(folder, status.st_dev, status.st_ino)
-        found = _cached_path(root).stat()
         # A path with symlinks may lead elsewhere than it did when it was cached.
-        if root == "/" or (found.st_dev, found.st_ino) != (status.st_dev, status.st_ino):
+        if root == "/" or (root != folder and not _is_folder(root, status)):
             return None
         path = root
         for segment in relative.split("/"):
@@ -169,7 +168,9 @@ def _resolve_below(folder: str, relative: str) -> FileLocation | None:
     return FileLocation(root, path)
 
 
-_cached_path = lru_cache(maxsize=64)(Path)  # creating one costs more than a stat call
+def _is_folder(path: str, status: os.stat_result) -> bool:
+    found = os.stat(path)  # noqa: PTH116
+    return (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino)
 
 
 @lru_cache(maxsize=64)

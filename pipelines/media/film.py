@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pipelines.media.sound import Sound
 from pipelines.media.stretches import (
     Stretch,
 )
+
+if TYPE_CHECKING:  # it imports PyAV
+    from pipelines.media.sound import Sound
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ Row = UnitRow
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # How many faults of one sample a message lists.
 _MAX_LISTED_FAULTS = 3
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -86,18 +88,23 @@ class Profile:
         """The profile of the other media type in a deal with this profile, or ""."""
         return self.sample.companion_profile
 
-    def make_sample(self, common: Mapping[str, object], row: Row) -> CommonSample:
+    def make_sample(
+        self, common: Mapping[str, object], row: Row, drawn: Mapping[str, object] = _NOTHING
+    ) -> CommonSample:
         """Returns an asset's sample for this profile.
 
         Args:
             common: The fields that all profiles share, without `profile`.
             row: The asset's row of its unit's table.
+            drawn: Fields that override those of the profile: of the caption that was drawn.
 
         Raises:
             SampleError: The asset does not meet the profile; `find_unmet` would have said so.
         """
         try:
-            return self.sample.model_validate({**common, "profile": self.name, **self.fields(row)})
+            return self.sample.model_validate(
+                {**common, "profile": self.name, **self.fields(row), **drawn}
+            )
         except ValidationError as error:
             raise SampleError(fault_summary(error)) from error
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import TypedDict, cast
 
 from pipelines.profiles.base import Row, UnmetRequirement
-from schemas.profiles.common import Caption, CaptionSourceName
+from schemas.profiles.common import CaptionSourceName
 from schemas.sample import CaptionSource
 from schemas.unit import UnitCaption
 
@@ -35,18 +35,30 @@ def score_bp(cosine: float) -> int:
     return max(-BASIS_POINTS, min(BASIS_POINTS, round(cosine * BASIS_POINTS)))
 
 
-def sample_caption(caption: UnitCaption) -> Caption:
+class CaptionFields(TypedDict):
+    """The fields of a `Caption`, which are checked with those of its sample."""
+
+    source: CaptionSourceName
+    text: str
+    model: str
+    version: str
+    language: str
+    score_bp: int
+    flags: str
+
+
+def sample_caption(caption: UnitCaption) -> CaptionFields:
     """Returns a caption as a sample has it."""
     model, _, version = caption["model"].partition("@")
-    return Caption(
-        source=cast("CaptionSourceName", caption["source"]),
-        text=caption["text"],
-        model=model,
-        version=version,
-        language=caption["language"],
-        score_bp=score_bp(caption["score"]),
-        flags="; ".join(caption["flags"]),
-    )
+    return {
+        "source": cast("CaptionSourceName", caption["source"]),
+        "text": caption["text"],
+        "model": model,
+        "version": version,
+        "language": caption["language"],
+        "score_bp": score_bp(caption["score"]),
+        "flags": "; ".join(caption["flags"]),
+    }
 
 
 def model_caption(row: Row) -> tuple[str, int]:
@@ -126,11 +138,15 @@ class RecommendedCaption(TypedDict):
 
 def recommended_caption(row: Row) -> RecommendedCaption:
     """Returns the fields of the recommended caption."""
-    chosen = sample_caption(recommended(row))
+    return caption_choice(recommended(row))
+
+
+def caption_choice(chosen: UnitCaption) -> RecommendedCaption:
+    """Returns the fields of a caption that is recommended."""
     return {
-        "caption_source": chosen.source,
-        "caption": chosen.text,
-        "clip_score_bp": chosen.score_bp,
+        "caption_source": cast("CaptionSourceName", chosen["source"]),
+        "caption": chosen["text"],
+        "clip_score_bp": score_bp(chosen["score"]),
     }
 
 

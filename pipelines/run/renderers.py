@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipelines.media.render_film import missing_encoder
 from schemas.deal import Deal
 from schemas.errors import InputError
 
@@ -15,6 +14,8 @@ def check_renderers(deal: Deal) -> None:
     """
     if not deal.renders_films or deal.render.films != "transcode":
         return
+    from pipelines.media.render_film import missing_encoder  # which imports PyAV
+
     missing = missing_encoder(deal.render.film_codec)
     if missing:
         raise InputError(

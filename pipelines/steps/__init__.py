@@ -13,3 +13,5 @@ leave_out("apache_beam.io.mongodbio", "bson", "pymongo")
 postpone("httplib2.auth")
 # Beam's own client for S3, which only reading the options of another engine may need.
 postpone("boto3")
+# Beam writes it for transforms of other languages.
+postpone("yaml")

@@ -17,6 +17,7 @@ from pipelines.accounts.deliveries import record_delivery
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log import AgencyLog, open_log
 from pipelines.ledger.signed_note import Signer
+from pipelines.process.no_garbage import collecting_seldom
 from pipelines.run.announce import announce
 from pipelines.run.corrected import after_removals
 from pipelines.run.costs import Stopwatch
@@ -122,7 +123,8 @@ def _frozen_gc() -> Iterator[None]:
         return
     gc.freeze()
     try:
-        yield
+        with collecting_seldom():
+            yield
     finally:
         gc.unfreeze()
 

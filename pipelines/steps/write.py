@@ -8,7 +8,7 @@ and 6, because a worker that outlived its run must not write into another run's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -49,6 +49,7 @@ from schemas.shard_table import PlannedColumns, SampleRow
 from schemas.unit import UnitRow
 
 _BATCH_SAMPLES = 16  # samples made, and reported as progress, together
+_CONVERTED_ROWS = 256  # out of Arrow at once: each time costs as much as several rows
 
 
 def write_shard(
@@ -150,10 +151,9 @@ def _write_samples(
 ) -> pa.Table:
     """Writes the rows' samples into a tar and returns the shard's table."""
     shard_rows: list[SampleRow] = []
-    for start in range(0, len(rows), _BATCH_SAMPLES):
+    for batch in _batches(rows):
         # Samples are made here because the tar's threads compute digests meanwhile, and several at
         # a time because every media file evicts everything else from the processor's caches.
-        batch = rows_of(rows.slice(start, _BATCH_SAMPLES), UnitRow)
         samples = [make_sample(row, job) for row in batch]
         pairs = list(zip(samples, batch, strict=True))
         shard_rows += [
@@ -172,6 +172,13 @@ def _write_samples(
             detail = f"sha256 {medium.sha256}, was {written['media_sha256']}"
             raise MediaChangedError(changed, detail)
     return shard_table(shard_rows, members, table_schema(job.deal.profile))
+
+
+def _batches(rows: pa.Table) -> Iterator[list[UnitRow]]:
+    for start in range(0, len(rows), _CONVERTED_ROWS):
+        converted = rows_of(rows.slice(start, _CONVERTED_ROWS), UnitRow)
+        for at in range(0, len(converted), _BATCH_SAMPLES):
+            yield converted[at : at + _BATCH_SAMPLES]
 
 
 def _add_sample(

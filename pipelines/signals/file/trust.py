@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cryptography import x509
-
 from schemas.errors import InputError, counted
 from schemas.signal import raw_sha256
 
@@ -97,6 +95,8 @@ def _certificates(path: Path) -> str:
             f"{path}: more than {_MAX_FILE_BYTES} bytes",
             "Give a file with only the roots.",
         )
+    from cryptography import x509  # takes long, and most runs have no trust list
+
     blocks = _CERTIFICATE.findall(data)
     # The native library skips what it cannot parse or fails on every file, so check it here once.
     if not blocks or data.count(b"-----BEGIN ") != len(blocks):
