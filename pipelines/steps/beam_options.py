@@ -7,6 +7,7 @@ Beam discards what it does not know, with a warning that nobody sees: a run with
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def read_beam_options(given: Sequence[str]) -> dict[str, object]:
     Raises:
         InputError: If a value is not valid, or an option does not begin with two dashes.
     """
-    return _read(given)[0]
+    return dict(_read(given)[0])
 
 
 def check_read_here(given: Sequence[str]) -> None:
@@ -71,6 +72,17 @@ def _read(given: Sequence[str]) -> tuple[dict[str, object], list[str]]:
                 f"--beam={option}",
                 f"Write --beam=--{option.lstrip('-')}.",
             )
+    return _parse(tuple(given), len(PipelineOptions.__subclasses__()))
+
+
+@functools.lru_cache(maxsize=8)
+def _parse(given: tuple[str, ...], _kinds: int) -> tuple[dict[str, object], list[str]]:
+    """Reads the options once: Beam makes a parser of all its options each time.
+
+    Args:
+        given: The options.
+        _kinds: How many parts of Beam have options now, since an import may add some.
+    """
     options = _Noted([*given])
     said = io.StringIO()
     try:

@@ -13,7 +13,7 @@ from typing import cast
 
 import apache_beam as beam
 import grpc
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run.job import Job
@@ -106,7 +106,7 @@ def run_graph(job: Job, build: Graph) -> dict[str, int] | None:
 
 def engine_name(beam_options: Sequence[str]) -> str:
     """Returns the name of the runner that Beam's options ask for."""
-    asked = PipelineOptions([*beam_options]).get_all_options()["runner"]
+    asked = cast("str | None", read_beam_options(beam_options)["runner"])
     return _full_name(asked).rpartition(".")[2] or EMBEDDED_RUNNER
 
 

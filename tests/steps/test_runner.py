@@ -13,7 +13,7 @@ from typing import cast
 
 import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import StandardOptions, TypeOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TypeOptions
 
 from pipelines.cli import main
 from pipelines.report.funnel import work_lines
@@ -48,6 +48,29 @@ def test_runner_that_fetches_a_binary_is_refused(runner: str) -> None:
 def test_multi_threading_mode_is_refused() -> None:
     with pytest.raises(InputError, match="multi_threading"):
         check_engine(["--direct_running_mode=multi_threading"])
+
+
+def test_options_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are then refused, and again when a part of Beam that has some is imported."""
+    read: list[int] = []
+    real = PipelineOptions.get_all_options
+
+    def counted(options: PipelineOptions, display_warnings: bool = False) -> dict[str, object]:
+        read.append(1)
+        return real(options, display_warnings=display_warnings)
+
+    monkeypatch.setattr(PipelineOptions, "get_all_options", counted)
+    options = ["--job_name=read-once"]
+    check_engine(options)
+    assert engine_name(options) == "FnApiRunner"
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"no such option.*--read=once"):
+            check_engine(["--read=once"])
+    assert len(read) == 2
+    kinds = [*PipelineOptions.__subclasses__(), TypeOptions]
+    monkeypatch.setattr(PipelineOptions, "__subclasses__", lambda: kinds, raising=False)
+    check_engine(options)
+    assert len(read) == 3
 
 
 def test_unknown_runner_is_refused() -> None:
