@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ def check_key(key: str) -> str:
     Raises:
         ValueError: If it is absolute or has an empty or dotted segment or a control character.
     """
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
+    if _CONTROL.search(key):
         raise ValueError(f"a key must not contain control characters: {key!r}")
     if "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
         raise ValueError(f"a key must be a relative path without empty or dotted parts: {key!r}")
