@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from pipelines.catalogue.read import open_catalogue, read_batches, read_table
 from schemas.catalogue import EXACT, GIVEN_PRECISION, NO_ZONE, TABLES
@@ -118,9 +120,22 @@ def assert_same(folder: Path, precision: int = EXACT) -> None:
         assert in_order(read_table, name) == in_order(table, name), name
 
 
+def cut(names: Iterable[str], into_rows: str) -> list[ParameterSet]:
+    """Each form as one file, as four, and as a file of each row; most of the last are slow."""
+    return [
+        pytest.param(
+            name,
+            files,
+            id=f"{name}-{files}",
+            marks=[pytest.mark.slow] if files == 40 and name != into_rows else [],
+        )
+        for name in sorted(names)
+        for files in (1, 4, 40)
+    ]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("files", [1, 40])
-@pytest.mark.parametrize("name", sorted(DIALECTS))
+@pytest.mark.parametrize(("name", "files"), cut(DIALECTS, "utf-16 with tabs"))
 def test_csv_dialects(name: str, files: int, tmp_path: Path) -> None:
     options, mapping = DIALECTS[name]
     write_csv(tmp_path, FACTS, options, mapping, files)
@@ -128,8 +143,7 @@ def test_csv_dialects(name: str, files: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("files", [1, 40])
-@pytest.mark.parametrize("name", sorted(FLAVOURS))
+@pytest.mark.parametrize(("name", "files"), cut(FLAVOURS, "dictionaries"))
 def test_parquet_flavours(name: str, files: int, tmp_path: Path) -> None:
     write_parquet(tmp_path, FACTS, name, files)
     assert_same(tmp_path)
