@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from pipelines.process.no_garbage import collecting_no_garbage
 from pipelines.process.priority import keep_ordinary_priority
 from pipelines.vision.models import ModelRef, parse_model
 from tests.end_to_end.command import Demo, make_demo
@@ -36,16 +36,28 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the folder in which all processes of the session remember the model's answers."""
+    """Makes the folder in which all processes of the session remember the model's answers.
+
+    It is one of the session's temporary folders: if the session is killed, a later one removes it.
+    """
     if not hasattr(config, "workerinput"):
-        os.environ[REMEMBERED_VARIABLE] = tempfile.mkdtemp(prefix="fairshard-remembered-")
+        factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+        os.environ[REMEMBERED_VARIABLE] = str(factory.mktemp("remembered"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Removes that folder."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(REMEMBERED_VARIABLE), ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collects tests without looking for garbage, of which imports leave none."""
+    with collecting_no_garbage():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
