@@ -34,7 +34,7 @@ _SAMPLING_PERIOD_MS = 2
 
 _find_specs = userstate.get_dofn_specs
 _Specs = tuple[set[userstate.StateSpec], set[userstate.TimerSpec]]
-_specs_by_class: dict[type, _Specs] = {}
+_specs_by_class: dict[type, _Specs | None] = {}
 
 _View = TypeVar("_View", bound=PipelineOptions)
 
@@ -109,11 +109,13 @@ def look_for_state_once() -> None:
 
 def _remembered_specs(step: DoFn) -> _Specs:
     kind = type(step)
-    if any(name.startswith("_inspect_") for name in dir(kind)):
-        return _find_specs(step)  # it wraps a function, which tells
     if kind not in _specs_by_class:
-        _specs_by_class[kind] = _find_specs(step)
-    states, timers = _specs_by_class[kind]
+        wraps = any(name.startswith("_inspect_") for name in dir(kind))
+        _specs_by_class[kind] = None if wraps else _find_specs(step)
+    known = _specs_by_class[kind]
+    if known is None:
+        return _find_specs(step)  # it wraps a function, which tells
+    states, timers = known
     return {*states}, {*timers}
 
 
