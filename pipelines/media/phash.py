@@ -132,6 +132,28 @@ def hash_of_cells(cells: NDArray[np.int64]) -> bytes:
     return np.packbits(bits).tobytes()
 
 
+def turned_hashes(
+    hashes: NDArray[np.uint8], is_swapped: bool, flips_columns: bool, flips_rows: bool
+) -> NDArray[np.uint8]:
+    """Returns the hashes of pictures that are turned or mirrored, but for a few bits.
+
+    If a picture is mirrored, every second frequency changes its sign, and so does their median,
+    which is near zero.
+
+    Args:
+        hashes: [pictures, 32] bytes, as `hash_of_cells` returns them.
+        is_swapped: Whether rows become columns, before anything is mirrored.
+        flips_columns: Whether left becomes right.
+        flips_rows: Whether top becomes bottom.
+    """
+    bits = np.unpackbits(hashes).reshape(-1, _HASH_SIDE, _HASH_SIDE)
+    if is_swapped:
+        bits = bits.swapaxes(1, 2)
+    odd = np.arange(_HASH_SIDE, dtype=np.uint8) % 2
+    changes = (odd * flips_columns)[None, :] ^ (odd * flips_rows)[:, None]
+    return np.packbits((bits ^ changes).reshape(-1, _HASH_SIDE**2), axis=1)
+
+
 def colour_signature(image: Image.Image) -> str:
     """Returns the mean colours of a 4 x 4 grid as 96 hex digits."""
     grid = (_COLOUR_SIDE, _COLOUR_SIDE)

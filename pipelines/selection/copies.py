@@ -5,7 +5,8 @@
    none that is lasting.
 2. Candidates of different contributors with the same bytes are contested: all are refused, but
    those of the owner that a ruling names. From three contributors on, the file is a placeholder.
-3. If looks are compared, a candidate that looks like one of these files is refused as well.
+3. If looks are compared, a candidate that looks like one of these files is refused as well
+   (`pipelines.selection.refused_likeness`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.run.decisions import Decision, refused_asset
-from pipelines.selection.dedupe import COLOUR_BYTES, PHASH_BYTES, bytes_of, possible_twins
-from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
+from pipelines.selection.dedupe import possible_twins
+from pipelines.selection.perceptual_index import Indices
+from pipelines.selection.refused_likeness import find_alike
 from pipelines.storage.columns import Column, one_array, values_of
 from schemas.deal_terms import Ruling
 from schemas.reasons import Reason
@@ -75,7 +76,7 @@ def find_copies(
     if compares_looks:  # 3
         binding = np.array(sorted({*copied, *unsettled}), np.intp)
         still_binding = refused.filter(pa.array(~np.isin(np.arange(len(refused)), list(lifted))))
-        alike = _alike(candidates, found.remaining, still_binding, binding)
+        alike = find_alike(candidates, found.remaining, still_binding, binding)
         _refuse(found, candidates, alike, Reason.DUPLICATE_LIKE_REFUSED)
     return found
 
@@ -233,75 +234,6 @@ def _refuse_contested(found: Copies, candidates: pa.Table, contested: dict[int, 
         details[reason][at] = f"{len(offers)} contributors offer {digest}: also {others[0]}"
     for reason, texts in details.items():
         _refuse(found, candidates, texts, reason)
-
-
-def _alike(
-    candidates: pa.Table, remaining: Indices, refused: pa.Table, binding: Indices
-) -> dict[int, str]:
-    """Returns the candidates that look like a refused or contested file, with the details.
-
-    A film whose middle frame is blank is not like every other such film: it is compared by the look
-    of another frame, but with files of which only the middle frame's look is known.
-    """
-    elsewhere = candidates["shows_elsewhere"].to_numpy()[remaining]
-    ordinary, films = remaining[~elsewhere], remaining[elsewhere]
-    with_hash = refused.filter(pc.not_equal(refused["phash"], pa.scalar("")))
-    has_look = pc.not_equal(with_hash["look"], pa.scalar(""))
-    whole, half = with_hash.filter(has_look), with_hash.filter(pc.invert(has_look))
-    by_hash = {
-        **_like(candidates, ordinary, with_hash, binding, ("phash", "colour")),
-        **_like(candidates, films, half, binding[:0], ("phash", "colour")),
-    }
-    by_look = _like(candidates, films, whole, binding, ("look_hash", "look_colour"))
-    return {**by_look, **by_hash}
-
-
-def _like(
-    candidates: pa.Table,
-    queried: Indices,
-    refused: pa.Table,
-    binding: Indices,
-    columns: tuple[str, str],
-) -> dict[int, str]:
-    """Returns the queried candidates that are near a refused row or a binding candidate.
-
-    Args:
-        candidates: All candidates.
-        queried: Indices of the candidates to compare.
-        refused: Refused files of which these looks are known.
-        binding: Indices of candidates that are refused.
-        columns: The candidates' columns of hash and colours.
-    """
-    if columns[0] == "phash":
-        parts = [
-            _from_hex(refused["phash"], PHASH_BYTES),
-            _from_hex(refused["colour"], COLOUR_BYTES),
-        ]
-    else:
-        looks = _from_hex(refused["look"], PHASH_BYTES + COLOUR_BYTES)
-        parts = [np.ascontiguousarray(looks[:, :PHASH_BYTES]), looks[:, PHASH_BYTES:]]
-    hashes, colours = [parts[0].view(np.uint64)], [parts[1]]
-    all_hashes = bytes_of(candidates[columns[0]], np.uint64)
-    all_colours = bytes_of(candidates[columns[1]], np.uint8)
-    for chosen in (binding, queried):
-        hashes.append(all_hashes[chosen])
-        colours.append(all_colours[chosen])
-    names = values_of(refused["asset_id"], str)
-    names += values_of(candidates["asset_id"].take(binding), str)
-    if not names or not len(queried):
-        return {}
-    index = PerceptualIndex(np.concatenate(hashes), np.concatenate(colours))
-    originals = index.nearest_before(len(names))
-    return {
-        int(at): f"looks like {names[original]}, which is refused"
-        for at, original in zip(queried.tolist(), originals.tolist(), strict=True)
-        if original != NO_MATCH
-    }
-
-
-def _from_hex(column: pa.ChunkedArray[pa.StringScalar], width: int) -> npt.NDArray[np.uint8]:
-    data = bytes.fromhex("".join(values_of(column, str)))
-    return np.frombuffer(data, np.uint8).reshape(-1, width)
 
 
 def _refuse(found: Copies, candidates: pa.Table, details: dict[int, str], reason: Reason) -> None:

@@ -40,7 +40,7 @@ def _(case: Case) -> None:
     _copy_of_a_no(case, picture(2, quality=55))
 
 
-@variant("a copy mirrored", LIMIT)
+@variant("a copy mirrored", READS)
 def _(case: Case) -> None:
     from PIL import ImageOps
 
@@ -56,7 +56,7 @@ def _(case: Case) -> None:
     _copy_of_a_no(case, sink.getvalue(), "media/2.webp")
 
 
-@variant("a copy in grey", LIMIT)
+@variant("a copy in grey", READS)
 def _(case: Case) -> None:
     sink = io.BytesIO()
     render(draw_scene_spec(2), 240, 160).convert("L").save(sink, "JPEG", quality=90)
