@@ -10,6 +10,7 @@ from pipelines.catalogue.describe import fill_sections, generated_sections
 from pipelines.catalogue.mapping import parse_mapping
 from schemas.catalogue import TABLES
 from schemas.errors import InputError
+from tests.cases.values_common import release
 from tests.catalogue.catalogue_cases import asset, read_all
 from tests.catalogue.forms import append_rows
 
@@ -50,6 +51,9 @@ def test_the_examples_of_the_page_are_read(tmp_path: Path) -> None:
     book = Workbook()
     append_rows(book, "Pictures", pictures, list(pictures[0]))
     append_rows(book, "Opt-outs 2026", [consent], list(consent))
+    for sheet in ("Models", "Properties"):
+        signed = release(f"R-{sheet}")
+        append_rows(book, sheet, [signed], list(signed))
     append_rows(book, "Notes", [{"a": "b"}], ["a"])
     book.save(tmp_path / "export.xlsx")
     (tmp_path / "contributors.csv").write_text("contributor_id\nc-1\n")
