@@ -27,6 +27,7 @@ _COLUMN_NOTES = {
     "sha256": "64 hexadecimal digits",
     "width": "pixels",
     "height": "pixels",
+    "duration_ms": "milliseconds",
     "weight": "for the allocations `weighted` and `two_factor`; absent = 1",
     "credit": "the author's name as the licence lets it be shown; needed where `licence_code` asks "
     "for attribution ([delivery.md](delivery.md#attribution))",

@@ -31,14 +31,14 @@ from schemas.errors import InputError, RunError
 
 EXAMPLES = """\
 examples:
-  fairshard check-proof a-17.proof.json --key agency.vkey
-  fairshard check-proof a-17.proof.json --key agency.vkey \\
+  fairshard check-proof a-17.proof.json --vkey agency.vkey
+  fairshard check-proof a-17.proof.json --vkey agency.vkey \\
       --delivery acme-2026-01/v0001/delivery
   two of three witnesses must have cosigned the log:
-    fairshard check-proof a-17.proof.json --key agency.vkey \\
+    fairshard check-proof a-17.proof.json --vkey agency.vkey \\
         --witness witnesses.txt --quorum 2
   an authority must have timestamped it:
-    fairshard check-proof a-17.proof.json --key agency.vkey --anchor 9.tsr \\
+    fairshard check-proof a-17.proof.json --vkey agency.vkey --anchor 9.tsr \\
         --ca tsa-ca.pem
 """
 
@@ -47,7 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the proof")
     parser.add_argument(
-        "--key",
+        *("--vkey", "--key"),
+        dest="vkey",
         action="append",
         required=True,
         metavar="VKEY|FILE",
@@ -73,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, _ = consoles(options)
-    trusted = read_pinned_keys(options.key) or ()
+    trusted = read_pinned_keys(options.vkey) or ()
     if (options.anchor is None) != (options.ca is None):
         raise InputError(
             "--anchor and --ca must be given together",

@@ -30,13 +30,13 @@ from schemas.errors import InputError, counted
 EXAMPLES = """\
 examples:
   the latest version of a deal; the same again later, for what changed:
-    fairshard pull s3://agency/out/acme-2026-01 acme/ --key agency.vkey
+    fairshard pull s3://agency/out/acme-2026-01 acme/ --vkey agency.vkey
   one version from a web server, pictures alone:
     fairshard pull https://data.example.com/acme-2026-01/v0001/delivery acme/ \\
-        --key agency.vkey --families image
+        --vkey agency.vkey --families image
   addresses that a command signs, one call for each file:
     fairshard pull https://data.example.com/acme-2026-01 acme/ \\
-        --key agency.vkey --sign-command 'portal sign --deal acme-2026-01'
+        --vkey agency.vkey --sign-command 'portal sign --deal acme-2026-01'
 """
 
 _MIB = 1 << 20
@@ -53,7 +53,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "folder", type=Path, metavar="DIR", help="where to; the delivery is DIR/delivery"
     )
     parser.add_argument(
-        "--key",
+        *("--vkey", "--key"),
+        dest="vkey",
         action="append",
         default=[],
         metavar="KEY|FILE",
@@ -137,7 +138,7 @@ def _add_transfer_options(group: OptionsParent) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     results, progress = consoles(options)
-    pinned = read_pinned_keys(options.key)
+    pinned = read_pinned_keys(options.vkey)
     granted = _granted(options, pinned)
     origin = open_origin(options.uri, float(options.stall), options.sign_command, granted)
     request = PullRequest(

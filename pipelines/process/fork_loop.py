@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import recv_handle
 
 from pipelines.process.identity import end_with, this_process
+from pipelines.process.no_garbage import collect_seldom
 from schemas.errors import FairshardError
 
 
@@ -170,6 +171,7 @@ class _Loop:
         os.environ.clear()
         os.environ.update(request.environment)
         end_with(self._me.pid, self._me.started_ticks)
+        collect_seldom()
         return True
 
     def _report_ends(self) -> None:

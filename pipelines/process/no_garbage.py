@@ -21,6 +21,11 @@ def collecting_no_garbage() -> Iterator[None]:
             gc.enable()
 
 
+def collect_seldom() -> None:
+    """Has this process look for garbage as in the block of `collecting_seldom`."""
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+
+
 @contextmanager
 def collecting_seldom() -> Iterator[None]:
     """Has the block look for garbage after more new objects than by default.
@@ -28,7 +33,7 @@ def collecting_seldom() -> Iterator[None]:
     Rows are thousands of objects that live until their unit or shard is done, and are no garbage.
     """
     usual = gc.get_threshold()
-    gc.set_threshold(_NEW_OBJECTS, *usual[1:])
+    collect_seldom()
     try:
         yield
     finally:

@@ -149,7 +149,7 @@ def _require_trust(head: Head, state: PullState, request: PullRequest) -> None:
     raise InputError(
         "It is not known whether this delivery is from the agency",
         f"signed by {head.signer.name}, fingerprint {head.signer.fingerprint}",
-        "Give the agency's key with --key, from the agency itself; or accept this key once with "
+        "Give the agency's key with --vkey, from the agency itself; or accept this key once with "
         "--allow-unpinned.",
     )
 

@@ -51,7 +51,7 @@ def damaged(store: Store, key: str, error: Exception) -> RunError:
         "A file of the run cannot be read",
         f"{store.uri}/{key} ({type(error.__cause__ or error).__name__})",
         "It is damaged, or of another release. Run the release that began the run with the "
-        "same command, or remove the run: fairshard clean.",
+        "same command, or remove the run: fairshard clean --older-than 0s.",
     )
 
 

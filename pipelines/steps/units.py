@@ -62,7 +62,7 @@ def read_file(store: Store, job: Job, key: str) -> bytes:
         raise RunError(
             "A file of the run is gone",
             f"{store.uri}/{key}",
-            "Remove what is left of the run with fairshard clean, and run again.",
+            "Remove the run with fairshard clean --older-than 0s, and run again.",
         ) from error
 
 

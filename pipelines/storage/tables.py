@@ -20,7 +20,7 @@ from schemas.errors import RunError
 
 _REMEDY = (
     "It is damaged. Restore it from a copy or, if it is of a run that has not ended, remove the "
-    "run with fairshard clean and run again."
+    "run with fairshard clean --older-than 0s and run again."
 )
 _LINE_BYTES = 1 << 16  # many times what a unit's counts need
 # Fixed settings for Parquet, so that the same rows give the same bytes.

@@ -301,7 +301,7 @@ def test_prove_and_check_proof(tmp_path: Path) -> None:
     made = in_process("prove", "--out", out, "--key", key, "--asset", "a-7", "--to", file)
     assert made.code == 0, made.err
     assert made.out.startswith("Asset a-7 is in none of the deliveries up to 2026-06-30")
-    checked = in_process("check-proof", file, "--key", vkey)
+    checked = in_process("check-proof", file, "--vkey", vkey)
     assert checked.code == 0, checked.err
     first, second, third = checked.out.splitlines()
     assert first == made.out.splitlines()[0]

@@ -82,6 +82,11 @@ def test_forks_have_what_was_made_before_and_an_environment_of_their_own(
     assert [fork.wait() for fork in forks] == [0, 0]
 
 
+def test_forks_seldom_look_for_garbage(server: ForkServer) -> None:
+    fork = server.fork({"PROGRAM": "import gc; print(gc.get_threshold()[0] > 10_000)"})
+    assert (fork.stdout.read(), fork.wait()) == (b"True\n", 0)
+
+
 def test_ends_of_forks_are_told(server: ForkServer) -> None:
     exits = server.fork({"PROGRAM": "sys.exit(5)"})
     fails = server.fork({"PROGRAM": "raise ValueError('seen')"})

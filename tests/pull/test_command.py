@@ -38,7 +38,7 @@ def in_process(*words: object) -> CommandResult:
 
 
 def test_pull_says_what_it_did(deal: Path, tmp_path: Path) -> None:
-    done = fairshard("pull", deal, tmp_path / "copy", "--key", SIGNER.vkey)
+    done = fairshard("pull", deal, tmp_path / "copy", "--vkey", SIGNER.vkey)
     assert done.code == 0 and "Pull (MiB)" in done.err and "4/4" in done.err
     assert "new or changed: 2, removed: 0, received: 3.1 MB" in done.out
     assert "a pinned key, an-agency+" in done.out and "number 1, until 2999-01-01" in done.out
@@ -54,7 +54,7 @@ def test_pull_says_what_it_did(deal: Path, tmp_path: Path) -> None:
 
 def test_pull_says_what_is_wrong(deal: Path, tmp_path: Path) -> None:
     done = in_process("pull", deal, tmp_path / "copy", "--quiet")
-    assert done.code == 2 and "Give the agency's key with --key" in done.err
+    assert done.code == 2 and "Give the agency's key with --vkey" in done.err
     done = in_process("pull", tmp_path, tmp_path / "copy", "--quiet", "--key", SIGNER.vkey)
     assert done.code == 2 and "There is no delivery here" in done.err
     (deal / "v0001" / "delivery" / "README.md").write_bytes(b"read it\n")
