@@ -147,7 +147,7 @@ def test_a_process_reads_no_file_of_a_bucket_that_it_wrote_or_read_in_this_round
 def test_a_unit_whose_table_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     with pytest.raises(
-        RunError, match=r"is gone: .*units/00003\.parquet.*fairshard clean --older-than 0s"
+        RunError, match=r"is gone: .*00003\.parquet.*fairshard clean --older-than 0s"
     ):
         read_unit(store, JOB, 3, ["asset_id"])
     store.write_bytes(unit_key(JOB, 3), parquet_bytes(unit_rows(["jpg"]))[:-9])
