@@ -100,7 +100,7 @@ def test_all_reasons_have_their_evidence() -> None:
         "asset.duplicate_id": ("asset_id=a-1",),
         "asset.withdrawn": ("status=withdrawn",),
         "class.editorial": ("licence_class=editorial",),
-        "grant.denied": ("grant_train_gen=deny; grant_inference=None",),
+        "grant.denied": ("grant_train_gen=deny; grant_inference=not stated",),
     }
     assert trace.rule_checks[0].said == "2 rows have this asset_id"
 
@@ -209,7 +209,7 @@ def test_reasons_are_per_contributor_and_purpose() -> None:
         (
             {"subject_signed": False},
             "release.unsigned",
-            "signed_at=2025-05-01, subject_signed=False, photographer_signed=True",
+            "signed_at=2025-05-01, subject_signed=no, photographer_signed=yes",
         ),
         ({"ml_use": "unknown"}, "release.purpose_not_covered", "ml_use=unknown"),
         (

@@ -76,10 +76,10 @@ def test_asset_rule_is_one_record(copied: Path) -> None:
     add_record(copied / RULES / "selection.py", ASSET_RULE)
     answer = what_it_says(copied)
     assert answer["codes"] == ["language.not_english"]
-    assert answer["detail"] == "language=None"
-    assert answer["seen"] == {"language.not_english": ["language=None"]}
+    assert answer["detail"] == "language=not stated"
+    assert answer["seen"] == {"language.not_english": ["language=not stated"]}
     assert answer["rules"] == {"language": ["language.not_english"]}
-    assert answer["said"]["language"] == "None"
+    assert answer["said"]["language"] == "not stated"
     assert answer["docs"] == [
         "| `language.not_english` | screen | refused | The asset is not described in English. "
         "| `assets.language` |  | Describe it in English. |"
@@ -101,7 +101,7 @@ def test_release_rule_is_one_record(copied: Path) -> None:
     # The asset's only release is now invalid; the missing release is listed before its cause.
     assert answer["codes"] == ["release.model_missing", "release.endless"]
     assert answer["detail"] == "people_count=1; release_ids=[r-1]"
-    assert answer["seen"]["release.endless"] == ["release_ids=[r-1]", "r-1: valid_until=None"]
+    assert answer["seen"]["release.endless"] == ["release_ids=[r-1]", "r-1: valid_until=not stated"]
     assert answer["rules"] == {"releases": ["release.model_missing", "release.endless"]}
     assert [node["code"] for node in answer["odrl"]] == answer["codes"]
     assert len(answer["docs"]) == 2

@@ -32,8 +32,8 @@ def detail(row: Row, **joined: Any) -> str:
         ({"status": "withdrawn"}, "status=withdrawn"),
         ({"licence_model": "x"}, "licence_model=x; licence_class=creative"),
         ({"territories_in": ["UK", "US", "NO"]}, "territories_in=[UK, US, NO]"),
-        ({"grant_train_gen": "deny"}, "grant_train_gen=deny; grant_inference=None"),
-        ({"people_count": None}, "people_count=None"),
+        ({"grant_train_gen": "deny"}, "grant_train_gen=deny; grant_inference=not stated"),
+        ({"people_count": None}, "people_count=not stated"),
         ({"contributors": split_shares(("c-1", 9))}, "contributors=[c-1:9]"),
         ({"release_ids": ["r-9"]}, "release_ids=[r-9]"),
         ({"status": "a\nb\u2028c\x1b[0m"}, r"status=a\nb\u2028c\x1b[0m"),
@@ -45,7 +45,7 @@ def test_detail_has_the_value_seen(changes: dict[str, Any], expected: str) -> No
 
 def test_value_is_listed_once_for_several_reasons() -> None:
     line = detail(asset(people_count=2, minors=None))
-    assert line.count("people_count=2") == line.count("release_ids=None") == 1
+    assert line.count("people_count=2") == line.count("release_ids=not stated") == 1
 
 
 def test_consent_details_name_contributor_and_purpose() -> None:
@@ -75,7 +75,7 @@ def test_names_cannot_break_the_line() -> None:
     line = detail(row)
     assert line.isprintable()
     assert r"of c\n; consent x of c-2: deny: none" in line
-    assert "of None: none" in line
+    assert "of not stated: none" in line
 
 
 def test_release_details() -> None:
