@@ -104,6 +104,8 @@ class PerceptualIndex:
     ) -> Iterator[tuple[Indices, Indices, npt.NDArray[np.int16]]]:
         """Yields late looks, the early looks near them, and how many bits of each pair differ."""
         early = self._within(late, early)
+        if not len(early):
+            return
         step = max(1, _MAX_PAIRS // max(1, len(early)))
         for start in range(0, len(late), step):
             batch = late[start : start + step]

@@ -210,3 +210,12 @@ def test_order_does_not_matter() -> None:
             [Picture(copies[at], noise(dice)) for at in order], [Picture(r, r) for r in refused]
         )
         assert [named(found[at]) for at in range(3)] == [f"z{at}" for at in order]
+
+
+@pytest.mark.parametrize("candidates", [1, 3, 70, 200])
+@pytest.mark.parametrize("refused", [1, 65, 130])
+def test_nothing_is_alike_where_all_colours_are_far(candidates: int, refused: int) -> None:
+    dice = random.Random(candidates * refused)
+    dark = [dice.randbytes(PHASH_BYTES) + bytes(COLOUR_BYTES) for _ in range(refused)]
+    light = [dice.randbytes(PHASH_BYTES) + b"\xff" * COLOUR_BYTES for _ in range(candidates)]
+    assert found_for([Picture(a, a) for a in light], [Picture(b, b) for b in dark]) == {}
