@@ -71,7 +71,7 @@ class _Looks:
 
     def without_colours(self) -> _Looks:
         """Returns the same with the brightness in place of the colours."""
-        brightness = brightness_of(self.colours.reshape(-1, COLOUR_BYTES // 3, 3).astype(np.int64))
+        brightness = brightness_of(self.colours.reshape(-1, COLOUR_BYTES // 3, 3))
         return _Looks(self.hashes, brightness.astype(np.uint8))
 
     def is_grey(self) -> _Mask:
@@ -93,6 +93,19 @@ class _Looks:
             colours.append(turned.reshape(self.colours.shape))
             hashes.append(turned_hashes(bits, is_swapped, flips_columns, flips_rows))
         return _Looks(np.concatenate(hashes).view(np.uint64), np.concatenate(colours))
+
+
+@dataclass(frozen=True)
+class _Early:
+    """Refused pictures.
+
+    Attributes:
+        names: The ids of their assets.
+        looks: Their looks.
+    """
+
+    names: list[str]
+    looks: _Looks
 
 
 @dataclass
@@ -143,83 +156,81 @@ def find_alike(
         binding: Indices of candidates that are refused.
     """
     with_hash = refused.filter(pc.not_equal(refused["phash"], pa.scalar("")))
-    has_look = pc.not_equal(with_hash["look"], pa.scalar(""))
-    whole, half = with_hash.filter(has_look), with_hash.filter(pc.invert(has_look))
-    found: dict[int, str] = {}
     if not len(with_hash) and not len(binding):
-        return found
+        return {}
+    has_look = pc.not_equal(with_hash["look"], pa.scalar(""))
+    with_look, without = with_hash.filter(has_look), with_hash.filter(pc.invert(has_look))
+    whole = _early(candidates, with_hash, binding, _PICTURE)
+    middle = _early(candidates, without, binding[:0], _PICTURE)
+    shown = _early(candidates, with_look, binding, _SHOWN)
+    unframed = _shows_all(shown.looks, _early(candidates, with_look, binding, _PICTURE).looks)
+    pictures, contents = (_candidates_looks(candidates, names) for names in (_PICTURE, _SHOWN))
     shows_elsewhere = candidates["shows_elsewhere"].to_numpy()
+    found: dict[int, str] = {}
     for start in range(0, len(remaining), _CHUNK):
         chunk = remaining[start : start + _CHUNK]
         elsewhere = shows_elsewhere[chunk]
         ordinary, films = chunk[~elsewhere], chunk[elsewhere]
-        found |= _like(candidates, films, half, binding[:0], _PICTURE)
-        found |= _like(candidates, films, whole, binding, _SHOWN)
-        found |= _like(candidates, ordinary, with_hash, binding, _PICTURE)
+        found |= _like(films, pictures[films], middle)
+        found |= _like(films, contents[films], shown)
+        found |= _like(ordinary, pictures[ordinary], whole)
         left = ordinary[[at not in found for at in ordinary.tolist()]]
-        found |= _like_without_frame(candidates, left, whole, binding)
+        has_no_frame = _shows_all(contents[left], pictures[left])
+        found |= _like_without_frame(left, contents[left], has_no_frame, shown, unframed)
     return found
 
 
-def _like(
-    candidates: pa.Table,
-    queried: Indices,
-    refused: pa.Table,
-    binding: Indices,
-    columns: tuple[str, str],
-) -> dict[int, str]:
+def _like(queried: Indices, late: _Looks, early: _Early) -> dict[int, str]:
     """Returns the queried candidates that are near in one of the first three ways.
 
     Args:
-        candidates: All candidates.
         queried: Indices of the candidates to compare.
-        refused: Refused files of which these looks are known.
-        binding: Indices of candidates that are refused.
-        columns: The candidates' columns of hash and colours.
+        late: Their looks.
+        early: Those to compare with.
     """
-    known = _candidates_looks(candidates, columns)
-    late, early = known[queried], _refused_looks(refused, columns).followed_by(known[binding])
-    found, rows = _none_found(len(queried)), np.arange(len(early))
+    found, rows = _none_found(len(queried)), np.arange(len(early.looks))
     every = np.ones(len(queried), np.bool_)
-    found.search(_AS_IT_IS, late, early, every, rows)
-    for start in range(0, len(early), _BLOCK):
+    found.search(_AS_IT_IS, late, early.looks, every, rows)
+    for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
-        found.search(_TURNED, late, early[block].turned(), every, np.tile(block, _TURNS))
-    grey, grey_rows = late.is_grey(), np.flatnonzero(early.is_grey())
-    late, early = late.without_colours(), early.without_colours()
-    found.search(_GREY, late, early, grey, rows)
-    found.search(_GREY, late, early[grey_rows], ~grey, grey_rows)
-    return _details(found, queried, _names(candidates, refused, binding))
+        found.search(_TURNED, late, early.looks[block].turned(), every, np.tile(block, _TURNS))
+    grey, grey_rows = late.is_grey(), np.flatnonzero(early.looks.is_grey())
+    late, without = late.without_colours(), early.looks.without_colours()
+    found.search(_GREY, late, without, grey, rows)
+    found.search(_GREY, late, without[grey_rows], ~grey, grey_rows)
+    return _details(found, queried, early.names)
 
 
 def _like_without_frame(
-    candidates: pa.Table, queried: Indices, refused: pa.Table, binding: Indices
+    queried: Indices, late: _Looks, has_no_frame: _Mask, early: _Early, unframed: _Mask
 ) -> dict[int, str]:
-    """Returns the queried candidates that show what a refused file shows; see `_like`.
+    """Returns the queried candidates that show what a refused file shows.
 
     Two pictures that both lie on a background, such as icons, would often be near by this look.
+
+    Args:
+        queried: Indices of the candidates to compare.
+        late: Looks of what they show.
+        has_no_frame: Which of them show nothing but the whole picture, [queried].
+        early: Those to compare with, by what they show.
+        unframed: Which of these show nothing but the whole picture, [early].
     """
-    known = _candidates_looks(candidates, _SHOWN)
-    late, early = known[queried], _refused_looks(refused, _SHOWN).followed_by(known[binding])
-    pictures = _candidates_looks(candidates, _PICTURE)
-    of_refused = _refused_looks(refused, _PICTURE).followed_by(pictures[binding])
-    is_whole = _is_near(late, pictures[queried])
-    whole_rows = np.flatnonzero(_is_near(early, of_refused))
-    found, rows = _none_found(len(queried)), np.arange(len(early))
-    found.search(_UNFRAMED, late, early, is_whole, rows)
-    found.search(_UNFRAMED, late, early[whole_rows], ~is_whole, whole_rows)
-    return _details(found, queried, _names(candidates, refused, binding))
+    found, rows = _none_found(len(queried)), np.arange(len(early.looks))
+    whole_rows = np.flatnonzero(unframed)
+    found.search(_UNFRAMED, late, early.looks, has_no_frame, rows)
+    found.search(_UNFRAMED, late, early.looks[whole_rows], ~has_no_frame, whole_rows)
+    return _details(found, queried, early.names)
 
 
 def _none_found(count: int) -> _Found:
     return _Found(np.full(count, NO_MATCH, np.intp), np.zeros(count, np.intp))
 
 
-def _is_near(shown: _Looks, whole: _Looks) -> _Mask:
+def _shows_all(shown: _Looks, whole: _Looks) -> _Mask:
     """Returns which pictures show nothing but the whole picture, as far as hashes tell."""
     bits = np.bitwise_count(shown.hashes ^ whole.hashes).sum(axis=1, dtype=np.int64)
-    near: _Mask = bits <= _WHOLE_BITS
-    return near
+    same: _Mask = bits <= _WHOLE_BITS
+    return same
 
 
 def _details(found: _Found, queried: Indices, names: list[str]) -> dict[int, str]:
@@ -230,9 +241,21 @@ def _details(found: _Found, queried: Indices, names: list[str]) -> dict[int, str
     }
 
 
-def _names(candidates: pa.Table, refused: pa.Table, binding: Indices) -> list[str]:
+def _early(
+    candidates: pa.Table, refused: pa.Table, binding: Indices, columns: tuple[str, str]
+) -> _Early:
+    """Returns refused files, and after them candidates that are refused.
+
+    Args:
+        candidates: All candidates.
+        refused: Refused files of which these looks are known.
+        binding: Indices of candidates that are refused.
+        columns: The candidates' columns of hash and colours.
+    """
     bound = candidates["asset_id"].take(pa.array(binding, pa.int64()))
-    return [*values_of(refused["asset_id"], str), *values_of(bound, str)]
+    names = [*values_of(refused["asset_id"], str), *values_of(bound, str)]
+    of_candidates = _candidates_looks(candidates, columns)[binding]
+    return _Early(names, _refused_looks(refused, columns).followed_by(of_candidates))
 
 
 def _candidates_looks(candidates: pa.Table, columns: tuple[str, str]) -> _Looks:
