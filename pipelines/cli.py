@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from pipelines.process.leave import leave
+from pipelines.process.no_garbage import collect_seldom
 from schemas.errors import FairshardError
 from schemas.faults import FaultsError
 
@@ -69,7 +70,6 @@ PACKAGE_MODULES = frozenset(
 # What a shell gives for a program that a closed pipe ended.
 _CLOSED_OUTPUT = 141
 _INTERRUPTED = 130
-_NEW_OBJECTS = 20_000  # after which garbage is looked for; by default 700
 _PATIENCE_S = 0.4  # after which a person is told that the command is being loaded
 
 
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """Runs the command of this process, and exits with its code."""
-    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+    collect_seldom()
     leave(main())
 
 
