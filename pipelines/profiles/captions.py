@@ -21,6 +21,7 @@ from typing import TypedDict, cast
 
 from pipelines.profiles.base import Row, UnmetRequirement
 from schemas.profiles.common import CaptionSourceName
+from schemas.profiles.index_columns import CaptionRow
 from schemas.sample import CaptionSource
 from schemas.unit import UnitCaption
 
@@ -35,23 +36,11 @@ def score_bp(cosine: float) -> int:
     return max(-BASIS_POINTS, min(BASIS_POINTS, round(cosine * BASIS_POINTS)))
 
 
-class CaptionFields(TypedDict):
-    """The fields of a `Caption`, which are checked with those of its sample."""
-
-    source: CaptionSourceName
-    text: str
-    model: str
-    version: str
-    language: str
-    score_bp: int
-    flags: str
-
-
-def sample_caption(caption: UnitCaption) -> CaptionFields:
+def sample_caption(caption: UnitCaption) -> CaptionRow:
     """Returns a caption as a sample has it."""
     model, _, version = caption["model"].partition("@")
     return {
-        "source": cast("CaptionSourceName", caption["source"]),
+        "source": caption["source"],
         "text": caption["text"],
         "model": model,
         "version": version,
