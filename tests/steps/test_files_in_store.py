@@ -106,9 +106,17 @@ def test_all_files_are_listed_and_no_others(kind: type[LocalStore], tmp_path: Pa
     assert {item.key.removeprefix("d/") for item in left} == {*FILES, "MANIFEST.json", "SHA256SUMS"}
 
 
-@pytest.mark.parametrize("kind", STORES)
-@pytest.mark.parametrize("path", FILES)
-@pytest.mark.parametrize("how", ["gone", "shorter", "flipped"])
+# A service whose tags say nothing cannot show that a shard's byte has flipped since the recheck.
+CHANGES = [
+    (kind, path, how)
+    for kind in STORES
+    for path in FILES
+    for how in ("gone", "shorter", "flipped")
+    if not (how == "flipped" and path.startswith("shards/") and kind is FarStoreOfOtherTags)
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "how"), CHANGES)
 def test_a_file_that_changed_after_it_was_checked_stops_the_run(
     kind: type[LocalStore], path: str, how: str, tmp_path: Path
 ) -> None:
@@ -120,8 +128,6 @@ def test_a_file_that_changed_after_it_was_checked_stops_the_run(
             store.write_bytes(f"d/{path}", changed)
 
     store = kind(str(tmp_path))
-    if how == "flipped" and path.startswith("shards/") and kind is FarStoreOfOtherTags:
-        pytest.skip("such a service does not tell")
     with pytest.raises(RunError, match="not what was written") as refused:
         list_after(store, change)
     assert refused.value.which.startswith(f"{path}: ")
