@@ -47,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the proof")
     parser.add_argument(
-        *("--vkey", "--key"),
-        dest="vkey",
+        "--vkey",
+        "--key",
         action="append",
         required=True,
         metavar="VKEY|FILE",

@@ -53,8 +53,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "folder", type=Path, metavar="DIR", help="where to; the delivery is DIR/delivery"
     )
     parser.add_argument(
-        *("--vkey", "--key"),
-        dest="vkey",
+        "--vkey",
+        "--key",
         action="append",
         default=[],
         metavar="KEY|FILE",

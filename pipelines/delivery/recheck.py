@@ -20,11 +20,10 @@ from pipelines.storage.store import Store
 from schemas.errors import RunError, counted
 from schemas.manifest import FileRecord
 
-_READ_THREADS = 4
-
-
 #: Markers of a delivery's files by their keys, as they were when the shards began to be checked.
 Markers = Mapping[str, str]
+
+_READ_THREADS = 4
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 MAX_CHARS = 300  # characters of a value that are worth showing
 MAX_ITEMS = 20  # of a list
-WORDS = {None: "not stated", True: "yes", False: "no"}
+WORD_OF = {None: "not stated", True: "yes", False: "no"}
 
 
 def one_line(value: object) -> str:
@@ -16,7 +16,7 @@ def one_line(value: object) -> str:
         return "[" + ", ".join([*map(one_line, value[:MAX_ITEMS]), *more]) + "]"
     if isinstance(value, dict):
         return ":".join(one_line(item) for item in value.values())
-    text = WORDS[value] if value is None or isinstance(value, bool) else str(value)
+    text = WORD_OF[value] if value is None or isinstance(value, bool) else str(value)
     text = text if text.isprintable() else text.encode("unicode_escape").decode()
     return text if len(text) <= MAX_CHARS else text[:MAX_CHARS] + "…"
 

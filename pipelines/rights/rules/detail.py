@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.rights.arrow import IntArray, column, list_column
 from pipelines.rights.consent_verdicts import ConsentVerdict, consent_verdicts
-from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, WORDS, one_line
+from pipelines.rights.formatting import MAX_CHARS, MAX_ITEMS, WORD_OF, one_line
 from pipelines.rights.index import RightsIndex
 from pipelines.rights.rules.rule import CONSENT_NOTES, REMOVAL_NOTES
 from pipelines.rights.rules.screen import ReasonMask, rules_of
@@ -86,12 +86,12 @@ def _as_text(values: Column) -> Column:
         fields = [_as_text(struct_field(values, i)) for i in range(kind.num_fields)]
         return join_text(*fields, ":")
     if pa.types.is_boolean(kind):
-        texts: Column = pc.if_else(values, WORDS[True], WORDS[False])
+        texts: Column = pc.if_else(values, WORD_OF[True], WORD_OF[False])
     elif pa.types.is_dictionary(kind):
         texts = values.cast(pa.string())
     else:
         texts = values if pa.types.is_string(kind) else values.cast(pa.string())
-    return _as_one_line(texts.fill_null(WORDS[None]))
+    return _as_one_line(texts.fill_null(WORD_OF[None]))
 
 
 def _as_one_line(texts: Column) -> Column:
@@ -116,7 +116,7 @@ def _lists_as_text(values: Column) -> Column:
         counts = pa.array(list_values.lengths).cast(pa.string())
         shortened = join_text(joined, ", … ", counts, " in all", "")
         joined = pc.if_else(pa.array(too_long), shortened, joined)
-    texts: Column = pc.if_else(pc.is_valid(values), join_text("[", joined, "]", ""), WORDS[None])
+    texts: Column = pc.if_else(pc.is_valid(values), join_text("[", joined, "]", ""), WORD_OF[None])
     return texts
 
 
