@@ -6,6 +6,7 @@ shows unchanged or removed must be in the file exactly once. A block of `sh` is 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -135,11 +136,13 @@ def run_all(page: str, program: Path, module: str = "") -> list[str]:
 
 
 def check_style(program: Path, paths: list[str]) -> None:
-    """What a page makes is linted, formatted, and keeps the levels."""
+    """What a page makes is linted, formatted and typed, and keeps the levels."""
     modules = [path for path in paths if path.endswith(".py")]
     for check in (["check"], ["format", "--check"]):
         done = python(program, ["-m", "ruff", *check, "--no-cache", *modules])
         assert done.returncode == 0, done.stdout
+    done = python(program, ["-m", "mypy", "--cache-dir", os.devnull, *modules])
+    assert done.returncode == 0, done.stdout
     lint = "from importlinter.cli import lint_imports_command as c; c()"
     done = python(program, ["-c", lint])
     assert done.returncode == 0, done.stdout

@@ -45,7 +45,9 @@ class Exercise:
             self._read_range,
             self._stat,
             self._list,
+            self._copy,
             self._delete,
+            self._delete_many,
         ]
         for _ in range(calls):
             action = self._chance.choice(actions)
@@ -130,7 +132,30 @@ class Exercise:
         folders = {key.partition("/")[0] for key in found if "/" in key}
         assert folders <= set(self._store.folders()) <= {"b", "ü"}
 
+    def _copy(self, key: str) -> None:
+        target = self._chance.choice([other for other in _KEYS if other != key])
+        contents, before = self._allowed[key] - {None}, set(self._allowed[target])
+        self._allowed[target] |= contents
+        try:
+            self._store.copy([(key, target)])
+        except FileNotFoundError:
+            assert None in self._allowed[key]
+            self._allowed[key] = {None}
+            self._allowed[target] = before
+        else:
+            assert contents
+            self._allowed[key] = set(contents)
+            self._allowed[target] = set(contents)
+
     def _delete(self, key: str) -> None:
         self._allowed[key].add(None)
         self._store.delete(key)
         self._allowed[key] = {None}
+
+    def _delete_many(self, key: str) -> None:
+        keys = [key, *(other for other in _KEYS if self._chance.random() < 0.3)]
+        for each in keys:
+            self._allowed[each].add(None)
+        self._store.delete_many(keys)
+        for each in keys:
+            self._allowed[each] = {None}
