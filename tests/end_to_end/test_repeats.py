@@ -64,7 +64,7 @@ def test_killed_run_is_resumed(demo: Demo, tmp_path: Path) -> None:
     ended = fairshard(*arguments)
     assert ended.code == 0, ended.err
     assert tree(own) == tree(demo.out / deal_id / "v0001")
-    assert folders(tmp_path / deal_id) == {"v0001"}
+    assert folders(tmp_path / deal_id) == {"latest.json", "v0001"}
     assert folders(tmp_path / "agency") == {"books", "features", "log", "runs"}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     (tmp_path / "agency" / "work").mkdir()
