@@ -20,9 +20,10 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from pipelines.signals.file.contact_texts import Contacts, contacts
+from pipelines.signals.file.contact_texts import PHONE_DIGITS, Contacts, contacts, narrow
 
 _NAMES_FILE = Path(__file__).parent / "first_names.txt"
+_BARE_NUMBER = re.compile(r"(?<![\d.,])\d{9,15}(?![\d.,]\d)")
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 # Words that link parts of one name.
 _PARTICLES = frozenset("van von de da del della der den di du la le bin ibn al el ben mac".split())
@@ -75,7 +76,7 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
     flags = []
     if any(not set(map(_without_accents, name)) <= own_words for name in names):
         flags.append(CaptionFlag.PERSON)
-    known = contacts(own)
+    known = _contacts(own)
     if found.emails - known.emails:
         flags.append(CaptionFlag.EMAIL)
     if found.phones - known.phones:
@@ -85,7 +86,20 @@ def caption_flags(text: str, own_texts: Iterable[str]) -> list[CaptionFlag]:
 
 @lru_cache(maxsize=4_096)  # models repeat themselves, above all captions of tags
 def _named_in(text: str) -> tuple[tuple[tuple[str, ...], ...], Contacts]:
-    return tuple(person_names(text)), contacts([text])
+    return tuple(person_names(text)), _contacts([text])
+
+
+def _contacts(texts: list[str]) -> Contacts:
+    """Returns what `contacts` finds, and numbers without any separator.
+
+    In a contributor's text those are as often the number of a picture, but no caption of a model
+    has one to give.
+    """
+    found = contacts(texts)
+    bare = {
+        number[-PHONE_DIGITS:] for text in texts for number in _BARE_NUMBER.findall(narrow(text))
+    }
+    return Contacts(found.emails, found.phones | bare)
 
 
 def person_names(text: str) -> Iterator[tuple[str, ...]]:

@@ -28,6 +28,12 @@ from tests.signals.flag_cases import cases_with_people, without_people
         ("Anna Berg, +47 22 33 44 55, anna@example.com", "person; email; phone"),
         ("call +49 170\u20111234567", "phone"),  # with a typographer's hyphen
         ("call 1-800-555-0199", "phone"),
+        ("call ＋４７ ２２ ３３ ４４ ５５ now", "phone"),
+        ("a sign: +٩٧١ ٤ ١٢٣ ٤٥٦٧", "phone"),
+        ("a van with 2125550147 on it", "phone"),
+        ("ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ on a door", "email"),
+        ("a meter that shows 12345678", ""),
+        ("a board with 3.1415926535", ""),
         ("a van with 8 (495) 123-45-67 on it", "phone"),
         ("Herr Qwaza vor dem Haus", "person"),
         ("la señora Qwaza en la calle", "person"),

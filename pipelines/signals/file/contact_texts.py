@@ -8,8 +8,10 @@ statement about rights and no by-line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +44,8 @@ _PHONE = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{1,2}[./\- ]\d{1,2}[./\- ](?:19|20)\d{2}\b")
-_MIN_DIGITS = 7
+#: Digits of a phone number by which it is known again, and the fewest that one has.
+PHONE_DIGITS = 7
 _MIN_NATIONAL_DIGITS = 9
 _BYLINE = re.compile(
     r"(?P<head>(?i:\b(?:photo(?:s|graph|graphs|graphed|graphy)?|pictures?|images?|shots?|videos?|"
@@ -56,21 +59,39 @@ _EMAIL_REMOVED, _PHONE_REMOVED = "[e-mail removed]", "[phone number removed]"
 _NAME_REMOVED = "[name removed]"
 # What a text with a finding holds at least; cheap enough for whole columns.
 _CANDIDATE = (
-    r"(?is)[@＠]|[\[({]\s?at\s?[\])}]|\d.*\d.*\d.*\d.*\d.*\d|\b(?:photo|pict|image|shot|video|film|"
+    r"(?is)[@！-～]|[\[({]\s?at\s?[\])}]|(?:\p{Nd}.*){6}|\b(?:photo|pict|image|shot|video|film|"
     r"foot|foto|bilder|aufn|taken|credit|courtesy|by-?line)"
 )
 _MAX_CHARS = 1 << 20
+_WIDE = 0xFEE0  # between a wide character and its ASCII form
 
 
 def personal_kinds(text: str) -> list[PersonalKind]:
     """Returns which kinds of personal data a text holds: contact, name, or none."""
-    shown = text[:_MAX_CHARS]
+    shown = narrow(text[:_MAX_CHARS])
     found = []
     if _EMAIL.search(shown) or any(_is_number(match) for match in _PHONE.finditer(shown)):
         found.append(PersonalKind.CONTACT)
     if any(_is_byline(match) for match in _BYLINE.finditer(shown)):
         found.append(PersonalKind.NAME)
     return found
+
+
+def narrow(text: str) -> str:
+    """Returns a text of the same length with ASCII for wide characters and for all digits.
+
+    East Asian texts have wide forms of ASCII, and many scripts have digits of their own.
+    """
+    return text if text.isascii() else "".join(map(_narrow_character, text))
+
+
+@lru_cache(maxsize=4_096)
+def _narrow_character(character: str) -> str:
+    if "！" <= character <= "～":
+        return chr(ord(character) - _WIDE)
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    return " " if character == "\u3000" else character
 
 
 @dataclass(frozen=True)
@@ -88,10 +109,10 @@ class Contacts:
 
 def contacts(texts: Iterable[str]) -> Contacts:
     """Returns the e-mail addresses and phone numbers that texts have."""
-    shown = [text[:_MAX_CHARS] for text in texts]
+    shown = [narrow(text[:_MAX_CHARS]) for text in texts]
     emails = {match[0].casefold() for text in shown for match in _EMAIL.finditer(text)}
     numbers = {
-        "".join(filter(str.isdecimal, match[0]))[-_MIN_DIGITS:]
+        "".join(filter(str.isdecimal, match[0]))[-PHONE_DIGITS:]
         for text in shown
         for match in _PHONE.finditer(text)
         if _is_number(match)
@@ -101,11 +122,25 @@ def contacts(texts: Iterable[str]) -> Contacts:
 
 def without_personal_data(text: str) -> str:
     """Returns a text with a note in the place of each e-mail address, phone number and by-line."""
-    text = _EMAIL.sub(_EMAIL_REMOVED, text)
-    text = _PHONE.sub(lambda match: _PHONE_REMOVED if _is_number(match) else match[0], text)
-    return _BYLINE.sub(
-        lambda match: f"{match['head']}{_NAME_REMOVED}" if _is_byline(match) else match[0], text
+    text = _replaced(_EMAIL, text, lambda _: _EMAIL_REMOVED)
+    text = _replaced(_PHONE, text, lambda match: _PHONE_REMOVED if _is_number(match) else None)
+    return _replaced(
+        _BYLINE,
+        text,
+        lambda match: f"{match['head']}{_NAME_REMOVED}" if _is_byline(match) else None,
     )
+
+
+def _replaced(
+    pattern: re.Pattern[str], text: str, note_for: Callable[[re.Match[str]], str | None]
+) -> str:
+    """Replaces what matches in the narrow form of a text; what has no note stays as it is."""
+    pieces, end = [], 0
+    for match in pattern.finditer(narrow(text)):
+        if (note := note_for(match)) is not None:
+            pieces += [text[end : match.start()], note]
+            end = match.end()
+    return "".join([*pieces, text[end:]])
 
 
 def _is_number(match: re.Match[str]) -> bool:
@@ -114,7 +149,7 @@ def _is_number(match: re.Match[str]) -> bool:
     is_national = match[0].lstrip("(").startswith("0") and not match[0].startswith("00")
     if is_national and (digits < _MIN_NATIONAL_DIGITS or _DATE.match(match[0])):
         return False
-    return digits >= _MIN_DIGITS or not match[0][:1].isdigit()
+    return digits >= PHONE_DIGITS or not match[0][:1].isdigit()
 
 
 def _is_byline(match: re.Match[str]) -> bool:

@@ -21,7 +21,7 @@ from pipelines.signals.file.unjudged import unjudged_content
 from schemas.signal import Reading, merge_readings
 
 # Part of the key of what is kept of a reading: whoever changes a reader changes this.
-READER_VERSION = "signals-v9"
+READER_VERSION = "signals-v10"
 
 # The same for what is left of a file whose metadata are removed (pipelines.signals.strip).
 STRIPPER_VERSION = "strip-v3"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.signals.file.contact_texts import (
     holds_personal_data,
+    narrow,
     personal_kinds,
     without_personal_data,
 )
@@ -42,6 +43,11 @@ FOUND = {
     "телефон 2345678": P,
     "phone number 555 0100": P,
     "030\u20111234\u20115678": P,
+    "電話：０３-１２３４-５６７８": f"電話：{P}",
+    "＋８１ ９０ １２３４ ５６７８": P,
+    "ｚｏｅ＠ｓｔｕｄｉｏ．ｅｘａｍｐｌｅ へ": f"{E} へ",
+    "هاتف +٩٧١ ٤ ١٢٣ ٤٥٦٧": f"هاتف {P}",
+    "फ़ोन +९१ ९८१२३ ४५६७८": f"फ़ोन {P}",
     "+49\u00a0170\u20101234567": P,
     "A cat. Photo by Zoe Quill.": f"A cat. Photo by {N}",
     "Foto: Jörg van Dyk": f"Foto: {N}",
@@ -86,6 +92,23 @@ def test_what_is_found_is_removed(text: str, cleaned: str) -> None:
 def test_other_texts_are_left_alone(text: str) -> None:
     assert personal_kinds(text) == []
     assert without_personal_data(text) == text
+
+
+@pytest.mark.parametrize("zero", "０٠۰०০๐𝟎")
+def test_digits_of_all_scripts_are_digits(zero: str) -> None:
+    digits = {ord("0") + value: chr(ord(zero) + value) for value in range(10)}
+    for text, cleaned in FOUND.items():
+        if P in cleaned:
+            test_what_is_found_is_removed(text.translate(digits), cleaned.translate(digits))
+    for text in NOT_FOUND:
+        assert personal_kinds(text.translate(digits)) == []
+
+
+@given(st.text())
+def test_a_narrow_text_has_the_same_length(text: str) -> None:
+    narrowed = narrow(text)
+    assert len(narrowed) == len(text)
+    assert narrow(narrowed) == narrowed
 
 
 @given(st.lists(st.sampled_from([*FOUND, *NOT_FOUND, "ü", "\x00", "1"]), max_size=4), st.text())
