@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -95,6 +98,34 @@ def test_a_buyer_pulls_on_the_day_of_the_grant_with_a_key_by_openssl(
     grant = ["--grant", str(tmp_path / "grant.json"), "--buyer-key", str(pem)]
     assert main([*pull, *grant]) == 0
     assert tree(tmp_path / "copy" / "delivery") == tree(out / "acme/v0001/delivery")
+
+
+def test_a_port_in_use_is_named(
+    served: Served, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_key(tmp_path / "agency.key", SIGNER)
+    port = str(urlsplit(served.uri).port)
+    assert (
+        main(["serve", "--out", str(out), "--key", str(tmp_path / "agency.key"), "--port", port])
+        == 2
+    )
+    told = capsys.readouterr().err
+    assert f"cannot listen at this address: 127.0.0.1, port {port}: Address already in use" in told
+
+
+def test_the_command_says_where_it_serves(out: Path, tmp_path: Path) -> None:
+    save_key(tmp_path / "agency.key", SIGNER)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "pipelines", "serve", "--out", str(out), "--port", port]
+    with subprocess.Popen(
+        [*command, "--key", str(tmp_path / "agency.key")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert line == f"Serving {out} at http://127.0.0.1:{port}; Ctrl-C ends it.\n"
 
 
 def test_ranges_are_those_of_the_file(served: Served) -> None:
