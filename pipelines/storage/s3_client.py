@@ -250,9 +250,15 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
         )
     return RunError(
         "The S3 service failed",
-        f"{address} ({info.code or info.status}: {error})",
+        f"{address} ({info.code or info.status}: {_said(error)})",
         "Run again; completed work is kept.",
     )
+
+
+def _said(error: ClientError) -> str:
+    """Returns what the service said, without the count of retries that are botocore's own."""
+    said = error.response.get("Error", {}).get("Message") or "it gave no reason"
+    return f"{error.operation_name}: {said}"
 
 
 def request_error(error: Exception, bucket: str, key: str = "") -> FairshardError:
