@@ -273,6 +273,13 @@ def _show(console: Console, done: Pulled, options: argparse.Namespace) -> None:
             f"  latest.json: number {head.latest.sequence}, until {head.latest.expires_at[:10]}"
         )
     for notice in done.notices:
-        lines.append(f"  new notice of removal: {options.folder / 'notices' / notice}.json")
+        path = options.folder / "notices" / f"{notice}.json"
+        copy = options.folder / "delivery"
+        lines += [
+            f"  new notice of removal: {path}",
+            "  once you have nothing left of what it names, certify that to the agency:",
+            f"    fairshard apply-removals {copy} --notice {path} --from {copy} "
+            "--vkey … --key … --name … --signer …",
+        ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -217,7 +217,8 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
     info = error_info(error)
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if info.code == "NoSuchBucket" or (not key and info.status == 404):
-        return AccessError("The bucket does not exist", address, "Create it, or correct the URI.")
+        what = "The bucket does not exist"
+        return AccessError(what, f"s3://{bucket}", "Create it, or correct the URI.")
     if info.code in EXPIRED_CODES:
         return RunError(
             "The S3 credentials have expired",

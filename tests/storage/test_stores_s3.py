@@ -294,6 +294,14 @@ def test_credentials_that_expire_are_an_error_of_the_run(
     assert "s3://b/p/x" in str(error)
 
 
+def test_a_missing_bucket_is_one_fault_whatever_was_asked_for() -> None:
+    answer = {"Error": {"Code": "NoSuchBucket"}}
+    errors = {
+        str(response_error(ClientError(answer, "GetObject"), "b", key)) for key in ("", "p/x")
+    }
+    assert errors == {"The bucket does not exist: s3://b. Create it, or correct the URI."}
+
+
 def test_a_service_that_fails_is_quoted_without_a_count_of_retries() -> None:
     """Botocore is told not to repeat requests, so its count is always 0; we repeat them."""
     answer = {
