@@ -17,6 +17,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.commands import pull as commands
 from pipelines.commands.pull import _Reporter
+from pipelines.pull.pull import pull
 from pipelines.storage.progress import report_progress
 from tests.end_to_end.command import CommandResult, fairshard
 from tests.pull.deals import SIGNER, content, publish, say_latest, tree
@@ -57,8 +58,8 @@ def test_a_notice_comes_with_the_command_that_answers_it(
     deal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "copy"
-    found = commands.pull
-    monkeypatch.setattr(commands, "pull", lambda *a: replace(found(*a), notices=("acme-000001",)))
+    told = ["acme-000001"]
+    monkeypatch.setattr(commands, "pull", lambda *given: replace(pull(*given), notices=told))
     done = in_process("pull", deal, copy, "--vkey", SIGNER.vkey, "--quiet")
     path = copy / "notices/acme-000001.json"
     assert done.code == 0 and f"new notice of removal: {path}\n" in done.out
