@@ -23,6 +23,8 @@ _UTF8 = frozenset({"utf-8", "utf-8-sig"})
 _MAX_LINE_BYTES = 2**20  # of a line that is looked at to tell damage from another encoding
 # A byte that is not UTF-8 beside a letter: part of a word, and so of another encoding.
 _IN_WORD = re.compile(r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]")
+# What programs write without being asked: Western Europe, Turkey, Central Europe, Cyrillic, Greece.
+_LIKELY = ("cp1252", "cp1254", "cp1250", "cp1251", "cp1253", "mac-roman")
 _SEPARATORS = (b",", b";", b"\t", b"|")
 _UNDECODABLE = "fairshard-undecodable"
 
@@ -75,16 +77,21 @@ def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, or
         word = _foreign_word(stream, head)
     if word is None:
         return "utf-8"
-    shown = ", ".join(
-        f"{name} {shorten(word.decode(name, 'replace'))!r}"
-        for name in ("cp1252", "mac-roman", "cp1250")
-    )
+    shown = ", ".join(f"{' or '.join(names)} {read!r}" for read, names in _readings(word).items())
     raise InputError(
         "The encoding of a table is not UTF-8",
-        f"{origin}: the first such word would be, in {shown}",
+        f"{origin}: a word that tells encodings apart would be, in {shown}",
         "State the one in which it reads right in mapping.toml, such as "
         f'[{key}] encoding = "cp1252". Or save the file as UTF-8.',
     )
+
+
+def _readings(word: bytes) -> dict[str, list[str]]:
+    """Returns what a word may be, each with the encodings in which it is that."""
+    readings: dict[str, list[str]] = {}
+    for name in _LIKELY:
+        readings.setdefault(shorten(word.decode(name, "replace")), []).append(name)
+    return readings
 
 
 def _wide_encoding(sample: bytes) -> str:
@@ -131,23 +138,34 @@ def _is_utf8(stream: BinaryIO) -> bool:
 
 
 def _foreign_word(stream: BinaryIO, head: bytes) -> bytes | None:
-    """Returns the first word that is not UTF-8, if most lines beyond ASCII have one."""
+    """Returns a word that is not UTF-8, if most lines beyond ASCII have one.
+
+    Of several, it is the first with as many readings as any: encodings may differ in few letters,
+    such as Turkish from Western European.
+    """
     header = re.split(rb"[\r\n]", head, maxsplit=1)[0]
     widths = {mark: header.count(mark) for mark in _SEPARATORS}
-    first: bytes | None = None
+    best, most = b"", 0
+    seen: set[int] = set()  # bytes of words that were compared
     foreign = utf8 = 0
     for line in _raw_lines(stream):
         if line.isascii():
             continue
         text = line.decode("utf-8", "surrogateescape")
-        found = _IN_WORD.search(text)
+        found = list(_IN_WORD.finditer(text))
         is_row = all(line.count(mark) >= width for mark, width in widths.items() if width)
         if found and is_row:
             foreign += 1
-            first = first or _word_at(text, found.start())
         elif not any("\udc80" <= c <= "\udcff" for c in text):
             utf8 += 1
-    return first if foreign > utf8 else None
+        for match in found if is_row else ():
+            word = _word_at(text, match.start())
+            if seen.issuperset(word):
+                continue
+            seen.update(word)
+            if (count := len(_readings(word))) > most:
+                best, most = word, count
+    return best if foreign > utf8 else None
 
 
 def _word_at(text: str, position: int) -> bytes:

@@ -33,7 +33,10 @@ INSTANT_PATTERN = (
 COLUMNS_TAKING_INSTANT_AS_DAY = frozenset({"created_at", "notice_at"})
 
 _COMMA_PATTERN = r"^[+-]?[0-9]{1,19}(,[0-9]+)+$"
-_COMMA = 'not a whole number, unless the mapping states what the comma is, [….csv] decimal = ","'
+_COMMA = (
+    "not a whole number, unless the mapping states what the comma is, "
+    '[mapping.TABLE.csv] decimal = ","'
+)
 _NO_SHARE = (
     "a contributor without a share, which is written c-1:6000;c-2:4000; if each row has one "
     "contributor alone, state it in the mapping: sole_contributor = true"
@@ -94,7 +97,7 @@ def parse_integer(value: object, kind: pa.DataType) -> int | None:
         if re.match(THOUSANDS_PATTERN, value):
             raise ValueError(
                 f"{value.partition('.')[0]} or {value.replace('.', '')}: the mapping must state "
-                'what the point is, [….csv] decimal = "." if it comes before a fraction'
+                'what the point is, [mapping.TABLE.csv] decimal = "." if it comes before a fraction'
             )
         value = int(value.partition(".")[0])
     if not isinstance(value, int):

@@ -11,7 +11,16 @@ from pipelines.commands.common import (
     in_delivery,
     print_json,
 )
-from pipelines.delivery.clips import ClipCounts, ClipTerms, clips_name, cut_shard, remove_stale
+from pipelines.delivery.clips import (
+    TOO_LONG,
+    TOO_SHORT,
+    ClipCounts,
+    ClipTerms,
+    clips_name,
+    cut_shard,
+    remove_stale,
+)
+from pipelines.media.clip_packets import NO_KEYFRAME
 from pipelines.media.limits import MediaLimits
 from pipelines.storage.open import open_store
 from schemas.deal_terms import LimitTerms
@@ -30,6 +39,14 @@ same folder. The key of a clip begins with its film's.
 
 _TIMEOUT_S = 3600.0  # for each clip
 _WAYS = ("keyframe-copy", "exact")
+
+
+# What the command would need to make these clips, too.
+_REMEDIES = {
+    NO_KEYFRAME: " (--cut exact needs none)",
+    TOO_SHORT: " (--min-seconds)",
+    TOO_LONG: " (--max-seconds)",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     for name in stale:
         results.print(f"{name}: removed, since the delivery has no films for it", highlight=False)
     for why, shots in sorted(total.skipped.items()):
-        line = f"{counted(shots, 'shot')} without a clip: {why}"
+        line = f"{counted(shots, 'shot')} without a clip: {why}{_REMEDIES.get(why, '')}"
         results.print(line, soft_wrap=True, highlight=False)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.commands.common import (
@@ -57,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"for how many days (default: {_DEFAULT_DAYS})",
     )
-    issue.add_argument("--as-of", metavar="DATE", help="when it is issued (default: today)")
+    issue.add_argument("--as-of", metavar="DATE", help="when it begins (default: now)")
     issue.add_argument("--to", type=Path, metavar="FILE", help="where the grant is written to")
     end = parser.add_argument_group("the end of a grant")
     end.add_argument("--revoke", default="", metavar="ID", help="the grant")
@@ -110,7 +111,7 @@ def _issue(options: argparse.Namespace) -> tuple[str, dict[str, object]]:
         options.deal,
         keys[0],
         options.purpose,
-        parse_as_of(options.as_of),
+        _issued_at(options.as_of),
         options.days,
     )
     options.to.write_bytes(data)
@@ -119,3 +120,11 @@ def _issue(options: argparse.Namespace) -> tuple[str, dict[str, object]]:
         f"{options.to}"
     )
     return said, grant.model_dump(mode="json", exclude={"signature"})
+
+
+def _issued_at(text: str | None) -> datetime:
+    """Returns when a grant begins: a day's first moment, since a buyer may pull on that day."""
+    if text is None:
+        return datetime.now(UTC)
+    at = parse_as_of(text)
+    return at.replace(hour=0, minute=0, second=0, microsecond=0) if len(text) == 10 else at

@@ -17,6 +17,8 @@ from pipelines.commands.common import (
     positive_int,
     print_json,
 )
+from pipelines.format.signed_record import open_signed
+from pipelines.ledger.signed_note import Signer
 from pipelines.pull.addresses import Addresses
 from pipelines.pull.download import DownloadSettings
 from pipelines.pull.open import open_origin
@@ -176,15 +178,26 @@ def _granted(options: argparse.Namespace, pinned: tuple[str, ...] | None) -> Add
         )
     # Few pulls need what follows, and each would wait for it.
     from pipelines.pull.grant_addresses import GrantAddresses, read_grant
-    from pipelines.run.signing_key import load_key
 
     try:
         data = options.grant.read_bytes()
     except OSError as error:
         raise InputError("The grant cannot be read", str(options.grant), str(error)) from error
-    holder = load_key(options.buyer_key)
+    holder = _holder(options.buyer_key, data)
     read_grant(data, holder, pinned)
     return GrantAddresses(options.uri, data, holder, options.purpose)
+
+
+def _holder(path: Path, grant: bytes) -> Signer:
+    """Returns the buyer's key; a PEM has no name, so it takes the one in the grant."""
+    from pipelines.pull.grant_addresses import GRANT_KIND
+    from pipelines.reader.buyer_key import load_buyer_key
+    from pipelines.run.signing_key import load_key
+    from schemas.grant import Grant
+
+    if not path.is_file() or not path.read_bytes().startswith(b"-----BEGIN"):
+        return load_key(path)
+    return load_buyer_key(path, open_signed(grant, Grant, GRANT_KIND).holder.partition("+")[0])
 
 
 def _samples(options: argparse.Namespace) -> SampleChoice | None:
@@ -260,6 +273,13 @@ def _show(console: Console, done: Pulled, options: argparse.Namespace) -> None:
             f"  latest.json: number {head.latest.sequence}, until {head.latest.expires_at[:10]}"
         )
     for notice in done.notices:
-        lines.append(f"  new notice of removal: {options.folder / 'notices' / notice}.json")
+        path = options.folder / "notices" / f"{notice}.json"
+        copy = options.folder / "delivery"
+        lines += [
+            f"  new notice of removal: {path}",
+            "  once you have nothing left of what it names, certify that to the agency:",
+            f"    fairshard apply-removals {copy} --notice {path} --from {copy} "
+            "--vkey … --key … --name … --signer …",
+        ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands.common import add_general_options, positive_int
+from pipelines.commands.common import add_general_options, consoles, positive_int
 from pipelines.pull.addresses import check_web_address, is_loopback
 from pipelines.run.signing_key import default_key_path, load_key, log_key
 from pipelines.storage.open import open_store
@@ -89,16 +91,38 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.key) if options.key else default_key_path(options.out.rstrip("/") or "/")
     store = open_store(options.out)
     gate = Gate(store, log_key(load_key(path), path), options.life, address)
-    uvicorn.run(
+    config = uvicorn.Config(
         make_app(gate, objects),
-        host=options.host,
-        port=options.port,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.certificate_key,
         log_level="warning",
         server_header=False,
     )
+    _, progress = consoles(options)
+    with _listen(options.host, options.port) as listening, suppress(KeyboardInterrupt):
+        line = f"Serving {store.uri} at {_own_address(options)}; Ctrl-C ends it."
+        progress.print(line, soft_wrap=True, markup=False, highlight=False)
+        uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Opens the port before the server does, which would end without a word if it cannot."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            "The server cannot listen at this address",
+            f"{host}, port {port}: {error.strerror or error}",
+            "Give another --host or --port, or end what listens there.",
+        ) from error
+
+
+def _own_address(options: argparse.Namespace) -> str:
+    scheme = "https" if options.certificate else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return f"{scheme}://{host}:{options.port}"
 
 
 def _sources(options: argparse.Namespace) -> tuple[Callable[[Ticket], str], Objects | None]:
@@ -126,8 +150,6 @@ def _sources(options: argparse.Namespace) -> tuple[Callable[[Ticket], str], Obje
             f"--host {options.host}",
             "Give --public-url, such as https://grants.example.com.",
         )
-    scheme = "https" if options.certificate else "http"
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    base = check_web_address(options.public_url or f"{scheme}://{host}:{options.port}")
+    base = check_web_address(options.public_url or _own_address(options))
     tickets = Tickets(base.rstrip("/"), secrets.token_bytes(32))
     return tickets.address, Objects(store, tickets)

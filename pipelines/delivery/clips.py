@@ -35,6 +35,8 @@ _OF_THE_FILM = (
     "alteration_constraints file_constraints duplication_constraints usable_until deal_id "
     "decision_sha256"
 ).split()
+TOO_SHORT = "shorter than the least length"
+TOO_LONG = "longer than the greatest length"
 _CLIPS = re.compile(r"clips-[^/]+\.tar")
 
 
@@ -178,9 +180,9 @@ def _clips_of(
         for number, shot in enumerate(sample.shots):
             length = shot.end_ms - shot.start_ms
             if length < terms.min_ms:
-                counts.skip("shorter than the least length")
+                counts.skip(TOO_SHORT)
             elif length > terms.max_ms:
-                counts.skip("longer than the greatest length")
+                counts.skip(TOO_LONG)
             else:
                 clip = _clip(data, sample, shot, terms.way, limits)
                 if isinstance(clip, str):

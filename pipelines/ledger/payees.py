@@ -20,7 +20,9 @@ from schemas.price_terms import PriceTerms
 
 _MAX_NAMED = 5
 _SHARE = re.compile(r"(0[.,][0-9]{1,12}|0)")
-_PERCENT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,12})?)[ \u00a0\u202f]?%")
+_NUMBER = r"([0-9]{1,3}(?:[.,][0-9]{1,12})?)"
+# Turkish and Basque write the sign before the number.
+_PERCENT = re.compile(rf"{_NUMBER}[ \u00a0\u202f]?%|%[ \u00a0\u202f]?{_NUMBER}")
 
 
 def read_payees(contributors: pa.Table) -> dict[str, Payee]:
@@ -68,7 +70,7 @@ def parse_agency_share(text: str) -> Fraction:
     share = percent or _SHARE.fullmatch(text)
     if share is None:
         raise ValueError("neither a share nor a percentage")
-    value = Fraction(share[1].replace(",", ".")) / (100 if percent else 1)
+    value = Fraction(share[share.lastindex or 1].replace(",", ".")) / (100 if percent else 1)
     if value > 1:
         raise ValueError("more than the whole")
     return value

@@ -108,9 +108,9 @@ def _removed_lines(share: Share) -> Iterator[str]:
     if found is None:
         return
     samples = "samples" if found["samples"] is None else f"{found['samples']:,} samples"
-    yield f"removed   {samples} since {found['since']}, which divided the pool once: the rows are"
-    yield "          what is left of that. Whether contributors keep what was credited for"
-    yield "          the rest is on their statements (fairshard statement)"
+    yield f"removed   {samples} since {found['since']}, which divided the pool once:"
+    yield "          the rows are what is left of that. Whether contributors keep what was"
+    yield "          credited for the rest is on their statements (fairshard statement)"
 
 
 def printable(text: str) -> str:

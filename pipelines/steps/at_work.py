@@ -34,7 +34,8 @@ class Piece:
         """Logs and counts what became of it."""
         count_in_beam(self.step, counts, cost)
         measured: dict[str, object] = {"seconds": round(cost.busy_s, 3)}
-        measured |= {name: round(amount, 3) for name, amount in sorted(cost.amounts.items())}
+        for name, amount in sorted(cost.amounts.items()):
+            measured[name] = round(amount, 3) if name.endswith("_s") else int(amount)
         if cost.cpu_pieces:
             measured["cpu_seconds"] = round(cost.cpu_s, 3)
         assets = {

@@ -217,7 +217,8 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
     info = error_info(error)
     address = f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
     if info.code == "NoSuchBucket" or (not key and info.status == 404):
-        return AccessError("The bucket does not exist", address, "Create it, or correct the URI.")
+        what = "The bucket does not exist"
+        return AccessError(what, f"s3://{bucket}", "Create it, or correct the URI.")
     if info.code in EXPIRED_CODES:
         return RunError(
             "The S3 credentials have expired",
@@ -250,9 +251,15 @@ def response_error(error: ClientError, bucket: str, key: str = "") -> FairshardE
         )
     return RunError(
         "The S3 service failed",
-        f"{address} ({info.code or info.status}: {error})",
+        f"{address} ({info.code or info.status}: {_said(error)})",
         "Run again; completed work is kept.",
     )
+
+
+def _said(error: ClientError) -> str:
+    """Returns what the service said, without the count of retries that are botocore's own."""
+    said = error.response.get("Error", {}).get("Message") or "it gave no reason"
+    return f"{error.operation_name}: {said}"
 
 
 def request_error(error: Exception, bucket: str, key: str = "") -> FairshardError:

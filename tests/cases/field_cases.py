@@ -48,7 +48,7 @@ def _stops(*words: str) -> Wanted:
 _READ = _all(DELIVERED, 1, 2)
 _NOT_UTF_8 = (
     "The encoding of a table is not UTF-8",
-    "assets.csv: the first such word would be, in cp1252 'Café', mac-roman 'CafÈ'",
+    "assets.csv: a word that tells encodings apart would be, in cp1252 or cp1254 or cp1250 'Café'",
     '[mapping.assets.csv] encoding = "cp1252"',
 )
 WANTED: dict[str, Wanted] = {

@@ -272,6 +272,32 @@ def test_another_encoding_is_asked_for_and_then_read(encoding: str, tmp_path: Pa
     assert _read(folder)[0]["contributor_id"] == "José"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word", "wrong"),
+    [("cp1254", "Işık", "cp1252 'Iþýk'"), ("cp1250", "Łódź", "cp1252 or cp1254 '£ódŸ'")],
+)
+def test_a_word_that_tells_the_encoding_is_shown(
+    encoding: str, word: str, wrong: str, tmp_path: Path
+) -> None:
+    """The first word reads the same in Western Europe, Turkey and Poland."""
+    rows = (
+        "contributor_id,purpose,value,given_at",
+        *(f"{w},all,allow,2025-01-31" for w in ("Görsel", word)),
+    )
+    folder = _write(tmp_path, Written(), PLAIN, False, 1)
+    (folder / "consents" / "0.csv").write_bytes("\n".join(rows).encode(encoding))
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    assert f"{encoding} '{word}'" in str(caught.value)
+    assert wrong in str(caught.value)
+
+
+def test_encodings_in_which_a_word_reads_the_same_are_named_together(tmp_path: Path) -> None:
+    folder = _write(tmp_path, Written(encoding="cp1252"), PLAIN, False, 1)
+    with pytest.raises(InputError, match="in cp1252 or cp1254 or cp1250 'José'"):
+        open_catalogue(str(folder))
+
+
 def test_a_stray_byte_among_good_rows_costs_its_row(tmp_path: Path) -> None:
     rows = [asset(i, title="Café") for i in range(3)]
     data = csv_bytes(rows) + csv_bytes([asset(3, title="Café")]).splitlines()[1].replace(

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import schemas
 from pipelines.catalogue.data_docs import render_page
 from pipelines.catalogue.gate import check_table, gate_batch
 from pipelines.catalogue.outcome import (
@@ -290,3 +291,14 @@ print(sum(outcome.failed for outcome in result.summary.rules))
     )
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
     assert list(home.rglob("*")) == []
+
+
+@pytest.mark.parametrize("table", ["assets", "consents", "releases"])
+def test_a_value_that_may_be_mapped_is_told_its_own_key(table: str) -> None:
+    suite = Path(schemas.__file__).parent / "expectations" / f"{table}.json"
+    for rule in json.loads(suite.read_text())["expectations"]:
+        remedy, column = rule["meta"]["remedy"], rule["kwargs"].get("column")
+        if "mapping.toml" in remedy:
+            assert f"[mapping.{table}.values.{column}]" in remedy
+        else:
+            assert "agency's value" not in remedy

@@ -23,7 +23,7 @@ def test_an_empty_id_is_still_one_without_an_id() -> None:
 
 @pytest.mark.parametrize("text", ["1,5", "1,0", "1,000,000", "-0,75"])
 def test_a_comma_is_told_the_key_that_says_what_it_is(text: str) -> None:
-    with pytest.raises(ValueError, match=r'\[….csv\] decimal = ","'):
+    with pytest.raises(ValueError, match=r'\[mapping.TABLE.csv\] decimal = ","'):
         parse_integer(text, pa.int32())
 
 

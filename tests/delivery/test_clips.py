@@ -92,6 +92,17 @@ def test_shots_without_a_clip_are_counted(
     }
 
 
+def test_the_option_that_would_make_a_clip_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivery(tmp_path / "in")
+    arguments = ("--min-seconds", "0.3", "--max-seconds", "1.2")
+    clips(tmp_path / "in", tmp_path / "out", *arguments)
+    told = capsys.readouterr().out
+    assert "1 shot without a clip: shorter than the least length (--min-seconds)\n" in told
+    assert "1 shot without a clip: longer than the greatest length (--max-seconds)\n" in told
+
+
 @pytest.mark.parametrize(
     ("changes", "way"),
     [

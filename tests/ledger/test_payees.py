@@ -34,6 +34,8 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
         ("35%", Fraction(35, 100)),
         ("33.5\u00a0%", Fraction(335, 1000)),
         ("12,5 %", Fraction(1, 8)),
+        ("%40", Fraction(40, 100)),
+        ("% 12,5", Fraction(1, 8)),
         ("0", Fraction(0)),
         ("0 %", Fraction(0)),
         ("100 %", Fraction(1)),
@@ -49,7 +51,22 @@ def test_an_agency_share_is_read_exactly(text: str, share: Fraction) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("1", "1.0", "1,00", "35", "1.5", "101 %", "-0.1", "0.35 %%", "35 pct", "1e-1", "0.35x"),
+        *(
+            "1",
+            "1.0",
+            "1,00",
+            "35",
+            "1.5",
+            "101 %",
+            "-0.1",
+            "0.35 %%",
+            "%40%",
+            "%",
+            "%101",
+            "35 pct",
+            "1e-1",
+            "0.35x",
+        ),
         *("½", "٣٥ %"),
     ],
 )

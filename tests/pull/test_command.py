@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.commands import pull as commands
 from pipelines.commands.pull import _Reporter
+from pipelines.pull.pull import pull
 from pipelines.storage.progress import report_progress
 from tests.end_to_end.command import CommandResult, fairshard
 from tests.pull.deals import SIGNER, content, publish, say_latest, tree
@@ -50,6 +52,19 @@ def test_pull_says_what_it_did(deal: Path, tmp_path: Path) -> None:
     again = in_process("pull", deal, tmp_path / "copy", "--json", "--quiet")
     told = json.loads(again.out)
     assert (again.code, told["placed"], told["received_bytes"], told["sequence"]) == (0, [], 0, 1)
+
+
+def test_a_notice_comes_with_the_command_that_answers_it(
+    deal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    told = ["acme-000001"]
+    monkeypatch.setattr(commands, "pull", lambda *given: replace(pull(*given), notices=told))
+    done = in_process("pull", deal, copy, "--vkey", SIGNER.vkey, "--quiet")
+    path = copy / "notices/acme-000001.json"
+    assert done.code == 0 and f"new notice of removal: {path}\n" in done.out
+    answer = f"apply-removals {copy / 'delivery'} --notice {path} --from {copy / 'delivery'}"
+    assert answer in done.out
 
 
 def test_pull_says_what_is_wrong(deal: Path, tmp_path: Path) -> None:

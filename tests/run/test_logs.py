@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.run.costs import Cost
+from pipelines.run.counts import StepCounts
 from pipelines.run.decisions import failed_asset
 from pipelines.run.logs import (
     NO_LOG,
@@ -22,6 +24,7 @@ from pipelines.run.logs import (
     open_log_file,
     start_logging,
 )
+from pipelines.steps.at_work import Piece
 
 
 @pytest.fixture
@@ -45,6 +48,14 @@ def test_a_line_says_when_what_and_of_which_run(target: LogTarget) -> None:
         **{"level": "info", "event": "enrich.done", "deal": "acme", "run": "0123"},
         **{"step": "enrich", "unit": "00001", "measured": {"seconds": 1.5}},
     }
+
+
+def test_counts_and_bytes_are_whole_numbers(target: LogTarget) -> None:
+    start_logging(target)
+    amounts = {"decode_s": 1.0, "media_bytes": 949978.0, "model_calls": 3.0}
+    Piece("enrich", "00000").done(StepCounts(), Cost(amounts=amounts))
+    [line] = Path(target.path).read_text().splitlines()
+    assert '"decode_s": 1.0, "media_bytes": 949978, "model_calls": 3' in line
 
 
 def test_levels(target: LogTarget) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,9 +21,12 @@ import pytest
 pytest.importorskip("starlette", reason="fairshard[serve] is not installed")
 
 from pipelines.accounts.log import open_log
+from pipelines.cli import main
 from pipelines.ledger.record import Kind
 from pipelines.ledger.signed_note import FileKey
+from pipelines.reader.buyer_key import load_buyer_key
 from pipelines.run.announce import announce
+from pipelines.run.signing_key import save_key
 from pipelines.serve.grants import revoke_grant
 from pipelines.serve.tickets import Ticket, Tickets
 from pipelines.storage.open import open_store
@@ -74,6 +81,51 @@ def test_the_holder_pulls_from_the_server_itself(served: Served, out: Path, tmp_
     done = got(served, granted(served.gate.store), tmp_path / "copy")
     assert tree(tmp_path / "copy" / "delivery") == tree(out / "acme/v0001/delivery")
     assert done.totals.faults == 0
+
+
+@pytest.mark.parametrize("day", [[], ["--as-of", datetime.now(UTC).date().isoformat()]], ids=str)
+def test_a_buyer_pulls_on_the_day_of_the_grant_with_a_key_by_openssl(
+    day: list[str], served: Served, out: Path, tmp_path: Path
+) -> None:
+    pem, vkey = tmp_path / "buyer.pem", tmp_path / "buyer.vkey"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True)
+    vkey.write_text(load_buyer_key(pem, "a-buyer").vkey)
+    save_key(tmp_path / "agency.key", SIGNER)
+    files = {"--key": "agency.key", "--buyer-key": "buyer.vkey", "--to": "grant.json"}
+    named = [text for option, name in files.items() for text in (option, str(tmp_path / name))]
+    assert main(["grant", "--out", str(out), "--deal", "acme", *named, *day]) == 0
+    pull = ["pull", served.uri, str(tmp_path / "copy"), "--vkey", SIGNER.vkey]
+    grant = ["--grant", str(tmp_path / "grant.json"), "--buyer-key", str(pem)]
+    assert main([*pull, *grant]) == 0
+    assert tree(tmp_path / "copy" / "delivery") == tree(out / "acme/v0001/delivery")
+
+
+def test_a_port_in_use_is_named(
+    served: Served, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_key(tmp_path / "agency.key", SIGNER)
+    port = str(urlsplit(served.uri).port)
+    assert (
+        main(["serve", "--out", str(out), "--key", str(tmp_path / "agency.key"), "--port", port])
+        == 2
+    )
+    told = capsys.readouterr().err
+    assert f"cannot listen at this address: 127.0.0.1, port {port}: Address already in use" in told
+
+
+def test_the_command_says_where_it_serves(out: Path, tmp_path: Path) -> None:
+    save_key(tmp_path / "agency.key", SIGNER)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "pipelines", "serve", "--out", str(out), "--port", port]
+    with subprocess.Popen(
+        [*command, "--key", str(tmp_path / "agency.key")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert line == f"Serving {out} at http://127.0.0.1:{port}; Ctrl-C ends it.\n"
 
 
 def test_ranges_are_those_of_the_file(served: Served) -> None:

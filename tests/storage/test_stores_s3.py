@@ -294,6 +294,27 @@ def test_credentials_that_expire_are_an_error_of_the_run(
     assert "s3://b/p/x" in str(error)
 
 
+def test_a_missing_bucket_is_one_fault_whatever_was_asked_for() -> None:
+    answer = {"Error": {"Code": "NoSuchBucket"}}
+    errors = {
+        str(response_error(ClientError(answer, "GetObject"), "b", key)) for key in ("", "p/x")
+    }
+    assert errors == {"The bucket does not exist: s3://b. Create it, or correct the URI."}
+
+
+def test_a_service_that_fails_is_quoted_without_a_count_of_retries() -> None:
+    """Botocore is told not to repeat requests, so its count is always 0; we repeat them."""
+    answer = {
+        "Error": {"Code": "SlowDown", "Message": "Please reduce your request rate."},
+        "ResponseMetadata": {"HTTPStatusCode": 503, "MaxAttemptsReached": True, "RetryAttempts": 0},
+    }
+    error = response_error(ClientError(answer, "PutObject"), "b", "p/x")
+    assert str(error) == (
+        "The S3 service failed: s3://b/p/x (SlowDown: PutObject: Please reduce your "
+        "request rate.). Run again; completed work is kept."
+    )
+
+
 def test_an_unreachable_endpoint_is_an_input_error() -> None:
     with serving(_RefusingHandler) as options:
         pass

@@ -104,7 +104,8 @@ RULES = (
         columns=(CONSENT_NOTES,),
         sentence="A contributor has not consented to a purpose that is needed.",
         source="consents",
-        remedy="Ask for consent.",
+        remedy="Ask for consent, or state the contract that all have agreed to as "
+        "[mapping.consents.default] in mapping.toml.",
         governed_by=NEEDED_PURPOSE_KEYS,
     ),
     Rule(
