@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pipelines.accounts.books import Books
 from pipelines.accounts.log_checks import (
+    WRITE_AGAIN,
     changed_record,
     missing_record,
     naming_log_damage,
@@ -115,6 +116,6 @@ def read_log(store: Store) -> LogReader | None:
         raise RunError(
             "The key of the agency's log is missing",
             f"{store.uri}/{key}",
-            "Restore it from a copy, or run a command that appends to the log.",
+            WRITE_AGAIN,
         ) from error
     return LogReader(store, vkey, checkpoint)
