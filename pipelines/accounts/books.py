@@ -150,10 +150,10 @@ class Books:
             return np.empty((0, HASH_BYTES), np.uint8)
         data = self._whole(f"{_set_key(root)}.npy")[_NPY_HEADER_BYTES:]
         if len(data) != size * HASH_BYTES:
-            raise _damaged_set(root, f"{len(data):,} bytes for {size:,} commitments")
+            raise damaged_set(root, f"{len(data):,} bytes for {size:,} commitments")
         rows = np.frombuffer(data, np.uint8).reshape(-1, HASH_BYTES)
         if set_root(rows)[0].hex() != root:
-            raise _damaged_set(root, "its commitments have another root")
+            raise damaged_set(root, "its commitments have another root")
         return rows
 
     def open_set(self, root: str, size: int) -> StoredSet:
@@ -169,9 +169,9 @@ class Books:
         try:
             data = self.store.read_range(key, at, length)
         except FileNotFoundError as error:
-            raise _damaged_set(root, f"{key} is missing") from error
+            raise damaged_set(root, f"{key} is missing") from error
         if len(data) != length:
-            raise _damaged_set(root, f"{key} ends early")
+            raise damaged_set(root, f"{key} ends early")
         return data
 
     def _whole(self, key: str) -> bytes:
@@ -220,7 +220,10 @@ def _damaged_lines(key: str, why: str) -> RunError:
     )
 
 
-def _damaged_set(root: str, why: str) -> RunError:
+def damaged_set(root: str, why: str) -> RunError:
+    """Returns the error for a set whose files are not what was written."""
     return RunError(
-        "A set of the agency's books is damaged", f"{root}: {why}", "Restore it from a copy."
+        "A set of the agency's books is damaged",
+        f"{_set_key(root)}: {why}",
+        "Restore its files, .npy and .blocks.npy, from a copy.",
     )

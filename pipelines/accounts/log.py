@@ -19,14 +19,17 @@ from pipelines.accounts.books import Books
 from pipelines.accounts.kept_salts import Opener, kept_salts
 from pipelines.accounts.key import LogKey
 from pipelines.accounts.log_checks import (
+    WRITE_AGAIN,
     SignedTree,
     changed_record,
     check_remembered,
     closed_by,
     forked,
     missing_record,
+    naming_log_damage,
     older_checkpoint,
     other_key,
+    read_book_record,
     read_log_file,
     read_remembered,
 )
@@ -35,7 +38,7 @@ from pipelines.ledger.ed25519 import Signer
 from pipelines.ledger.key_chain import key_of
 from pipelines.ledger.log_edge import LogEdge
 from pipelines.ledger.merkle import leaf_hash
-from pipelines.ledger.record import AllSets, Kind, Record, all_sets_of, read_leaf, read_record
+from pipelines.ledger.record import AllSets, Kind, Record, all_sets_of, read_leaf
 from pipelines.ledger.signed_note import sign_checkpoint
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.storage.settling import Settling
@@ -46,10 +49,6 @@ from schemas.errors import RunError
 # Records of the books that are compared with the log, and with the marks of events, when it is
 # opened; in a bucket, only the last. All of them if marks are missing.
 _COMPARED = 1_024
-_WRITE_AGAIN = (
-    f"Remove {layout.AGENCY_LOG}/checkpoint and run again: the log is then written again from the "
-    "books, and compared with the remembered checkpoint."
-)
 
 
 class AgencyLog:
@@ -103,7 +102,7 @@ class AgencyLog:
         Raises:
             RunError: If it is missing.
         """
-        return read_log_file(self._store, path, _WRITE_AGAIN)
+        return read_log_file(self._store, path)
 
     def published(self) -> PublishedLog:
         """Returns the log for reading leaves and proofs."""
@@ -128,7 +127,7 @@ class AgencyLog:
         data = self.books.record_bytes(index)
         if data is None:
             raise missing_record(index, self.checkpoint)
-        record = read_record(data, index)
+        record = read_book_record(self.books.record_key(index), data, index)
         if record.leaf() != self._leaf_bytes(index):
             raise changed_record(index, self.checkpoint)
         return record
@@ -206,12 +205,13 @@ class AgencyLog:
         if stored is None:
             self._edge = LogEdge()
             return self._edge
-        edge = LogEdge.load(stored.size, self.read)
+        with naming_log_damage():
+            edge = LogEdge.load(stored.size, self.read)
         if edge.root() != stored.root:
             raise RunError(
                 "The tiles of the agency's log are not those of its checkpoint",
                 f"root {edge.root().hex()}, checkpoint of {stored.describe()}",
-                _WRITE_AGAIN,
+                WRITE_AGAIN,
             )
         self._edge, self.checkpoint = edge, stored.text
         self.origin, self.vkey = stored.origin, stored.vkey
@@ -242,13 +242,17 @@ class AgencyLog:
         if found and self._store.settle_s:
             self._settling.wait(self.books.record_key(first + at) for at in range(len(found)))
             found = [self.books.record_bytes(first + at) or b"" for at in range(len(found))]
-        return [read_record(data, first + at) for at, data in enumerate(found)]
+        return [
+            read_book_record(self.books.record_key(index), data, index)
+            for index, data in enumerate(found, first)
+        ]
 
     def _compare_earlier(self, known: SignedTree | None, start: int) -> None:
         """Compares the tree with a remembered checkpoint of fewer records than were loaded."""
         if known is None or known.size >= start:
             return
-        root = PublishedLog(start, b"", self.read).prefix_root(known.size)
+        with naming_log_damage():
+            root = PublishedLog(start, b"", self.read).prefix_root(known.size)
         if root != known.root:
             raise forked(known, root, self._store.uri)
 
@@ -287,8 +291,9 @@ class AgencyLog:
 
     def _leaf_bytes(self, index: int) -> bytes:
         published = self.published()
-        leaf = published.leaf(index)
-        published.check(leaf_hash(leaf), index)
+        with naming_log_damage():
+            leaf = published.leaf(index)
+            published.check(leaf_hash(leaf), index)
         return leaf
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.accounts.memory import remembered
 from pipelines.ledger.ed25519 import NoteError, Signer, parse_vkey
+from pipelines.ledger.merkle import ProofError
+from pipelines.ledger.record import Record, read_record
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.storage.store import Store
 from schemas import layout
-from schemas.errors import RunError
+from schemas.errors import InputError, RunError
 
 _RESTORE = (
     "Do not write to this output. Find out who changed it, and restore agency/log and agency/books "
     "from a copy."
+)
+#: What to do about a log whose files are missing or damaged.
+WRITE_AGAIN = (
+    f"Restore it from a copy, or remove {layout.AGENCY_LOG}/{layout.CHECKPOINT} and run fairshard "
+    "journal: the log is then written again from the books, and compared with the remembered "
+    "checkpoint."
 )
 
 
@@ -46,12 +55,13 @@ class SignedTree:
             try:
                 return cls(text, signer.vkey, *open_checkpoint(text, signer.vkey))
             except NoteError as error:
-                reason = reason or str(error)
+                reason = reason or f"{error.what}: {error.which}"
         raise RunError(
             "The checkpoint of the agency's log is not signed by the agency's key",
-            f"{where}: {reason}".rstrip("."),
+            f"{where}: {reason}",
             "Give the key that signed it with --key. If the key is new, put the old one beside it "
-            "as <key file>.previous. If neither applies, the log was forged.",
+            "as <key file>.previous. If neither applies, the checkpoint is damaged or was forged: "
+            "find out who changed it, and restore it from a copy.",
         )
 
     def describe(self) -> str:
@@ -119,6 +129,39 @@ def forked(known: SignedTree, root: bytes, uri: str) -> RunError:
     )
 
 
+@contextmanager
+def naming_log_damage() -> Iterator[None]:
+    """Says of which log a proof does not hold, and what to do.
+
+    Raises:
+        ProofError: If tiles and entries that the block reads do not fit the checkpoint.
+    """
+    try:
+        yield
+    except ProofError as error:
+        which = f"{layout.AGENCY_LOG}: {error.what}: {error.which}"
+        raise ProofError("The agency's log is damaged", which, WRITE_AGAIN) from error
+
+
+def read_book_record(key: str, data: bytes, index: int) -> Record:
+    """Reads a record of the books.
+
+    Args:
+        key: The key of its file.
+        data: The file's bytes.
+        index: The index it must have.
+
+    Raises:
+        RunError: If it is damaged.
+    """
+    try:
+        return read_record(data, index)
+    except ProofError as error:
+        raise RunError(
+            "A record of the agency's books is damaged", f"{key}: {error.which}", _RESTORE
+        ) from error
+
+
 def changed_record(index: int, checkpoint: str) -> RunError:
     """Returns the error for a record that is not the one in the log."""
     return RunError(
@@ -153,13 +196,30 @@ def _shown(checkpoint: str) -> str:
     return f"of size {lines[1]}, root {lines[2]}" if len(lines) > 2 else "that is not written yet"
 
 
-def read_log_file(store: Store, path: str, remedy: str) -> bytes:
+def open_beside_key(text: str, vkey: str, store: Store) -> tuple[str, int, bytes]:
+    """Opens a log's checkpoint by the key beside it; returns origin, size and root.
+
+    Raises:
+        RunError: If that key did not sign it, or one of the two cannot be read.
+    """
+    try:
+        return open_checkpoint(text, vkey)
+    except (NoteError, InputError) as error:
+        raise RunError(
+            "The checkpoint of the agency's log is not signed by the key beside it",
+            f"{store.uri}/{layout.AGENCY_LOG}/{layout.CHECKPOINT}, {layout.LOG_VKEY}: "
+            f"{error.what}: {error.which}",
+            "One of the two files is damaged or was changed. Find out who changed it, and restore "
+            "both from a copy.",
+        ) from error
+
+
+def read_log_file(store: Store, path: str) -> bytes:
     """Reads a file of the agency's log.
 
     Args:
         store: The output.
         path: Its path in the log's folder.
-        remedy: What to do if it is missing.
 
     Raises:
         RunError: If it is missing.
@@ -169,4 +229,4 @@ def read_log_file(store: Store, path: str, remedy: str) -> bytes:
         return store.read_bytes(key)
     except FileNotFoundError as error:
         which = f"{store.uri}/{key}"
-        raise RunError("A file of the agency's log is missing", which, remedy) from error
+        raise RunError("A file of the agency's log is missing", which, WRITE_AGAIN) from error

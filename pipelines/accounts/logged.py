@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from pipelines.accounts.log_checks import read_log_file
+from pipelines.accounts.log_checks import naming_log_damage, open_beside_key, read_log_file
 from pipelines.accounts.published import PoolSums, Published
 from pipelines.ledger.ed25519 import to_base64
 from pipelines.ledger.merkle import leaf_hash
 from pipelines.ledger.pool_sums import sum_fields
 from pipelines.ledger.record import Kind, read_leaf
-from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.statements.account import LoggedSum
 from pipelines.storage.store import Store
@@ -60,7 +59,8 @@ class LoggedDeliveries:
                     f"says {fields.get(name)!a}",
                     "Restore the version from a copy. Nothing was written.",
                 )
-        path = self._log.prove(leaf_hash(leaf), index)
+        with naming_log_damage():
+            path = self._log.prove(leaf_hash(leaf), index)
         return LoggedSum(
             vkey=self._vkey,
             checkpoint=self._checkpoint,
@@ -75,8 +75,9 @@ class LoggedDeliveries:
             return {}
         found = {}
         for index in range(self._log.size):
-            leaf = self._log.leaf(index)
-            fields = read_leaf(leaf)
+            with naming_log_damage():
+                leaf = self._log.leaf(index)
+                fields = read_leaf(leaf)
             if fields["kind"] == Kind.DELIVERY:
                 found[str(fields.get("delivery"))] = index, leaf
         return found
@@ -91,9 +92,8 @@ class LoggedDeliveries:
 
     @cached_property
     def _log(self) -> PublishedLog:
-        _, size, root = open_checkpoint(self._checkpoint, self._vkey)
+        _, size, root = open_beside_key(self._checkpoint, self._vkey, self._store)
         return PublishedLog(size, root, self._read)
 
     def _read(self, path: str) -> bytes:
-        remedy = "Run fairshard prove, which opens the log and says what it lacks."
-        return read_log_file(self._store, path, remedy)
+        return read_log_file(self._store, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.accounts.books import damaged_set
 from pipelines.accounts.delivered_sets import set_commitment, set_salt
 from pipelines.accounts.log import AgencyLog, require_records
 from pipelines.ledger.agency_proof import (
@@ -14,7 +15,9 @@ from pipelines.ledger.agency_proof import (
     set_names,
     write_proof_file,
 )
+from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.record import Kind, digest_of, integer_of, read_leaf, text_of
+from pipelines.ledger.set_tree import check_set_proof
 from schemas.errors import InputError
 
 
@@ -74,7 +77,12 @@ def _membership(
     salt = log.salt
     root, size = digest_of(leaf, f"{name}_root").hex(), integer_of(leaf, name)
     held = log.books.open_set(root, size)
-    proof = held.prove(set_commitment(salt, domain, question.identifier))
+    commitment = set_commitment(salt, domain, question.identifier)
+    proof = held.prove(commitment)
+    try:
+        check_set_proof(proof, commitment, size, bytes.fromhex(root))
+    except ProofError as error:
+        raise damaged_set(root, error.what) from error
     return SetMembership(name, set_salt(salt, domain, question.identifier), proof)
 
 

@@ -16,6 +16,8 @@ from pipelines.accounts.kept_salts import Opener
 from pipelines.accounts.ledgers import ledger_batches, unchecked_batches
 from pipelines.format.manifest import open_manifest
 from pipelines.format.tar_comparison import REMOVED
+from pipelines.ledger.ed25519 import NoteError
+from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.pool_sums import SignedSum, open_sum, sum_tree
 from pipelines.ledger.sum_tree import SumTree
 from pipelines.storage.store import Store
@@ -124,27 +126,36 @@ def read_sums(store: Store, published: Published) -> PoolSums:
     """Reads a version's sum tree and checks it against its signed root.
 
     Raises:
-        InputError: If the version was made before there were sum trees.
+        InputError: If it is missing, or the version was made before there were sum trees.
         RunError: If the tree is not the one that was signed.
     """
     table_key = f"{published.agency}/{layout.SUMS_TABLE}"
     note_key = f"{published.agency}/{layout.SUM_NOTE}"
     try:
-        note, table = store.read_bytes(note_key).decode(), read_parquet(store, table_key)
+        note = store.read_bytes(note_key).decode("utf-8", "replace")
+        table = read_parquet(store, table_key)
     except FileNotFoundError as error:
         raise InputError(
             "The version has no signed sum of its pool",
             f"{store.uri}/{note_key} or {table_key}",
-            "It was made by an earlier version of fairshard: package the deal again.",
+            "Restore agency/sums/ of this version from a copy or, if an earlier version of "
+            "fairshard made it, package the deal again.",
         ) from error
-    signed, tree = open_sum(note, published.manifest.vkey), sum_tree(table)
+    try:
+        signed, tree = open_sum(note, published.manifest.vkey), sum_tree(table)
+    except (NoteError, ProofError) as error:
+        raise RunError(
+            "The signed sum of a version's pool is damaged",
+            f"{store.uri}/{note_key} or {table_key}: {error.what}: {error.which}",
+            "Restore agency/sums/ of this version from a copy.",
+        ) from error
     stated = (signed.delivery, signed.leaves, signed.root)
     if stated != (published.manifest.delivery, len(table), tree.root):
         raise RunError(
             "The contributors' totals are not those that were signed",
             f"{store.uri}/{table_key}: {tree.root.minor} in {len(table)} leaves, "
             f"signed {signed.root.minor} in {signed.leaves} for {signed.delivery}",
-            "Restore agency/sums/ of this version from a backup.",
+            "Restore agency/sums/ of this version from a copy.",
         )
     return PoolSums(table, tree, signed, note)
 

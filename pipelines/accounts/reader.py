@@ -10,10 +10,17 @@ from functools import cached_property
 from typing import Protocol
 
 from pipelines.accounts.books import Books
-from pipelines.accounts.log_checks import changed_record, missing_record, read_log_file
+from pipelines.accounts.log_checks import (
+    WRITE_AGAIN,
+    changed_record,
+    missing_record,
+    naming_log_damage,
+    open_beside_key,
+    read_book_record,
+    read_log_file,
+)
 from pipelines.ledger.merkle import leaf_hash
-from pipelines.ledger.record import Record, read_record
-from pipelines.ledger.signed_note import open_checkpoint
+from pipelines.ledger.record import Record
 from pipelines.ledger.tile_proof import PublishedLog
 from pipelines.storage.store import Store
 from schemas import layout
@@ -57,7 +64,7 @@ class LogReader:
         self.checkpoint = checkpoint
         self.vkey = vkey
         self._store = store
-        _, self.size, root = open_checkpoint(checkpoint, vkey)
+        _, self.size, root = open_beside_key(checkpoint, vkey, store)
         self._published = PublishedLog(self.size, root, self._read)
 
     @cached_property
@@ -79,35 +86,36 @@ class LogReader:
         data = self.books.record_bytes(index)
         if data is None:
             raise missing_record(index, self.checkpoint)
-        record, leaf = read_record(data, index), self._published.leaf(index)
-        self._published.check(leaf_hash(leaf), index)
+        record = read_book_record(self.books.record_key(index), data, index)
+        with naming_log_damage():
+            leaf = self._published.leaf(index)
+            self._published.check(leaf_hash(leaf), index)
         if record.leaf() != leaf:
             raise changed_record(index, self.checkpoint)
         return record
 
     def _read(self, path: str) -> bytes:
-        remedy = "Restore it from a copy, or run a command that appends to the log."
-        return read_log_file(self._store, path, remedy)
+        return read_log_file(self._store, path)
 
 
 def read_log(store: Store) -> LogReader | None:
     """Opens the log of an output for reading; None if the output has none.
 
     Raises:
-        NoteError: If the checkpoint is not signed by the key beside it.
-        RunError: If that key is missing.
+        RunError: If the checkpoint is not signed by the key beside it, or that key is missing.
     """
     try:
-        checkpoint = store.read_bytes(f"{layout.AGENCY_LOG}/{layout.CHECKPOINT}").decode()
+        data = store.read_bytes(f"{layout.AGENCY_LOG}/{layout.CHECKPOINT}")
+        checkpoint = data.decode("utf-8", "replace")
     except FileNotFoundError:
         return None
     key = f"{layout.AGENCY_LOG}/{layout.LOG_VKEY}"
     try:
-        vkey = store.read_bytes(key).decode().strip()
+        vkey = store.read_bytes(key).decode("utf-8", "replace").strip()
     except FileNotFoundError as error:
         raise RunError(
             "The key of the agency's log is missing",
             f"{store.uri}/{key}",
-            "Restore it from a copy, or run a command that appends to the log.",
+            WRITE_AGAIN,
         ) from error
     return LogReader(store, vkey, checkpoint)

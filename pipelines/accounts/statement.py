@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipelines.accounts.logged import LoggedDeliveries
 from pipelines.accounts.published import PoolSums, Published, read_sums
 from pipelines.ledger.commitments import Domain, opens, text_value
-from pipelines.ledger.ed25519 import to_base64
+from pipelines.ledger.ed25519 import NoteError, to_base64
 from pipelines.ledger.merkle import ProofError
 from pipelines.ledger.signed_note import open_checkpoint
 from pipelines.ledger.statement_form import StatementLine, StatementV1
@@ -186,13 +186,21 @@ class PublishedAccounts:
 
     @cached_property
     def _checkpoint(self) -> str:
-        return self._read(layout.CHECKPOINT).decode()
+        return self._read(layout.CHECKPOINT).decode("utf-8", "replace")
 
     @cached_property
     def _log(self) -> PublishedLog:
         ledger = self.published.manifest.ledger
         vkey = self.published.manifest.vkey
-        _, size, root = open_checkpoint(self._checkpoint, vkey, ledger.origin)
+        try:
+            _, size, root = open_checkpoint(self._checkpoint, vkey, ledger.origin)
+        except NoteError as error:
+            raise RunError(
+                "The checkpoint of a delivery is damaged, or of another one",
+                f"{self._store.uri}/{self.published.delivery}/{layout.CHECKPOINT}: {error.what}: "
+                f"{error.which}",
+                "Run fairshard verify --repair on the delivery.",
+            ) from error
         if (size, root.hex()) != (ledger.entries, ledger.root):
             raise RunError(
                 "The checkpoint is not the one in the manifest",

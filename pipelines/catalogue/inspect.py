@@ -51,7 +51,7 @@ def inspect_file(table: str, file: CatalogueFile, mapping: TableMapping) -> Insp
     head = read_head(table, file, mapping)
     names = head.names
     partitions = partition_columns(file.name) if "/" in file.name else ()
-    match = _match(table, names, partitions, mapping, file.uri)
+    match = _match(table, names, partitions, mapping, file.full_uri)
     return InspectedFile(
         head.format,
         match.columns,

@@ -46,6 +46,11 @@ class CatalogueFile:
         """Returns the name, and after `#` that of the sheet."""
         return f"{self.name}#{self.sheet}" if self.sheet else self.name
 
+    @property
+    def full_uri(self) -> str:
+        """Returns the address, and after `#` the name of the sheet."""
+        return f"{self.uri}#{self.sheet}" if self.sheet else self.uri
+
 
 @dataclass(frozen=True)
 class Listing:

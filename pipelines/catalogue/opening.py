@@ -190,7 +190,7 @@ class _Opener:
                 if join.key not in {*dict(found.columns), *dict(mapping.constants), *made}:
                     lacking = InputError(
                         f"The table {table.table} lacks the key of a joined file",
-                        f"{file.uri}: {join.key}, by which {join.name} is joined",
+                        f"{file.full_uri}: {join.key}, by which {join.name} is joined",
                         "Name another key in mapping.toml, or map the column.",
                     )
                     self._faults.add(lacking)

@@ -161,8 +161,12 @@ def stated_files(
         if not matching:
             names = [name for file in files for name in {file.name: 0, file.full_name: 0}]
             guesses = close_matches(pattern, names)
+            book, mark, _ = pattern.partition("#")
+            is_sheet = bool(mark) and any(file.name == book for file in files)
             raise InputError(
-                f"The mapping names a file of the table {table} that is not there",
+                f"The mapping names a sheet of the table {table} that is not there or has no cells"
+                if is_sheet
+                else f"The mapping names a file of the table {table} that is not there",
                 f"{origin}: {mapping.where}.files = {pattern!r}",
                 f"Is it {', '.join(guesses)}?" if guesses else "Correct the name.",
             )

@@ -2,7 +2,8 @@
 
 Checking sizes costs one request per file. If the store is remote, the digest is also computed again
 from the bytes that the service returns: an ETag says nothing about the bytes, and a service returns
-a byte that flipped on its disk with status 200.
+a byte that flipped on its disk with status 200. Tables are read again in folders too: what an
+earlier run wrote into them goes into the indexes, which are signed as they are made.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def recheck_shards(
     reread: bool | None = None,
     ended: Event | None = None,
 ) -> None:
-    """Checks the size of every shard file, and in a remote store its digest too.
+    """Checks the size of every shard file, the digest of tables, and in a remote store of all.
 
     A shard that fails loses its commit record, so that the next run writes it again.
 
@@ -71,7 +72,7 @@ def recheck_shards(
         store: The output store.
         job: The run.
         receipts: The receipts of the written shards.
-        reread: Whether to read the shards again; None means only if `store.is_remote`.
+        reread: Whether to read tars again, not only tables; None means only if `store.is_remote`.
         ended: Set when nobody waits for the result any more; no further file is then looked at.
 
     Raises:
@@ -85,7 +86,8 @@ def recheck_shards(
         for file in (receipt.tar, *receipt.files):
             if ended is not None and ended.is_set():
                 return []
-            difference = file_difference(store, job, file, must_read)
+            is_table = file.path.endswith(".parquet")
+            difference = file_difference(store, job, file, must_read or is_table)
             if difference:
                 differences.append(f"{file.path}: {difference}")
         report_progress(job.progress_path, "publish", 1)

@@ -23,7 +23,7 @@ from pipelines.removal.output import PatchOutput
 from pipelines.removal.predecessor import Predecessor
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.columns import values_of
-from pipelines.storage.digests import object_sha256
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.tables import json_bytes
 from schemas import layout
 from schemas.layout import ENERGON
@@ -100,20 +100,17 @@ def write_whole_indexes(
         output.write(path, json_bytes(index))
     numbered = [(item.index, item.shard) for item in receipts]
     paths = frozenset(output.files)
-    place = output.store, output.delivery
-    with open_samples(*place, numbered, paths, table.schema) as samples:
-        for path, chunks in index_files(*place, shards, samples, loaders):
+    noted = NotedStore(output.store, output.delivery)
+    with open_samples(noted, output.delivery, numbered, paths, table.schema) as samples:
+        for path, chunks in index_files(output.store, output.delivery, shards, samples, loaders):
             if path not in output.files:  # the index of an unchanged tar is kept
                 output.write_chunks(path, chunks)
-    _add_samples(output)
+    written = noted.written[f"{output.delivery}/{layout.SAMPLES_TABLE}"]
+    output.add(
+        FileRecord(path=layout.SAMPLES_TABLE, bytes=written.size_bytes, sha256=written.sha256)
+    )
     description = _croissant(output, version, shards, as_of)
     output.write("croissant.json", json_bytes(description))
-
-
-def _add_samples(output: PatchOutput) -> None:
-    key = f"{output.delivery}/{layout.SAMPLES_TABLE}"
-    digest, size = object_sha256(output.store, key), output.store.size(key)
-    output.add(FileRecord(path=layout.SAMPLES_TABLE, bytes=size, sha256=digest))
 
 
 def _croissant(

@@ -13,7 +13,6 @@ from dataclasses import dataclass, fields, replace
 
 from pipelines.catalogue.read import read_table
 from pipelines.delivery.indexes import write_indexes
-from pipelines.delivery.recheck import recheck_shards
 from pipelines.format.manifest import ManifestError, manifest_bytes, open_manifest
 from pipelines.ledger.payees import read_payees
 from pipelines.repair.compare import explain_difference, has_agency_ledger, published_checkpoint
@@ -31,11 +30,13 @@ from pipelines.run.lease import Lease, hold_version
 from pipelines.run.prepare import PreparedJob
 from pipelines.run.receipts import ShardReceipt
 from pipelines.steps.attribute import Attribution, record_attribution
+from pipelines.steps.files_in_store import files_in_store
 from pipelines.steps.graph import run_until_settled
 from pipelines.steps.publish import make_manifest, publish_agency, write_checksums
 from pipelines.steps.reconcile import read_counts, read_receipts, reconcile
 from pipelines.steps.rights_files import write_rights
 from pipelines.storage.digests import object_sha256
+from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.store import Store, join_uri
 from pipelines.verify.delivery import verify_delivery
 from pipelines.verify.groups import group_files
@@ -160,12 +161,14 @@ class _Repair:
         receipts = read_receipts(self.store, self.job)
         reconcile(self.store, self.job, counts, receipts)
         names = [receipt.shard.name for receipt in receipts]
-        attribution = self._attribution(names)
-        write_indexes(self.store, self.job, receipts)
-        write_rights(self.store, self.job, self.prepared.signer.vkey, receipts)
+        noted = NotedStore(self.store, self.job.delivery)
+        attribution = self._attribution(noted, names)
+        write_indexes(noted, self.job, receipts)
+        write_rights(noted, self.job, self.prepared.signer.vkey, receipts)
         rebuilt_shards = [item for item in receipts if item.shard.name not in kept_shards]
-        recheck_shards(self.store, self.job, rebuilt_shards)
-        rebuilt = self._rebuilt_files(rebuilt_shards)
+        # Without markers of an earlier check, all rebuilt shards are read here.
+        made = files_in_store(noted, self.job, rebuilt_shards, {})
+        rebuilt = {file.path: file for file in made}
         kept = self._kept_files(kept_shards, rebuilt)
         files = write_checksums(self.store, self.job, [*rebuilt.values(), *kept])
         rebuilt |= {file.path: file for file in files if file.path == layout.SHA256SUMS}
@@ -177,14 +180,12 @@ class _Repair:
             raise self._difference_error(_first_difference(self.manifest, manifest))
         return self._replace(rebuilt, manifest, rebuilt_shards, lease)
 
-    def _attribution(self, shards: Sequence[str]) -> Attribution:
+    def _attribution(self, store: NotedStore, shards: Sequence[str]) -> Attribution:
         """Divides the pool again, with what was carried when the version was made."""
         carried = carried_into(self.store, self.published, self.job.deal.price.currency)
         payees = read_payees(read_table(self.job.catalogue, "contributors"))
         signer = self.prepared.signer
-        return record_attribution(
-            self.store, self.job, signer, shards, payees=payees, carried=carried
-        )
+        return record_attribution(store, self.job, signer, shards, payees=payees, carried=carried)
 
     def _seed_sound_shards(self) -> frozenset[str]:
         """Commits the sound shards beforehand, so that the pipeline does not rebuild their tars."""
@@ -205,19 +206,6 @@ class _Repair:
                 seed_shard(self.store, self.published, self.job, receipt)
                 kept_shards.add(record.name)
         return frozenset(kept_shards)
-
-    def _rebuilt_files(self, rebuilt_shards: Sequence[ShardReceipt]) -> dict[str, FileRecord]:
-        """Every file that was made, with its digest."""
-        written = {file.path: file for item in rebuilt_shards for file in (item.tar, *item.files)}
-        rebuilt = {}
-        for item in self.store.list(self.job.delivery):
-            path = item.key.removeprefix(f"{self.job.delivery}/")
-            file = written.get(path)
-            if file is None:
-                digest = object_sha256(self.store, item.key)
-                file = FileRecord(path=path, bytes=item.size_bytes, sha256=digest)
-            rebuilt[path] = file
-        return rebuilt
 
     def _kept_files(
         self, kept_shards: frozenset[str], rebuilt: dict[str, FileRecord]

@@ -26,7 +26,7 @@ from pipelines.run.lease_record import (
 )
 from pipelines.storage.s3_store import PROBE_KEY
 from pipelines.storage.store import ObjectInfo, Store, UnfinishedWrite
-from pipelines.storage.tables import read_json
+from pipelines.storage.tables import DamagedJsonError, read_json
 from schemas import layout
 from schemas.errors import RunError
 
@@ -191,8 +191,9 @@ def _removables(output: _OutputContents, timing: LeaseTiming) -> Iterator[_Remov
     for version_key in sorted(output.versions.keys() - output.published):  # 2
         objects = list(output.versions[version_key])
         run = _run_id_of(store, version_key)
-        if not run and version_key not in output.lease_records:
+        if run is None and version_key not in output.lease_records:
             continue  # neither a run record nor a lease record: no run made it
+        run = run or ""
         runs_with_version.add(run)
         objects += output.work.get(run, [])
         found = output.measure(LeftoverKind.VERSION, layout.version_prefix(*version_key), objects)
@@ -225,9 +226,15 @@ def _temporary_files(output: _OutputContents) -> Iterator[_Removable]:
         yield found, partial(output.store.delete, probe.key)
 
 
-def _run_id_of(store: Store, version_key: tuple[str, str]) -> str:
+def _run_id_of(store: Store, version_key: tuple[str, str]) -> str | None:
+    """Returns the id of a version's run: None without a record of it, "" if that is damaged."""
     key = f"{layout.agency_prefix(*version_key)}/{layout.RUN_RECORD}"
-    return str(read_json(store, key)["run_id"]) if store.exists(key) else ""
+    if not store.exists(key):
+        return None
+    try:
+        return str(read_json(store, key)["run_id"])
+    except (DamagedJsonError, KeyError, TypeError):
+        return ""
 
 
 def _remove_version(

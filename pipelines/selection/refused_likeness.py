@@ -10,7 +10,9 @@ counts:
 4. Without a frame, if it or the refused file has none: by the look of what the picture shows
    (`pipelines.media.looks`), which is kept beside that of the whole picture.
 
-The last three ways allow fewer bits. docs/media.md says what each finds, and what it takes wrongly.
+The last three ways allow fewer bits. Where all is of one shade there is nothing to see, and no
+picture is taken for another's copy for that. docs/media.md says what each way finds, and what it
+takes wrongly.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.media.looks import brightness_of
-from pipelines.media.phash import NEAR_BITS, turned_hashes
+from pipelines.media.phash import NEAR_BITS, even_digests, turned_hashes
 from pipelines.selection.dedupe import COLOUR_BYTES, PHASH_BYTES, bytes_of
 from pipelines.selection.perceptual_index import NO_MATCH, Indices, PerceptualIndex
 from pipelines.storage.columns import values_of
@@ -160,8 +162,9 @@ def find_alike(
         return {}
     has_look = pc.not_equal(with_hash["look"], pa.scalar(""))
     with_look, without = with_hash.filter(has_look), with_hash.filter(pc.invert(has_look))
-    whole = _early(candidates, with_hash, binding, _PICTURE)
-    middle = _early(candidates, without, binding[:0], _PICTURE)
+    visible = binding[~_is_even(candidates["phash"].take(pa.array(binding, pa.int64())))]
+    whole = _early(candidates, _without_even(with_hash), visible, _PICTURE)
+    middle = _early(candidates, _without_even(without), binding[:0], _PICTURE)
     shown = _early(candidates, with_look, binding, _SHOWN)
     unframed = _shows_all(shown.looks, _early(candidates, with_look, binding, _PICTURE).looks)
     pictures, contents = (_candidates_looks(candidates, names) for names in (_PICTURE, _SHOWN))
@@ -177,6 +180,18 @@ def find_alike(
         left = ordinary[[at not in found for at in ordinary.tolist()]]
         has_no_frame = _shows_all(contents[left], pictures[left])
         found |= _like_without_frame(left, contents[left], has_no_frame, shown, unframed)
+    return found
+
+
+def _without_even(refused: pa.Table) -> pa.Table:
+    """Returns the refused files but for those of one shade, by the middle frame if it is a film."""
+    digests = pa.array([digest.hex() for digest in even_digests()])
+    return refused.filter(pc.invert(pc.is_in(refused["phash"], digests)))
+
+
+def _is_even(hashes: pa.ChunkedArray[pa.FixedSizeBinaryScalar]) -> _Mask:
+    """Returns which hashes are those of pictures of one shade."""
+    found: _Mask = pc.is_in(hashes, pa.array(even_digests(), hashes.type)).to_numpy()
     return found
 
 

@@ -94,6 +94,17 @@ def test_any_question_is_answered_truthfully(
     assert len(data) <= 4_000
 
 
+def test_a_damaged_set_is_named(tmp_path: Path) -> None:
+    made = open_log(open_store(str(tmp_path)), key_of(None))
+    deliver(made, FIRST, ["a-1", "a-2"], ["c-1"])
+    for path in tmp_path.glob("agency/books/sets/*[0-9a-f].npy"):
+        data = path.read_bytes()
+        path.write_bytes(data[:-64] + bytes(byte ^ 1 for byte in data[-64:]))
+    said = r"set of the agency's books is damaged: agency/books/sets/\w+: .* from a copy"
+    with pytest.raises(RunError, match=said):
+        prove(made, Question("asset", "a-1", FIRST))
+
+
 def test_a_delivery_is_proved(log: AgencyLog) -> None:
     data = prove(log, Question("delivery", SECOND))
     assert both(data)

@@ -177,11 +177,23 @@ def drop_key(agency: Agency) -> None:
     (agency.log / "log.vkey").unlink()
 
 
+def cut_record(agency: Agency) -> None:
+    path = agency.out / "agency/books/records/00000002.json"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def cut_tile(agency: Agency) -> None:
+    path = agency.log / "tile/0/000.p/4"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
 TAMPERED: dict[str, tuple[Callable[[Agency], None], str]] = {
     "record changed": (change_record, "record of the agency's books was changed: record 1"),
     "record dropped": (drop_record, "record of the agency's books is missing: record 1"),
     "last record dropped": (drop_last_record, "agency's books is missing: record 3"),
     "records reordered": (reorder_records, "record of the agency's books was changed: record 1"),
+    "record cut": (cut_record, "books is damaged: agency/books/records/00000002.json: not a JSON"),
+    "tile cut": (cut_tile, "The agency's log is damaged: agency/log: a tile has the wrong length"),
     "entry changed": (change_entry, "entries of the log do not match its tiles"),
     "entry dropped": (drop_entry, "entries of the log do not match its tiles"),
     "entries reordered": (reorder_entries, "entries of the log do not match its tiles"),
@@ -212,7 +224,27 @@ def test_tampering_with_the_log_is_named(agency: Agency, name: str, command: str
     tamper(agency)
     code, error = agency.run(*COMMANDS[command])
     assert code == 1 and said in error, error
+    assert "from a copy" in error or "remove agency/log/checkpoint" in error, error
     assert ".." not in error.replace("../", "")
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"fairshard/sum/v1\none/v0001\n"])
+def test_a_damaged_sum_is_named(agency: Agency, data: bytes) -> None:
+    note = agency.out / "one/v0001/agency/sums/sum.note"
+    note.write_bytes(data)
+    ended = in_process("statement", "--out", agency.out, "--contributor", "c-1", "--deal", "one")
+    assert ended.code == 1 and str(note) in ended.err
+    assert "Restore agency/sums/ of this version from a copy" in ended.err
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "log.vkey"])
+@pytest.mark.parametrize("data", [b"\xff\x00", b"agency.example/agency-log\n4\nAAA", b"a+b+c\n"])
+def test_a_reader_names_the_files_that_do_not_fit(agency: Agency, name: str, data: bytes) -> None:
+    (agency.log / name).write_bytes(data)
+    ended = in_process("share", "--out", agency.out, "--deal", "one", "--by", "contributor")
+    assert ended.code == 1
+    assert f"{agency.log}/checkpoint, log.vkey: " in ended.err
+    assert "restore both from a copy" in ended.err
 
 
 def test_a_replayed_checkpoint_is_named_and_the_log_written_again(agency: Agency) -> None:

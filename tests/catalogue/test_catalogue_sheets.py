@@ -161,6 +161,22 @@ def test_a_table_may_have_several_sheets_of_a_workbook(tmp_path: Path) -> None:
     assert "export.xlsx#Yes" in refused(tmp_path / "5", wrong, *others, export=data)
 
 
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ([], "a sheet of the table consents that is not there or has no cells: .*export.xlsx#No'"),
+        ([{"contributor_id": "c-1"}], "lacks the column purpose: .*export.xlsx#No, which has"),
+    ],
+)
+def test_a_sheet_of_several_that_cannot_be_read_is_named(
+    tmp_path: Path, second: Sheet, said: str
+) -> None:
+    mapping = '[mapping.consents]\nfiles = ["export.xlsx#Yes", "export.xlsx#No"]\n'
+    made = folder_of(tmp_path, mapping, export=book(Yes=[CONSENT], No=second))
+    with pytest.raises(InputError, match=said):
+        values(tables(made, "assets", "contributors"))
+
+
 def test_a_missing_table_is_told_how_a_sheet_is_named(tmp_path: Path) -> None:
     data = book(Bilder=[ASSET], Leute=[{"contributor_id": "c-1"}])
     said = refused(tmp_path, "", export=data)

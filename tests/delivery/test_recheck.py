@@ -68,7 +68,15 @@ def test_changed_shards_are_named_and_lose_their_receipts(store: Store) -> None:
     assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
 
 
-def test_local_shards_are_checked_by_size_only(store: Store) -> None:
+def test_a_table_in_a_folder_is_read_since_indexes_are_made_from_it(store: Store) -> None:
+    receipts = [write(store, name, b"12345678") for name in "ab"]
+    store.write_bytes("d/shards/b.parquet", b"12345679")
+    with pytest.raises(RunError, match=r"b\.parquet: sha256"):
+        recheck_shards(store, JOB, receipts)
+    assert [item.key for item in store.list("w")] == ["w/shards/a.json"]
+
+
+def test_local_tars_are_checked_by_size_only(store: Store) -> None:
     receipt = write(store, "s", b"12345678")
     store.write_bytes("d/shards/s.tar", b"12345679")
     recheck_shards(store, JOB, [receipt])  # `verify` finds this damage

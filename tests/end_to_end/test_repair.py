@@ -18,7 +18,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipelines.ledger.signed_note import FileKey
+from pipelines.repair import rebuild
+from pipelines.run.job import Job
 from pipelines.run.signing_key import save_key
+from pipelines.steps import rights_files
+from pipelines.storage.open import open_store
+from pipelines.storage.store import Store
 from tests.end_to_end.command import (
     AS_OF,
     CommandResult,
@@ -256,6 +261,28 @@ def test_missing_manifest_is_repaired(output: RepairOutput) -> None:
     assert set(ended.json["repaired"]["shards"]) == {
         path.stem for path in output.delivery.glob("shards/*.tar")
     }
+
+
+@pytest.mark.parametrize(("path", "is_signed"), [("note.txt", True), ("README.md", False)])
+def test_a_new_manifest_lists_only_what_the_repair_wrote(
+    output: RepairOutput, monkeypatch: pytest.MonkeyPatch, path: str, is_signed: bool
+) -> None:
+    """Others may write to the folder meanwhile: theirs is left out, a change stops it."""
+
+    def write_and_meddle(store: Store, job: Job, *rest: Any) -> None:
+        rights_files.write_rights(store, job, *rest)
+        open_store(job.output_uri).write_bytes(f"{job.delivery}/{path}", b"of another")
+
+    monkeypatch.setattr(rebuild, "write_rights", write_and_meddle)
+    manifest = output.delivery / "MANIFEST.json"
+    manifest.unlink()
+    ended = output.repair("--as-of", AS_OF)
+    if is_signed:
+        check_repaired(output, ended, {"MANIFEST.json"})
+    else:
+        assert ended.code == 1
+        assert f"{path}: 10 bytes" in ended.err
+        assert not manifest.exists()
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,16 @@ def test_only_leftovers_are_removed(store: Store) -> None:
     assert clean_output(store, DAY) == []
 
 
+@pytest.mark.parametrize("data", [b'{"run_id": "cu', b"\xff", b"[]", b"{}"])
+def test_a_version_is_removed_whose_record_is_damaged(store: Store, data: bytes) -> None:
+    """The messages about damaged files of a run say that this helps."""
+    (Path(store.uri) / "acme/v0002/agency/run.json").write_bytes(data)
+    age(Path(store.uri), 2 * DAY)
+    removed = {item.name for item in clean_output(store, DAY)}
+    assert {"acme/v0002", "agency/work/cut", "agency/work/done"} <= removed
+    assert contents(store) == KEEP
+
+
 def test_a_dry_run_removes_nothing(store: Store) -> None:
     before = sorted(path for path in Path(store.uri).rglob("*"))
     dry = clean_output(store, DAY, dry_run=True)

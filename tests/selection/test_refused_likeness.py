@@ -106,6 +106,15 @@ def test_changed_copies_of_scenes_are_found_in_both_directions(
     assert any(words in detail for detail in found_for(copies, own).values())
 
 
+@pytest.mark.parametrize("shade", ["black", "white", "#808080"])
+def test_pictures_of_one_shade_are_no_copies(shade: str) -> None:
+    """Such as a film's black frame; there is nothing to see in them."""
+    blank = picture_of(Image.new("RGB", (300, 200), shade))
+    other = picture_of(Image.new("RGB", (640, 480), shade))
+    film = Picture(blank.whole, picture_of(scene(1)).shown)
+    assert found_for([blank, picture_of(scene(2))], [other, film]) == {}
+
+
 def turn_slowly(picture: bytes, swap: bool, columns: bool, rows: bool) -> bytes:
     """The hash and colours of a turned picture, one frequency and one cell at a time."""
     bits = [picture[at // 8] >> (7 - at % 8) & 1 for at in range(SIDE * SIDE)]
