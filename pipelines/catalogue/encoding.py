@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from pipelines.catalogue.files import BLOCK_BYTES, read_blocks
@@ -21,10 +22,15 @@ _MARKS = (
 )
 _UTF8 = frozenset({"utf-8", "utf-8-sig"})
 _MAX_LINE_BYTES = 2**20  # of a line that is looked at to tell damage from another encoding
-# A byte that is not UTF-8 beside a letter: part of a word, and so of another encoding.
-_IN_WORD = re.compile(r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]")
+# Bytes that are not UTF-8 in a word, and so of another encoding: beside an ASCII letter, or as many
+# as no letter of UTF-8 leaves behind if it is cut off.
+_IN_WORD = re.compile(
+    r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]|[\udcc0-\udcff]{2}|[\udc80-\udcff]{4}"
+)
 # What programs write without being asked: Western Europe, Turkey, Central Europe, Cyrillic, Greece.
 _LIKELY = ("cp1252", "cp1254", "cp1250", "cp1251", "cp1253", "mac-roman")
+# What else a word with few ASCII letters may be in: Hebrew, Arabic, Thai, Russian, and East Asian.
+_NOT_LATIN = ("cp1255", "cp1256", "cp874", "koi8-r", "gb18030", "big5", "cp932", "cp949")
 _SEPARATORS = (b",", b";", b"\t", b"|")
 _UNDECODABLE = "fairshard-undecodable"
 
@@ -89,9 +95,23 @@ def find_encoding(open_stream: Callable[[], BinaryIO], head: bytes, key: str, or
 def _readings(word: bytes) -> dict[str, list[str]]:
     """Returns what a word may be, each with the encodings in which it is that."""
     readings: dict[str, list[str]] = {}
-    for name in _LIKELY:
-        readings.setdefault(shorten(word.decode(name, "replace")), []).append(name)
+    for name in _encodings(word):
+        with suppress(UnicodeDecodeError):
+            read = codecs.getincrementaldecoder(name)().decode(word)  # its end may be cut off
+            readings.setdefault(shorten(read), []).append(name)
     return readings
+
+
+def _encodings(word: bytes) -> tuple[str, ...]:
+    """Returns what a word may be in. Even East Asian words may have a few bytes of ASCII."""
+    letters = len(re.findall(rb"[A-Za-z]", word))
+    return _LIKELY if 2 * letters >= len(word) else (*_LIKELY, *_NOT_LATIN)
+
+
+def _told_apart(word: bytes) -> int:
+    """Returns how many encodings a word tells apart: it reads as no other, or cannot be read."""
+    same = sum(len(names) - 1 for names in _readings(word).values())
+    return len(_encodings(word)) - same
 
 
 def _wide_encoding(sample: bytes) -> str:
@@ -140,8 +160,8 @@ def _is_utf8(stream: BinaryIO) -> bool:
 def _foreign_word(stream: BinaryIO, head: bytes) -> bytes | None:
     """Returns a word that is not UTF-8, if most lines beyond ASCII have one.
 
-    Of several, it is the first with as many readings as any: encodings may differ in few letters,
-    such as Turkish from Western European.
+    Of several, it is the first that tells as many encodings apart as any: they may differ in few
+    letters, such as Turkish from Western European.
     """
     header = re.split(rb"[\r\n]", head, maxsplit=1)[0]
     widths = {mark: header.count(mark) for mark in _SEPARATORS}
@@ -163,7 +183,7 @@ def _foreign_word(stream: BinaryIO, head: bytes) -> bytes | None:
             if seen.issuperset(word):
                 continue
             seen.update(word)
-            if (count := len(_readings(word))) > most:
+            if (count := _told_apart(word)) > most:
                 best, most = word, count
     return best if foreign > utf8 else None
 

@@ -292,6 +292,39 @@ def test_a_word_that_tells_the_encoding_is_shown(
     assert wrong in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp1251", ("Иванов", "Чайка")),
+        ("koi8-r", ("Иванов", "Чайка")),
+        ("cp1253", ("Ελένη", "Νίκος")),
+        ("cp1255", ("יעקב", "רחל")),
+        ("cp1256", ("ليلى", "عمر")),
+        ("cp874", ("สมชาย", "มาลี")),
+        ("gb18030", ("王芳", "李伟")),
+        ("big5", ("陳美玲", "林志明")),
+        ("cp932", ("田中", "やまだ")),
+        ("cp949", ("김서연", "이준")),
+    ],
+)
+def test_an_encoding_without_latin_letters_is_asked_for_and_then_read(
+    encoding: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = (
+        "contributor_id,purpose,value,given_at",
+        *(f"{word},all,allow,2025-01-31" for word in words),
+    )
+    folder = _write(tmp_path, Written(), PLAIN, False, 1)
+    (folder / "consents" / "0.csv").write_bytes("\n".join(rows).encode(encoding))
+    with pytest.raises(InputError) as caught:
+        open_catalogue(str(folder))
+    assert "encoding of a table is not UTF-8" in str(caught.value)
+    assert any(f"'{word}'" in str(caught.value) for word in words)
+    assert encoding in str(caught.value)
+    (folder / "mapping.toml").write_text(f'[mapping.consents.csv]\nencoding = "{encoding}"\n')
+    assert [row["contributor_id"] for row in _read(folder)] == list(words)
+
+
 def test_encodings_in_which_a_word_reads_the_same_are_named_together(tmp_path: Path) -> None:
     folder = _write(tmp_path, Written(encoding="cp1252"), PLAIN, False, 1)
     with pytest.raises(InputError, match="in cp1252 or cp1254 or cp1250 'José'"):
