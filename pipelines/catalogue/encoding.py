@@ -25,7 +25,7 @@ _MAX_LINE_BYTES = 2**20  # of a line that is looked at to tell damage from anoth
 # Bytes that are not UTF-8 in a word, and so of another encoding: beside an ASCII letter, or as many
 # as no letter of UTF-8 leaves behind if it is cut off.
 _IN_WORD = re.compile(
-    r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]|[\udcc0-\udcff]{2}|[\udc80-\udcff]{4}"
+    r"[A-Za-z][\udc80-\udcff]|[\udc80-\udcff][A-Za-z]|[\udcc0-\udcff]{3}|[\udc80-\udcff]{4}"
 )
 # What programs write without being asked: Western Europe, Turkey, Central Europe, Cyrillic, Greece.
 _LIKELY = ("cp1252", "cp1254", "cp1250", "cp1251", "cp1253", "mac-roman")
