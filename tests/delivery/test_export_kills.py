@@ -73,7 +73,7 @@ def test_an_export_that_is_killed_is_whole_or_absent(tmp_path: Path, kind: str) 
             whole += 1
             assert exported(kind, out) == ALL
             code, printed = started(delivery, kind, out, 0)
-            assert code == 2 and "something at the destination already" in printed
+            assert code == 2 and "The destination already exists" in printed
             assert exported(kind, out) == ALL
             continue
         code, printed = started(delivery, kind, out, 0)
