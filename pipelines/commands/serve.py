@@ -99,10 +99,16 @@ def run(options: argparse.Namespace) -> int:
         server_header=False,
     )
     _, progress = consoles(options)
+
+    class AnnouncedServer(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """Says where it serves, but not before Ctrl-C ends it."""
+            await super().startup(sockets)
+            line = f"Serving {store.uri} at {_own_address(options)}; Ctrl-C ends it."
+            progress.print(line, soft_wrap=True, markup=False, highlight=False)
+
     with _listen(options.host, options.port) as listening, suppress(KeyboardInterrupt):
-        line = f"Serving {store.uri} at {_own_address(options)}; Ctrl-C ends it."
-        progress.print(line, soft_wrap=True, markup=False, highlight=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        AnnouncedServer(config).run(sockets=[listening])
     return 0
 
 

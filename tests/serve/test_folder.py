@@ -122,9 +122,12 @@ def test_the_command_says_where_it_serves(out: Path, tmp_path: Path) -> None:
         [*command, "--key", str(tmp_path / "agency.key")], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            line = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
     assert line == f"Serving {out} at http://127.0.0.1:{port}; Ctrl-C ends it.\n"
 
 

@@ -18,7 +18,7 @@ _MAX_TEXT_BYTES = 4 << 20
 _USER_COMMENT = 0x9286
 # Types of entries that may hold language: bytes, ASCII, undefined (such as a maker's notes), UTF-8.
 _TEXT_KINDS = (1, 2, 7, 129)
-_MIN_OTHER_BYTES = 5
+_MIN_OTHER_BYTES = 4  # as the shortest refusal has
 _XP_TAGS = range(0x9C9B, 0x9CA0)  # Windows: title, comment, author, keywords, subject, in UTF-16
 _EXIF_FIELDS: dict[int, tuple[str, TextRole, bool]] = {
     0x8298: ("Copyright", TextRole.RIGHTS, False),  # evidence already, as an owner's notice

@@ -30,7 +30,12 @@ _CODE_PAGES = (
     *("cp932", "gb18030", "big5", "cp949", "euc_jp", "iso2022_jp", "utf-16-le", "utf-16-be"),
     *("iso8859_5", "mac_cyrillic", "cp866", "cp437", "cp852"),
 )
-_RUNS = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}")
+# Shorter ones are not searched, but for the shortest refusal if it stands alone.
+_SHORTEST_REFUSAL = r"(?i:no[ _-]?ai[.!]?)"
+_RUNS = re.compile(
+    rb"[\t\n\r\x20-\x7e\x80-\xff]{6,}"
+    rb"|(?<![\x20-\x7e\x80-\xff])" + _SHORTEST_REFUSAL.encode() + rb"(?![\x20-\x7e\x80-\xff])"
+)
 # In numbers and compressed data, every few bytes look like a short word or a mark. Language has few
 # marks and longer words; in markup, which has many, most letters are in long words of one case.
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -38,6 +43,9 @@ _MARKS = re.compile(r"""[^\w\s"':;.,/-]""")  # others than those of sentences
 _MOST_MARKS, _MOST_MARKS_IN_MARKUP = 0.2, 0.4  # of all characters
 _MOST_UNREADABLE = 0.15  # of all characters: accents of a code page
 _LEAST_MEAN_WORD = 2.3  # letters, so that "no AI use" is language
+# A character of three bytes in UTF-8 is a syllable or a word, and rare in numbers: three letters.
+_SYLLABLES = re.compile("[\u0800-\uffff]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")  # between letters of a word
 _LONG_WORD = 6  # letters
 _LEAST_IN_LONG_WORDS = 0.4  # of all letters
 _MOST_BYTES_BETWEEN = 4  # texts that belong together, such as a length or padding
@@ -135,10 +143,14 @@ def _language(raw: bytes, runs: re.Pattern[bytes], encoding: str) -> str:
 
 
 def _is_language(run: str) -> bool:
+    run = _INVISIBLE.sub("", run)
     words = _WORDS.findall(run)
     if not words or run.count("\ufffd") > _MOST_UNREADABLE * len(run):
         return False
-    marks, letters = len(_MARKS.findall(run)), sum(map(len, words))
+    if re.fullmatch(_SHORTEST_REFUSAL, run.strip()):
+        return True
+    marks = len(_MARKS.findall(run))
+    letters = sum(len(word) + 2 * len(_SYLLABLES.findall(word)) for word in words)
     if marks <= _MOST_MARKS * len(run) and letters >= _LEAST_MEAN_WORD * len(words):
         return True
     in_long_words = sum(len(word) for word in words if _is_long(word))

@@ -29,6 +29,7 @@ def test_a_refusal_denies_in_every_place(place: str) -> None:
     reading = read_metadata(PLACES[place](REFUSALS[0]))
     assert {signal.purpose for signal in reading.signals} == set(PURPOSES)
     assert {signal.value for signal in reading.signals} == {Permission.DENY}
+    assert [text for text in REFUSALS if not refuses(read_metadata(PLACES[place](text)))] == []
 
 
 @pytest.mark.parametrize("text", REFUSALS)
