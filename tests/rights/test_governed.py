@@ -106,8 +106,11 @@ def governing_keys_of_screening(seeds: Iterable[int]) -> dict[str, set[str]]:
         made = make_world(seed, 250)
         before = made.screened_codes()
         for key, deal in changed(made.deal):
-            for code in lifted(before, made.with_changes(deal=deal).screened_codes(), SHORTAGES):
-                found[code].add(key)
+            after = made.with_changes(deal=deal).screened_codes()
+            # No world lists the assets that it takes: such a reason comes with the change.
+            for was, now in ((before, after), (after, before)):
+                for code in lifted(was, now, SHORTAGES):
+                    found[code].add(key)
     return found
 
 
@@ -122,7 +125,9 @@ def test_no_other_keys_govern_resolving() -> None:
 @pytest.mark.slow
 def test_governing_keys_of_resolving() -> None:
     found = governing_keys_of_resolving(RESOLVING)
-    assert found == declared(code for code in REASONS if code.partition(".")[0] in RESOLVED)
+    # No world counts faces; see tests/end_to_end/test_quality.py.
+    codes = {code for code in REASONS if code.partition(".")[0] in RESOLVED} - {"conflict.faces"}
+    assert found == declared(codes | {"licence.attribution"})
 
 
 def governing_keys_of_resolving(seeds: Iterable[int]) -> dict[str, set[str]]:
