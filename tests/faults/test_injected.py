@@ -135,7 +135,8 @@ def test_every_kind_of_injected_fault(
         for number, nth in enumerate(range(first, many + 1, stride)):
             how = WAYS[call][number % len(WAYS[call])]
             row = chance.choice((1, 1, 10_000))
-            output = library.warm(tmp_path / "out")
+            # Never the same place twice: the key remembers the log that was there.
+            output = library.warm(tmp_path / f"{call}-{nth}")
             fault = FileFault(output.uri, call, nth, how, row)
             attempt(library, broken_runs, expected, output, fault, tally, again=number % 3 == 0)
             shutil.rmtree(output.root)
