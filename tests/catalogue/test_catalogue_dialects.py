@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -280,16 +280,22 @@ def test_a_word_that_tells_the_encoding_is_shown(
     encoding: str, word: str, wrong: str, tmp_path: Path
 ) -> None:
     """The first word reads the same in Western Europe, Turkey and Poland."""
+    _, said = _refused_consents(tmp_path, ("Görsel", word), encoding)
+    assert f"{encoding} '{word}'" in said
+    assert wrong in said
+
+
+def _refused_consents(tmp_path: Path, names: Iterable[str], encoding: str) -> tuple[Path, str]:
+    """Writes a consent of each contributor; returns the catalogue, and why it is refused."""
     rows = (
         "contributor_id,purpose,value,given_at",
-        *(f"{w},all,allow,2025-01-31" for w in ("Görsel", word)),
+        *(f"{name},all,allow,2025-01-31" for name in names),
     )
     folder = _write(tmp_path, Written(), PLAIN, False, 1)
     (folder / "consents" / "0.csv").write_bytes("\n".join(rows).encode(encoding))
     with pytest.raises(InputError) as caught:
         open_catalogue(str(folder))
-    assert f"{encoding} '{word}'" in str(caught.value)
-    assert wrong in str(caught.value)
+    return folder, str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -310,17 +316,9 @@ def test_a_word_that_tells_the_encoding_is_shown(
 def test_an_encoding_without_latin_letters_is_asked_for_and_then_read(
     encoding: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    rows = (
-        "contributor_id,purpose,value,given_at",
-        *(f"{word},all,allow,2025-01-31" for word in words),
-    )
-    folder = _write(tmp_path, Written(), PLAIN, False, 1)
-    (folder / "consents" / "0.csv").write_bytes("\n".join(rows).encode(encoding))
-    with pytest.raises(InputError) as caught:
-        open_catalogue(str(folder))
-    assert "encoding of a table is not UTF-8" in str(caught.value)
-    assert any(f"'{word}'" in str(caught.value) for word in words)
-    assert encoding in str(caught.value)
+    folder, said = _refused_consents(tmp_path, words, encoding)
+    assert "encoding of a table is not UTF-8" in said
+    assert any(f"{encoding} '{word}'" in said for word in words)
     (folder / "mapping.toml").write_text(f'[mapping.consents.csv]\nencoding = "{encoding}"\n')
     assert [row["contributor_id"] for row in _read(folder)] == list(words)
 
