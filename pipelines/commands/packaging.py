@@ -37,6 +37,7 @@ from pipelines.run.job import Job
 from pipelines.run.logs import LogTarget
 from pipelines.run.pools import read_history
 from pipelines.run.prepare import PreparedJob, prepare_job
+from pipelines.run.leftovers import discard_unfinished_of
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.request import JobRequest
 from pipelines.run.undelivered import UndeliveredError
@@ -127,6 +128,7 @@ def run_package(
 def _finish_end(prepared: PreparedJob) -> None:
     """Does what comes after a delivery is published, in case a run was cut off before it."""
     store, job, key = prepared.store, prepared.job, prepared.log_key
+    discard_unfinished_of(store, job.deal.deal_id, job.version)
     record_delivery(store, key, job.deal.deal_id, job.version, job.as_of)
     announce(store, job.deal.deal_id, key.signer, job.as_of)
     store.delete_prefix(job.work)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -125,6 +126,17 @@ def clean_output(
                 result = replace(result, kept_reason=str(error))
         found.append(result)
     return found
+
+
+def discard_unfinished_of(store: Store, deal_id: str, version: str) -> None:
+    """Removes what interrupted writes left in a published version, unless a process holds it.
+
+    A temporary file that could not be removed would be an unlisted file of the delivery.
+    """
+    prefix = layout.version_prefix(deal_id, version)
+    if store.unfinished_writes(prefix):
+        with suppress(RunError), hold_version(store, deal_id, version, _CLEANER_RUN_ID):
+            store.discard_unfinished(prefix)
 
 
 def runs_in_progress(store: Store, timing: LeaseTiming = DEFAULT_TIMING) -> list[str]:

@@ -100,6 +100,7 @@ def forget(made: Path) -> None:
 def test_a_published_version_that_is_not_recorded(library: SmallLibrary, made: Path) -> None:
     before = tree(made / "out")
     forget(made)
+    (made / "out/small/v0001/delivery/.tmp-01").write_bytes(b"half")
     for _ in range(2):
         ended = library.package()
         assert ended.code == 0 and "Nothing to do" in ended.out

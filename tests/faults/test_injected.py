@@ -86,7 +86,10 @@ def attempt(
     code = run.wait()
     name = f"{fault.call} {fault.how}"
     print(f"{name}, call {fault.nth}, {fault.row} in a row: exit code {code}")
-    check_not_torn(output, expected)
+    if code and fault.call == "unlink":
+        again = True  # what cannot be removed stays beside the delivery: the next run removes it
+    else:
+        check_not_torn(output, expected)
     if code:
         assert code == 1, (fault, code, run.errors())
         check_error_message(run.errors())

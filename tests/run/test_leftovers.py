@@ -16,7 +16,7 @@ from pipelines.cli import main
 from pipelines.process.identity import ProcessIdentity
 from pipelines.run.lease import hold_version
 from pipelines.run.lease_record import LeaseRecord
-from pipelines.run.leftovers import LeftoverKind, clean_output
+from pipelines.run.leftovers import LeftoverKind, clean_output, discard_unfinished_of
 from pipelines.storage.open import open_store
 from pipelines.storage.s3_client import S3Options, s3_client
 from pipelines.storage.store import Store
@@ -123,6 +123,21 @@ def test_files_of_a_live_run_are_kept(store: Store) -> None:
             "agency/work/cut/plan/s.parquet",
         }
         assert len(store.unfinished_writes()) == 2
+
+
+def test_unfinished_writes_of_a_published_version_are_removed_unless_it_is_held(
+    store: Store,
+) -> None:
+    def unfinished() -> list[str]:
+        return [item.key for item in store.unfinished_writes()]
+
+    before = unfinished()
+    with hold_version(store, "acme", "v0001", "repair"):
+        discard_unfinished_of(store, "acme", "v0001")
+        assert unfinished() == before
+    discard_unfinished_of(store, "acme", "v0001")
+    assert unfinished() == ["agency/features/a/.tmp-01"]
+    assert contents(store) == {**KEEP, **LEFT}
 
 
 def test_work_of_a_run_that_just_started_is_kept(store: Store) -> None:
