@@ -31,6 +31,8 @@ FP32, BF16, FP16 = "fp32", "bf16", "fp16"
 CUDA = "cuda"
 # What is computed on a GPU differs in the last bits, so that the device is part of the precision.
 PRECISIONS = (FP32, BF16, *(f"{CUDA}-{one}" for one in (FP32, BF16, FP16)))
+# Part of every identity; raise it when the same picture becomes another input of a model.
+PIXELS_VERSION = "pixels-v2"
 _LOCAL = "local-dir:"
 _HUB = "hf-hub:"
 _SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt")
@@ -153,7 +155,10 @@ def weights_file(ref: ModelRef) -> Path:
 
 
 def identity(ref: ModelRef) -> str:
-    """Returns the id that features of this model carry: name, digest of its files, precision.
+    """Returns the id that features of this model carry: what their bits depend on.
+
+    That is the model's name, the digest of its files, how pictures become its input, and its
+    precision.
 
     The result is safe in file names: letters, digits, dots, hyphens, underscores and `@`.
 
@@ -170,7 +175,7 @@ def identity(ref: ModelRef) -> str:
     elif ref.architecture == demo_network.ARCHITECTURE:
         files += [demo_network.CONFIG, demo_network.VOCABULARY]
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in label)
-    return f"{safe}@sha256-{digest_files(files)}@{ref.precision}"
+    return f"{safe}@sha256-{digest_files(files)}@{PIXELS_VERSION}@{ref.precision}"
 
 
 def _config(ref: ModelRef) -> dict[str, object]:

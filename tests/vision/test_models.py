@@ -160,7 +160,9 @@ def test_cached_tag_loads_without_a_network(
     ref = parse_model("fairshard-demo:mine")
     check_model(ref, "captioner")
     encoder = load_encoder(ref, batch=8)
-    assert re.fullmatch(r"fairshard-demo\.mine@sha256-[0-9a-f]{64}@fp32", encoder.identity)
+    assert re.fullmatch(
+        r"fairshard-demo\.mine@sha256-[0-9a-f]{64}@pixels-v2@fp32", encoder.identity
+    )
     # The tag's own normalisation is used, so the same weights get other input.
     ours = load_encoder(demo_model, batch=8).embed_images(pictures)
     assert not np.allclose(encoder.embed_images(pictures), ours, atol=1e-3)
@@ -199,7 +201,7 @@ def test_checkpoint_file_is_the_same_model(tmp_path: Path, demo_model: ModelRef)
 
 
 def test_identity_depends_on_weights_and_precision(tmp_path: Path, demo_model: ModelRef) -> None:
-    assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@fp32", identity(demo_model))
+    assert re.fullmatch(r"fairshard-demo@sha256-[0-9a-f]{64}@pixels-v2@fp32", identity(demo_model))
     assert identity(parse_model("demo", "bf16")) == identity(demo_model).replace("@fp32", "@bf16")
     changed = bytearray(WEIGHTS.read_bytes())
     changed[-1] ^= 1
