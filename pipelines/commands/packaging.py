@@ -34,10 +34,10 @@ from pipelines.run.announce import announce
 from pipelines.run.changes import known_changes
 from pipelines.run.corrected import after_removals
 from pipelines.run.job import Job
+from pipelines.run.leftovers import discard_unfinished_of
 from pipelines.run.logs import LogTarget
 from pipelines.run.pools import read_history
 from pipelines.run.prepare import PreparedJob, prepare_job
-from pipelines.run.leftovers import discard_unfinished_of
 from pipelines.run.replaced import Replaced, read_replaced
 from pipelines.run.request import JobRequest
 from pipelines.run.undelivered import UndeliveredError

@@ -173,30 +173,40 @@ def parse_vkey(vkey: str, kind: bytes = NOTE_KEY) -> Verifier:
     return verifier
 
 
-def parse_skey(skey: str) -> FileKey:
+def parse_skey(skey: str, where: str) -> FileKey:
     """Read a private key as `FileKey.skey` writes it. Errors never show the text.
+
+    Args:
+        skey: The text.
+        where: The file that it was read from, for errors.
 
     Raises:
         InputError: If it is malformed or has the wrong key id.
     """
     prefix, rest = skey[: len(PRIVATE_KEY_PREFIX)], skey[len(PRIVATE_KEY_PREFIX) :]
     if prefix != PRIVATE_KEY_PREFIX:
-        raise InputError("not a private key", "it lacks PRIVATE+KEY+", "Use the file as written.")
-    signer = FileKey(*_parse_key(rest, "private key", secret=True))
+        raise InputError(
+            "not a private key", f"{where} lacks PRIVATE+KEY+", "Use the file as written."
+        )
+    signer = FileKey(*_parse_key(rest, "private key", secret_in=where))
     if signer.skey != skey:
-        raise InputError("the key id is not this key's", signer.name, "Copy the whole key again.")
+        which = f"{where}: {signer.name}"
+        raise InputError("the key id is not this key's", which, "Copy the whole key again.")
     return signer
 
 
 def _parse_key(
-    text: str, what: str, kind: bytes = NOTE_KEY, secret: bool = False
+    text: str, what: str, kind: bytes = NOTE_KEY, secret_in: str = ""
 ) -> tuple[str, bytes]:
-    """Return name and 32 key bytes of `name+key id+base64`; the caller compares the key id."""
+    """Return name and 32 key bytes of `name+key id+base64`; the caller compares the key id.
+
+    An error names the file `secret_in` instead of showing the text.
+    """
     name, _, rest = text.partition("+")
     _, _, encoded = rest.partition("+")  # Base64 itself may contain a plus.
     raw = from_base64(encoded)
     if not is_key_name(name) or raw is None or raw[:1] != kind or len(raw) != 1 + _KEY_BYTES:
-        shown = f"{len(text)} characters" if secret else ascii(text[:120])
+        shown = f"{secret_in}: {len(text)} characters" if secret_in else ascii(text[:120])
         raise InputError(
             f"not an Ed25519 {what}",
             shown,

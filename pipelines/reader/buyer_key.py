@@ -31,7 +31,7 @@ def load_buyer_key(path: str | Path, name: str = "") -> FileKey:
         ) from error
     text = data.decode("ascii", "replace").strip()
     if text.startswith(PRIVATE_KEY_PREFIX):
-        key = parse_skey(text)
+        key = parse_skey(text, str(path))
         if name and name != key.name:
             raise InputError("The buyer's key has another name", f"{key.name}, not {name}")
         return key

@@ -86,7 +86,7 @@ def load_key(path: Path) -> AgencyKey:
         )
     if text.lstrip().startswith("{"):
         return read_program_key(text, str(path))
-    return parse_skey(text.strip())
+    return parse_skey(text.strip(), str(path))
 
 
 def log_key(signer: AgencyKey, path: Path) -> LogKey:

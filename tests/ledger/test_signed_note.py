@@ -41,7 +41,7 @@ GO_NOTE = (
 
 
 def test_known_answers_of_another_implementation() -> None:
-    signer = parse_skey(GO_SKEY)
+    signer = parse_skey(GO_SKEY, "here")
     assert signer.vkey == GO_VKEY
     assert signer.skey == GO_SKEY
     assert sign_note(signer, GO_TEXT) == GO_NOTE
@@ -171,5 +171,6 @@ def test_a_private_key_is_never_shown() -> None:
     secret = SIGNER.skey
     for broken in (secret[:-1], secret.replace("PRIVATE", "PUBLIC"), secret.replace("+AQ", "+Ag")):
         with pytest.raises(InputError) as caught:
-            parse_skey(broken)
+            parse_skey(broken, "keys/agency.key")
         assert secret[-40:-4] not in str(caught.value)
+        assert "keys/agency.key" in str(caught.value)

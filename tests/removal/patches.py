@@ -72,7 +72,7 @@ class Output:
         notices: Collection[str] = ("n-1",),
     ) -> Version:
         """Removes samples from a version."""
-        store, key = open_store(str(self.root)), parse_skey(self.skey)
+        store, key = open_store(str(self.root)), parse_skey(self.skey, "here")
         made = self.deal_id, version, found, way, notices, AS_OF, key, [key.secret]
         name = make_patch(store, *made)
         return self.version(name)
