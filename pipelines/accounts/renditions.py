@@ -18,7 +18,7 @@ from pipelines.format.manifest import original_delivery
 from pipelines.ledger.record import Kind
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.errors import RunError
@@ -38,8 +38,7 @@ def renditions_digest(store: Store, agency: str) -> str:
     prefix = f"{agency}/{layout.RENDITIONS}"
     parts = {
         item.key.removeprefix(f"{prefix}/"): hashlib.sha256(store.read_bytes(item.key)).hexdigest()
-        for item in store.list(prefix)
-        if item.key.endswith(".parquet")
+        for item in tables_under(store, prefix)
     }
     return hashlib.sha256(canonical_json(parts)).hexdigest() if parts else ""
 
@@ -59,9 +58,7 @@ def read_renditions(store: Store, published: Published) -> pa.Table:
     deal_id, _, version = original_delivery(published.manifest).partition("/")
     prefix = f"{layout.agency_prefix(deal_id, version)}/{layout.RENDITIONS}"
     parts = [_SCHEMA.empty_table()]
-    for item in store.list(prefix):
-        if not item.key.endswith(".parquet"):
-            continue
+    for item in tables_under(store, prefix):
         try:
             parts.append(read_parquet(store, item.key, _SCHEMA.names).cast(_SCHEMA))
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:

@@ -15,7 +15,7 @@ from pipelines.quote.candidates import Candidate
 from pipelines.quote.looks import Looks, Whole, to_whole
 from pipelines.storage.columns import list_items, values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from schemas import layout
 from schemas.deal import Deal
 from schemas.errors import InputError, RunError
@@ -71,7 +71,7 @@ def _recorded_digests(store: Store, asset_ids: Collection[str]) -> dict[str, str
             continue
         for version in sorted(store.folders(deal_id), key=lambda name: (len(name), name)):
             prefix = f"{layout.agency_prefix(deal_id, version)}/{layout.MEDIA}"
-            for part in store.list(prefix):
+            for part in tables_under(store, prefix):
                 table = read_parquet(store, part.key, ["asset_id", _KEY])
                 pairs = zip(
                     values_of(table["asset_id"], str), values_of(table[_KEY], str), strict=True

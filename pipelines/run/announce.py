@@ -19,7 +19,7 @@ from pipelines.ledger.signed_note import Signer
 from pipelines.run.versions import version_number
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, records_under
 from schemas import layout
 from schemas.errors import RunError
 from schemas.latest import (
@@ -157,7 +157,7 @@ def _published(store: Store, deal_id: str) -> list[_Published]:
 def _notices(store: Store, deal_id: str) -> list[tuple[Notice, NoticeRecord]]:
     """Returns the notices to the deal's buyer, by id."""
     found = []
-    for item in store.list(f"{deal_id}/notices"):
+    for item in records_under(store, f"{deal_id}/notices"):
         if item.key == layout.removal_list_path(deal_id):
             continue
         data = store.read_bytes(item.key)

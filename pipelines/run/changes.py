@@ -14,7 +14,7 @@ from pipelines.run.job import Job
 from pipelines.run.replaced import Hashes, Replaced, asset_hashes
 from pipelines.storage.columns import values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json, read_parquet
+from pipelines.storage.tables import read_json, read_parquet, tables_under
 from schemas import layout
 
 _BATCH_ROWS = 32_768
@@ -93,7 +93,7 @@ def _considered(store: Store, job: Job) -> Hashes:
         version = read_json(store, f"{agency}/{layout.RUN_RECORD}").get("patches", "")
     found = [np.zeros(0, np.uint64)]
     for folder in ("decisions", "dead_letters"):
-        for item in store.list(f"{agency}/{folder}"):
+        for item in tables_under(store, f"{agency}/{folder}"):
             ids = values_of(read_parquet(store, item.key, ["asset_id"])["asset_id"], str)
             found.append(np.fromiter(map(layout.asset_hash, ids), np.uint64, len(ids)))
     return np.unique(np.concatenate(found))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.rights.rules.reasons import REASONS
 from pipelines.storage.columns import Column, nulls, rows_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import write_table
+from pipelines.storage.tables import tables_under, write_table
 from schemas.decision import DECISIONS_SCHEMA, FAILED_ASSETS_SCHEMA, DecisionRow
 from schemas.errors import InputError
 from schemas.reason_info import Outcome, Stage
@@ -74,11 +74,10 @@ def read_decisions(
     Raises:
         InputError: If a part lacks one of the columns.
     """
-    for found in store.list(prefix):
-        if found.key.endswith(".parquet"):
-            with store.open_read(found.key) as source, pq.ParquetFile(source) as file:
-                _check_columns(f"{store.uri}/{found.key}", file.schema_arrow, columns)
-                yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
+    for found in tables_under(store, prefix):
+        with store.open_read(found.key) as source, pq.ParquetFile(source) as file:
+            _check_columns(f"{store.uri}/{found.key}", file.schema_arrow, columns)
+            yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
 
 
 def _check_columns(where: str, schema: pa.Schema, columns: Sequence[str]) -> None:

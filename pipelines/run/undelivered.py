@@ -15,7 +15,7 @@ from pipelines.run.counts import StepCounts, count_reasons
 from pipelines.run.job import Job
 from pipelines.storage.columns import struct_field, values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_parquet
+from pipelines.storage.tables import json_bytes, read_parquet, tables_under
 from schemas import layout
 from schemas.deal import Deal
 from schemas.deal_keys import json_value
@@ -117,7 +117,7 @@ def look_back(store: Store, prefix: str, steps: dict[str, StepCounts]) -> Undeli
     """
     alone: Counter[str] = Counter()
     try:
-        for found in store.list(prefix):
+        for found in tables_under(store, prefix):
             alone.update(_lone_reasons(read_parquet(store, found.key, ["reasons"])["reasons"]))
     except (FairshardError, OSError):
         return Undelivered(steps)

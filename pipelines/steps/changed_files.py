@@ -14,7 +14,7 @@ from pipelines.run.job import Job
 from pipelines.steps.unit_parts import units_of
 from pipelines.storage.columns import rows_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from schemas import layout
 from schemas.errors import BadRecord
 from schemas.file_features import DigestCacheRow
@@ -42,7 +42,7 @@ def changed_files(store: Store, job: Job) -> tuple[dict[str, str], set[str]]:
     ).digest_cache
     changed: dict[str, str] = {}
     compared: set[str] = set()
-    for part in store.list(f"{job.agency}/{layout.MEDIA}"):
+    for part in tables_under(store, f"{job.agency}/{layout.MEDIA}"):
         rows = rows_of(read_parquet(store, part.key), MediaRow)
         first, last = units_of(part.key)
         low, _ = layout.unit_range(first, job.unit_bits)

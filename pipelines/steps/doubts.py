@@ -21,7 +21,7 @@ from pipelines.fetch.locate import FileLocation, Location, resolve_media_uri
 from pipelines.run.job import Job
 from pipelines.steps.unit_parts import commit_key
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, read_json
+from pipelines.storage.tables import json_bytes, read_json, records_under
 from schemas import layout
 from schemas.errors import BadRecord
 from schemas.signal import Reading, merge_readings
@@ -123,7 +123,7 @@ def start_over(store: Store, job: Job) -> bool:
     Returns:
         Whether there were notes: the graph must then run again.
     """
-    keys = [found.key for found in store.list(f"{job.work}/{_CHANGED}")]
+    keys = [found.key for found in records_under(store, f"{job.work}/{_CHANGED}")]
     changes = [Change(**fields) for key in keys for fields in read_json(store, key)]
     if not changes:
         return False
@@ -138,7 +138,7 @@ def start_over(store: Store, job: Job) -> bool:
     distrusted = any(count >= _MAX_ROUNDS_OF_AN_ORIGIN for count in doubts.origins.values())
     units = {layout.unit_of(change.hash, job.unit_bits) for change in changes}
     store.delete_many(
-        [found.key for found in store.list(f"{job.work}/units") if found.key.endswith(".json")]
+        [found.key for found in records_under(store, f"{job.work}/units")]
         if distrusted
         else [commit_key(job, unit) for unit in sorted(units)]
     )

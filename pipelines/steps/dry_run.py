@@ -26,7 +26,7 @@ from pipelines.steps.pool_files import considered_assets
 from pipelines.steps.reconcile import fault_of, read_counts
 from pipelines.steps.screen import load_small_tables
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from schemas.errors import FairshardError, InputError
 from schemas.removed import Removed
 
@@ -95,17 +95,16 @@ def _money_fault(store: Store, job: Job) -> InputError | None:
 
 def _chosen_assets(store: Store, job: Job) -> Iterator[pa.Table]:
     """Yields what the division of money needs of the planned assets, a unit at a time."""
-    plans = store.list(f"{job.work}/plan")
+    plans = tables_under(store, f"{job.work}/plan")
     parts = [read_parquet(store, plan.key, ["asset_id"]) for plan in plans]
     chosen = pa.concat_tables(parts)["asset_id"].combine_chunks()
-    for item in store.list(f"{job.work}/units"):
-        if item.key.endswith(".parquet"):
-            rows = read_parquet(store, item.key, _COLUMNS)
-            rows = rows.filter(pc.is_in(rows["asset_id"], chosen))
-            if len(rows):
-                table = considered_table(rows)
-                for name in ("media_sha256", "decision_sha256"):
-                    table = table.append_column(name, pa.array([_NO_DIGEST] * len(rows)))
-                table = table.append_column("samples", pa.array([1] * len(rows)))
-                table = table.append_column("key", rows["asset_id"])
-                yield table
+    for item in tables_under(store, f"{job.work}/units"):
+        rows = read_parquet(store, item.key, _COLUMNS)
+        rows = rows.filter(pc.is_in(rows["asset_id"], chosen))
+        if len(rows):
+            table = considered_table(rows)
+            for name in ("media_sha256", "decision_sha256"):
+                table = table.append_column(name, pa.array([_NO_DIGEST] * len(rows)))
+            table = table.append_column("samples", pa.array([1] * len(rows)))
+            table = table.append_column("key", rows["asset_id"])
+            yield table

@@ -17,7 +17,7 @@ from pipelines.ledger.signed_note import Signer
 from pipelines.run.job import Job
 from pipelines.storage.columns import Column
 from pipelines.storage.store import Store
-from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet
+from pipelines.storage.tables import json_bytes, parquet_bytes, read_parquet, tables_under
 from schemas import layout
 from schemas.deal_terms import WithdrawalTerms
 
@@ -31,12 +31,11 @@ def considered_assets(store: Store, job: Job) -> Iterator[pa.Table]:
     Duplicates are left out: they show what another asset shows, or nobody knows whose they are.
     """
     duplicates = _duplicates(store, f"{job.work}/agency/decisions/select.parquet")
-    for found in store.list(f"{job.work}/units"):
-        if found.key.endswith(".parquet"):
-            rows = read_parquet(store, found.key, _COLUMNS)
-            rows = rows.filter(pc.invert(pc.is_in(rows["asset_id"], duplicates)))
-            if len(rows):
-                yield considered_table(rows)
+    for found in tables_under(store, f"{job.work}/units"):
+        rows = read_parquet(store, found.key, _COLUMNS)
+        rows = rows.filter(pc.invert(pc.is_in(rows["asset_id"], duplicates)))
+        if len(rows):
+            yield considered_table(rows)
 
 
 def _duplicates(store: Store, decisions: str) -> Column:

@@ -27,7 +27,7 @@ from pipelines.steps.rights_files import write_rights
 from pipelines.storage.noted_store import NotedStore
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import ObjectInfo, Store
-from pipelines.storage.tables import json_bytes, read_parquet, write_table
+from pipelines.storage.tables import json_bytes, read_parquet, tables_under, write_table
 from schemas import layout
 from schemas.errors import RunError
 from schemas.manifest import (
@@ -52,7 +52,8 @@ def publish_agency(store: Store, job: Job) -> None:
         for found in store.list(job.agency)
         if found.key != f"{job.agency}/{layout.RUN_RECORD}"
     )
-    staged = store.list(f"{job.work}/agency")
+    listed = store.list(f"{job.work}/agency")
+    staged = [found for found in listed if found.key.endswith((".parquet", ".html"))]
     copies = {
         found.key: job.agency + found.key.removeprefix(f"{job.work}/agency") for found in staged
     }
@@ -64,7 +65,7 @@ def publish_agency(store: Store, job: Job) -> None:
         decisions = deliveries_table(read_parquet(store, found.key))
         write_table(store, f"{job.agency}/decisions/write-{shard}", decisions)
 
-    for _ in in_parallel(store, publish_deliveries, store.list(f"{job.work}/delivered")):
+    for _ in in_parallel(store, publish_deliveries, tables_under(store, f"{job.work}/delivered")):
         pass
 
 

@@ -17,7 +17,7 @@ from pipelines.run.personal_counts import PersonalCounts
 from pipelines.run.receipts import ShardReceipt
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_json, read_parquet
+from pipelines.storage.tables import read_json, read_parquet, records_under, tables_under
 from schemas.errors import RunError
 from schemas.reason_info import Outcome
 
@@ -141,7 +141,7 @@ def fault_of(job: Job, counts: RunCounts) -> RunError | None:
 
 def read_receipts(store: Store, job: Job) -> list[ShardReceipt]:
     """Reads the receipts of all shards, in the order of their index."""
-    keys = [found.key for found in store.list(f"{job.work}/shards")]
+    keys = [found.key for found in records_under(store, f"{job.work}/shards")]
     records = in_parallel(store, partial(read_json, store), keys)
     return sorted(map(ShardReceipt.from_json, records), key=lambda receipt: receipt.index)
 
@@ -174,7 +174,7 @@ def reconcile(
         before = step.passed
     _check_equal("shards written", len(receipts), counts.shards)  # 3
     rows = delivered = 0  # 4
-    keys = [found.key for found in store.list(f"{job.agency}/decisions")]
+    keys = [found.key for found in tables_under(store, f"{job.agency}/decisions")]
     for table in in_parallel(store, partial(read_parquet, store, columns=["outcome"]), keys):
         outcomes = table["outcome"]
         rows += len(outcomes)

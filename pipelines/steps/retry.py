@@ -31,7 +31,7 @@ from pipelines.steps.changed_files import changed_files
 from pipelines.steps.screen import load_index
 from pipelines.storage.columns import rows_of, values_of
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from schemas import layout
 from schemas.canonical import canonical_json
 from schemas.reason_info import Outcome, Stage
@@ -71,7 +71,7 @@ def _failed_assets(store: Store, job: Job) -> dict[str, str]:
     failed: dict[str, str] = {}
     for version in versions_of(store, job.deal, job.first_run_id):
         prefix = f"{layout.agency_prefix(job.deal.deal_id, version)}/dead_letters"
-        for found in store.list(prefix):
+        for found in tables_under(store, prefix):
             table = read_parquet(store, found.key, ["asset_id", "stage", "reason"])
             enriched = table.filter(pc.equal(table["stage"], pa.scalar(Stage.ENRICH.value)))
             ids, reasons = (values_of(enriched[name], str) for name in ("asset_id", "reason"))

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.store import Sink, Store
+from pipelines.storage.store import ObjectInfo, Sink, Store
 from schemas.canonical import json_bytes as json_bytes
 from schemas.errors import RunError
 
@@ -35,6 +35,16 @@ class DamagedTableError(RunError, pa.ArrowInvalid):
 
 class DamagedJsonError(RunError, ValueError):
     """A JSON file that this program wrote cannot be read."""
+
+
+def tables_under(store: Store, prefix: str) -> list[ObjectInfo]:
+    """Lists the tables under a prefix, without what a desktop leaves in folders (`.DS_Store`)."""
+    return [found for found in store.list(prefix) if found.key.endswith(".parquet")]
+
+
+def records_under(store: Store, prefix: str) -> list[ObjectInfo]:
+    """Lists the JSON files under a prefix; see `tables_under`."""
+    return [found for found in store.list(prefix) if found.key.endswith(".json")]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pipelines.report.pages.samples import Owner, SampleSurvey, survey_samples
 from pipelines.run.status import RunState, read_status
 from pipelines.storage.open import open_store
 from pipelines.storage.store import Store
-from pipelines.storage.tables import read_parquet
+from pipelines.storage.tables import read_parquet, tables_under
 from pipelines.verify.delivery import verify_delivery
 from schemas import layout
 from schemas.errors import RunError
@@ -123,7 +123,7 @@ def run_facts(store: Store, deal_id: str, version: str, settings: ReportSettings
 def _pairs(store: Store, agency: str) -> list[tuple[str, str, str, bool]]:
     """Returns the pairs of assets that were judged alike."""
     found: list[tuple[str, str, str, bool]] = []
-    for item in store.list(f"{agency}/likeness"):
+    for item in tables_under(store, f"{agency}/likeness"):
         table = read_parquet(store, item.key, list(_LIKENESS))
         found += [
             (row["asset_id"], row["other_asset_id"], row["outcome"], row["possible_copy"])
