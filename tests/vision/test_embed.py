@@ -105,7 +105,7 @@ def test_loading_logs_nothing_and_returns_a_model_for_inference(
 def test_training_prepares_pictures_as_a_run_does(demo_model: ModelRef) -> None:
     """Within one level of 255: training resizes with Pillow."""
     preprocess = load_network(demo_model, 1).preprocess
-    level = 1 / 255 / min(preprocess.settings["std"])
+    level = 1 / 255 / float(np.min(np.asarray(preprocess.settings["std"])))
     assert (preprocess.height, preprocess.width, preprocess.side) == (64, 64, 64)
     for seed in range(40_000_000, 40_000_024):
         image = draw_picture(seed)
