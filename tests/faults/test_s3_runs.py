@@ -147,4 +147,6 @@ def test_runs_are_exact_or_fail_under_any_faults(run_setup: S3RunSetup) -> None:
     print(f"seed {SEED}: {RUNS} runs {dict(ended)}; faults met:")
     for fault, times in met.most_common():
         print(f"  {times:6}  {fault}")
-    assert ended["right"] and set(run_setup.faults) - set(met) == set()
+    assert ended["right"]
+    if len(run_setup.faults) <= RUNS:  # with fewer, rare requests may not meet every kind
+        assert set(run_setup.faults) - set(met) == set()
